@@ -1,0 +1,229 @@
+"""Plant, crop and narrow: the same architecture at other widths, with trained or fresh weights.
+
+Every function returns an ordinary module and leaves its argument untouched. Which dimensions change
+is in a `Structure` (groups.py); how tensors get their new shapes in resizing.py.
+
+Source of planting: Mitsuno, Nomura, Kurita, "Channel Planting for Deep Neural Networks using
+Knowledge Distillation", 2020, arXiv 2011.02390; of function-preserving growth: Chen, Goodfellow,
+Shlens, "Net2Net", ICLR 2016, arXiv 1511.05641.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.initialising import initialise
+from plantnas.channels.resizing import named_tensors, resized
+from plantnas.channels.structure import (
+    ChannelGroup,
+    Structure,
+    TensorAxis,
+    check_growable,
+    find_group,
+    shape_at,
+    shared_regions,
+)
+from plantnas.errors import PlantingError
+
+
+def plant(
+    model: nn.Module,
+    example_input: Tensor,
+    planting: Mapping[str, int],
+    generator: torch.Generator | None = None,
+    *,
+    column_scale: float = 0.0,
+    structure: Structure | None = None,
+) -> nn.Module:
+    """The wider network that computes the same function.
+
+    New rows are as the module's own `reset_parameters` draws them at the new width; new columns of
+    old rows are zero; new BatchNorm entries are weight 1, bias 0, mean 0, variance 1. Entries of a
+    parameter that no torch layer owns (layer scale) start at the mean of the old ones.
+
+    Args:
+        model: The parent.
+        example_input: images x channels x height x width.
+        planting: {group name: number of new channels}; 0 is allowed, all 0 is not.
+        generator: Source of all draws; torch's default generator if None.
+        column_scale: New columns of old rows are this times what `reset_parameters` draws. If it
+            is not zero, the child does not compute its parent's function.
+        structure: The parent's structure, if it is known already.
+
+    Raises:
+        PlantingError: An unknown or frozen group, a number that is not a multiple of the group's
+            granularity, or nothing planted.
+        UnsupportedArchitecture: The model's channels cannot be followed.
+    """
+    structure = structure or analyse(model, example_input)
+    old_widths = structure.widths_with({})
+    new_widths = planted_widths(structure, planting)
+    child = resized(model, structure, new_widths)
+    changed = _changed_axes(structure, old_widths, new_widths)
+    owners = dict.fromkeys(name.rpartition(".")[0] for name in changed)
+    old_tensors = named_tensors(model)
+    initialise(child, map(child.get_submodule, owners), old_tensors, generator)
+    with torch.no_grad():
+        for name, new in named_tensors(child).items():
+            axes = changed.get(name, [])
+            rows = [axis for axis in axes if axis.role == "rows"]
+            if rows:
+                for _, box in shared_regions(rows, new.ndim, old_widths, new_widths):
+                    new[box] *= column_scale
+            for old_box, box in shared_regions(axes, new.ndim, old_widths, new_widths):
+                new[box] = old_tensors[name][old_box]
+    return child
+
+
+def planted_widths(structure: Structure, planting: Mapping[str, int]) -> dict[str, int]:
+    """The width of every group after a planting.
+
+    Raises:
+        PlantingError: As for `plant`.
+    """
+    for name, channels in planting.items():
+        _check_planting(find_group(structure.groups, name), channels)
+    if not any(planting.values()):
+        raise PlantingError(
+            "The planting plants nothing: at least one group must get new channels."
+        )
+    return structure.widths_with(
+        {name: structure.groups[name].width + channels for name, channels in planting.items()}
+    )
+
+
+def _check_planting(group: ChannelGroup, channels: int) -> None:
+    if channels < 0 or channels % group.granularity:
+        raise PlantingError(
+            f"{group.name}: {channels} new channels are not allowed, only positive multiples of "
+            f"{group.granularity} are."
+        )
+    if channels:
+        check_growable(group)
+
+
+def planted_entries(
+    structure: Structure, model: nn.Module, planting: Mapping[str, int]
+) -> dict[str, Tensor]:
+    """Where a child differs from its parent: the planted slices.
+
+    Args:
+        structure: The parent's structure.
+        model: The parent.
+        planting: {group name: number of new channels}.
+
+    Returns:
+        For each tensor of the child's state_dict that has planted entries, parameters and buffers,
+        a bool mask of the child's shape, on the tensor's device, True where planted.
+
+    Raises:
+        PlantingError: As for `plant`.
+    """
+    old_widths, new_widths = structure.widths_with({}), planted_widths(structure, planting)
+    state = model.state_dict()
+    masks = {}
+    for name, axes in _changed_axes(structure, old_widths, new_widths).items():
+        if name in state:
+            shape = shape_at(state[name].shape, axes, new_widths)
+            mask = torch.ones(shape, dtype=torch.bool, device=state[name].device)
+            for _, box in shared_regions(axes, mask.ndim, old_widths, new_widths):
+                mask[box] = False
+            masks[name] = mask
+    return masks
+
+
+def crop(
+    model: nn.Module,
+    example_input: Tensor,
+    widths: Mapping[str, int],
+    *,
+    structure: Structure | None = None,
+) -> nn.Module:
+    """The first channels of each group, with their trained weights: the inverse of planting.
+
+    Args:
+        model: The wide network.
+        example_input: images x channels x height x width.
+        widths: {group name: channels to keep}; groups that are not named keep all.
+        structure: The wide network's structure, if it is known already.
+
+    Raises:
+        PlantingError: A width that the model cannot have, or that is larger than present.
+        UnsupportedArchitecture: The model's channels cannot be followed.
+    """
+    structure = structure or analyse(model, example_input)
+    wide, small = structure.widths_with({}), structure.widths_with(widths)
+    for name, width in small.items():
+        if width > wide[name]:
+            raise PlantingError(
+                f"{name}: cannot crop to width {width}, the model has {wide[name]}."
+            )
+    child = resized(model, structure, small)
+    tensors, axes_of = named_tensors(model), structure.axes_of
+    with torch.no_grad():
+        for name, new in named_tensors(child).items():
+            for box, wide_box in shared_regions(axes_of.get(name, ()), new.ndim, small, wide):
+                new[box] = tensors[name][wide_box]
+    return child
+
+
+def narrow(
+    model: nn.Module,
+    example_input: Tensor,
+    widths: Mapping[str, int] | float,
+    generator: torch.Generator | None = None,
+    *,
+    minimum: int = 1,
+    structure: Structure | None = None,
+) -> nn.Module:
+    """The architecture at other widths, smaller or larger, with fresh weights.
+
+    Every module's own `reset_parameters` draws them; parameters that no torch layer owns keep their
+    values, or their mean where their shape changes.
+
+    Args:
+        model: Any width of the architecture.
+        example_input: images x channels x height x width.
+        widths: {group name: width}, where groups that are not named keep theirs; or a fraction of
+            every growable group's width, rounded to the group's granularity.
+        generator: Source of all draws; torch's default generator if None.
+        minimum: No width becomes smaller than this through a fraction.
+        structure: The model's structure, if it is known already.
+
+    Raises:
+        PlantingError: A width that the model cannot have, or a fraction that is not positive.
+        UnsupportedArchitecture: The model's channels cannot be followed.
+    """
+    structure = structure or analyse(model, example_input)
+    if not isinstance(widths, Mapping):
+        widths = _fraction_of(structure, widths, minimum)
+    child = resized(model, structure, structure.widths_with(widths))
+    initialise(child, child.modules(), named_tensors(model), generator)
+    return child
+
+
+def _changed_axes(
+    structure: Structure, old_widths: Mapping[str, int], new_widths: Mapping[str, int]
+) -> dict[str, list[TensorAxis]]:
+    """All axes of the tensors of which one changes its size."""
+    return {
+        name: axes
+        for name, axes in structure.axes_of.items()
+        if any(axis.size(old_widths) != axis.size(new_widths) for axis in axes)
+    }
+
+
+def _fraction_of(structure: Structure, fraction: float, minimum: int) -> dict[str, int]:
+    if not fraction > 0:
+        raise PlantingError(f"Cannot narrow to {fraction} of the widths: it must be positive.")
+    return {
+        name: group.granularity
+        * max(
+            round(group.width * fraction / group.granularity),
+            math.ceil(max(minimum, group.minimum) / group.granularity),
+        )
+        for name, group in structure.growable.items()
+    }

@@ -1,0 +1,72 @@
+"""Give a model's tensors the shapes of other widths, and its modules the attributes to match.
+
+What the entries of the new tensors are is decided in planting.py.
+"""
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from plantnas.channels.structure import Structure, shape_at
+
+
+def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -> nn.Module:
+    """A copy of the model in which every tensor whose shape changes is new and zero.
+
+    Args:
+        model: Any width of the architecture; left untouched. Ties between parameters are kept.
+        structure: The architecture's tables.
+        widths: The width of every group.
+    """
+    tensors, memo, changed = named_tensors(model), {}, set()
+    for name, axes in structure.axes_of.items():
+        old = tensors[name]
+        shape = shape_at(old.shape, axes, widths)
+        if list(old.shape) != shape:
+            memo[id(old)] = _like(old, old.new_zeros(shape))
+            changed.add(name.rpartition(".")[0])
+    child = copy.deepcopy(model, memo)
+    for owner in changed:
+        _update_attributes(child.get_submodule(owner))
+    return child
+
+
+def meta_copy(model: nn.Module) -> nn.Module:
+    """A copy without memory; unlike `.to("meta")` it keeps ties between parameters."""
+    tensors = named_tensors(model).values()
+    memo = {id(old): _like(old, torch.empty_like(old, device="meta")) for old in tensors}
+    return copy.deepcopy(model, memo)
+
+
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """All parameters and buffers; what is tied is there under each of its names."""
+    return {
+        **dict(model.named_parameters(remove_duplicate=False)),
+        **dict(model.named_buffers(remove_duplicate=False)),
+    }
+
+
+def _like(old: Tensor, new: Tensor) -> Tensor:
+    """The new tensor, as a parameter if the old one is."""
+    return nn.Parameter(new, old.requires_grad) if isinstance(old, nn.Parameter) else new
+
+
+def _update_attributes(module: nn.Module) -> None:
+    """Make the sizes that torch's own modules remember agree with their tensors."""
+    if isinstance(module, _ConvNd):
+        rows = module.weight.shape[1 if module.transposed else 0]
+        if module.groups > 1:
+            module.groups = rows * module.groups // module.out_channels
+        module.out_channels = rows
+        module.in_channels = module.weight.shape[0 if module.transposed else 1] * module.groups
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, _NormBase):
+        entries = next(tensor for tensor in named_tensors(module).values() if tensor.ndim)
+        module.num_features = len(entries)
+    elif isinstance(module, nn.PReLU):
+        module.num_parameters = len(module.weight)

@@ -1,0 +1,209 @@
+"""The tables that an analysis fills: channel groups, and which tensor dimensions they size.
+
+Plain data that pickles, and the arithmetic on it (sizes, positions). How the tables are found is in
+groups.py; what is done with them in planting.py and cost.py.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, NamedTuple
+
+from plantnas.errors import PlantingError, did_you_mean
+
+Role = Literal["rows", "columns", "entries"]
+Index = tuple[slice, ...]
+
+
+class Segment(NamedTuple):
+    """A stretch of a tensor's dimension: `block` consecutive entries a channel of `group`."""
+
+    group: str
+    block: int
+
+
+@dataclass(frozen=True)
+class TensorAxis:
+    """One dimension of one tensor, sized by channel groups.
+
+    Attributes:
+        tensor: Name in `model.state_dict()`, such as "layer1.0.conv1.weight".
+        dimension: Index of the dimension.
+        segments: The stretches of the dimension in order; a concatenation makes several.
+        role: "rows" are a layer's outputs, "columns" its inputs, "entries" one value a channel.
+    """
+
+    tensor: str
+    dimension: int
+    segments: tuple[Segment, ...]
+    role: Role
+
+    def size(self, widths: Mapping[str, int]) -> int:
+        """Entries of the dimension if the groups have these widths."""
+        return sum(widths[group] * block for group, block in self.segments)
+
+    def stretches(
+        self, narrow: Mapping[str, int], wide: Mapping[str, int]
+    ) -> list[tuple[slice, slice]]:
+        """Where a narrow network's entries are: each segment's slice of it, and of the wide one."""
+        slices, at, wide_at = [], 0, 0
+        for group, block in self.segments:
+            size = narrow[group] * block
+            slices.append((slice(at, at + size), slice(wide_at, wide_at + size)))
+            at += size
+            wide_at += wide[group] * block
+        return slices
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """The channel dimensions of several layers that must have the same width.
+
+    Attributes:
+        name: The first module whose outputs these are; it does not depend on widths.
+        width: Number of channels.
+        granularity: Widths and plantings are multiples of it.
+        members: Names of the modules that it sizes, in the order in which the model runs them.
+        frozen: Why it cannot grow; None if it can.
+        minimum: No width is smaller: 2 for a depthwise convolution, which with one channel would be
+            an ordinary one.
+    """
+
+    name: str
+    width: int
+    granularity: int
+    members: tuple[str, ...]
+    frozen: str | None
+    minimum: int = 1
+
+    @property
+    def growable(self) -> bool:
+        """Whether channels can be planted in it."""
+        return self.frozen is None
+
+
+class WeightUse(NamedTuple):
+    """A convolution or linear layer ran once with this weight.
+
+    Each entry of the weight takes `positions` multiply-accumulates an image.
+    """
+
+    tensor: str
+    positions: int
+
+
+@dataclass(frozen=True)
+class Structure:
+    """All that planting, cropping, narrowing and costs need to know about an architecture.
+
+    Attributes:
+        groups: All channel groups by name, growable and frozen, in the order in which they run.
+        axes: Every tensor dimension that groups size. Dimensions that are not listed are constant.
+        weight_uses: Every use of a weight in evaluation mode, for the cost in MACs.
+    """
+
+    groups: dict[str, ChannelGroup]
+    axes: tuple[TensorAxis, ...]
+    weight_uses: tuple[WeightUse, ...]
+
+    @property
+    def growable(self) -> dict[str, ChannelGroup]:
+        """The groups in which channels can be planted."""
+        return {name: group for name, group in self.groups.items() if group.growable}
+
+    @property
+    def axes_of(self) -> dict[str, list[TensorAxis]]:
+        """The axes by tensor name."""
+        axes: dict[str, list[TensorAxis]] = {}
+        for axis in self.axes:
+            axes.setdefault(axis.tensor, []).append(axis)
+        return axes
+
+    def widths_with(self, changes: Mapping[str, int]) -> dict[str, int]:
+        """The widths of all groups after these changes.
+
+        Raises:
+            PlantingError: An unknown group, a frozen group with another width than it has, or a
+                width that is not a multiple of the group's granularity or below its minimum.
+        """
+        for name, width in changes.items():
+            group = find_group(self.groups, name)
+            if width != group.width:
+                _check_width(group, width)
+        return {name: changes.get(name, group.width) for name, group in self.groups.items()}
+
+
+def shape_at(
+    shape: Iterable[int], axes: Iterable[TensorAxis], widths: Mapping[str, int]
+) -> list[int]:
+    """The shape that a tensor with these axes has at these widths."""
+    sizes = list(shape)
+    for axis in axes:
+        sizes[axis.dimension] = axis.size(widths)
+    return sizes
+
+
+def shared_regions(
+    axes: Iterable[TensorAxis],
+    dimensions: int,
+    narrow: Mapping[str, int],
+    wide: Mapping[str, int],
+) -> Iterator[tuple[Index, Index]]:
+    """The boxes of a tensor that a narrow and a wide network share.
+
+    Args:
+        axes: The tensor's axes; every other dimension is taken whole.
+        dimensions: The number of the tensor's dimensions.
+        narrow: The width of every group in the narrow network.
+        wide: The same in the wide one.
+
+    Yields:
+        The box's index in the narrow network's tensor, and in the wide one's.
+    """
+    whole = slice(None)
+    stretches = [[(whole, whole)]] * dimensions
+    for axis in axes:
+        stretches[axis.dimension] = axis.stretches(narrow, wide)
+    for box in product(*stretches):
+        yield tuple(each for each, _ in box), tuple(each for _, each in box)
+
+
+def find_group(groups: Mapping[str, ChannelGroup], name: str) -> ChannelGroup:
+    """The group of that name.
+
+    Raises:
+        PlantingError: There is none; the message names the nearest group.
+    """
+    if name not in groups:
+        growable = [group.name for group in groups.values() if group.growable]
+        raise PlantingError(f"{name}: unknown channel group. {did_you_mean(name, growable)}")
+    return groups[name]
+
+
+def check_growable(group: ChannelGroup) -> None:
+    """Raise PlantingError, with the reason, if the group is frozen."""
+    if group.frozen is not None:
+        raise PlantingError(f"{group.name}: the channel group cannot change, since {group.frozen}.")
+
+
+def _check_width(group: ChannelGroup, width: int) -> None:
+    check_growable(group)
+    if width < group.minimum or width % group.granularity:
+        raise PlantingError(
+            f"{group.name}: width {width} is not allowed, only multiples of {group.granularity} "
+            f"from {max(group.minimum, group.granularity)} are."
+        )
+
+
+MODEL_OUTPUT = "it is the model's output"
+"""Why the group of the classes is frozen."""
+
+
+def classifier_tensors(structure: Structure) -> frozenset[str]:
+    """The tensors of the last layer: those whose rows or entries are the model's outputs."""
+    outputs = {name for name, group in structure.groups.items() if group.frozen == MODEL_OUTPUT}
+    return frozenset(
+        axis.tensor
+        for axis in structure.axes
+        if axis.role != "columns" and any(segment.group in outputs for segment in axis.segments)
+    )

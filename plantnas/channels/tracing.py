@@ -1,0 +1,196 @@
+"""Follow channels through one run of a model. What each operator does to them is in rules.py.
+
+A `Tracer` sees every torch function that the model calls, in the spirit of symbolic execution: each
+activation carries the layout of its one channel dimension.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils._pytree import tree_leaves
+
+from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
+from plantnas.channels.resizing import named_tensors
+from plantnas.channels.structure import Role, WeightUse
+
+
+class Place(NamedTuple):
+    """The channel dimension of an activation, and which channels it holds."""
+
+    dimension: int
+    layout: Layout
+
+
+class Unfollowed(Exception):
+    """Channels reach something that no rule describes; the text says what."""
+
+
+class Call(NamedTuple):
+    """One call of a torch function by the model."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any
+
+    def argument(self, index: int, name: str, default: Any = None) -> Any:
+        """An argument, wherever it was passed."""
+        return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
+
+    @property
+    def input(self) -> Any:
+        """The first argument."""
+        return self.argument(0, "input")
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All tensors among the arguments, also those in lists."""
+        return tensors_in((self.args, self.kwargs))
+
+    @property
+    def name(self) -> str:
+        """The function's name, such as "torch.cat"."""
+        return str(resolve_name(self.function) or getattr(self.function, "__name__", "a function"))
+
+
+Rule = Callable[["Tracer", Call], None]
+
+
+class Tracer(TorchFunctionMode):
+    """Records the layouts of a model's tensors while the model runs under it.
+
+    One tracer may watch several runs of the same model (evaluation and training mode).
+
+    Attributes:
+        nodes: All channels that were made.
+        axes: (tensor name, dimension) to the layout and role of that dimension.
+        weight_uses: Uses of weights; the caller clears it between runs.
+        batch: Images in the batch that runs.
+    """
+
+    def __init__(self, model: nn.Module, rules: Mapping[Any, Rule], batch: int) -> None:
+        super().__init__()
+        self.rules = rules
+        self.batch = batch
+        self.names = _tensor_names(model)
+        self.nodes: list[Channels] = []
+        self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
+        self.weight_uses: list[WeightUse] = []
+        self._places: dict[int, tuple[Tensor, Place]] = {}
+        self._misused: dict[str, str] = {}
+        self._used: set[int] = set()
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run the function, then apply its rule."""
+        result = function(*args, **(kwargs or {}))
+        call = Call(function, args, kwargs or {}, result)
+        if not _asks_metadata(call):
+            self._follow(call)
+        return result
+
+    def _follow(self, call: Call) -> None:
+        self._used.clear()
+        try:
+            self.rules.get(call.function, _no_rule)(self, call)
+        except Unfollowed as unfollowed:
+            for tensor in call.tensors:
+                self.freeze(tensor, f"its channels reach {unfollowed}")
+            for tensor in tensors_in(call.result):
+                self._places.pop(id(tensor), None)
+        for tensor in call.tensors:
+            if id(tensor) in self.names and id(tensor) not in self._used:
+                self._misused[self.names[id(tensor)][0]] = f"its weights reach {call.name}"
+
+    def place(self, tensor: Tensor) -> Place | None:
+        """Where the channels of an activation are; None if it is not followed."""
+        if id(tensor) not in self._places:
+            return None
+        dimension, layout = self._places[id(tensor)][1]
+        return Place(dimension, resolve(layout))
+
+    def put(self, tensor: Tensor, dimension: int, layout: Layout) -> None:
+        """Say which channels an activation holds. It is kept alive, so that its id stays its."""
+        self._places[id(tensor)] = (tensor, Place(dimension, layout))
+
+    def freeze(self, tensor: Tensor, reason: str) -> None:
+        """Freeze the channels of an activation, if it has any."""
+        if place := self.place(tensor):
+            freeze(place.layout, reason)
+
+    def new_channels(self, width: int, origin: str) -> Layout:
+        """A layout of channels that nothing has constrained yet."""
+        self.nodes.append(Channels(width, origin, (len(self.nodes),)))
+        return (Piece(self.nodes[-1], 1),)
+
+    def layout_at(self, tensor: Tensor, dimension: int, origin: str) -> Layout:
+        """The layout of a layer's input along one dimension; frozen channels if it has none."""
+        place = self.place(tensor)
+        if place and place.dimension == dimension:
+            return place.layout
+        self.freeze(tensor, f"{origin} works along another dimension")
+        layout = self.new_channels(tensor.shape[dimension], f"{origin}.input")
+        freeze(layout, f"the input of {origin} could not be followed")
+        return layout
+
+    def is_registered(self, tensor: Tensor) -> bool:
+        """Whether the tensor is a parameter or buffer of the model."""
+        return id(tensor) in self.names
+
+    def owner(self, tensor: Tensor) -> str:
+        """Name of the module that holds a parameter, or of the parameter if that is the model."""
+        name = self.names[id(tensor)][0]
+        return name.rpartition(".")[0] or name
+
+    def size_axis(self, tensor: Tensor, dimension: int, layout: Layout, role: Role) -> None:
+        """Record that a layout sizes a dimension of a parameter or buffer."""
+        self._used.add(id(tensor))
+        for name in self.names[id(tensor)]:
+            known, known_role = self.axes.setdefault((name, dimension), (layout, role))
+            unify(known, layout)
+            if known_role != role:
+                freeze(layout, f"{name} is used in two ways")
+
+    def use_weight(self, weight: Tensor, positions: int) -> None:
+        """Record one run of a layer: each weight entry takes `positions` MACs for the batch."""
+        self.weight_uses.append(WeightUse(self.names[id(weight)][0], positions // self.batch))
+
+    def finish(self) -> None:
+        """Freeze the channels of parameters that were also used in a way that no rule describes."""
+        for (name, _), (layout, _) in self.axes.items():
+            if name in self._misused:
+                freeze(layout, self._misused[name])
+
+
+def tensors_in(tree: Any) -> list[Tensor]:
+    """All tensors in nested tuples, lists and dictionaries."""
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _no_rule(tracer: Tracer, call: Call) -> None:
+    raise Unfollowed(call.name)
+
+
+METADATA = {
+    "__hash__", "__len__", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
+    "is_floating_point", "ndimension", "nelement", "numel", "requires_grad_", "size", "stride",
+}  # fmt: skip
+
+
+def _asks_metadata(call: Call) -> bool:
+    name = getattr(call.function, "__name__", "")
+    return name in METADATA or (name == "__get__" and not tensors_in(call.result))
+
+
+def _tensor_names(model: nn.Module) -> dict[int, list[str]]:
+    names: dict[int, list[str]] = {}
+    for name, tensor in named_tensors(model).items():
+        names.setdefault(id(tensor), []).append(name)
+    return names

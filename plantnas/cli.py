@@ -1,0 +1,176 @@
+"""The command line: the only module that prints. The searching is in search/, the rest below it.
+
+Heavy imports are inside the commands, so that help and mistakes answer at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from plantnas.config import StudyConfig
+from plantnas.config_files import (
+    is_path,
+    load_search_space,
+    load_study,
+    shipped_search_spaces,
+    shipped_studies,
+    with_overrides,
+)
+from plantnas.errors import PlantnasError
+
+app = typer.Typer(
+    help="Neural architecture search by channel planting: grow small, accurate CNNs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# A table that goes to a file or a pipe is as wide as it needs to be.
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+Study = Annotated[str, typer.Argument(help="A shipped study's name or the path of a YAML file.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that run trials.")]
+Storage = Annotated[
+    str | None, typer.Option(help="URL of the database. [default: study.db in --directory]")
+]
+Directory = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the study's files. [default: plantnas-studies/NAME]"),
+]
+Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
+Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
+
+
+@app.command()
+def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = None) -> None:
+    """A whole study on scikit-learn's handwritten digits, in less than a minute."""
+    config = with_overrides(load_study("digits"), {"random_seed": seed})
+    _run(config, workers, None, directory, "cpu")
+    console.print(
+        "\nTo try next:\n"
+        "  plantnas status digits                    steps, trials and cost of this study\n"
+        "  plantnas groups torchvision/resnet18      what could grow in a network\n"
+        "  plantnas run fashion-mnist --workers 2    a longer study, on Fashion-MNIST"
+    )
+
+
+@app.command()
+def run(
+    study: Study,
+    workers: Workers = 1,
+    storage: Storage = None,
+    directory: Directory = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the search.")] = None,
+    trials_per_step: Annotated[int | None, typer.Option(help="Screening trials a step.")] = None,
+    seed: Seed = None,
+    device: Device = "cpu",
+) -> None:
+    """Run a study, or resume it if it exists."""
+    overrides = {
+        "search.steps": steps,
+        "search.trials_per_step": trials_per_step,
+        "random_seed": seed,
+    }
+    _run(with_overrides(load_study(study), overrides), workers, storage, directory, device)
+
+
+@app.command()
+def status(study: Study, storage: Storage = None, directory: Directory = None) -> None:
+    """Steps, trials, failures, best networks and cost of a study so far."""
+    from plantnas.records.database import Database
+    from plantnas.report.tables import cost_table, front_table
+    from plantnas.search.progress import progress, progress_table
+    from plantnas.search.study import existing_study
+
+    name = load_study(study).name if is_path(study) else study
+    url = storage or _url(_directory(name, directory))
+    console.print(progress_table(progress(existing_study(name, url))))
+    networks = Database(url).networks(name)
+    console.print(cost_table(networks))
+    console.print(front_table(networks))
+
+
+@app.command()
+def groups(
+    architecture: Annotated[
+        str, typer.Argument(help="A family of plantnas, torchvision/NAME or module:function.")
+    ],
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 10,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
+    size: Annotated[int, typer.Option(min=1, help="Height and width of the images.")] = 64,
+) -> None:
+    """What could grow in an architecture: its channel groups, and what a channel costs."""
+    import torch
+
+    from plantnas.channels.groups import analyse
+    from plantnas.networks.loader import build_network
+    from plantnas.report.tables import groups_table
+
+    sys.path.insert(0, "")  # the user's own module:function
+    network = build_network(architecture, classes, channels)
+    structure = analyse(network, torch.zeros(2, channels, size, size))
+    console.print(groups_table(structure, network))
+
+
+@app.command()
+def studies() -> None:
+    """The studies that ship with plantnas."""
+    for name in shipped_studies():
+        config = load_study(name)
+        console.print(f"{name:15} {config.data.name:15} {config.search_space.architecture}")
+
+
+@app.command()
+def spaces() -> None:
+    """The search spaces that ship with plantnas."""
+    for name in shipped_search_spaces():
+        space = load_search_space(name)
+        seed = f"seed at {space.seed.width:g} of the width"
+        console.print(f"{name:15} {space.architecture:26} {seed}, {space.grow.proposal}")
+
+
+def main() -> None:
+    """The command `plantnas`: one line and exit code 2 for what the user can mend."""
+    try:
+        app(standalone_mode=True)
+    except PlantnasError as error:
+        typer.echo(f"plantnas: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("plantnas: interrupted. The same command goes on where it stopped.", err=True)
+        sys.exit(130)
+
+
+def _run(
+    config: StudyConfig, workers: int, storage: str | None, directory: Path | None, device: str
+) -> None:
+    import optuna
+    from rich.progress import Progress
+
+    from plantnas.report.finish import finish
+    from plantnas.report.tables import front_table
+    from plantnas.search.launch import run_study
+    from plantnas.search.progress import ProgressBars, bars_columns
+
+    folder = _directory(config.name, directory)
+    url = storage or _url(folder)
+    sys.path.insert(0, "")  # the user's own module:function
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
+    with Progress(*bars_columns(), console=console) as bars:
+        shown = ProgressBars(bars, config)
+        run_study(config, url, folder, workers, device, bars.console.print, shown.show)
+    networks, page = finish(url, config.name, folder)
+    console.print(front_table(networks))
+    console.print(f"Database: {url}\nPareto plot: {page}", soft_wrap=True)
+
+
+def _directory(name: str, directory: Path | None) -> Path:
+    return directory or Path("plantnas-studies") / name
+
+
+def _url(directory: Path) -> str:
+    from plantnas.search.storage import sqlite_url
+
+    return sqlite_url(directory)

@@ -1,0 +1,149 @@
+"""Reads search spaces and studies from YAML files, shipped or the user's.
+
+Each mistake gives one line: the file, the key, the value and what is allowed.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from plantnas.config import SearchSpace, StudyConfig
+from plantnas.errors import ConfigurationError, did_you_mean
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def shipped_studies() -> list[str]:
+    """Names of the studies that ship with plantnas."""
+    return _names("plantnas.studies")
+
+
+def shipped_search_spaces() -> list[str]:
+    """Names of the search spaces that ship with plantnas."""
+    return _names("plantnas.search_spaces")
+
+
+def load_search_space(name_or_path: str) -> SearchSpace:
+    """A shipped search space by name, or the YAML file at a path.
+
+    Raises:
+        ConfigurationError: It does not exist or is not valid.
+    """
+    path, text = _read(name_or_path, "search space", "plantnas.search_spaces")
+    return validated(SearchSpace, _mapping(path, text), path)
+
+
+def load_study(name_or_path: str) -> StudyConfig:
+    """A shipped study by name, or the YAML file at a path.
+
+    In the file, `search_space` is a shipped one's name, a path (relative to the file) or the
+    search space itself; `name` is the file's stem unless given.
+
+    Raises:
+        ConfigurationError: It does not exist or is not valid.
+    """
+    path, text = _read(name_or_path, "study", "plantnas.studies")
+    tree = {"name": Path(path).stem, **_mapping(path, text)}
+    space = tree.get("search_space")
+    if isinstance(space, str):
+        beside = Path(path).parent / space
+        space = str(beside) if is_path(space) and not Path(space).is_absolute() else space
+        tree["search_space"] = load_search_space(space)
+    return validated(StudyConfig, tree, path)
+
+
+def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfig:
+    """The study with some dotted keys set to other values; those that are None are left out.
+
+    Raises:
+        ConfigurationError: A value is not allowed.
+    """
+    tree = config.model_dump()
+    for dotted_key, value in overrides.items():
+        if value is None:
+            continue
+        *parents, key = dotted_key.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch[parent]
+        branch[key] = value
+    return validated(StudyConfig, tree, config.name)
+
+
+def validated(model: type[Model], tree: dict[str, Any], place: str) -> Model:
+    """The model of a parsed tree.
+
+    Raises:
+        ConfigurationError: The first thing that is wrong, in one line that begins with `place`.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigurationError(f"{place}: {_line(model, error.errors()[0])}") from error
+
+
+def _names(package: str) -> list[str]:
+    return sorted(
+        Path(entry.name).stem for entry in files(package).iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def is_path(name: str) -> bool:
+    """Whether a study or search space is named by its file's path."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
+def _read(name_or_path: str, kind: str, package: str) -> tuple[str, str]:
+    """The name of the file for messages, and its text."""
+    if not is_path(name_or_path):
+        names = _names(package)
+        if name_or_path not in names:
+            raise ConfigurationError(
+                f"{kind} {name_or_path!r}: unknown. {did_you_mean(name_or_path, names)} "
+                "A path to a .yaml file is allowed too."
+            )
+        file_name = f"{name_or_path}.yaml"
+        return file_name, (files(package) / file_name).read_text()
+    try:
+        return name_or_path, Path(name_or_path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not a text file"
+        raise ConfigurationError(f"{kind} {name_or_path}: {reason}.") from error
+
+
+def _mapping(path: str, text: str) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{path}: is not valid YAML: {reason}.") from error
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"{path}: has {type(tree).__name__}, where keys are needed.")
+    return tree
+
+
+def _line(model: type[BaseModel], error: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        allowed = _keys_beside(model, error["loc"])
+        return f"{key}: unknown key. {did_you_mean(str(error['loc'][-1]), allowed)}"
+    if error["type"] == "missing":
+        return f"{key}: is missing."
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{key}: {message}." if key else f"{message}."
+    return f"{key}: {error['input']!r} is not allowed: {message}."
+
+
+def _keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known where an unknown one was found."""
+    fields = model.model_fields
+    for part in location[:-1]:
+        annotation = fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            fields = annotation.model_fields
+    return list(fields)

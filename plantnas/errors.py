@@ -1,0 +1,43 @@
+"""The exceptions that plantnas raises on purpose. Nothing here prints or decides.
+
+Each message is one sentence that names the place, the value and what is allowed, so that the
+command line can show it as it is.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PlantnasError(Exception):
+    """Base class: everything that plantnas raises for a reason that a user can act on."""
+
+
+class ConfigurationError(PlantnasError):
+    """A search space, study file or command line option is wrong."""
+
+
+class DataError(PlantnasError):
+    """A data set is missing, truncated or not what the study was made with."""
+
+
+class UnsupportedArchitecture(PlantnasError):
+    """A model's channels cannot be followed, or none of them can grow."""
+
+
+class PlantingError(PlantnasError):
+    """A planting, crop or narrowing asks for widths that the model cannot have."""
+
+
+class StudyError(PlantnasError):
+    """A study does not exist, or exists with another configuration."""
+
+
+class StorageError(PlantnasError):
+    """The study database or the weights beside it cannot be opened, read or written."""
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest allowed one, or all of them."""
+    names = sorted(allowed)
+    close = get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Allowed: {', '.join(names)}."

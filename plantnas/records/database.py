@@ -1,0 +1,322 @@
+"""What a study has learnt, written to and read from its database. Nothing here trains.
+
+The records are in ``record.py``, the tables in ``tables.py``, connections in ``engine.py``, weights
+in ``weights.py``. Optuna keeps its own tables in the same database.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic.util import CommandError
+from sqlalchemy import ColumnElement, Connection, Insert, Row, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from plantnas.errors import PlantingError, StorageError, StudyError, did_you_mean
+from plantnas.records.engine import (
+    open_engine,
+    reason,
+    set_sqlite_pragmas,
+    shown_url,
+    sqlite_file,
+    storage_engine_arguments,
+)
+from plantnas.records.migrations.upgrade import upgrade
+from plantnas.records.record import (
+    SPLITS,
+    EpochRecord,
+    Evaluation,
+    NetworkRecord,
+    Split,
+    StudyRecord,
+)
+from plantnas.records.tables import (
+    EpochRow,
+    EvaluationRow,
+    NetworkRow,
+    OfNetwork,
+    PhaseRow,
+    StudyRow,
+    WidthRow,
+)
+
+__all__ = [
+    "SPLITS",
+    "Database",
+    "EpochRecord",
+    "Evaluation",
+    "NetworkRecord",
+    "Split",
+    "StudyRecord",
+    "set_sqlite_pragmas",
+    "storage_engine_arguments",
+]
+
+
+class Database:
+    """The study database. Open one in each process; threads may share it.
+
+    Attributes:
+        url: As messages may show it, without the password.
+        engine: For reading with your own SQL, or with ``plantnas.report.frames``.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the database, making the SQLite file's folder and migrating the tables as needed.
+
+        Args:
+            url: A database URL, e.g. ``sqlite:///study.db``.
+
+        Raises:
+            StorageError: If it cannot be opened, or was written by a newer plantnas.
+        """
+        self.engine = open_engine(url)
+        self.url = shown_url(url)
+        self._file = sqlite_file(url)
+        try:
+            upgrade(self.engine)
+        except SQLAlchemyError as error:
+            raise StorageError(f"{self.url}: cannot be opened: {reason(error, url)}") from error
+        except CommandError as error:
+            raise StorageError(
+                f"{self.url}: was written by a newer plantnas, which this one cannot read: {error}."
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections. The object may still be used: it connects again."""
+        self.engine.dispose()
+
+    def add_study(self, study: StudyRecord) -> None:
+        """Record a new study.
+
+        Raises:
+            StudyError: If the database has a study of that name.
+        """
+        row = asdict(study) | {"artifacts": self._relative(study.artifacts)}
+        with self._transaction() as connection:
+            try:
+                connection.execute(insert(StudyRow).values(row))
+            except IntegrityError as error:
+                raise StudyError(f"{self.url}: study {study.name!r} exists already.") from error
+
+    def study(self, name: str) -> StudyRecord:
+        """The study of that name.
+
+        Raises:
+            StudyError: If there is none.
+        """
+        study = self.find_study(name)
+        if study is None:
+            raise self._no_study(name, self.study_names())
+        return study
+
+    def find_study(self, name: str) -> StudyRecord | None:
+        """The study of that name, or None."""
+        with self._transaction() as connection:
+            row = connection.execute(select(StudyRow).where(StudyRow.name == name)).one_or_none()
+        return row and StudyRecord(**_without(row, "id"))
+
+    def study_names(self) -> list[str]:
+        """The names of all studies, oldest first."""
+        with self._transaction() as connection:
+            return list(connection.scalars(select(StudyRow.name).order_by(StudyRow.id)))
+
+    def artifacts_directory(self, study: str) -> Path:
+        """The absolute path of the folder that holds a study's weights.
+
+        Raises:
+            StudyError: If there is no such study.
+        """
+        return self._folder() / self.study(study).artifacts
+
+    def add_network(self, study: str, network: NetworkRecord) -> int:
+        """Record a network with all that belongs to it, in one transaction.
+
+        Returns:
+            Its id.
+
+        Raises:
+            StudyError: If there is no such study.
+            PlantingError: If it says that a group was planted which it does not have.
+            StorageError: If the database refuses: a second teacher or seed, a second network of
+                that trial and kind, a parent from elsewhere, an epoch that appears twice.
+        """
+        for group in network.planted.keys() - network.widths.keys():
+            raise PlantingError(
+                f"study {study!r}: planted {group!r} is not a group of the network. "
+                + did_you_mean(group, network.widths)
+            )
+        with self._transaction(f"study {study!r}: {network.method} network: ") as connection:
+            row = _network_row(network) | {"study_id": self._study_id(connection, study)}
+            key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
+            network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
+            for table, rows in _rows_of_network(network).items():
+                if rows:
+                    rows = [{"network_id": network_id, **row} for row in rows]
+                    connection.execute(insert(table), rows)
+        return network_id
+
+    def networks(self, study: str) -> list[NetworkRecord]:
+        """All networks of a study, oldest first.
+
+        Raises:
+            StudyError: If there is no such study.
+        """
+        with self._transaction() as connection:
+            study_id = self._study_id(connection, study)
+            return _read_networks(connection, NetworkRow.study_id == study_id)
+
+    def network(self, study: str, network_id: int) -> NetworkRecord:
+        """One network of a study.
+
+        Raises:
+            StudyError: If there is no such study, or no such network in it.
+        """
+        with self._transaction() as connection:
+            self._check_networks(connection, study, {network_id})
+            return _read_networks(connection, NetworkRow.id == network_id)[0]
+
+    def network_of_trial(self, study: str, trial_number: int) -> NetworkRecord | None:
+        """The network that a trial made (the last one, if it made two kinds), or None.
+
+        Raises:
+            StudyError: If there is no such study.
+        """
+        with self._transaction() as connection:
+            of_study = NetworkRow.study_id == self._study_id(connection, study)
+            of_trial = NetworkRow.trial_number == trial_number
+            networks = _read_networks(connection, of_study & of_trial)
+        return networks[-1] if networks else None
+
+    def add_evaluations(self, study: str, evaluations: Mapping[int, Evaluation]) -> None:
+        """Add evaluations of networks that are recorded, by network id.
+
+        An evaluation of the same network and split that exists is left as it is.
+
+        Raises:
+            StudyError: If there is no such study, or no such network in it.
+        """
+        if not evaluations:
+            return
+        rows = [{"network_id": key, **asdict(value)} for key, value in evaluations.items()]
+        statement = _insert_missing(self.engine.dialect.name, EvaluationRow)
+        with self._transaction() as connection:
+            self._check_networks(connection, study, set(evaluations))
+            connection.execute(statement, rows)
+
+    @contextmanager
+    def _transaction(self, place: str = "") -> Iterator[Connection]:
+        """All or nothing; what SQLAlchemy raises becomes a StorageError of one line."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            url = self.engine.url.render_as_string(hide_password=False)
+            raise StorageError(f"{self.url}: {place}{reason(error, url)}") from error
+
+    def _study_id(self, connection: Connection, name: str) -> int:
+        study_id = connection.scalar(select(StudyRow.id).where(StudyRow.name == name))
+        if study_id is None:
+            raise self._no_study(name, list(connection.scalars(select(StudyRow.name))))
+        return study_id
+
+    def _check_networks(self, connection: Connection, study: str, network_ids: set[int]) -> None:
+        of_study = NetworkRow.study_id == self._study_id(connection, study)
+        known = select(NetworkRow.id).where(of_study)
+        asked = connection.scalars(known.where(NetworkRow.id.in_(network_ids)))
+        for network_id in sorted(network_ids.difference(asked)):
+            ids = connection.scalars(known).all()
+            allowed = f"its networks are {min(ids)} to {max(ids)}" if ids else "it has none"
+            raise StudyError(f"study {study!r} has no network {network_id}: {allowed}.")
+
+    def _no_study(self, name: str, names: list[str]) -> StudyError:
+        hint = did_you_mean(name, names) if names else "It has none yet."
+        return StudyError(f"{self.url} has no study {name!r}. {hint}")
+
+    def _folder(self) -> Path:
+        return self._file.parent if self._file else Path.cwd()
+
+    def _relative(self, artifacts: str) -> str:
+        path = (self._folder() / artifacts).resolve()
+        below = self._file is not None and path.is_relative_to(self._folder())
+        return (path.relative_to(self._folder()) if below else path).as_posix()
+
+
+def _network_row(network: NetworkRecord) -> dict[str, Any]:
+    names = ("method", "kind", "trial_number", "parent_id", "step", "parameters", "macs")
+    row = {name: getattr(network, name) for name in (*names, "artifact_id", "sha256")}
+    return row | {"created": network.created or datetime.now(UTC)}
+
+
+def _rows_of_network(network: NetworkRecord) -> dict[type[OfNetwork], list[dict[str, Any]]]:
+    widths = [
+        {
+            "group_name": group,
+            "position": position,
+            "width": width,
+            "planted": network.planted.get(group, 0),
+        }
+        for position, (group, width) in enumerate(network.widths.items())
+    ]
+    phases = [{"phase": phase, "seconds": seconds} for phase, seconds in network.seconds.items()]
+    return {
+        WidthRow: widths,
+        EvaluationRow: [asdict(evaluation) for evaluation in network.evaluations],
+        EpochRow: [asdict(epoch) for epoch in network.epochs],
+        PhaseRow: phases,
+    }
+
+
+def _insert_missing(dialect: str, table: type[OfNetwork]) -> Insert:
+    """An insert that skips rows whose key exists: the same SQL in both, but two functions here."""
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> list[NetworkRecord]:
+    """The networks that satisfy the condition, by id: one query a table, however many there are."""
+    rows = connection.execute(select(NetworkRow).where(condition).order_by(NetworkRow.id)).all()
+    widths = _read_rows(connection, WidthRow, WidthRow.position, condition)
+    evaluations = _read_rows(connection, EvaluationRow, EvaluationRow.split, condition)
+    epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
+    phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
+    return [
+        NetworkRecord(
+            **_without(row, "study_id"),
+            widths={name: width for name, _, width, _ in widths[row.id]},
+            planted={name: planted for name, _, _, planted in widths[row.id] if planted},
+            evaluations=_in_order_of_use(Evaluation(*values) for values in evaluations[row.id]),
+            epochs=tuple(EpochRecord(*values) for values in epochs[row.id]),
+            seconds=dict(phases[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def _read_rows(
+    connection: Connection,
+    table: type[OfNetwork],
+    order: InstrumentedAttribute[Any],
+    condition: ColumnElement[bool],
+) -> defaultdict[int, list[Any]]:
+    """By network id, the other columns of some networks' rows in one table, in the given order."""
+    query = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
+    rows_of: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(query.where(condition).order_by(order)):
+        rows_of[row.network_id].append(row[1:])
+    return rows_of
+
+
+def _in_order_of_use(evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
+    return tuple(sorted(evaluations, key=lambda evaluation: SPLITS.index(evaluation.split)))
+
+
+def _without(row: Row[Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row._mapping.items() if key != name}

@@ -1,0 +1,101 @@
+"""How plantnas connects to a database: settings for each kind of it, and what its URL may show.
+
+The tables are in ``tables.py``, what is written to them in ``database.py``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from plantnas.errors import StorageError
+
+# A shorter wait left trials of other workers stuck: a commit may wait for many others.
+_BUSY_SECONDS = 60
+
+
+def storage_engine_arguments(url: str) -> dict[str, Any]:
+    """The arguments of ``sqlalchemy.create_engine`` for a URL.
+
+    They are also the ``engine_kwargs`` of Optuna's ``RDBStorage``, so that both behave alike.
+
+    Raises:
+        StorageError: If the URL cannot be parsed.
+    """
+    if _parsed(url).get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": _BUSY_SECONDS}}
+    # One connection a worker: databases limit their number, and workers are many.
+    return {"pool_size": 1, "max_overflow": 2, "pool_pre_ping": True}
+
+
+def set_sqlite_pragmas(engine: Engine) -> None:
+    """Put an SQLite engine in WAL mode with foreign keys on; other databases are left as they are.
+
+    WAL lets readers and one writer work at once, and ``synchronous=NORMAL`` is safe with it: a
+    power cut may lose the last commits, never the file. May be called on the engine of Optuna's
+    ``RDBStorage`` too.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    if sqlite_file(str(engine.url)):
+        engine.dispose()  # connections made earlier have other settings
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with our settings; the folder of an SQLite file is made if needed.
+
+    Raises:
+        StorageError: If the URL is none, its driver is missing, or the folder cannot be made.
+    """
+    try:
+        if file := sqlite_file(url):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, **storage_engine_arguments(url))
+    except (OSError, ImportError, SQLAlchemyError) as error:
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
+    set_sqlite_pragmas(engine)
+    return engine
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The absolute path of an SQLite URL's file; None for memory, URIs and other databases."""
+    parsed = _parsed(url)
+    database = parsed.database or ":memory:"
+    if parsed.get_backend_name() != "sqlite" or database.startswith((":memory:", "file:")):
+        return None
+    return Path(database).resolve()
+
+
+def shown_url(url: str) -> str:
+    """The URL as messages may show it: without password and options."""
+    return _parsed(url).set(query={}).render_as_string(hide_password=True)
+
+
+def reason(error: BaseException, url: str) -> str:
+    """The first line of what the database's driver says, without the password."""
+    origin = getattr(error, "orig", None) or error
+    line = (str(origin).splitlines() or [type(origin).__name__])[0]
+    parsed = _parsed(url)
+    secrets = (parsed.password, parsed.query.get("password"))
+    for secret in filter(None, secrets):
+        line = line.replace(str(secret), "***")
+    return line
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        # A malformed URL may still hold a password: it is shown only where none can be in it.
+        shown = "The storage" if "@" in url or "password" in url else repr(url)
+        raise StorageError(
+            f"{shown}: not a database URL, which looks like 'sqlite:///study.db' or "
+            "'postgresql://user@host/database'."
+        ) from error

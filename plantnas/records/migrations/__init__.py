@@ -1,0 +1,1 @@
+"""The history of the tables as alembic revisions; ``upgrade.py`` runs it."""

@@ -1,0 +1,97 @@
+"""The records of a study as frozen dataclasses. How they are kept is in ``database.py``."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study was asked and what it ran on.
+
+    Attributes:
+        name: Its name, unique in the database; also Optuna's.
+        optuna_study_id: Optuna's id of it, once there is one.
+        configuration: The whole configuration, as JSON has it.
+        configuration_hash: Hexadecimal hash of what may not change between runs.
+        artifacts: The folder of the weights: relative to the SQLite file's folder when it lies
+            below it (so both can be moved together), else absolute.
+        versions: The version of each library that matters.
+        hardware: What the study was started on.
+        created: When, in UTC.
+    """
+
+    name: str
+    optuna_study_id: int | None
+    configuration: dict[str, Any]
+    configuration_hash: str
+    artifacts: str
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy (0 to 1) and mean loss of a network on one split of so many images."""
+
+    split: Split
+    accuracy: float
+    loss: float
+    images: int
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of a network's training; accuracy is 0 to 1, losses are means over images."""
+
+    epoch: int
+    learning_rate: float
+    training_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """A trained network of a study.
+
+    Attributes:
+        method: What made it: "teacher", "seed", "planting", or a baseline's name.
+        kind: "screen" or "grow" for a planted one, else None; required with a trial number.
+        trial_number: The number of its Optuna trial, if a trial made it.
+        parent_id: The id of the network that it was planted from, of the same study.
+        step: 0 for the seed, 1 for the first planting, ...
+        parameters: Number of parameters.
+        macs: Multiply-accumulate operations for one image.
+        widths: Channels of each group, in the order of the network.
+        planted: New channels of each planted group; zeros are not kept.
+        evaluations: At most one for each split.
+        epochs: Its own training, in order; NaN stays NaN.
+        artifact_id: Where ``weights.load_weights`` finds its weights.
+        sha256: Hexadecimal hash of these.
+        seconds: What each phase of making it took, e.g. ``{"training": 8.1}``.
+        id: Given by the database.
+        created: When it was recorded (UTC); None stands for now.
+    """
+
+    method: str
+    kind: str | None
+    trial_number: int | None
+    parent_id: int | None
+    step: int | None
+    parameters: int
+    macs: int
+    widths: dict[str, int]
+    planted: dict[str, int]
+    evaluations: tuple[Evaluation, ...]
+    epochs: tuple[EpochRecord, ...]
+    artifact_id: str | None
+    sha256: str | None
+    seconds: dict[str, float] = field(default_factory=dict)
+    id: int | None = None
+    created: datetime | None = None

@@ -1,0 +1,1 @@
+"""Data frames and plots of a study's records. Nothing here trains a network."""

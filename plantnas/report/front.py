@@ -1,0 +1,50 @@
+"""Which networks of a study to choose from: its Pareto front. The plot of it is in plots.py."""
+
+from collections.abc import Iterable, Sequence
+
+from plantnas.records.database import Evaluation, NetworkRecord, Split
+
+
+def evaluation_on(network: NetworkRecord, split: Split) -> Evaluation | None:
+    """The network's evaluation on a split, if there is one."""
+    return next((found for found in network.evaluations if found.split == split), None)
+
+
+def validation_accuracy(network: NetworkRecord) -> float:
+    """Accuracy on the validation split, by which networks are chosen."""
+    evaluation = evaluation_on(network, "validation")
+    return evaluation.accuracy if evaluation else 0.0
+
+
+def is_choosable(network: NetworkRecord) -> bool:
+    """Whether a user would take it: teacher, seed, or grown; a screened network is half trained."""
+    return network.kind != "screen"
+
+
+def pareto_front(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+    """The choosable networks that no other beats in validation accuracy and parameters.
+
+    Returns:
+        Smallest first; each has a higher validation accuracy than the one before. Of equals, the
+        one of lower validation loss.
+    """
+    front: list[NetworkRecord] = []
+    for network in sorted(filter(is_choosable, networks), key=_smallest_best_first):
+        if not front or validation_accuracy(network) > validation_accuracy(front[-1]):
+            front.append(network)
+    return front
+
+
+def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[NetworkRecord]:
+    """A network and its ancestors, the seed first."""
+    by_id = {network.id: network for network in networks}
+    line = [last]
+    while line[-1].parent_id is not None:
+        line.append(by_id[line[-1].parent_id])
+    return line[::-1]
+
+
+def _smallest_best_first(network: NetworkRecord) -> tuple[int, float, float]:
+    evaluation = evaluation_on(network, "validation")
+    loss = evaluation.loss if evaluation else float("inf")
+    return network.parameters, -validation_accuracy(network), loss

@@ -1,0 +1,88 @@
+"""The images of a study, and the only reading of its test split. Nothing here draws."""
+
+import torch
+from torch import Tensor
+
+from plantnas.config import Data, StudyConfig
+from plantnas.errors import DataError
+from plantnas.records.database import Database, Evaluation, NetworkRecord
+from plantnas.records.loading import network_of
+from plantnas.training.data import Images, load_dataset, load_test_images
+from plantnas.training.evaluation import evaluate
+from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.seeds import derived_seed
+from plantnas.training.views import Inputs
+
+
+def load_images(
+    storage: str, study: str, split: str = "validation", root: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """The images of a study as its networks take them.
+
+    Args:
+        storage: URL of the study's database.
+        study: Name of the study.
+        split: `train`, `validation` or `test`.
+        root: Folder of the data set, if it is no longer where the study found it.
+
+    Returns:
+        Normalised images, images x channels x height x width, float32, and their labels, int64.
+
+    Raises:
+        StudyError: There is no such study.
+        DataError: The data cannot be read, or is not what the study was made with.
+    """
+    database = Database(storage)
+    images = _split(database, study, split, root)
+    inputs = _inputs(database, study, images)
+    return torch.cat([batch for (batch,) in inputs.in_order(0, 500)]).contiguous(), images.labels
+
+
+def evaluate_on_test(
+    database: Database, study: str, networks: list[NetworkRecord], root: str | None = None
+) -> None:
+    """Records accuracy and cross-entropy on the test split of those networks that lack them.
+
+    Raises:
+        DataError: The test split cannot be read.
+    """
+    missing = [
+        network
+        for network in networks
+        if not any(evaluation.split == "test" for evaluation in network.evaluations)
+    ]
+    if not missing:
+        return
+    images = _split(database, study, "test", root)
+    inputs, targets = _inputs(database, study, images), Targets(images.labels)
+    loss = DistillationLoss(temperature=1, label_weight=1)
+    for record in missing:
+        assert record.id is not None
+        network = network_of(database, study, record)
+        metrics = evaluate(network, inputs, targets, loss)
+        database.add_evaluations(study, {record.id: Evaluation("test", *metrics)})
+
+
+def _split(database: Database, study: str, split: str, root: str | None) -> Images:
+    recorded = dict(database.study(study).configuration)
+    images = recorded.pop("images")
+    config = StudyConfig.model_validate(recorded)
+    data = config.data if root is None else config.data.model_copy(update={"root": root})
+    if split == "test":
+        return load_test_images(data)
+    return _search_split(data, config.random_seed, split, images["fingerprint"])
+
+
+def _search_split(data: Data, random_seed: int, split: str, fingerprint: str) -> Images:
+    if split not in ("train", "validation"):
+        raise DataError(f"split {split!r}: is not one of 'train', 'validation' and 'test'.")
+    dataset = load_dataset(data, derived_seed(random_seed, "split"))
+    if dataset.fingerprint != fingerprint:
+        raise DataError(f"data.name: {data.name}: is not the data that the study was made with.")
+    return dataset.train if split == "train" else dataset.validation
+
+
+def _inputs(database: Database, study: str, images: Images) -> Inputs:
+    recorded = database.study(study).configuration["images"]
+    pixels = images.pixels.unsqueeze(0).movedim(2, -1).contiguous()
+    return Inputs((pixels,), torch.tensor(recorded["mean"]), torch.tensor(recorded["std"]))

@@ -1,0 +1,77 @@
+"""Tables of networks and channel groups for a terminal. Nothing here prints."""
+
+from rich.table import Table
+from torch import nn
+
+from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.structure import Structure
+from plantnas.records.database import NetworkRecord, Split
+from plantnas.report.front import evaluation_on, pareto_front
+
+
+def front_table(networks: list[NetworkRecord]) -> Table:
+    """The Pareto front, with seed and teacher: widths, cost and accuracy, to choose by."""
+    table = Table(title="Pareto front, with seed and teacher", title_justify="left")
+    for column in ("network", "method", "step"):
+        table.add_column(column)
+    table.add_column("widths", overflow="fold")
+    for column in ("parameters", "% of teacher", "MACs", "validation %", "test %"):
+        table.add_column(column, justify="right")
+    references = {network.method: network for network in networks if network.kind is None}
+    shown = {network.id: network for network in pareto_front(networks)}
+    shown |= {network.id: network for network in references.values()}
+    for network in sorted(shown.values(), key=lambda network: network.parameters):
+        table.add_row(
+            str(network.id),
+            network.method,
+            "" if network.step is None else str(network.step),
+            " ".join(map(str, network.widths.values())),
+            f"{network.parameters:,}",
+            f"{100 * network.parameters / references['teacher'].parameters:.1f}",
+            f"{network.macs:,}",
+            _percent(network, "validation"),
+            _percent(network, "test"),
+        )
+    return table
+
+
+def cost_table(networks: list[NetworkRecord]) -> Table:
+    """Seconds of training by step and kind, failed trials excepted: they leave no network."""
+    table = Table(title="Cost", title_justify="left")
+    table.add_column("what")
+    for column in ("networks", "seconds", "seconds each"):
+        table.add_column(column, justify="right")
+    seconds: dict[str, list[float]] = {}
+    for network in networks:
+        name = network.method if network.kind is None else f"step {network.step}, {network.kind}"
+        seconds.setdefault(name, []).append(sum(network.seconds.values()))
+    for name, each in seconds.items():
+        table.add_row(name, str(len(each)), f"{sum(each):.1f}", f"{sum(each) / len(each):.2f}")
+    return table
+
+
+def groups_table(structure: Structure, network: nn.Module) -> Table:
+    """A row a channel group, with what one more granule of channels costs."""
+    table = Table(title="Channel groups", title_justify="left")
+    table.add_column("group")
+    for column in ("width", "granularity", "members", "+ parameters", "+ MACs"):
+        table.add_column(column, justify="right")
+    table.add_column("grows")
+    parameters = parameters_at(structure, network, {})
+    macs = macs_at(structure, network, {})
+    for name, group in structure.groups.items():
+        cost = ["", ""]
+        if group.growable:
+            wider = {name: group.width + group.granularity}
+            cost = [
+                f"{parameters_at(structure, network, wider) - parameters:,}",
+                f"{macs_at(structure, network, wider) - macs:,}",
+            ]
+        numbers = [str(group.width), str(group.granularity), str(len(group.members)), *cost]
+        table.add_row(name, *numbers, "yes" if group.growable else f"no: {group.frozen}")
+    return table
+
+
+def _percent(network: NetworkRecord, split: Split) -> str:
+    evaluation = evaluation_on(network, split)
+    return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""

@@ -1,0 +1,1 @@
+"""The search: Optuna's objective, sampler and policies, and the processes that run them."""

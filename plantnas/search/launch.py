@@ -1,0 +1,183 @@
+"""Runs a study on this machine: one process a worker, and a parent that watches them.
+
+Workers share nothing but the database and the study's folder, so any of them may die at any time.
+"""
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+
+import optuna
+import torch
+from optuna.trial import FrozenTrial
+
+from plantnas.config import StudyConfig
+from plantnas.errors import PlantnasError, StudyError
+from plantnas.records.database import Database
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.preparation import Say, check_configuration
+from plantnas.search.study import has_nothing_to_start, is_complete, open_study
+from plantnas.search.workers import fail_trials_of_dead_workers
+
+POLL_SECONDS = 0.25
+RESPAWNS = 3
+"""A worker that is killed is replaced so many times in a run."""
+
+
+def run_study(
+    config: StudyConfig,
+    url: str,
+    directory: Path,
+    workers: int = 1,
+    device: str = "cpu",
+    say: Say = lambda message: None,
+    watch: Callable[[optuna.Study], None] = lambda study: None,
+) -> optuna.Study:
+    """Runs or resumes a study until its policy has nothing left to start.
+
+    Args:
+        config: The study.
+        url: Its database.
+        directory: Folder of its weights and logits.
+        workers: Processes that run trials, each on its share of the cores.
+        device: Where networks are trained.
+        say: Is told what is being prepared.
+        watch: Is called a few times a second while trials run, and once at the end.
+
+    Raises:
+        StudyError: A worker failed, or the study exists with another configuration.
+        PlantnasError: What a worker or the preparation could not do, in one line.
+    """
+    study = open_study(config, url)
+    check_configuration(Database(url), config)
+    fail_trials_of_dead_workers(study)
+    if is_complete(study, config.search):
+        say(f"Study {config.name!r} is complete.")
+        watch(study)
+        return study
+    crew = _Crew(config, url, directory, workers, device)
+    try:
+        crew.start()  # they import torch while this process trains the teacher
+        PlantingObjective(config, directory, device).prepared(study, say)
+        crew.watch(study, watch)
+    finally:
+        crew.stop()
+        fail_trials_of_dead_workers(study)
+    watch(study)
+    return study
+
+
+class _Crew:
+    """The worker processes of a run."""
+
+    def __init__(
+        self, config: StudyConfig, url: str, directory: Path, workers: int, device: str
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        self._failures: SimpleQueue[str] = context.SimpleQueue()
+        self._context = context
+        self._arguments = (config, url, directory, device, threads)
+        self._directory = directory
+        self._wanted = workers
+        self._respawns = RESPAWNS
+        self._processes: dict[int, SpawnProcess] = {}
+
+    def start(self) -> None:
+        for number in range(1, self._wanted + 1):
+            self._spawn(number)
+
+    def watch(self, study: optuna.Study, watch: Callable[[optuna.Study], None]) -> None:
+        """Wait for the workers to end; replace those that are killed."""
+        while self._processes:
+            watch(study)
+            time.sleep(POLL_SECONDS)
+            if not self._failures.empty():
+                raise StudyError(self._failures.get())
+            for number, process in list(self._processes.items()):
+                if process.exitcode is not None:
+                    self._ended(number, process.exitcode, study)
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.join()
+
+    def _spawn(self, number: int) -> None:
+        process = self._context.Process(
+            target=work, args=(*self._arguments, number, self._failures), daemon=True
+        )
+        process.start()
+        self._processes[number] = process
+
+    def _ended(self, number: int, exit_code: int, study: optuna.Study) -> None:
+        del self._processes[number]
+        if exit_code == 0:
+            return
+        fail_trials_of_dead_workers(study)
+        if exit_code > 0 or self._respawns == 0:
+            log = log_file(self._directory, number)
+            raise StudyError(f"worker {number} ended with exit code {exit_code}: see {log}.")
+        self._respawns -= 1
+        self._spawn(number)
+
+
+def log_file(directory: Path, number: int) -> Path:
+    """Where a worker of a run writes its log."""
+    return directory / f"worker-{number}.log"
+
+
+def work(
+    config: StudyConfig,
+    url: str,
+    directory: Path,
+    device: str,
+    threads: int,
+    number: int,
+    failures: "SimpleQueue[str]",
+) -> None:
+    """Runs trials in this process until there is nothing left to start."""
+    _end_with_parent()
+    torch.set_num_threads(threads)
+    directory.mkdir(parents=True, exist_ok=True)
+    with log_file(directory, number).open("a") as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    try:
+        objective = PlantingObjective(config, directory, device)
+        open_study(config, url).optimize(objective, callbacks=[_stop_when_complete(config)])
+    except PlantnasError as error:
+        failures.put(str(error))
+        raise SystemExit(2) from error
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None
+
+
+def _stop_when_complete(
+    config: StudyConfig,
+) -> Callable[[optuna.Study, FrozenTrial], None]:
+    def stop(study: optuna.Study, trial: FrozenTrial) -> None:
+        if has_nothing_to_start(study, config.search):
+            study.stop()
+
+    return stop
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed ends too: a resumed run starts workers of its own."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,280 @@
+"""The objective of a planting study: read it first, a whole trial is on one screen.
+
+Which parent and what kind of trial is the sampler's and its policy's decision (sampler.py,
+policies.py), the planting is suggested in proposals.py and trained in training/planted.py.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import optuna
+from torch import nn
+
+from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.planting import plant, planted_entries
+from plantnas.channels.structure import classifier_tensors
+from plantnas.config import StudyConfig
+from plantnas.config_files import load_study
+from plantnas.errors import StudyError
+from plantnas.records.database import NetworkRecord
+from plantnas.records.weights import save_weights
+from plantnas.search.assignments import assignment_of
+from plantnas.search.policies import Assignment
+from plantnas.search.preparation import Say, prepare
+from plantnas.search.prepared import (
+    Parent,
+    PreparedStudy,
+    all_widths,
+    epoch_records,
+    evaluation,
+)
+from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.search.sampler import PlantingSampler
+from plantnas.search.storage import default_directory
+from plantnas.search.workers import this_worker
+from plantnas.training.distillation import TrainingDiverged
+from plantnas.training.evaluation import Metrics
+from plantnas.training.planted import PlantedTraining, train_planted
+from plantnas.training.seeds import generator_for
+
+
+class PlantingObjective:
+    """A plain Optuna objective: one planting of one parent, screened or grown.
+
+    The study needs an SQL database, the directions maximize (validation accuracy) and minimize
+    (parameters), and a `PlantingSampler`. The first trial trains teacher and seed.
+
+    Args:
+        config: A study's configuration, the name of a shipped study or the path of a YAML file.
+        directory: Folder of weights and logits; by default beside the SQLite file, or
+            `plantnas-studies/NAME` for other databases.
+        device: Where networks are trained.
+
+    Raises:
+        ConfigurationError: The configuration is not valid.
+    """
+
+    def __init__(
+        self,
+        config: StudyConfig | str,
+        directory: Path | str | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.config = load_study(config) if isinstance(config, str) else config
+        self._directory = directory
+        self._device = device
+        self._prepared: PreparedStudy | None = None
+
+    def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
+        """Validation accuracy and parameters of the planted and trained network.
+
+        Raises:
+            optuna.TrialPruned: The planting is not worth training; the user attribute `reason`
+                says why.
+            StudyError: The study cannot be searched by planting.
+        """
+        assignment = assignment_of(trial) or _prune(trial, "the study is complete")
+        trial.set_user_attr("worker", this_worker())
+        study = self.prepared(trial.study)
+        parent = study.parent(assignment.parent)
+        planting = suggest_planting(trial, study, parent, assignment)
+        start = time.perf_counter()
+        child = planted_child(study, parent, planting)
+        planted = time.perf_counter()
+        training = self._train(trial, study, parent, planting, child, assignment)
+        trained = time.perf_counter()
+        metrics = study.validate(child)
+        seconds = {
+            "planting": planted - start,
+            **training.seconds,
+            "evaluation": time.perf_counter() - trained,
+        }
+        record = _record(trial, parent, planting, assignment, training, metrics, seconds)
+        _keep(trial, study, record, child)
+        return metrics.accuracy, float(record.parameters)
+
+    def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
+        """The study with its teacher and seed, made ready on first use; `say` tells how."""
+        if self._prepared is None:
+            _check_study(study)
+            directory = Path(self._directory or default_directory(study))
+            self._prepared = prepare(study, self.config, directory, self._device, say)
+        return self._prepared
+
+    def _train(
+        self,
+        trial: optuna.Trial,
+        study: PreparedStudy,
+        parent: Parent,
+        planting: Mapping[str, int],
+        child: nn.Module,
+        assignment: Assignment,
+    ) -> PlantedTraining:
+        settings = self.config.planting
+        try:
+            return train_planted(
+                child,
+                planted_entries(parent.structure, parent.network, planting),
+                classifier_tensors(parent.structure),
+                study.data,
+                settings,
+                settings.screen_epochs if assignment.kind == "screen" else settings.epochs,
+                study.features,
+                parent.network_id,
+                # Of the planting, not of the trial: a grown planting starts like its screening.
+                generator_for(self.config.random_seed, "batches", assignment.parent, planting),
+            )
+        except TrainingDiverged as error:
+            _prune(trial, f"diverged: {error}")
+
+
+def suggest_planting(
+    trial: optuna.Trial, study: PreparedStudy, parent: Parent, assignment: Assignment
+) -> dict[str, int]:
+    """The planting that a trial proposes for its parent, if it is worth training.
+
+    Raises:
+        optuna.TrialPruned: Nothing would be planted, the child is outside the window of
+            parameters, or another trial planted the same.
+    """
+    growth, search = study.config.search_space.grow, study.config.search
+
+    def parameters_with(widths: Mapping[str, int]) -> int:
+        return parameters_at(parent.structure, parent.network, widths)
+
+    room = room_to_grow(
+        parent.structure.growable, study.teacher.widths, parent.record.parameters, growth, search
+    )
+    if growth.proposal == "shares":
+        planting = suggest_shares(trial, room, parameters_with)
+    else:
+        planting = suggest_counts(trial, room)
+    parameters = parameters_with(_widths(parent, planting))
+    trial.set_user_attr("planting", json.dumps(planting))
+    trial.set_user_attr("parameters", parameters)
+    _reject_if_useless(trial, room, planting, parameters, assignment)
+    return planting
+
+
+def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> nn.Module:
+    """The parent with the planting: the same rows whenever this parent is planted so."""
+    purpose = ("rows", parent.record.trial_number, sorted(planting.items()))
+    return plant(
+        parent.network,
+        study.example,
+        planting,
+        generator_for(study.config.random_seed, *purpose),
+        column_scale=study.config.planting.column_init,
+        structure=parent.structure,
+    )
+
+
+def _reject_if_useless(
+    trial: optuna.Trial,
+    room: Room,
+    planting: Mapping[str, int],
+    parameters: int,
+    assignment: Assignment,
+) -> None:
+    # Samplers that know constraints learn the window from it, also from trials that end here.
+    trial.set_constraint("parameters", room.excess(parameters))
+    if not planting:
+        _prune(trial, "nothing is planted")
+    if room.excess(parameters) > 0:
+        low, high = room.minimum_parameters, room.maximum_parameters
+        _prune(trial, f"{parameters} parameters are not between {low:.0f} and {high:.0f}")
+    if assignment.kind == "screen":
+        twin = _earlier_twin(trial, planting, assignment.parent)
+        if twin is not None:
+            _prune(trial, f"trial {twin} has the same planting")
+
+
+def _earlier_twin(
+    trial: optuna.Trial, planting: Mapping[str, int], parent: int | None
+) -> int | None:
+    """The number of another screening of the same planting of the same parent, if there is one."""
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
+    for other in trial.study.get_trials(deepcopy=False, states=states):
+        theirs = assignment_of(other)
+        if theirs is None or theirs.kind != "screen" or theirs.parent != parent:
+            continue
+        if other.number < trial.number and other.user_attrs.get("planting") == json.dumps(planting):
+            return other.number
+    return None
+
+
+def _record(
+    trial: optuna.Trial,
+    parent: Parent,
+    planting: Mapping[str, int],
+    assignment: Assignment,
+    training: PlantedTraining,
+    metrics: Metrics,
+    seconds: dict[str, float],
+) -> NetworkRecord:
+    widths = _widths(parent, planting)
+    return NetworkRecord(
+        method="planting",
+        kind=assignment.kind,
+        trial_number=trial.number,
+        parent_id=parent.network_id,
+        step=assignment.step,
+        parameters=parameters_at(parent.structure, parent.network, widths),
+        macs=macs_at(parent.structure, parent.network, widths),
+        widths=all_widths(parent.structure, widths),
+        planted=dict(planting),
+        evaluations=(evaluation("validation", metrics),),
+        epochs=epoch_records(training.epochs),
+        artifact_id=None,
+        sha256=None,
+        seconds=seconds,
+    )
+
+
+def _widths(parent: Parent, planting: Mapping[str, int]) -> dict[str, int]:
+    groups = parent.structure.groups
+    return {name: groups[name].width + new for name, new in planting.items()}
+
+
+def _keep(
+    trial: optuna.Trial, study: PreparedStudy, record: NetworkRecord, child: nn.Module
+) -> None:
+    """Weights first, then the rows in one transaction, then what Optuna shows of them.
+
+    The trial is told last, by Optuna: what a finished trial says is in the database.
+    """
+    artifact_id, sha256 = save_weights(child.state_dict(), study.weights, trial)
+    record = replace(record, artifact_id=artifact_id, sha256=sha256)
+    network_id = study.database.add_network(study.config.name, record)
+    shown = {
+        "network": network_id,
+        "macs": record.macs,
+        "widths": json.dumps(record.widths),
+        "validation_loss": record.evaluations[0].loss,
+        "seconds": round(sum(record.seconds.values()), 2),
+    }
+    for key, value in shown.items():
+        trial.set_user_attr(key, value)
+
+
+def _prune(trial: optuna.Trial, reason: str) -> NoReturn:
+    trial.set_user_attr("reason", reason)
+    raise optuna.TrialPruned(reason)
+
+
+def _check_study(study: optuna.Study) -> None:
+    names = [direction.name.lower() for direction in study.directions]
+    if names != ["maximize", "minimize"]:
+        raise StudyError(
+            f"study {study.study_name!r}: its directions are {names}, but planting maximizes "
+            "validation accuracy and minimizes parameters: directions=['maximize', 'minimize']."
+        )
+    if not isinstance(study.sampler, PlantingSampler):
+        raise StudyError(
+            f"study {study.study_name!r}: its sampler is a {type(study.sampler).__name__}; wrap "
+            "it: plantnas.PlantingSampler(sampler, policy='greedy')."
+        )

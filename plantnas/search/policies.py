@@ -1,0 +1,382 @@
+"""The rules that say what the next trial does: screen a planting of which parent, or grow which.
+
+Pure functions of the trials so far: no Optuna here, no storage, no state between two calls. How
+an assignment is stored in a trial is in `assignments`, who asks and when in `sampler`, how two
+networks of different size compare in `winners`.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from math import inf
+from random import Random
+from typing import Any, Literal, Protocol
+
+from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.search.winners import (
+    WINNER_RULES,
+    Comparison,
+    Network,
+    contributions,
+    front,
+    worst_corner,
+)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a trial is for.
+
+    Attributes:
+        kind: "screen" trains a planting briefly to rank it; "grow" trains it long, and its
+            network can become a parent.
+        step: The step of the study, from 1.
+        parent: The grow trial whose network is planted; None is the seed.
+        screened: For a grow, the number of the screen trial whose planting it repeats.
+    """
+
+    kind: Literal["screen", "grow"]
+    step: int
+    parent: int | None
+    screened: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as a policy sees it.
+
+    Attributes:
+        number: Optuna's trial number.
+        state: A trial that waits to be retried is "running".
+        assignment: None where the trial has none (yet): no policy counts it.
+        accuracy: Validation accuracy of a complete trial.
+        parameters: Parameters (or another cost) of a complete trial.
+        validation_loss: Breaks ties; None loses them.
+        params: Optuna's parameters: new channels for each group.
+    """
+
+    number: int
+    state: Literal["running", "complete", "pruned", "failed"]
+    assignment: Assignment | None
+    accuracy: float | None = None
+    parameters: float | None = None
+    validation_loss: float | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        """Accuracy and parameters of a complete trial."""
+        return Network(self.accuracy or 0.0, self.parameters or 0.0)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a study knows before its first trial; None where it is not known.
+
+    Without the seed's figures the first step is compared to nothing, and without the teacher's
+    the corner of the hypervolume lies a little beyond the largest network.
+    """
+
+    seed_accuracy: float | None = None
+    seed_parameters: float | None = None
+    teacher_parameters: float | None = None
+
+    @property
+    def seed(self) -> Network | None:
+        """The seed, where both its figures are known."""
+        if self.seed_accuracy is None or self.seed_parameters is None:
+            return None
+        return Network(self.seed_accuracy, self.seed_parameters)
+
+
+class Policy(Protocol):
+    """What `PlantingSampler` asks. Both must follow from the arguments alone.
+
+    `history` is the study's other trials by ascending number.
+    """
+
+    def assign(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment | None:
+        """The next trial's assignment; None if there is nothing left to start."""
+
+    def screen(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment:
+        """The assignment of a trial whose planting the user has chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beam:
+    """Grow the `width` best screens of each step; they are the parents of the next step.
+
+    No worker ever waits for another:
+
+    1. While fewer than `trials_per_step` screens of the step are running or complete: screen.
+       The step's parents share the screens evenly. Pruned screens (a duplicate, nothing planted,
+       infeasible) and failed ones do not count, so their place reopens.
+    2. When `trials_per_step` screens are complete, the `width` best of them are the winners (of
+       more, those with the lowest numbers compete). A winner whose grow is neither running nor
+       complete is grown; a failed grow is thus assigned again. A pruned grow withdraws its
+       screen.
+    3. Otherwise, that is while screens or the winners' grows are still running elsewhere, the
+       best complete screen of the step that nobody grows is grown: the likely winner, or a spare
+       that may enter the front.
+    4. With nothing left to grow: an extra screen of the same step.
+
+    A step ends as soon as all its winners are grown. The next step's parents are then the
+    `width` best networks grown in it, spares included; trials of an older step that finish later
+    only add to the front. In the last step nobody starts spares or extra screens once all
+    winners are being grown. One worker alone makes exactly `trials_per_step` screens and `width`
+    grows a step, and always the same ones.
+
+    "Best" is the winner rule against the networks grown in earlier steps; ties are broken by the
+    lower validation loss, then the lower number.
+
+    Args:
+        width: Networks that survive a step.
+        steps: Steps of the study; None is unlimited.
+        trials_per_step: Screens of a step, over all its parents.
+        winner: Name of a rule in `winners.WINNER_RULES`.
+        give_up_after: Pruned screens in a row after which a step is content with the screens
+            that it has; a step that has none then ends the study (its limits are used up).
+
+    Raises:
+        ConfigurationError: If a setting is out of range or the winner rule is unknown.
+    """
+
+    width: int = 3
+    steps: int | None = None
+    trials_per_step: int = 12
+    winner: str = "hypervolume"
+    give_up_after: int = 500
+
+    def __post_init__(self) -> None:
+        if self.winner not in WINNER_RULES:
+            hint = did_you_mean(self.winner, WINNER_RULES)
+            raise ConfigurationError(f"policy: winner: unknown rule '{self.winner}'. {hint}")
+        for name in ("width", "steps", "trials_per_step", "give_up_after"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigurationError(f"policy: {name}: {value} is not at least 1.")
+        if self.width > self.trials_per_step:
+            raise ConfigurationError(
+                f"policy: width: {self.width} is more than the {self.trials_per_step} "
+                "trials_per_step that it chooses from."
+            )
+
+    def assign(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment | None:
+        """The next trial's assignment, by the rules above."""
+        step = self._step(history, reference)
+        if self.steps is not None and step > self.steps:
+            return None
+        if len(_active(history, "screen", step)) < self._wanted(history, step):
+            return self.screen(history, reference)
+        taken = {grow.screened for grow in _assignments(_active(history, "grow", step))}
+        winners = self._winners(history, reference, step)
+        ungrown = [winner for winner in winners if winner.number not in taken]
+        if winners and not ungrown and step == self.steps:
+            return None
+        spares = self._ranked(_screened(history, step), history, reference, step)
+        ungrown += [spare for spare in spares if spare.number not in taken]
+        if ungrown:
+            return _grow(ungrown[0])
+        return None if self._gave_up(history, step) else self.screen(history, reference)
+
+    def screen(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment:
+        """A screen of the current step: of the parent that has the fewest."""
+        step = self._step(history, reference)
+        if self.steps is not None:
+            step = min(step, self.steps)
+        return Assignment("screen", step, self._parent(history, reference, step))
+
+    def _step(self, history: Sequence[TrialRecord], reference: Reference) -> int:
+        """The newest step that a trial was assigned to, or the next one if its winners are grown.
+
+        Past the last step, the number is one more than `steps`.
+        """
+        step = max((assignment.step for assignment in _assignments(history)), default=1)
+        grown = {grow.screened for grow in _assignments(_grown(history, step))}
+        winners = self._winners(history, reference, step)
+        is_over = bool(winners) and all(winner.number in grown for winner in winners)
+        return step + is_over
+
+    def _parent(
+        self, history: Sequence[TrialRecord], reference: Reference, step: int
+    ) -> int | None:
+        """The parent with the fewest screens. Parents already used stay: storage decides them."""
+        if step == 1:
+            return None
+        of_step = [assignment for assignment in _assignments(history) if assignment.step == step]
+        used = [assignment.parent for assignment in of_step]
+        best = self._ranked(_grown(history, step - 1), history, reference, step - 1)
+        parents = list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.width]
+        screens = Counter(
+            screen.parent for screen in _assignments(_active(history, "screen", step))
+        )
+        return min(parents, key=lambda parent: screens[parent])
+
+    def _wanted(self, history: Sequence[TrialRecord], step: int) -> int:
+        """The screens that the step needs: `trials_per_step`, or those it has if it gave up."""
+        if self._gave_up(history, step):
+            return min(self.trials_per_step, len(_active(history, "screen", step)))
+        return self.trials_per_step
+
+    def _gave_up(self, history: Sequence[TrialRecord], step: int) -> bool:
+        """Whether the step's newest screens were pruned `give_up_after` times in a row."""
+        last = max((screen.number for screen in _screened(history, step)), default=-1)
+        pruned = _trials_of(history, "screen", step, ("pruned",))
+        return sum(screen.number > last for screen in pruned) >= self.give_up_after
+
+    def _winners(
+        self, history: Sequence[TrialRecord], reference: Reference, step: int
+    ) -> list[TrialRecord]:
+        """The screens that must be grown before the step ends; none until it has its screens."""
+        wanted = self._wanted(history, step)
+        screens = _screened(history, step)
+        if len(screens) < wanted:
+            return []
+        return self._ranked(screens[:wanted], history, reference, step)[: self.width]
+
+    def _ranked(
+        self,
+        candidates: Sequence[TrialRecord],
+        history: Sequence[TrialRecord],
+        reference: Reference,
+        step: int,
+    ) -> list[TrialRecord]:
+        """Trials of one step, best first."""
+        if not candidates:
+            return []
+        networks = _networks(history, reference, step)
+        compared = [*networks.values(), *(trial.network for trial in candidates)]
+        corner = worst_corner(compared, reference.teacher_parameters)
+
+        def rank(trial: TrialRecord) -> tuple[float, float, int]:
+            parent = trial.assignment.parent if trial.assignment else None
+            comparison = Comparison(
+                networks.get(parent, Network(0.0, 0.0)), list(networks.values()), corner
+            )
+            gain = WINNER_RULES[self.winner](trial.network, comparison)
+            loss = inf if trial.validation_loss is None else trial.validation_loss
+            return -gain, loss, trial.number
+
+        return sorted(candidates, key=rank)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Greedy(Beam):
+    """The paper's policy (arXiv 2011.02390): the best of a step is the only parent of the next.
+
+    A `Beam` of width 1, with the same rules and without a barrier.
+    """
+
+    width: int = field(default=1, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pareto(Greedy):
+    """Every screen draws its parent from the front of the networks grown so far, seed included.
+
+    A network is drawn with the weight of its hypervolume contribution, by a generator that is
+    seeded by (`seed`, number of the trial). A step is a round: after `trials_per_step` screens,
+    whatever their parents, the best of them is grown, and the next round draws from the new
+    front. Who works while others are still running follows `Beam`'s rules.
+
+    Args:
+        seed: Seed of the draws.
+    """
+
+    seed: int = 0
+
+    def _parent(
+        self, history: Sequence[TrialRecord], reference: Reference, step: int
+    ) -> int | None:
+        networks = _networks(history, reference, step=None)
+        if not networks:
+            return None
+        parents = {network: parent for parent, network in networks.items()}
+        best = front(list(parents))
+        weights = contributions(best, worst_corner(best, reference.teacher_parameters))
+        number = max((trial.number for trial in history), default=-1) + 1
+        draw = Random(f"{self.seed}:{number}")
+        return parents[draw.choices(best, weights if any(weights) else None)[0]]
+
+
+POLICIES: dict[str, type[Beam]] = {"greedy": Greedy, "beam": Beam, "pareto": Pareto}
+"""The policies by the name that a study file gives them."""
+
+
+def policy_from_name(name: str, **settings: Any) -> Policy:
+    """The policy of a study file.
+
+    Args:
+        name: "greedy", "beam" or "pareto".
+        settings: The policy's own keyword arguments.
+
+    Raises:
+        ConfigurationError: If the name, a setting's name or its value is not allowed.
+    """
+    if name not in POLICIES:
+        raise ConfigurationError(f"policy: unknown name '{name}'. {did_you_mean(name, POLICIES)}")
+    policy = POLICIES[name]
+    allowed = [setting.name for setting in fields(policy) if setting.init]
+    for setting in settings:
+        if setting not in allowed:
+            hint = did_you_mean(setting, allowed)
+            raise ConfigurationError(f"policy {name}: unknown setting '{setting}'. {hint}")
+    return policy(**settings)
+
+
+def _trials_of(
+    history: Sequence[TrialRecord], kind: str, step: int, states: Sequence[str]
+) -> list[TrialRecord]:
+    """The trials of one kind and step in one of the states."""
+    return [
+        trial
+        for trial in history
+        if trial.state in states
+        and trial.assignment is not None
+        and trial.assignment.kind == kind
+        and trial.assignment.step == step
+    ]
+
+
+def _active(history: Sequence[TrialRecord], kind: str, step: int) -> list[TrialRecord]:
+    """Running and complete trials; a screen whose grow was pruned is not among them."""
+    withdrawn = {
+        grow.screened for grow in _assignments(_trials_of(history, "grow", step, ("pruned",)))
+    }
+    active = _trials_of(history, kind, step, ("running", "complete"))
+    return [trial for trial in active if trial.number not in withdrawn]
+
+
+def _screened(history: Sequence[TrialRecord], step: int) -> list[TrialRecord]:
+    return [trial for trial in _active(history, "screen", step) if trial.state == "complete"]
+
+
+def _grown(history: Sequence[TrialRecord], step: int) -> list[TrialRecord]:
+    return _trials_of(history, "grow", step, ("complete",))
+
+
+def _assignments(trials: Sequence[TrialRecord]) -> list[Assignment]:
+    """The trials' assignments, of those that have one."""
+    return [trial.assignment for trial in trials if trial.assignment is not None]
+
+
+def _grow(screen: TrialRecord) -> Assignment:
+    """The growing of a screened planting."""
+    (assignment,) = _assignments([screen])
+    return Assignment("grow", assignment.step, assignment.parent, screened=screen.number)
+
+
+def _networks(
+    history: Sequence[TrialRecord], reference: Reference, step: int | None
+) -> dict[int | None, Network]:
+    """The networks grown before a step (None: so far) by trial number; the seed's is None."""
+    networks: dict[int | None, Network] = {}
+    if reference.seed is not None:
+        networks[None] = reference.seed
+    for trial in history:
+        assignment = trial.assignment
+        if assignment is None or assignment.kind != "grow" or trial.state != "complete":
+            continue
+        if step is None or assignment.step < step:
+            networks[trial.number] = trial.network
+    return networks

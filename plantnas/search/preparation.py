@@ -1,0 +1,288 @@
+"""Makes a study ready for trials: teacher, its logits, and the seed, each once and kept.
+
+It may be interrupted at any moment and called again: what is recorded is not made again.
+"""
+
+import fcntl
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.groups import analyse
+from plantnas.channels.planting import narrow
+from plantnas.config import Recipe, StudyConfig, Width
+from plantnas.errors import DataError, StudyError
+from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.loading import network_at, network_of
+from plantnas.records.weights import AtomicFileSystemArtifactStore, save_weights
+from plantnas.search.prepared import (
+    PreparedStudy,
+    all_widths,
+    epoch_records,
+    evaluation,
+)
+from plantnas.search.storage import storage_url
+from plantnas.training.data import Dataset, load_dataset
+from plantnas.training.distillation import TrainingData, fit
+from plantnas.training.evaluation import evaluate
+from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.optimizers import whole_network_optimizer
+from plantnas.training.prefix import FeatureCache
+from plantnas.training.seeds import derived_seed, generator_for
+from plantnas.training.teacher import load_logits, save_logits, teacher_logits
+from plantnas.training.views import Inputs, augmented_inputs, image_inputs
+
+Say = Callable[[str], None]
+"""Is told what happens, for a person who waits."""
+
+
+def prepare(
+    study: optuna.Study,
+    config: StudyConfig,
+    directory: Path,
+    device: str = "cpu",
+    say: Say = lambda message: None,
+) -> PreparedStudy:
+    """Trains teacher and seed if they are not recorded yet, and loads what trials need.
+
+    Only one process of a machine does it at a time; the others wait and find it done.
+
+    Args:
+        study: Optuna's study, in an SQL database.
+        config: The study's configuration.
+        directory: Folder of the weights and the teacher's logits.
+        device: Where networks are trained.
+        say: Is told what is being trained.
+
+    Raises:
+        StudyError: The study exists with another configuration.
+        DataError: The data cannot be read or is not what the study was made with.
+        StorageError: The database or the folder cannot be used.
+    """
+    database = Database(storage_url(study))
+    check_configuration(database, config)
+    dataset = load_dataset(config.data, derived_seed(config.random_seed, "split"))
+    with _alone(directory):
+        _add_study(database, study, config, dataset, directory)
+        _check_data(database, config, dataset)
+        return _Preparation(study, config, database, dataset, directory, device, say).prepared()
+
+
+def check_configuration(database: Database, config: StudyConfig) -> None:
+    """Refuse to go on with a study of that name that was made with another configuration.
+
+    Raises:
+        StudyError: Names the keys that differ.
+    """
+    existing = database.find_study(config.name)
+    if existing is None or existing.configuration_hash == config.hash():
+        return
+    recorded = StudyConfig.model_validate(_without_images(existing.configuration)).identity()
+    wanted = config.identity()
+    differing = [
+        f"{key} is {recorded.get(key)!r}, not {wanted.get(key)!r}"
+        for key in sorted(recorded.keys() | wanted.keys())
+        if recorded.get(key) != wanted.get(key)
+    ]
+    raise StudyError(
+        f"study {config.name!r} exists in {database.url} with another configuration: "
+        f"{'; '.join(differing)}. Use that configuration, or another name, --directory or "
+        "--storage."
+    )
+
+
+class _Preparation:
+    """The one-time work on a study, in order: teacher, logits, seed."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        config: StudyConfig,
+        database: Database,
+        dataset: Dataset,
+        directory: Path,
+        device: str,
+        say: Say,
+    ) -> None:
+        self.study, self.config, self.database, self.say = study, config, database, say
+        self.dataset, self.directory, self.device = dataset, directory, torch.device(device)
+        self.weights = AtomicFileSystemArtifactStore(database.artifacts_directory(config.name))
+        self.images: dict[str, Any] = database.study(config.name).configuration["images"]
+        seed = derived_seed(config.random_seed, "views")
+        self.inputs = augmented_inputs(dataset, config.data, seed, self.device)
+        self.validation_inputs = image_inputs(dataset.validation, dataset, self.device)
+
+    def prepared(self) -> PreparedStudy:
+        space = self.config.search_space
+        by_label = self._data(None, None)
+        teacher = self._recorded("teacher") or self._train(
+            "teacher", space.teacher, self.config.teacher, by_label
+        )
+        data = self._data(*self._logits(teacher))
+        seed = self._recorded("seed") or self._train("seed", space.seed, self.config.seed, data)
+        self._tell_policies(teacher, seed)
+        return PreparedStudy(
+            config=self.config,
+            database=self.database,
+            weights=self.weights,
+            data=data,
+            example=next(self.validation_inputs.in_order(0, 2))[0],
+            teacher=teacher,
+            seed=seed,
+            device=self.device,
+            features=FeatureCache(self.config.memory_gigabytes * 2**30),
+        )
+
+    def _data(self, logits: Tensor | None, validation_logits: Tensor | None) -> TrainingData:
+        settings = self.config.distillation
+        labels = self.dataset.train.labels.to(self.device)
+        validation_labels = self.dataset.validation.labels.to(self.device)
+        return TrainingData(
+            inputs=self.inputs,
+            targets=Targets(labels, logits),
+            validation_inputs=self.validation_inputs,
+            validation_targets=Targets(validation_labels, validation_logits),
+            loss=DistillationLoss(settings.temperature, settings.label_weight),
+        )
+
+    def _recorded(self, method: str) -> NetworkRecord | None:
+        networks = self.database.networks(self.config.name)
+        return next((network for network in networks if network.method == method), None)
+
+    def _train(
+        self, method: str, width: Width, recipe: Recipe, data: TrainingData
+    ) -> NetworkRecord:
+        random_seed = self.config.random_seed
+        network = self._fresh(method, width)
+        self.say(f"training the {method} for {recipe.epochs} epochs")
+        start = time.perf_counter()
+        optimizer = whole_network_optimizer(network, recipe)
+        generator = generator_for(random_seed, method, "batches")
+        epochs = fit(network, optimizer, data, recipe, recipe.epochs, generator)
+        trained = time.perf_counter()
+        metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+        structure = analyse(network, next(self.validation_inputs.in_order(0, 2))[0])
+        artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
+        record = NetworkRecord(
+            method=method,
+            kind=None,
+            trial_number=None,
+            parent_id=None,
+            step=0 if method == "seed" else None,
+            parameters=parameters_at(structure, network, {}),
+            macs=macs_at(structure, network, {}),
+            widths=all_widths(structure),
+            planted={},
+            evaluations=(evaluation("validation", metrics),),
+            epochs=epoch_records(epochs),
+            artifact_id=artifact_id,
+            sha256=sha256,
+            seconds={"training": trained - start, "evaluation": time.perf_counter() - trained},
+        )
+        network_id = self.database.add_network(self.config.name, record)
+        return self.database.network(self.config.name, network_id)
+
+    def _fresh(self, method: str, width: Width) -> nn.Module:
+        seed = derived_seed(self.config.random_seed, method, "weights")
+        network = network_at(self.config.search_space, self.images, {}, seed)
+        example = next(self.validation_inputs.in_order(0, 2))[0].cpu()
+        generator = torch.Generator().manual_seed(seed)
+        narrowed = narrow(network, example, width.width, generator, minimum=width.minimum)
+        return narrowed.to(self.device)
+
+    def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
+        """The teacher's logits on training and validation images, computed if not on the disk."""
+        return self._logits_on("train", self.inputs, teacher), self._logits_on(
+            "validation", self.validation_inputs, teacher
+        )
+
+    def _logits_on(self, split: str, inputs: Inputs, teacher: NetworkRecord) -> Tensor:
+        # The weights' hash and the data's say all that the logits depend on: the views follow
+        # from the study's configuration, and that has one hash for one study.
+        assert teacher.sha256 is not None
+        key = f"{teacher.sha256[:12]}-{self.dataset.fingerprint[:12]}"
+        path = self.directory / f"teacher-logits-{split}-{key}.npy"
+        if not path.exists():
+            self.say(f"computing the teacher's logits on the {split} images")
+            network = network_of(self.database, self.config.name, teacher).to(self.device)
+            save_logits(path, teacher_logits(network, inputs).cpu())
+        return load_logits(path).to(self.device)
+
+    def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:
+        """Policies are functions of Optuna's study alone, so it is told what they compare to."""
+        self.study.set_user_attr("teacher_parameters", teacher.parameters)
+        self.study.set_user_attr("teacher_accuracy", teacher.evaluations[0].accuracy)
+        self.study.set_user_attr("seed_parameters", seed.parameters)
+        self.study.set_user_attr("seed_accuracy", seed.evaluations[0].accuracy)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One process of a machine at a time; the lock goes with the process, however it ends."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "preparation.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _add_study(
+    database: Database, study: optuna.Study, config: StudyConfig, dataset: Dataset, directory: Path
+) -> None:
+    if database.find_study(config.name) is not None:
+        return
+    _, channels, height, width = dataset.train.pixels.shape
+    images = {
+        "num_classes": dataset.num_classes,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "mean": dataset.mean.tolist(),
+        "std": dataset.std.tolist(),
+        "fingerprint": dataset.fingerprint,
+    }
+    database.add_study(
+        StudyRecord(
+            name=config.name,
+            optuna_study_id=study._study_id,
+            configuration={**config.model_dump(mode="json"), "images": images},
+            configuration_hash=config.hash(),
+            artifacts=str(directory / "weights"),
+            versions={name: version(name) for name in ("plantnas", "torch", "optuna")},
+            hardware=_hardware(),
+            created=datetime.now(UTC),
+        )
+    )
+
+
+def _check_data(database: Database, config: StudyConfig, dataset: Dataset) -> None:
+    images = database.study(config.name).configuration["images"]
+    if images["fingerprint"] != dataset.fingerprint:
+        raise DataError(
+            f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
+            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {images['fingerprint'][:12]}."
+        )
+
+
+def _without_images(configuration: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in configuration.items() if key != "images"}
+
+
+def _hardware() -> dict[str, Any]:
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }

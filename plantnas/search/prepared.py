@@ -1,0 +1,108 @@
+"""What every worker of a study holds: data, records, the teacher's logits, the networks so far.
+
+How teacher and seed come to be is in preparation.py, what a trial does with it in objective.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.structure import Structure
+from plantnas.config import StudyConfig
+from plantnas.records.database import (
+    Database,
+    EpochRecord,
+    Evaluation,
+    NetworkRecord,
+    Split,
+)
+from plantnas.records.loading import network_of
+from plantnas.records.weights import AtomicFileSystemArtifactStore
+from plantnas.training.distillation import Epoch, TrainingData
+from plantnas.training.evaluation import Metrics, evaluate
+from plantnas.training.prefix import FeatureCache
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A network that can be planted, with what every trial of it needs.
+
+    Attributes:
+        network: In eval mode, with all its weights.
+        structure: Its channel groups.
+        record: Its row in the database.
+    """
+
+    network: nn.Module
+    structure: Structure
+    record: NetworkRecord
+
+    @property
+    def network_id(self) -> int:
+        """Its id in the database."""
+        assert self.record.id is not None
+        return self.record.id
+
+
+@dataclass
+class PreparedStudy:
+    """A study whose teacher and seed are trained, in the memory of one process.
+
+    Attributes:
+        config: The study's configuration.
+        database: Its records.
+        weights: Where the weights of its networks are.
+        data: Images, targets and loss.
+        example: Two normalised images, to analyse networks with.
+        teacher: The teacher's record.
+        seed: The seed's record.
+        device: Where networks are trained.
+        features: Features of frozen prefixes.
+    """
+
+    config: StudyConfig
+    database: Database
+    weights: AtomicFileSystemArtifactStore
+    data: TrainingData
+    example: Tensor
+    teacher: NetworkRecord
+    seed: NetworkRecord
+    device: torch.device
+    features: FeatureCache
+    _parent: Parent | None = field(default=None, repr=False)
+
+    def parent(self, trial_number: int | None) -> Parent:
+        """The network of a grow trial, or the seed if None; the last one is kept in memory."""
+        record = self.seed
+        if trial_number is not None:
+            found = self.database.network_of_trial(self.config.name, trial_number)
+            assert found is not None, f"the finished trial {trial_number} has no network"
+            record = found
+        if self._parent is None or self._parent.record.id != record.id:
+            network = network_of(self.database, self.config.name, record).to(self.device).eval()
+            self._parent = Parent(network, analyse(network, self.example), record)
+        return self._parent
+
+    def validate(self, network: nn.Module) -> Metrics:
+        """Accuracy and loss of a whole network on the validation images."""
+        data = self.data
+        return evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+
+
+def epoch_records(epochs: tuple[Epoch, ...]) -> tuple[EpochRecord, ...]:
+    """The epochs of a training as the database keeps them."""
+    return tuple(EpochRecord(**epoch._asdict()) for epoch in epochs)
+
+
+def evaluation(split: Split, metrics: Metrics) -> Evaluation:
+    """The metrics of a split as the database keeps them."""
+    return Evaluation(split=split, **metrics._asdict())
+
+
+def all_widths(structure: Structure, changes: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The widths of the growable groups, with some changed."""
+    widths = {name: group.width for name, group in structure.growable.items()}
+    return widths | dict(changes or {})

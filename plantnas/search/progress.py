@@ -1,0 +1,148 @@
+"""How far a study has come, as data, as a table, and as bars that move. Nothing here prints."""
+
+import time
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from plantnas.config import StudyConfig
+from plantnas.search.assignments import assignment_of
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """How far a step has come.
+
+    Attributes:
+        step: Its number, from 1.
+        screened: Finished screening trials.
+        grown: Finished growing trials.
+        rejected: Proposals that were not trained.
+        failed: Trials that failed; their work is assigned again.
+        running: Trials that run now.
+        best: The grown trial of the highest validation accuracy, or the best screened one.
+    """
+
+    step: int
+    screened: int
+    grown: int
+    rejected: int
+    failed: int
+    running: int
+    best: FrozenTrial | None
+
+
+def progress(study: optuna.Study) -> list[StepProgress]:
+    """How far each step that has begun has come."""
+    by_step: dict[int, list[FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        assignment = assignment_of(trial)
+        if assignment is not None:
+            by_step.setdefault(assignment.step, []).append(trial)
+    return [_progress_of(step, trials) for step, trials in sorted(by_step.items())]
+
+
+def _progress_of(step: int, trials: list[FrozenTrial]) -> StepProgress:
+    states = [trial.state for trial in trials]
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    grown = [trial for trial in complete if trial.user_attrs.get("kind") == "grow"]
+    return StepProgress(
+        step=step,
+        screened=len(complete) - len(grown),
+        grown=len(grown),
+        rejected=states.count(TrialState.PRUNED),
+        failed=states.count(TrialState.FAIL),
+        running=states.count(TrialState.RUNNING),
+        best=max(grown or complete, key=lambda trial: trial.values[0], default=None),
+    )
+
+
+def progress_table(steps: list[StepProgress]) -> Table:
+    """A row a step."""
+    table = Table(title="Steps", title_justify="left")
+    for column in ("step", "screened", "grown", "not trained", "failed", "running"):
+        table.add_column(column, justify="right")
+    table.add_column("best validation accuracy", justify="right")
+    table.add_column("parameters", justify="right")
+    for step in steps:
+        counts = (step.screened, step.grown, step.rejected, step.failed, step.running)
+        table.add_row(str(step.step), *map(str, counts), *_best(step))
+    return table
+
+
+class ProgressBars:
+    """A bar for each step, measured in epochs, with trials, best network and time left."""
+
+    def __init__(self, bars: Progress, config: StudyConfig) -> None:
+        """Adds a bar for each step to `bars`."""
+        planting = config.planting
+        self._screen_epochs, self._grow_epochs = planting.screen_epochs, planting.epochs
+        self._wanted = config.search.trials_per_step
+        self._bars = bars
+        self._tasks = [
+            bars.add_task(f"step {step}", total=self._total(), trials="", best="", left="")
+            for step in range(1, config.search.steps + 1)
+        ]
+        self._started: dict[int, tuple[float, int]] = {}
+
+    def show(self, study: optuna.Study) -> None:
+        """Moves the bars to where the study is."""
+        steps = progress(study)
+        for step in steps:
+            if step.step > len(self._tasks):
+                continue
+            is_over = any(later.step > step.step for later in steps) or self._is_last_grown(step)
+            done = self._total() if is_over else self._done(step)
+            accuracy, parameters = _best(step)
+            self._bars.update(
+                self._tasks[step.step - 1],
+                completed=done,
+                trials=f"{step.screened}/{self._wanted} screened, {step.grown} grown",
+                best=f"best {accuracy} with {parameters} parameters" if step.best else "",
+                left=self._left(step.step, done),
+            )
+
+    def _total(self) -> int:
+        return self._wanted * self._screen_epochs + self._grow_epochs
+
+    def _done(self, step: StepProgress) -> int:
+        screened = min(step.screened, self._wanted) * self._screen_epochs
+        # Spares may have been grown before the winner is known: the bar is full at the end only.
+        return min(screened + step.grown * self._grow_epochs, self._total() - 1)
+
+    def _is_last_grown(self, step: StepProgress) -> bool:
+        finished = step.screened >= self._wanted and step.grown > 0 and step.running == 0
+        return finished and step.step == len(self._tasks)
+
+    def _left(self, step: int, done: int) -> str:
+        """Time left of the step, at the speed since it was first seen."""
+        if done == self._total():
+            return ""
+        now = time.monotonic()
+        start, done_before = self._started.setdefault(step, (now, done))
+        if done == done_before:
+            return ""
+        seconds = (now - start) / (done - done_before) * (self._total() - done)
+        minutes, seconds = divmod(round(seconds), 60)
+        return f"{minutes}:{seconds:02} left"
+
+
+def bars_columns() -> tuple[TextColumn | BarColumn | TimeElapsedColumn, ...]:
+    """The columns of the progress bars."""
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[trials]}"),
+        TextColumn("{task.fields[best]}"),
+        TextColumn("{task.fields[left]}"),
+    )
+
+
+def _best(step: StepProgress) -> tuple[str, str]:
+    if step.best is None:
+        return "", ""
+    accuracy, parameters = step.best.values
+    return f"{100 * accuracy:.2f} %", f"{parameters:,.0f}"

@@ -1,0 +1,113 @@
+"""A study as the base sampler of one parent sees it: the screen trials of that parent alone.
+
+Nothing here decides which parent a trial has (`policies`) or which sampler is used (`sampler`).
+"""
+
+import copy
+from collections.abc import Container
+from typing import Any, cast
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from plantnas.search.assignments import assignment_of
+
+Scope = int | None
+"""A scope is a parent: the number of its grow trial, None for the seed."""
+
+
+def is_planting_study(study: optuna.Study) -> bool:
+    """Whether the study has the two objectives: accuracy to maximize, cost to minimize."""
+    return study._directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+
+
+class ScopedStudy(optuna.Study):
+    """A view of a study: all ways that samplers read trials give those of one scope.
+
+    Samplers ask the study (publicly and privately) and the storage for trials, and keep notes in
+    the study's system attributes; all three are scoped. Everything else is the study's own.
+
+    Args:
+        study: The study, or Hyperband's view of it.
+        scope: The parent whose screens are seen.
+    """
+
+    def __init__(self, study: optuna.Study, scope: Scope) -> None:
+        # Not super().__init__(), which would read the study's id and directions again.
+        self._study = study
+        self._scope = scope
+        self._storage = cast(BaseStorage, ScopedStorage(study._storage, scope))
+        self._study_id = study._study_id
+        self._directions = study._directions
+        self._thread_local = study._thread_local
+        self.study_name = study.study_name
+        self.sampler = study.sampler
+        self.pruner = study.pruner
+
+    def get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """The scope's trials."""
+        trials = self._study.get_trials(deepcopy=False, states=states)
+        return _in_scope(trials, self._scope, deepcopy)
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        trials = self._study._get_trials(deepcopy=False, states=states, use_cache=use_cache)
+        return _in_scope(trials, self._scope, deepcopy)
+
+    def stop(self) -> None:
+        """End the study, unless it has plantings: a scope may be exhausted, the study is not."""
+        if not is_planting_study(self._study):
+            self._study.stop()
+
+
+class ScopedStorage:
+    """A view of a storage, for `ScopedStudy`."""
+
+    def __init__(self, storage: BaseStorage, scope: Scope) -> None:
+        self._storage = storage
+        self._scope = scope
+        self._prefix = f"plantnas:{'seed' if scope is None else scope}:"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """The scope's trials."""
+        trials = self._storage.get_all_trials(study_id, deepcopy=False, states=states)
+        return _in_scope(trials, self._scope, deepcopy)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """The notes that the scope's sampler made."""
+        attributes = self._storage.get_study_system_attrs(study_id)
+        return {
+            key.removeprefix(self._prefix): value
+            for key, value in attributes.items()
+            if key.startswith(self._prefix)
+        }
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Make a note for the samplers of this scope, in all workers."""
+        self._storage.set_study_system_attr(study_id, self._prefix + key, value)
+
+
+def _in_scope(trials: list[FrozenTrial], scope: Scope, deepcopy: bool) -> list[FrozenTrial]:
+    chosen = [trial for trial in trials if _is_screen_of(trial, scope)]
+    return copy.deepcopy(chosen) if deepcopy else chosen
+
+
+def _is_screen_of(trial: FrozenTrial, scope: Scope) -> bool:
+    assignment = assignment_of(trial)
+    return assignment is not None and assignment.kind == "screen" and assignment.parent == scope

@@ -1,0 +1,141 @@
+"""Trains the planted channels of a network, and nothing else of it.
+
+What makes it cheap: the frozen prefix runs once a parent (prefix.py), no gradient goes below the
+first planted layer, layers without planted entries get no weight gradient, and the optimiser
+moves one vector of planted entries (optimizers.py).
+"""
+
+import time
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.hooks import RemovableHandle
+
+from plantnas.config import Planting
+from plantnas.training.distillation import Epoch, TrainingData, fit
+from plantnas.training.optimizers import EntryOptimizer
+from plantnas.training.prefix import BehindPrefix, Cut, FeatureCache, cut_before
+
+
+@dataclass(frozen=True)
+class PlantedTraining:
+    """What training a planting gave.
+
+    Attributes:
+        epochs: One entry an epoch.
+        trained_entries: How many numbers were trained.
+        seconds: Wall time of the phases `prefix` (features of the frozen part, if they were not
+            cached already) and `training` (with the validation after each epoch).
+    """
+
+    epochs: tuple[Epoch, ...]
+    trained_entries: int
+    seconds: dict[str, float]
+
+
+def train_planted(
+    child: nn.Module,
+    planted: Mapping[str, Tensor],
+    classifier: Set[str],
+    data: TrainingData,
+    settings: Planting,
+    epochs: int,
+    cache: FeatureCache,
+    parent: object,
+    generator: torch.Generator,
+) -> PlantedTraining:
+    """Trains the planted entries of a child in place by knowledge distillation.
+
+    Args:
+        child: The parent with a planting.
+        planted: For each tensor of the child's state_dict with planted entries, a bool mask.
+        classifier: Names of the classifier's parameters, retrained whole if the settings say so.
+        data: Images, targets and loss.
+        settings: Optimiser, schedule and what becomes of earlier BatchNorms.
+        epochs: Length of the training.
+        cache: Keeps the prefix's features between the trials of a parent.
+        parent: Identity of the parent network, for the cache.
+        generator: Draws the order and the views of the images.
+
+    Raises:
+        TrainingDiverged: The loss was not finite.
+    """
+    start = time.perf_counter()
+    example = next(data.validation_inputs.in_order(0, 2))[0]
+    cut = cut_before(child, planted.keys(), example)
+    network, data = _behind(cut, data, cache, parent)
+    prefix_seconds = time.perf_counter() - start
+    optimizer = EntryOptimizer(child, _trained(child, planted, classifier, settings), settings)
+    hooks = _freeze_statistics(child, planted) if settings.batch_norm == "running" else []
+    history = fit(network, optimizer, data, settings, epochs, generator)
+    for hook in hooks:
+        hook.remove()
+    training_seconds = time.perf_counter() - start - prefix_seconds
+    return PlantedTraining(
+        epochs=history,
+        trained_entries=optimizer.trained_entries,
+        seconds={"prefix": prefix_seconds, "training": training_seconds},
+    )
+
+
+def _behind(
+    cut: Cut, data: TrainingData, cache: FeatureCache, parent: object
+) -> tuple[nn.Module, TrainingData]:
+    """The part of the network that is trained and the inputs of that part."""
+    if cut.prefix is None:
+        return cut.suffix, data
+    validation = cache.features(cut, data.validation_inputs, "validation", parent)
+    train = cache.features(cut, data.inputs, "train", parent)
+    if validation is None or train is None:
+        return BehindPrefix(cut), data
+    return cut.suffix, replace(data, inputs=train, validation_inputs=validation)
+
+
+def _trained(
+    child: nn.Module, planted: Mapping[str, Tensor], classifier: Set[str], settings: Planting
+) -> dict[str, Tensor]:
+    parameters = dict(child.named_parameters())
+    trained = {name: mask for name, mask in planted.items() if name in parameters}
+    if settings.classifier == "retrained":
+        for name in classifier:
+            trained[name] = torch.ones(parameters[name].shape, dtype=torch.bool)
+    return trained
+
+
+def _freeze_statistics(child: nn.Module, planted: Mapping[str, Tensor]) -> list[RemovableHandle]:
+    """Normalises the earlier channels of each BatchNorm by their running statistics, for good."""
+    return [
+        module.register_forward_hook(
+            _RunningStatistics(module, planted.get(f"{name}.running_mean"))
+        )
+        for name, module in child.named_modules()
+        if isinstance(module, _BatchNorm)
+    ]
+
+
+class _RunningStatistics:
+    """A forward hook: in train mode, only planted channels use and update batch statistics."""
+
+    def __init__(self, module: _BatchNorm, planted: Tensor | None) -> None:
+        assert module.running_mean is not None
+        assert module.running_var is not None
+        self._mean = module.running_mean.clone()
+        self._variance = module.running_var.clone()
+        none = torch.zeros(self._mean.shape, dtype=torch.bool)
+        self._planted = (none if planted is None else planted).to(self._mean.device)
+
+    def __call__(self, module: Any, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if not module.training:
+            return output
+        module.running_mean.copy_(torch.where(self._planted, module.running_mean, self._mean))
+        module.running_var.copy_(torch.where(self._planted, module.running_var, self._variance))
+        by_running = functional.batch_norm(
+            args[0], self._mean, self._variance, module.weight, module.bias, eps=module.eps
+        )
+        shape = (1, -1) + (1,) * (output.ndim - 2)
+        return torch.where(self._planted.view(shape), output, by_running)

@@ -1,0 +1,182 @@
+"""Cuts a network before its first planted layer, and keeps what the frozen part computes.
+
+Everything that no planted entry reaches is the *prefix*: it is frozen, runs in eval mode, and its
+outputs, the *boundary* features, are computed once for a parent and view instead of once an epoch.
+The rest, the *suffix*, shares its modules with the network: to train it is to train the network.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+
+from plantnas.training.evaluation import EVALUATION_BATCH
+from plantnas.training.views import Inputs
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A network in two parts: network(x) equals suffix(*prefix(x)) in eval mode.
+
+    Attributes:
+        prefix: From images to the tuple of boundary features; None if it is empty.
+        suffix: From the boundary features (or the images) to logits.
+        boundary: Names of the values that cross, the same for every child of a parent.
+    """
+
+    prefix: nn.Module | None
+    suffix: nn.Module
+    boundary: tuple[str, ...]
+
+
+def cut_before(network: nn.Module, planted: Set[str], example: Tensor) -> Cut:
+    """Cuts a network before the first module that owns one of the `planted` tensors.
+
+    A network that torch.fx cannot trace, or whose parts do not compute what it computes, is left
+    whole: nothing is cached then, and training is slower but the same.
+
+    Args:
+        network: Any module from images to logits.
+        planted: Names of state_dict entries.
+        example: A batch of images to check the parts on.
+    """
+    whole = Cut(None, network, ())
+    try:
+        traced = fx.symbolic_trace(network)
+    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError):
+        return whole
+    if any("training" in node.kwargs for node in traced.graph.nodes):
+        return whole  # a functional dropout, whose mode the trace has made a constant
+    inner = _reached(traced.graph, planted)
+    boundary = [
+        node
+        for node in traced.graph.nodes
+        if node not in inner and node.op != "get_attr" and any(user in inner for user in node.users)
+    ]
+    if any(node.op == "placeholder" for node in boundary):
+        return whole
+    prefix = fx.GraphModule(network, _prefix_graph(traced.graph, inner, boundary)).eval()
+    suffix = fx.GraphModule(network, _suffix_graph(traced.graph, inner, boundary))
+    cut = Cut(prefix, suffix, tuple(node.name for node in boundary))
+    return cut if _same_function(network, cut, example) else whole
+
+
+class FeatureCache:
+    """Boundary features of one parent at a time, under a memory limit.
+
+    Trials of a parent come one after another, so the features of another parent are dropped.
+    """
+
+    def __init__(self, limit_bytes: float) -> None:
+        """Keeps at most this many bytes."""
+        self._limit = limit_bytes
+        self._parent: object = None
+        self._features: dict[tuple[str, tuple[str, ...]], Inputs] = {}
+
+    def features(self, cut: Cut, inputs: Inputs, split: str, parent: object) -> Inputs | None:
+        """What the prefix computes on all views, or None if that is over the limit.
+
+        Args:
+            cut: The network's cut; its prefix is a function of the parent and the boundary alone.
+            inputs: The images.
+            split: Name of the images, part of the cache's key.
+            parent: Identity of the parent network.
+        """
+        if cut.prefix is None:
+            return inputs
+        if parent != self._parent:
+            self._parent, self._features = parent, {}
+        key = (split, cut.boundary)
+        if key not in self._features:
+            if not self._makes_room(_features_bytes(cut.prefix, inputs)):
+                return None
+            self._features[key] = _all_features(cut.prefix, inputs)
+        return self._features[key]
+
+    def _makes_room(self, size: float) -> bool:
+        while self._features and self._used() + size > self._limit:
+            del self._features[next(iter(self._features))]
+        return size <= self._limit
+
+    def _used(self) -> int:
+        held = [tensor for inputs in self._features.values() for tensor in inputs.tensors]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+
+class BehindPrefix(nn.Module):
+    """The whole network again, with the prefix frozen and in eval mode whatever `train` says."""
+
+    def __init__(self, cut: Cut) -> None:
+        """Joins the parts of a cut that has a prefix."""
+        super().__init__()
+        self._prefix = (cut.prefix,)  # in a tuple: train() and parameters() must not reach it
+        self.suffix = cut.suffix
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, batch x classes, of images, batch x channels x height x width."""
+        (prefix,) = self._prefix
+        assert prefix is not None
+        with torch.no_grad():
+            features = prefix(images)
+        logits: Tensor = self.suffix(*features)
+        return logits
+
+
+def _reached(graph: fx.Graph, planted: Set[str]) -> set[fx.Node]:
+    """The nodes that use a planted tensor or the result of a node that does, and the output."""
+    reached: set[fx.Node] = set()
+    for node in graph.nodes:
+        owns = node.op in ("call_module", "get_attr") and any(
+            name == node.target or name.startswith(f"{node.target}.") for name in planted
+        )
+        if owns or node.op == "output" or any(source in reached for source in node.all_input_nodes):
+            reached.add(node)
+    return reached
+
+
+def _prefix_graph(graph: fx.Graph, inner: Set[fx.Node], boundary: list[fx.Node]) -> fx.Graph:
+    prefix = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        if node not in inner:
+            copies[node] = prefix.node_copy(node, copies.__getitem__)
+    prefix.output(tuple(copies[node] for node in boundary))
+    return prefix
+
+
+def _suffix_graph(graph: fx.Graph, inner: Set[fx.Node], boundary: list[fx.Node]) -> fx.Graph:
+    suffix = fx.Graph()
+    copies = {node: suffix.placeholder(node.name) for node in boundary}
+    for node in graph.nodes:
+        if node in inner or (node.op == "get_attr" and any(user in inner for user in node.users)):
+            copies[node] = suffix.node_copy(node, copies.__getitem__)
+    return suffix
+
+
+@torch.no_grad()
+def _same_function(network: nn.Module, cut: Cut, example: Tensor) -> bool:
+    was_training = network.training
+    network.eval()
+    assert cut.prefix is not None
+    cut.suffix.eval()
+    same = torch.equal(network(example), cut.suffix(*cut.prefix(example)))
+    network.train(was_training)
+    return same
+
+
+@torch.inference_mode()
+def _features_bytes(prefix: nn.Module, inputs: Inputs) -> float:
+    """Size of all views' features, from those of one image."""
+    first = next(inputs.in_order(0, 1))
+    one = sum(feature.numel() * feature.element_size() for feature in prefix(*first))
+    return float(one * inputs.views * inputs.images)
+
+
+@torch.no_grad()
+def _all_features(prefix: nn.Module, inputs: Inputs) -> Inputs:
+    views = []
+    for view in range(inputs.views):
+        batches = [prefix(*batch) for batch in inputs.in_order(view, EVALUATION_BATCH)]
+        views.append([torch.cat(parts).movedim(1, -1) for parts in zip(*batches, strict=True)])
+    return Inputs(tuple(torch.stack(parts) for parts in zip(*views, strict=True)))

@@ -1,0 +1,52 @@
+"""The teacher's logits on every view of every image, computed once and shared by all workers."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from plantnas.errors import StorageError
+from plantnas.training.evaluation import logits_of
+from plantnas.training.views import Inputs
+
+
+def teacher_logits(teacher: nn.Module, inputs: Inputs) -> Tensor:
+    """The teacher's logits in eval mode, views x images x classes, float32."""
+    return torch.stack([logits_of(teacher, inputs, view) for view in range(inputs.views)])
+
+
+def save_logits(path: Path, logits: Tensor) -> None:
+    """Writes logits so that the file is whole whenever it has its name.
+
+    Raises:
+        StorageError: The folder is full or cannot be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = file.name
+            np.save(file, logits.numpy())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise StorageError(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+def load_logits(path: Path) -> Tensor:
+    """Logits from a file, mapped into memory, so that the workers of a machine share one copy.
+
+    Raises:
+        StorageError: The file is missing or damaged.
+    """
+    try:
+        # Copy on write: torch has no read-only tensors, and nothing may reach the file.
+        return torch.from_numpy(np.load(path, mmap_mode="c"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path}: the teacher's logits cannot be read: {error}.") from error

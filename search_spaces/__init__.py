@@ -1,0 +1,1 @@
+"""Search spaces that ship with plantnas, one YAML file each."""

@@ -1,0 +1,1 @@
+"""Studies that ship with plantnas, one YAML file each."""

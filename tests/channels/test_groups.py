@@ -1,0 +1,127 @@
+"""Which groups an analysis finds, what freezes them, and what it leaves alone."""
+
+import copy
+import pickle
+import re
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from plantnas.channels.groups import analyse, channel_groups, widths
+from plantnas.channels.planting import narrow, plant
+from plantnas.errors import UnsupportedArchitecture
+
+IMAGE = torch.zeros(1, 3, 16, 16)
+
+
+def test_groups_are_named_after_the_first_module_that_makes_them():
+    model = torchvision.models.resnet18(num_classes=10)
+    groups = channel_groups(model, torch.zeros(1, 3, 64, 64))
+    assert list(groups)[:4] == ["input", "conv1", "layer1.0.conv1", "layer1.1.conv1"]
+    assert "layer1.1.conv2" in groups["conv1"].members
+    assert "layer2.0.downsample.0" in groups["conv1"].members
+    assert [name for name, group in groups.items() if not group.growable] == ["input", "fc"]
+
+
+def test_widths_are_those_of_the_groups_that_can_grow():
+    model = nn.Sequential(
+        nn.Conv2d(3, 5, 1), nn.Conv2d(5, 7, 1), nn.Flatten(), nn.Linear(7 * 256, 2)
+    )
+    assert widths(model, IMAGE) == {"0": 5, "1": 7}
+
+
+def test_names_do_not_depend_on_widths(network):
+    model, images, structure = network
+    planting = {name: 3 * group.granularity for name, group in structure.growable.items()}
+    child = analyse(plant(model, images, planting, structure=structure), images)
+    for name, group in child.groups.items():
+        old = structure.groups[name]
+        assert (group.members, group.frozen) == (old.members, old.frozen)
+        assert group.width == old.width + planting.get(name, 0)
+    assert list(child.groups) == list(structure.groups)
+    assert child.axes == structure.axes
+
+
+def test_a_flattened_channel_is_a_block_of_columns():
+    model = nn.Sequential(nn.Conv2d(3, 5, 1), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(80, 2))
+    structure = analyse(model, IMAGE)
+    columns = next(
+        axis for axis in structure.axes if (axis.tensor, axis.dimension) == ("3.weight", 1)
+    )
+    assert columns.segments == (("0", 16),)
+
+
+def test_every_dimension_of_every_listed_tensor_has_the_size_of_its_segments(network):
+    model, _, structure = network
+    state = model.state_dict()
+    sizes = {name: group.width for name, group in structure.groups.items()}
+    for axis in structure.axes:
+        assert axis.size(sizes) == state[axis.tensor].shape[axis.dimension], axis
+
+
+def test_a_size_written_into_the_code_freezes_its_group(between):
+    model = between(lambda m, x: x.reshape(-1, 4, 16, 16))
+    reason = channel_groups(model, IMAGE)["first"].frozen
+    assert reason is not None
+    assert reason.startswith("the model cannot run with more of it")
+
+
+def test_layers_that_only_run_in_training_mode_are_frozen_but_their_inputs_grow(between):
+    class Auxiliary(between):
+        def forward(self, images):
+            output = super().forward(images)
+            if self.training:
+                return output, self.outer(self.inner(self.first(images)))
+            return output
+
+    model = Auxiliary(lambda m, x: x, inner=nn.Conv2d(4, 5, 1), outer=nn.Conv2d(5, 2, 1))
+    groups = channel_groups(model, IMAGE)
+    assert groups["inner"].frozen == "it only runs in training mode"
+    assert "inner" in groups["first"].members
+    assert plant(model, IMAGE, {"first": 2}).train()(IMAGE)[1].shape == (1, 2, 16, 16)
+
+
+def test_a_model_that_reads_values_is_run_for_real(between):
+    model = between(lambda m, x: x * (2.0 if x.detach().new_ones(1).item() > 0 else 1.0))
+    assert channel_groups(model, IMAGE)["first"].growable
+
+
+def test_a_model_without_growable_groups_is_refused_with_the_reasons():
+    message = "Sequential: no channel group can grow (input: it is the model's input; 0: it is the"
+    with pytest.raises(UnsupportedArchitecture, match=re.escape(message)):
+        analyse(nn.Sequential(nn.Conv2d(3, 2, 1)), IMAGE)
+
+
+def test_a_model_that_does_not_fit_the_input_is_refused_with_the_shape():
+    with pytest.raises(
+        UnsupportedArchitecture, match=r"cannot run in .* on images of shape \[2, 4"
+    ):
+        analyse(nn.Sequential(nn.Conv2d(3, 2, 1)), torch.zeros(1, 4, 8, 8))
+
+
+def test_an_analysis_leaves_the_model_and_the_random_numbers_alone(network):
+    model, images, _ = network
+    state, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    analyse(model, images)
+    assert all(map(torch.equal, state.values(), model.state_dict().values()))
+    assert torch.equal(torch.get_rng_state(), random)
+    assert not model.training
+
+
+def test_frozen_parameters_do_not_matter(small_network):
+    model, images, structure = small_network
+    assert analyse(copy.deepcopy(model).requires_grad_(False), images) == structure
+
+
+def test_a_structure_survives_pickling(small_network):
+    structure = small_network.structure
+    assert pickle.loads(pickle.dumps(structure)) == structure
+
+
+def test_a_narrow_networks_structure_is_that_of_the_wide_one(network):
+    model, images, structure = network
+    narrowed = analyse(narrow(model, images, 0.5, minimum=2, structure=structure), images)
+    assert narrowed.axes == structure.axes
+    assert list(narrowed.growable) == list(structure.growable)

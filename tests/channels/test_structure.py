@@ -1,0 +1,49 @@
+"""The arithmetic of the tables: sizes, shared regions, allowed widths."""
+
+import pytest
+import torch
+
+from plantnas.channels.structure import (
+    ChannelGroup,
+    Segment,
+    Structure,
+    TensorAxis,
+    shape_at,
+    shared_regions,
+)
+from plantnas.errors import PlantingError
+
+ROWS = TensorAxis("w", 0, (Segment("a", 1), Segment("b", 3)), "rows")
+COLUMNS = TensorAxis("w", 1, (Segment("b", 2),), "columns")
+NARROW, WIDE = {"a": 2, "b": 1}, {"a": 3, "b": 4}
+
+
+def test_a_dimensions_size_is_the_sum_of_its_segments():
+    assert shape_at((5, 2, 3, 3), [ROWS, COLUMNS], NARROW) == [5, 2, 3, 3]
+    assert shape_at((5, 2, 3, 3), [ROWS, COLUMNS], WIDE) == [15, 8, 3, 3]
+
+
+def test_shared_regions_cover_the_narrow_tensor_once_and_lie_at_each_segments_start():
+    narrow = torch.zeros(shape_at((0, 0), [ROWS, COLUMNS], NARROW))
+    wide = torch.zeros(shape_at((0, 0), [ROWS, COLUMNS], WIDE))
+    for box, wide_box in shared_regions([ROWS, COLUMNS], 2, NARROW, WIDE):
+        narrow[box] += 1
+        wide[wide_box] += 1
+    assert (narrow == 1).all()
+    assert wide.nonzero()[:, 0].unique().tolist() == [0, 1, 3, 4, 5]
+    assert wide.nonzero()[:, 1].unique().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("width", [0, 2, 3, 6])
+def test_widths_are_multiples_of_the_granularity_from_the_minimum(width):
+    structure = Structure({"a": ChannelGroup("a", 8, 4, (), None, minimum=8)}, (), ())
+    assert structure.widths_with({"a": 12}) == {"a": 12}
+    with pytest.raises(PlantingError, match="only multiples of 4 from 8 are"):
+        structure.widths_with({"a": width})
+
+
+def test_a_frozen_group_may_be_named_with_the_width_that_it_has():
+    structure = Structure({"a": ChannelGroup("a", 8, 1, (), "of this")}, (), ())
+    assert structure.widths_with({"a": 8}) == {"a": 8}
+    with pytest.raises(PlantingError, match="cannot change, since of this"):
+        structure.widths_with({"a": 9})

@@ -1,0 +1,67 @@
+"""A database in a file with one study, and a planted network to record in it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from plantnas.records.database import (
+    Database,
+    EpochRecord,
+    Evaluation,
+    NetworkRecord,
+    StudyRecord,
+)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/study.db"
+
+
+@pytest.fixture
+def study() -> StudyRecord:
+    return StudyRecord(
+        name="digits",
+        optuna_study_id=1,
+        configuration={"teacher": {"widths": [32, 64]}, "temperature": 4.0},
+        configuration_hash="0f" * 32,
+        artifacts="digits",
+        versions={"torch": "2.14.1"},
+        hardware={"cores": 2},
+        created=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+    )
+
+
+@pytest.fixture
+def database(url: str, study: StudyRecord) -> Database:
+    database = Database(url)
+    database.add_study(study)
+    return database
+
+
+@pytest.fixture
+def network() -> NetworkRecord:
+    """A planted network with rows in every table."""
+    return NetworkRecord(
+        method="planting",
+        kind="screen",
+        trial_number=3,
+        parent_id=None,
+        step=1,
+        parameters=4782,
+        macs=3_000_000_000,
+        widths={"stem": 8, "block": 12, "a_head": 16},
+        planted={"block": 4},
+        evaluations=(
+            Evaluation("train", accuracy=0.9, loss=0.3, images=1000),
+            Evaluation("validation", accuracy=0.8, loss=0.5, images=300),
+        ),
+        epochs=(
+            EpochRecord(1, 0.01, 0.9, 0.8, 0.6, 1.5),
+            EpochRecord(2, 0.005, 0.4, 0.5, 0.8, 1.25),
+        ),
+        artifact_id="weights-of-3",
+        sha256="ab" * 32,
+        seconds={"prefix": 0.5, "training": 2.75},
+    )

@@ -1,0 +1,109 @@
+"""Connections have the settings that many workers need, and messages never show a password."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from sqlalchemy import Engine
+
+from plantnas.errors import StorageError
+from plantnas.records.database import Database, set_sqlite_pragmas, storage_engine_arguments
+from plantnas.records.engine import reason, shown_url, sqlite_file
+
+
+def pragmas(engine: Engine) -> dict[str, object]:
+    names = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+    with engine.connect() as connection:
+        return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
+
+
+WANTED = {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 60_000, "foreign_keys": 1}
+
+
+def test_our_connections_have_the_settings_that_workers_need(url: str) -> None:
+    assert pragmas(Database(url).engine) == WANTED
+
+
+def test_connections_of_optunas_storage_can_have_the_same_settings(url: str) -> None:
+    storage = optuna.storages.RDBStorage(url, engine_kwargs=storage_engine_arguments(url))
+    set_sqlite_pragmas(storage.engine)
+    assert pragmas(storage.engine) == WANTED
+    study = optuna.create_study(storage=storage, study_name="digits")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    optuna.delete_study(study_name="digits", storage=storage)
+
+
+def test_a_postgresql_worker_keeps_one_connection() -> None:
+    arguments = storage_engine_arguments("postgresql://user@host/database")
+    assert arguments == {"pool_size": 1, "max_overflow": 2, "pool_pre_ping": True}
+
+
+def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path}/a/b/study.db")
+    assert (tmp_path / "a" / "b" / "study.db").is_file()
+
+
+def test_a_relative_url_is_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sqlite_file("sqlite:///a/study.db") == tmp_path / "a" / "study.db"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true", "postgresql://host/database"],
+)
+def test_memory_and_other_databases_have_no_file(url: str) -> None:
+    assert sqlite_file(url) is None
+
+
+def test_a_file_in_the_way_of_the_folder_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    url = f"sqlite:///{tmp_path}/file/study.db"
+    with pytest.raises(StorageError, match=f"{url}: cannot be opened: ") as caught:
+        Database(url)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_text("not a database, but long enough to have a header" * 10)
+    with pytest.raises(StorageError, match=r"cannot be opened: file is not a database$"):
+        Database(f"sqlite:///{tmp_path}/study.db")
+
+
+def test_a_path_instead_of_a_url_is_answered_with_what_a_url_looks_like() -> None:
+    with pytest.raises(StorageError, match=r"'study\.db': not a database URL, which looks like"):
+        Database("study.db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+nodriver://user:s3cret@host/database",
+        "postgresql+psycopg2://user:s3cret@127.0.0.1:1/database",
+        "postgresql+psycopg2://127.0.0.1:1/database?user=me&password=s3cret",
+        "sqlite+pysqlite://user:s3cret@host/study.db",
+        "user:s3cret@host/database",
+        "nowhere:password=s3cret",
+    ],
+)
+def test_a_password_is_never_in_a_message(url: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        Database(url)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:s3cret@host", "postgresql://host?password=s3cret"]
+)
+def test_a_password_in_the_words_of_a_driver_is_hidden(url: str) -> None:
+    error = OSError("s3cret is not the password of 'me'\nHINT: try another")
+    assert reason(error, url) == "*** is not the password of 'me'"
+
+
+def test_a_shown_url_still_says_where(url: str) -> None:
+    assert (
+        shown_url("postgresql://me:s3cret@host:1/studies") == "postgresql://me:***@host:1/studies"
+    )
+    assert shown_url(url) == url

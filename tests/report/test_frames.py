@@ -1,0 +1,177 @@
+"""Frames hold what was recorded, with documented columns and types, whatever they are read from."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+
+from plantnas.errors import StorageError, StudyError
+from plantnas.records.database import (
+    Database,
+    EpochRecord,
+    Evaluation,
+    NetworkRecord,
+    StudyRecord,
+)
+from plantnas.report.frames import epochs_frame, evaluations_frame, networks_frame, widths_frame
+
+FrameOf = Callable[[Database | str | optuna.storages.RDBStorage, str], pd.DataFrame]
+FRAMES = (networks_frame, widths_frame, evaluations_frame, epochs_frame)
+NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def seed() -> NetworkRecord:
+    return NetworkRecord(
+        method="seed",
+        kind=None,
+        trial_number=None,
+        parent_id=None,
+        step=0,
+        parameters=4782,
+        macs=3_000_000_000,
+        widths={"stem": 8, "a_head": 16},
+        planted={},
+        evaluations=(Evaluation("validation", 0.8, 0.5, 300), Evaluation("test", 0.7, 0.6, 500)),
+        epochs=(
+            EpochRecord(1, 0.01, math.nan, 0.8, 0.6, 1.5),
+            EpochRecord(2, 0.01, 0.4, 0.5, 0.8, 1),
+        ),
+        artifact_id=None,
+        sha256=None,
+        seconds={"training": 2.5, "evaluation": 0.5},
+        created=NOW,
+    )
+
+
+def planted() -> NetworkRecord:
+    return NetworkRecord(
+        method="planting",
+        kind="grow",
+        trial_number=7,
+        parent_id=1,
+        step=1,
+        parameters=5000,
+        macs=4_000_000_000,
+        widths={"stem": 12, "a_head": 16},
+        planted={"stem": 4},
+        evaluations=(Evaluation("validation", 0.9, 0.4, 300),),
+        epochs=(),
+        artifact_id=None,
+        sha256=None,
+        created=NOW,
+    )
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/study.db"
+
+
+@pytest.fixture
+def database(url: str) -> Database:
+    database = Database(url)
+    for name in ("digits", "other", "empty"):
+        database.add_study(StudyRecord(name, None, {}, "", "weights", {}, {}, NOW))
+    database.add_network("digits", seed())
+    database.add_network("digits", planted())
+    database.add_network("other", seed())
+    return database
+
+
+def test_a_networks_row_holds_what_was_recorded(database: Database) -> None:
+    expected = pd.DataFrame(
+        {
+            "id": [1, 2],
+            "method": ["seed", "planting"],
+            "kind": pd.Series([None, "grow"], dtype="str"),
+            "step": pd.Series([0, 1], dtype="Int64"),
+            "trial_number": pd.Series([None, 7], dtype="Int64"),
+            "parent_id": pd.Series([None, 1], dtype="Int64"),
+            "parameters": [4782, 5000],
+            "macs": [3_000_000_000, 4_000_000_000],
+            "validation_accuracy": [0.8, 0.9],
+            "validation_loss": [0.5, 0.4],
+            "test_accuracy": [0.7, math.nan],
+            "test_loss": [0.6, math.nan],
+            "seconds": [3.0, math.nan],
+            "created": pd.Series([NOW, NOW], dtype="datetime64[us, UTC]"),
+        }
+    )
+    pd.testing.assert_frame_equal(networks_frame(database, "digits"), expected)
+
+
+def test_a_widths_row_is_a_group_in_the_order_of_the_network(database: Database) -> None:
+    frame = widths_frame(database, "digits")
+    assert frame.columns.tolist() == ["network_id", "group_name", "position", "width", "planted"]
+    assert frame.to_numpy().tolist() == [
+        [1, "stem", 0, 8, 0],
+        [1, "a_head", 1, 16, 0],
+        [2, "stem", 0, 12, 4],
+        [2, "a_head", 1, 16, 0],
+    ]
+
+
+def test_an_evaluations_row_is_a_split_of_a_network(database: Database) -> None:
+    frame = evaluations_frame(database, "digits")
+    assert frame.columns.tolist() == ["network_id", "split", "accuracy", "loss", "images"]
+    assert frame.to_numpy().tolist() == [
+        [1, "test", 0.7, 0.6, 500],
+        [1, "validation", 0.8, 0.5, 300],
+        [2, "validation", 0.9, 0.4, 300],
+    ]
+
+
+def test_an_epochs_row_is_an_epoch_and_a_diverged_loss_is_nan(database: Database) -> None:
+    expected = pd.DataFrame(
+        {
+            "network_id": [1, 1],
+            "epoch": [1, 2],
+            "learning_rate": [0.01, 0.01],
+            "training_loss": [math.nan, 0.4],
+            "validation_loss": [0.8, 0.5],
+            "validation_accuracy": [0.6, 0.8],
+            "seconds": [1.5, 1.0],
+        }
+    )
+    pd.testing.assert_frame_equal(epochs_frame(database, "digits"), expected)
+
+
+def test_what_no_network_has_is_a_column_of_floats(database: Database) -> None:
+    database.add_study(StudyRecord("new", None, {}, "", "weights", {}, {}, NOW))
+    database.add_network("new", NetworkRecord(**(vars(planted()) | {"parent_id": None})))
+    frame = networks_frame(database, "new")
+    assert frame[["test_accuracy", "test_loss", "seconds"]].dtypes.tolist() == [float] * 3
+
+
+@pytest.mark.parametrize("frame_of", FRAMES)
+def test_a_frame_is_the_same_from_a_url_and_from_optunas_storage(
+    database: Database, url: str, frame_of: FrameOf
+) -> None:
+    expected = frame_of(database, "digits")
+    pd.testing.assert_frame_equal(frame_of(url, "digits"), expected)
+    pd.testing.assert_frame_equal(frame_of(optuna.storages.RDBStorage(url), "digits"), expected)
+
+
+@pytest.mark.parametrize("frame_of", FRAMES)
+def test_a_study_without_networks_gives_an_empty_frame_with_the_same_columns(
+    database: Database, frame_of: FrameOf
+) -> None:
+    empty = frame_of(database, "empty")
+    assert empty.empty
+    assert empty.columns.tolist() == frame_of(database, "digits").columns.tolist()
+
+
+@pytest.mark.parametrize("frame_of", FRAMES)
+def test_an_unknown_study_is_refused(database: Database, frame_of: FrameOf) -> None:
+    with pytest.raises(StudyError, match=r"no study 'digit'. Did you mean 'digits'\?"):
+        frame_of(database, "digit")
+
+
+def test_reading_a_file_that_does_not_exist_does_not_make_it(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"missing.db: no such file"):
+        networks_frame(f"sqlite:///{tmp_path}/missing.db", "digits")
+    assert list(tmp_path.iterdir()) == []
