@@ -2,19 +2,22 @@
 
 The model is run on meta tensors, once in evaluation and once in training mode (auxiliary heads),
 under a tracer that follows channels from operator to operator (tracing.py, rules.py). Then groups
-are grown on meta tensors, so that sizes written into a model's code are found too. No values are
+are grown and traced again, so that sizes written into a model's code are found too. No values are
 compared: that planting preserves the function follows from the rules.
 """
 
 import copy
+import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
+from plantnas.channels.locating import location
 from plantnas.channels.resizing import meta_copy, resized
 from plantnas.channels.rules import RULES
 from plantnas.channels.structure import (
@@ -40,6 +43,7 @@ __all__ = [
 ]
 
 BATCH = 2  # more than one image, for batch statistics in training mode
+SHOWN_GROUPS = 5  # that a message lists
 
 
 def channel_groups(model: nn.Module, example_input: Tensor) -> dict[str, ChannelGroup]:
@@ -69,67 +73,103 @@ def analyse(model: nn.Module, example_input: Tensor) -> Structure:
         # Values that Python reads (.item()) and tensors that are not registered need a real run.
         with torch.random.fork_rng():
             structure = _analyse(copy.deepcopy(model), example_input)
-    if not structure.growable:
-        reasons = "; ".join(f"{group.name}: {group.frozen}" for group in structure.groups.values())
-        raise UnsupportedArchitecture(
-            f"{type(model).__name__}: no channel group can grow ({reasons})."
-        )
     return structure
 
 
 def _analyse(model: nn.Module, example_input: Tensor) -> Structure:
     """The structure of a model that may be run and changed freely."""
     images = torch.cat([example_input[:1]] * BATCH)
-    tracer = Tracer(model, RULES, BATCH)
     with torch.no_grad():
-        shapes, weight_uses = _trace(tracer, model, images)
-        structure = Structure(*_tables(tracer), weight_uses)
-        return _without_fixed_sizes(structure, model, images, shapes)
+        tracer = Tracer(model, RULES, BATCH)
+        structure = _without_fixed_sizes(_trace(tracer, model, images), tracer, model, images)
+    if not structure.growable:
+        raise UnsupportedArchitecture(_nothing_grows(structure, model, tracer.losses))
+    return structure
 
 
-def _trace(
-    tracer: Tracer, model: nn.Module, images: Tensor
-) -> tuple[list[torch.Size], tuple[WeightUse, ...]]:
-    """Run in both modes under the tracer: all outputs' shapes, and evaluation's weight uses."""
+def _nothing_grows(structure: Structure, model: nn.Module, losses: list[str]) -> str:
+    groups = list(structure.groups.values())
+    reasons = [f"{group.name}: {group.frozen}" for group in groups[:SHOWN_GROUPS]]
+    if len(groups) > SHOWN_GROUPS:
+        reasons.append(f"and {len(groups) - SHOWN_GROUPS} more")
+    reasons += [f"the first operator that cannot be followed is {loss}" for loss in losses[:1]]
+    return (
+        f"{type(model).__name__}: no channel group can grow ({'; '.join(reasons)}). "
+        "For an operator that keeps channels apart, add a rule with plantnas.register_rule."
+    )
+
+
+class _Trace(NamedTuple):
+    """What the runs of a model showed."""
+
+    structure: Structure
+    shapes: list[torch.Size]
+
+
+def _trace(tracer: Tracer, model: nn.Module, images: Tensor) -> _Trace:
+    """Run in both modes under the tracer: the tables, and the shapes of all outputs."""
     layout = tracer.new_channels(images.shape[1], "input")
     freeze(layout, "it is the model's input")
     tracer.put(images, 1, layout)
     with tracer:
-        outputs = _run(model, images, training=False)
+        outputs = _run(tracer, model, images, training=False)
         weight_uses, evaluated = tuple(tracer.weight_uses), len(tracer.nodes)
-        outputs += _run(model, images, training=True)
+        outputs += _run(tracer, model, images, training=True)
     for output in outputs:
         tracer.freeze(output, MODEL_OUTPUT)
     for root in all_roots(tracer.nodes):
         if root.order >= (evaluated,):  # more of it could not change a prediction
             root.freeze("it only runs in training mode")
     tracer.finish()
-    return [output.shape for output in outputs], weight_uses
+    structure = Structure(*_tables(tracer), weight_uses)
+    return _Trace(structure, [output.shape for output in outputs])
 
 
-def _run(model: nn.Module, images: Tensor, training: bool) -> list[Tensor]:
+def _run(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -> list[Tensor]:
     """All outputs, also those of auxiliary heads."""
     try:
         return tensors_in(model.train(training)(images))
+    except UnsupportedArchitecture as error:
+        raise UnsupportedArchitecture(f"{type(model).__name__}: {error}") from error
     except Exception as error:  # whatever a model's own code raises
         mode = "training" if training else "evaluation"
         raise UnsupportedArchitecture(
             f"{type(model).__name__}: cannot run in {mode} mode on images of shape "
-            f"{list(images.shape)}: {error}"
+            f"{list(images.shape)}: {_failure(error, tracer)}."
         ) from error
 
 
+def _failure(error: BaseException | None, tracer: Tracer) -> str:
+    """The first line of an error that a model's code raised, and where in it that was."""
+    frames = reversed(list(traceback.walk_tb(error.__traceback__ if error else None)))
+    first_line = str(error).partition("\n")[0].removesuffix(".")
+    return f"{first_line} {location(frames, tracer.modules)}".rstrip()
+
+
 def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, ...]]:
-    """What the tracer saw, in terms of named groups."""
+    """What the tracer saw, in terms of named groups.
+
+    Dimensions that hold nothing but unfollowed channels are left out: they are constant.
+    """
     axes = {key: (resolve(layout), role) for key, (layout, role) in tracer.axes.items()}
-    members: dict[Channels, dict[str, None]] = {root: {} for root in all_roots(tracer.nodes)}
+    for key, (layout, _) in list(axes.items()):
+        if all(root.unfollowed for root, _ in layout):
+            del axes[key]
+    named = [root for root in all_roots(tracer.nodes) if not root.unfollowed]
+    members: dict[Channels, dict[str, None]] = {root: {} for root in named}
     for (tensor, _), (layout, _) in axes.items():
         for root, _ in layout:
-            members[root][tensor.rpartition(".")[0]] = None
+            members.setdefault(root, {})[tensor.rpartition(".")[0]] = None
     names = _names(list(members))
     groups = {
         names[root]: ChannelGroup(
-            names[root], root.width, root.granularity, tuple(modules), root.frozen, root.minimum
+            names[root],
+            root.width,
+            root.granularity,
+            tuple(modules),
+            root.frozen,
+            root.minimum,
+            not root.unfollowed,
         )
         for root, modules in members.items()
     }
@@ -153,39 +193,103 @@ def _names(roots: list[Channels]) -> dict[Channels, str]:
     return names
 
 
+class _Misfit(NamedTuple):
+    """Why the model cannot run with more channels, and of which groups, as far as one can see."""
+
+    reason: str
+    groups: set[str]
+
+
 def _without_fixed_sizes(
-    structure: Structure, model: nn.Module, images: Tensor, shapes: list[torch.Size]
+    trace: _Trace, tracer: Tracer, model: nn.Module, images: Tensor
 ) -> Structure:
-    """Freeze the groups whose growth the model's own code does not allow."""
+    """Freeze the groups whose growth the model's own code does not allow.
 
-    def error_of(names: list[str]) -> str | None:
-        grown = {
-            name: group.width + group.granularity * (name in names)
-            for name, group in structure.groups.items()
+    Where a line of code fixes one group's width, the others that it may fix are frozen with it.
+    """
+    lines = {line: _groups_at(trace.structure, axes) for line, axes in tracer.fixed_axes().items()}
+
+    def misfit_of(names: list[str]) -> _Misfit | None:
+        return _misfit(trace, model, images, names)
+
+    names, reasons = list(trace.structure.growable), dict[str, str]()
+    while misfit := misfit_of(names):
+        fixed = {
+            name
+            for line, groups in lines.items()
+            if (line and misfit.reason.endswith(line)) or groups & misfit.groups
+            for name in groups
         }
-        child = resized(model, structure, grown)
-        try:
-            outputs = _run(child, images, training=False) + _run(child, images, training=True)
-        except UnsupportedArchitecture as error:
-            return str(error.__cause__).partition("\n")[0]
-        same = [output.shape for output in outputs] == shapes
-        return None if same else "the outputs get another shape"
+        found = (misfit.groups | fixed).intersection(names)
+        if not found:
+            reasons.update(_failures(names, misfit_of))
+            break
+        reasons.update(dict.fromkeys(found, misfit.reason))
+        names = [name for name in names if name not in found]
+    groups = {
+        name: replace(group, frozen=f"the model cannot run with more of it: {reasons[name]}")
+        if name in reasons
+        else group
+        for name, group in trace.structure.groups.items()
+    }
+    return replace(trace.structure, groups=groups)
 
-    groups = dict(structure.groups)
-    for name, error in _failures(list(structure.growable), error_of).items():
-        groups[name] = replace(
-            groups[name], frozen=f"the model cannot run with more of it: {error}"
-        )
-    return replace(structure, groups=groups)
+
+def _misfit(trace: _Trace, model: nn.Module, images: Tensor, names: list[str]) -> _Misfit | None:
+    """Grow these groups and trace again: nothing but widths may be different."""
+    if not names:
+        return None
+    grown = {
+        name: group.width + group.granularity * (name in names)
+        for name, group in trace.structure.groups.items()
+    }
+    child = resized(model, trace.structure, grown)
+    tracer = Tracer(child, RULES, BATCH)
+    try:
+        child_trace = _trace(tracer, child, images)
+    except UnsupportedArchitecture as error:
+        reason, suspects = _failure(error.__cause__, tracer), tracer.failed_axes()
+        suspects |= {
+            (axis.tensor, axis.dimension)
+            for axis in trace.structure.axes
+            if axis.tensor in tracer.failed_tensors() and axis.role != "rows"
+        }
+    else:
+        reason = "the outputs get another shape, or the code joins other channels"
+        suspects = _differing_axes(trace.structure, child_trace.structure, grown)
+        if not suspects and child_trace.shapes == trace.shapes:
+            return None
+    return _Misfit(reason, _groups_at(trace.structure, suspects) & set(names))
 
 
-def _failures(names: list[str], error_of: Callable[[list[str]], str | None]) -> dict[str, str]:
+def _groups_at(structure: Structure, places: set[tuple[str, int]]) -> set[str]:
+    return {
+        segment.group
+        for axis in structure.axes
+        if (axis.tensor, axis.dimension) in places
+        for segment in axis.segments
+    }
+
+
+def _differing_axes(
+    structure: Structure, child: Structure, widths: Mapping[str, int]
+) -> set[tuple[str, int]]:
+    """The (tensor name, dimension) of axes that a grown network has, but should not, or lacks."""
+    differing = set(structure.axes) ^ set(child.axes)
+    wrong = {name for name, group in child.groups.items() if group.width != widths.get(name)}
+    differing |= {
+        axis for axis in structure.axes if any(group in wrong for group, _ in axis.segments)
+    }
+    return {(axis.tensor, axis.dimension) for axis in differing}
+
+
+def _failures(names: list[str], misfit_of: Callable[[list[str]], _Misfit | None]) -> dict[str, str]:
     """Which names fail, by bisection; all of them where only several together fail."""
-    error = error_of(names) if names else None
-    if error is None:
+    misfit = misfit_of(names)
+    if misfit is None:
         return {}
     if len(names) == 1:
-        return {names[0]: error}
+        return {names[0]: misfit.reason}
     half = len(names) // 2
-    failures = _failures(names[:half], error_of) | _failures(names[half:], error_of)
-    return failures or dict.fromkeys(names, error)
+    failures = _failures(names[:half], misfit_of) | _failures(names[half:], misfit_of)
+    return failures or dict.fromkeys(names, misfit.reason)

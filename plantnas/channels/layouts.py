@@ -14,25 +14,28 @@ from typing import NamedTuple
 class Channels:
     """Channels that some layer made: a node of the union-find forest.
 
-    A node that was merged into another, or split in two, points to its `parts` and its other
-    attributes are out of date. `order` says when it was made, so that the earliest node of a group
-    names it.
+    A node that was merged into another, split in two or regrouped points to its `parts` and its
+    other attributes are out of date. `order` says when it was made, so that the earliest node of a
+    group names it. `unfollowed` channels are of a constant number and come from nowhere.
     """
 
-    def __init__(self, width: int, origin: str, order: tuple[int, ...]) -> None:
+    def __init__(
+        self, width: int, origin: str, order: tuple[int, ...], unfollowed: bool = False
+    ) -> None:
         self.width = width
         self.origin = origin
         self.order = order
+        self.unfollowed = unfollowed
         self.granularity = 1
         self.minimum = 1
         self.frozen: str | None = None
-        self.parts: tuple[Channels, ...] = ()
+        self.parts: Layout = ()
 
-    def roots(self) -> list[Channels]:
+    def pieces(self) -> Layout:
         """The nodes that now stand for these channels, in order."""
         if not self.parts:
-            return [self]
-        return [root for part in self.parts for root in part.roots()]
+            return (Piece(self, 1),)
+        return resolve(self.parts)
 
     def freeze(self, reason: str) -> None:
         """Say why the channels cannot grow; the first reason stays."""
@@ -47,12 +50,19 @@ class Channels:
 
     def split(self, width: int) -> None:
         """Make two nodes of this one, the first with `width` channels."""
-        first = Channels(width, self.origin, (*self.order, 0))
-        second = Channels(self.width - width, self.origin, (*self.order, 1))
-        self.parts = (first, second)
-        for part in self.parts:
+        for number, size in enumerate((width, self.width - width)):
+            part = Channels(size, self.origin, (*self.order, number), self.unfollowed)
             part.frozen = self.frozen
             part.require(self.granularity)
+            self.parts = (*self.parts, Piece(part, 1))
+
+    def regroup(self, size: int) -> None:
+        """Let every `size` consecutive channels (which must divide the width) be one."""
+        whole = Channels(self.width // size, self.origin, (*self.order, 0), self.unfollowed)
+        whole.frozen = self.frozen
+        granularity = self.granularity // math.gcd(self.granularity, size)
+        whole.require(granularity, minimum=math.ceil(self.minimum / size))
+        self.parts = (Piece(whole, size),)
 
 
 class Piece(NamedTuple):
@@ -72,7 +82,9 @@ Layout = tuple[Piece, ...]
 
 def resolve(layout: Layout) -> Layout:
     """The same layout in terms of roots."""
-    return tuple(Piece(root, block) for node, block in layout for root in node.roots())
+    return tuple(
+        Piece(root, inner * block) for node, block in layout for root, inner in node.pieces()
+    )
 
 
 def freeze(layout: Layout, reason: str) -> None:
@@ -93,6 +105,8 @@ def unify(left: Layout, right: Layout) -> None:
     while (clash := _first_difference(resolve(left), resolve(right))) is not None:
         first, second = clash
         if first.block != second.block:
+            if _equalise_blocks(*sorted(clash, key=lambda piece: piece.block)):
+                continue
             for layout in (left, right):
                 freeze(layout, "it meets channels that are arranged in another way")
             return
@@ -103,8 +117,23 @@ def unify(left: Layout, right: Layout) -> None:
             max(first.channels, second.channels, key=lambda node: node.width).split(width)
 
 
-def cut(layout: Layout, size: int) -> list[Layout] | None:
-    """The layout as consecutive layouts of `size` entries; None if an end is inside a channel."""
+def _equalise_blocks(fine: Piece, coarse: Piece) -> bool:
+    """Regroup the channels with the smaller blocks to the larger ones; whether that can be."""
+    size, remainder = divmod(coarse.block, fine.block)
+    if remainder or fine.channels is coarse.channels:
+        return False
+    if fine.channels.width > coarse.channels.width * size:
+        fine.channels.split(coarse.channels.width * size)
+    elif fine.channels.width % size:
+        return False
+    else:
+        fine.channels.regroup(size)
+    return True
+
+
+def cut(layout: Layout, parts: int) -> list[Layout] | None:
+    """The layout as equally large layouts; None if an end would be inside a channel."""
+    size = sum(piece.size for piece in resolve(layout)) // parts
     pieces: list[Layout] = []
     current: list[Piece] = []
     pending = list(resolve(layout))
@@ -133,8 +162,8 @@ def _first_difference(left: Layout, right: Layout) -> tuple[Piece, Piece] | None
 
 
 def _merge(first: Channels, second: Channels) -> None:
-    root, other = sorted((first, second), key=lambda node: node.order)
-    other.parts = (root,)
+    root, other = sorted((first, second), key=lambda node: (node.unfollowed, node.order))
+    other.parts = (Piece(root, 1),)
     root.require(other.granularity, other.minimum)
     if other.frozen:
         root.freeze(other.frozen)
@@ -142,5 +171,5 @@ def _merge(first: Channels, second: Channels) -> None:
 
 def all_roots(nodes: Iterable[Channels]) -> list[Channels]:
     """The distinct roots of the nodes, earliest first."""
-    roots = {id(root): root for node in nodes for root in node.roots()}
+    roots = {id(root): root for node in nodes for root, _ in node.pieces()}
     return sorted(roots.values(), key=lambda root: root.order)

@@ -67,6 +67,8 @@ class ChannelGroup:
         frozen: Why it cannot grow; None if it can.
         minimum: No width is smaller: 2 for a depthwise convolution, which with one channel would be
             an ordinary one.
+        followed: False for the constant number of channels of an input of unknown origin; such a
+            group is only there where others are concatenated with it.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ChannelGroup:
     members: tuple[str, ...]
     frozen: str | None
     minimum: int = 1
+    followed: bool = True
 
     @property
     def growable(self) -> bool:

@@ -4,6 +4,8 @@ A `Tracer` sees every torch function that the model calls, in the spirit of symb
 activation carries the layout of its one channel dimension.
 """
 
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,8 +14,10 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves
 
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
+from plantnas.channels.locating import location
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
+from plantnas.errors import UnsupportedArchitecture
 
 
 class Place(NamedTuple):
@@ -68,6 +72,8 @@ class Tracer(TorchFunctionMode):
         axes: (tensor name, dimension) to the layout and role of that dimension.
         weight_uses: Uses of weights; the caller clears it between runs.
         batch: Images in the batch that runs.
+        modules: Names of the model's modules by their ids.
+        losses: Where activations of unknown channels came from, in words.
     """
 
     def __init__(self, model: nn.Module, rules: Mapping[Any, Rule], batch: int) -> None:
@@ -75,10 +81,15 @@ class Tracer(TorchFunctionMode):
         self.rules = rules
         self.batch = batch
         self.names = _tensor_names(model)
+        self.modules = {id(module): name or "the model" for name, module in model.named_modules()}
         self.nodes: list[Channels] = []
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
         self.weight_uses: list[WeightUse] = []
+        self.losses: list[str] = []
+        self._fixed: dict[str, list[Layout]] = {}
+        self._failed: list[Tensor] = []
         self._places: dict[int, tuple[Tensor, Place]] = {}
+        self._activations: dict[int, Tensor] = {}
         self._misused: dict[str, str] = {}
         self._used: set[int] = set()
 
@@ -90,7 +101,11 @@ class Tracer(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run the function, then apply its rule."""
-        result = function(*args, **(kwargs or {}))
+        try:
+            result = function(*args, **(kwargs or {}))
+        except Exception:
+            self._failed = tensors_in((args, kwargs))
+            raise
         call = Call(function, args, kwargs or {}, result)
         if not _asks_metadata(call):
             self._follow(call)
@@ -98,16 +113,46 @@ class Tracer(TorchFunctionMode):
 
     def _follow(self, call: Call) -> None:
         self._used.clear()
+        self._follow_values(call)
         try:
             self.rules.get(call.function, _no_rule)(self, call)
         except Unfollowed as unfollowed:
-            for tensor in call.tensors:
-                self.freeze(tensor, f"its channels reach {unfollowed}")
-            for tensor in tensors_in(call.result):
-                self._places.pop(id(tensor), None)
+            self._lose(call, str(unfollowed))
         for tensor in call.tensors:
             if id(tensor) in self.names and id(tensor) not in self._used:
-                self._misused[self.names[id(tensor)][0]] = f"its weights reach {call.name}"
+                reason = f"its weights reach {call.name} {self._location()}"
+                self._misused.setdefault(self.names[id(tensor)][0], reason)
+
+    def _follow_values(self, call: Call) -> None:
+        """What is computed from the images must not decide what the model does."""
+        if not any(id(tensor) in self._activations for tensor in call.tensors):
+            return
+        if getattr(call.function, "__name__", "") in VALUE_READS:
+            raise UnsupportedArchitecture(
+                f"the model's code depends on the values of its activations: {call.name} "
+                f"{self._location()}, so one run does not show what the others do."
+            )
+        self._activations.update({id(tensor): tensor for tensor in tensors_in(call.result)})
+
+    def _lose(self, call: Call, reason: str) -> None:
+        """Freeze all channels of a call; a result of the same shape has them all the same."""
+        places = {tensor.shape: place for tensor in call.tensors if (place := self.place(tensor))}
+        if places:
+            reason = f"{reason} {self._location()}".rstrip()
+            self.losses.append(reason)
+        for tensor in call.tensors:
+            self.freeze(tensor, f"its channels reach {reason}")
+        for tensor in tensors_in(call.result):
+            self._places.pop(id(tensor), None)
+            if tensor.shape in places:
+                self.put(tensor, *places[tensor.shape])
+
+    def _location(self) -> str:
+        return location(traceback.walk_stack(sys._getframe()), self.modules)
+
+    def forget_values(self, tensor: Tensor) -> None:
+        """Say that a tensor's values do not depend on the images."""
+        self._activations.pop(id(tensor), None)
 
     def place(self, tensor: Tensor) -> Place | None:
         """Where the channels of an activation are; None if it is not followed."""
@@ -119,15 +164,16 @@ class Tracer(TorchFunctionMode):
     def put(self, tensor: Tensor, dimension: int, layout: Layout) -> None:
         """Say which channels an activation holds. It is kept alive, so that its id stays its."""
         self._places[id(tensor)] = (tensor, Place(dimension, layout))
+        self._activations[id(tensor)] = tensor
 
     def freeze(self, tensor: Tensor, reason: str) -> None:
         """Freeze the channels of an activation, if it has any."""
         if place := self.place(tensor):
             freeze(place.layout, reason)
 
-    def new_channels(self, width: int, origin: str) -> Layout:
+    def new_channels(self, width: int, origin: str, unfollowed: bool = False) -> Layout:
         """A layout of channels that nothing has constrained yet."""
-        self.nodes.append(Channels(width, origin, (len(self.nodes),)))
+        self.nodes.append(Channels(width, origin, (len(self.nodes),), unfollowed))
         return (Piece(self.nodes[-1], 1),)
 
     def layout_at(self, tensor: Tensor, dimension: int, origin: str) -> Layout:
@@ -136,7 +182,7 @@ class Tracer(TorchFunctionMode):
         if place and place.dimension == dimension:
             return place.layout
         self.freeze(tensor, f"{origin} works along another dimension")
-        layout = self.new_channels(tensor.shape[dimension], f"{origin}.input")
+        layout = self.new_channels(tensor.shape[dimension], f"{origin}.input", unfollowed=True)
         freeze(layout, f"the input of {origin} could not be followed")
         return layout
 
@@ -162,6 +208,32 @@ class Tracer(TorchFunctionMode):
         """Record one run of a layer: each weight entry takes `positions` MACs for the batch."""
         self.weight_uses.append(WeightUse(self.names[id(weight)][0], positions // self.batch))
 
+    def failed_axes(self) -> set[tuple[str, int]]:
+        """The (tensor name, dimension) of all activations' channels in a call that failed."""
+        places = [place for tensor in self._failed if (place := self.place(tensor))]
+        return self._axes_of([place.layout for place in places])
+
+    def failed_tensors(self) -> set[str]:
+        """The names of all parameters and buffers in a call that raised an error."""
+        return {name for tensor in self._failed for name in self.names.get(id(tensor), ())}
+
+    def fixed_axes(self) -> dict[str, set[tuple[str, int]]]:
+        """The axes of channels whose number may be written into the code, by line of code."""
+        return {line: self._axes_of(layouts) for line, layouts in self._fixed.items()}
+
+    def suspect_fixed(self, layout: Layout) -> None:
+        """Say that the running line names a number of these channels, fixed or computed."""
+        line = self._location().rpartition("(")[2]
+        self._fixed.setdefault(line, []).append(layout)
+
+    def _axes_of(self, layouts: list[Layout]) -> set[tuple[str, int]]:
+        roots = {root for layout in layouts for root, _ in resolve(layout)}
+        return {
+            key
+            for key, (layout, _) in self.axes.items()
+            if roots.issuperset(root for root, _ in resolve(layout))
+        }
+
     def finish(self) -> None:
         """Freeze the channels of parameters that were also used in a way that no rule describes."""
         for (name, _), (layout, _) in self.axes.items():
@@ -182,6 +254,9 @@ METADATA = {
     "__hash__", "__len__", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
     "is_floating_point", "ndimension", "nelement", "numel", "requires_grad_", "size", "stride",
 }  # fmt: skip
+
+
+VALUE_READS = {"__bool__", "__complex__", "__float__", "__index__", "__int__", "item", "tolist"}
 
 
 def _asks_metadata(call: Call) -> bool:

@@ -1,10 +1,13 @@
-"""Tables of networks and channel groups for a terminal. Nothing here prints."""
+"""Tables of networks and channel groups for a terminal, or as JSON. Nothing here prints."""
+
+import json
+from collections.abc import Iterator
 
 from rich.table import Table
 from torch import nn
 
 from plantnas.channels.cost import macs_at, parameters_at
-from plantnas.channels.structure import Structure
+from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.records.database import NetworkRecord, Split
 from plantnas.report.front import evaluation_on, pareto_front
 
@@ -53,23 +56,54 @@ def cost_table(networks: list[NetworkRecord]) -> Table:
 def groups_table(structure: Structure, network: nn.Module) -> Table:
     """A row a channel group, with what one more granule of channels costs."""
     table = Table(title="Channel groups", title_justify="left")
-    table.add_column("group")
+    table.add_column("group", overflow="fold")
     for column in ("width", "granularity", "members", "+ parameters", "+ MACs"):
         table.add_column(column, justify="right")
-    table.add_column("grows")
-    parameters = parameters_at(structure, network, {})
-    macs = macs_at(structure, network, {})
-    for name, group in structure.groups.items():
-        cost = ["", ""]
-        if group.growable:
-            wider = {name: group.width + group.granularity}
-            cost = [
-                f"{parameters_at(structure, network, wider) - parameters:,}",
-                f"{macs_at(structure, network, wider) - macs:,}",
-            ]
+    table.add_column("grows", overflow="fold")
+    for group, parameters, macs in _groups_with_costs(structure, network):
+        cost = ["" if number is None else f"{number:,}" for number in (parameters, macs)]
         numbers = [str(group.width), str(group.granularity), str(len(group.members)), *cost]
-        table.add_row(name, *numbers, "yes" if group.growable else f"no: {group.frozen}")
+        table.add_row(group.name, *numbers, "yes" if group.growable else f"no: {group.frozen}")
     return table
+
+
+def groups_json(structure: Structure, network: nn.Module) -> str:
+    """The same as a JSON list of objects, with the members' names.
+
+    `parameters` and `macs` are what one more granule of channels costs, and `frozen` says why a
+    group cannot grow; they are null where that has no meaning.
+    """
+    rows = [
+        {
+            "group": group.name,
+            "width": group.width,
+            "granularity": group.granularity,
+            "minimum": group.minimum,
+            "members": group.members,
+            "parameters": parameters,
+            "macs": macs,
+            "frozen": group.frozen,
+        }
+        for group, parameters, macs in _groups_with_costs(structure, network)
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def _groups_with_costs(
+    structure: Structure, network: nn.Module
+) -> Iterator[tuple[ChannelGroup, int | None, int | None]]:
+    """Each group, and the parameters and MACs of one more granule; None if it cannot grow."""
+    parameters, macs = parameters_at(structure, network, {}), macs_at(structure, network, {})
+    for group in structure.groups.values():
+        if group.growable:
+            wider = {group.name: group.width + group.granularity}
+            yield (
+                group,
+                parameters_at(structure, network, wider) - parameters,
+                macs_at(structure, network, wider) - macs,
+            )
+        elif group.followed:
+            yield group, None, None
 
 
 def _percent(network: NetworkRecord, split: Split) -> str:

@@ -225,6 +225,11 @@ def network(request: pytest.FixtureRequest) -> Network:
 
 
 @pytest.fixture(scope="session")
+def make_network() -> Callable[[Builder, int], Network]:
+    return _make
+
+
+@pytest.fixture(scope="session")
 def grouped() -> Network:
     return _make(Grouped, 16)
 

@@ -125,3 +125,30 @@ def test_a_narrow_networks_structure_is_that_of_the_wide_one(network):
     narrowed = analyse(narrow(model, images, 0.5, minimum=2, structure=structure), images)
     assert narrowed.axes == structure.axes
     assert list(narrowed.growable) == list(structure.growable)
+
+
+def test_a_refusal_lists_five_groups_and_counts_the_others():
+    layers = [nn.Conv2d(3, 3, 1), *(nn.LayerNorm([3, 4, 4]) for _ in range(2))]
+    model = nn.Sequential(*[each for _ in range(8) for each in copy.deepcopy(layers)])
+    with pytest.raises(UnsupportedArchitecture, match=r"; and \d+ more[;)]") as refusal:
+        analyse(model, torch.zeros(1, 3, 4, 4))
+    assert str(refusal.value).count("its channels reach") <= 5
+
+
+def test_groups_that_a_line_of_code_fixes_are_frozen_together_and_all_others_grow():
+    class Halves(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.width, self.one = width, nn.Conv2d(2 * width, 2 * width, 1)
+            self.inner = nn.Conv2d(width, 3, 1)
+            self.outer = nn.Conv2d(3, width, 1)
+
+        def forward(self, x):
+            left, right = self.one(x).split(self.width, dim=1)
+            return torch.cat([left, self.outer(self.inner(right))], 1)
+
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), Halves(4), Halves(4), nn.Conv2d(8, 2, 1))
+    groups = channel_groups(model, IMAGE)
+    frozen = {name for name, group in groups.items() if "cannot run" in (group.frozen or "")}
+    assert {"1.one", "2.one"} <= {name.partition("[")[0] for name in frozen}
+    assert {"0", "1.inner", "2.inner", "2.outer"} <= set(groups) - frozen

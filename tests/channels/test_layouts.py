@@ -21,8 +21,8 @@ def _layout(*nodes: Channels, block: int = 1) -> Layout:
 
 
 def _frozen(node: Channels) -> str | None:
-    (root,) = node.roots()
-    return root.frozen
+    (reason,) = {root.frozen for root, _ in resolve(_layout(node))}
+    return reason
 
 
 def _widths(layout: Layout) -> list[int]:
@@ -56,12 +56,30 @@ def test_a_layout_shifted_against_itself_ties_its_parts():
     assert _widths(_layout(second)) == [2, 2]
 
 
-def test_channels_in_blocks_of_other_sizes_are_frozen():
+def test_channels_meet_coarser_blocks_by_being_regrouped():
     pixels, values = _nodes(4, 8)
+    values.require(6, minimum=4)
     unify(_layout(pixels, block=2), _layout(values))
-    assert (
-        _frozen(pixels) == _frozen(values) == "it meets channels that are arranged in another way"
-    )
+    assert resolve(_layout(values)) == resolve(_layout(pixels, block=2))
+    (root,) = all_roots([pixels, values])
+    assert (root.width, root.minimum) == (4, 2)
+
+
+def test_channels_that_do_not_fill_coarser_blocks_are_frozen():
+    pixels, values, others = _nodes(2, 3, 3)
+    unify(_layout(pixels, block=3), _layout(values, others))
+    assert _frozen(pixels) is None
+    pixels, values, others = _nodes(2, 1, 3)
+    unify(_layout(pixels, block=2), _layout(values, others))
+    reason = "it meets channels that are arranged in another way"
+    assert {_frozen(node) for node in (pixels, values, others)} == {reason}
+
+
+def test_unfollowed_channels_name_no_union_that_has_another_member():
+    unknown = Channels(3, "unknown", (0,), unfollowed=True)
+    (known,) = _nodes(3)
+    unify(_layout(unknown), _layout(known))
+    assert all_roots([unknown, known]) == [known]
 
 
 def test_a_union_has_both_granularities_and_the_first_reason():
@@ -71,7 +89,7 @@ def test_a_union_has_both_granularities_and_the_first_reason():
     second.freeze("of this")
     second.freeze("of that")
     unify(_layout(first), _layout(second))
-    assert (first.roots()[0].granularity, _frozen(first)) == (12, "of this")
+    assert (resolve(_layout(first))[0].channels.granularity, _frozen(first)) == (12, "of this")
 
 
 def test_a_split_within_a_granule_freezes():
@@ -90,14 +108,14 @@ def test_freezing_reaches_all_parts():
 
 def test_cutting_splits_channels_and_keeps_the_order():
     first, second = _nodes(2, 4)
-    parts = cut(_layout(first, second, block=3), 9)
+    parts = cut(_layout(first, second, block=3), 2)
     assert parts is not None
     assert [_widths(part) for part in parts] == [[2, 1], [3]]
 
 
 def test_cutting_inside_a_channel_is_impossible():
     (node,) = _nodes(3)
-    assert cut(_layout(node, block=2), 3) is None
+    assert cut(_layout(node, block=2), 2) is None
 
 
 def test_cutting_into_unequal_parts_is_impossible():

@@ -1,75 +1,56 @@
-"""What operators do to channels: which are followed, and which freeze the groups that reach them."""
+"""The registry of rules: operators without one, and rules that users add."""
+
+import re
+from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
+from plantnas import register_rule
+from plantnas.channels import rules
 from plantnas.channels.groups import channel_groups
-from plantnas.channels.planting import plant
+from plantnas.channels.value_rules import pointwise
+from plantnas.errors import UnsupportedArchitecture
 
 IMAGE = torch.zeros(1, 3, 16, 16)
+PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        lambda m, x: x.relu(),
-        lambda m, x: torch.cat([x[:, :, :8], x[:, :, 8:]], dim=2),
-        lambda m, x: x[..., ::2],
-        lambda m, x: x.flatten(2).transpose(1, 2).permute(0, 2, 1).unflatten(2, (16, 16)),
-        lambda m, x: x * x.sum((2, 3), keepdim=True) / 7,
-        lambda m, x: nn.functional.pad(x, (1, 1)),
-        lambda m, x: torch.cat(torch.chunk(x, 2, dim=1)[::-1], dim=1),
-        lambda m, x: x.view(x.shape[0], x.shape[1], -1)[:, :, :9].view(x.shape[0], -1, 3, 3),
-        lambda m, x: nn.functional.interpolate(input=x, scale_factor=2),
-        lambda m, x: x.flatten(1).view(x.shape),
-        lambda m, x: x * x.new_ones(1),
-    ],
-)
-def test_operators_that_keep_channels_apart_are_followed(between, code):
-    torch.manual_seed(0)
-    model = between(code).double().eval()
-    images = torch.randn(2, 3, 16, 16, dtype=torch.float64)
-    assert channel_groups(model, images)["first"].frozen is None
-    child = plant(model, images, {"first": 2})
-    torch.testing.assert_close(child(images), model(images), rtol=1e-9, atol=1e-9)
+@pytest.fixture(autouse=True)
+def _rules_are_as_before(monkeypatch):
+    monkeypatch.setattr(rules, "RULES", rules.RULES)
+    before = dict(rules.RULES)
+    yield
+    rules.RULES.clear()
+    rules.RULES.update(before)
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        (lambda m, x: x.softmax(1), "its channels reach torch.Tensor.softmax"),
-        (lambda m, x: nn.functional.group_norm(x, 2), "torch.nn.functional.group_norm"),
-        (lambda m, x: x.sqrt(), "torch.Tensor.sqrt"),
-        (lambda m, x: x / x.sum((2, 3), keepdim=True), "by a tensor"),
-        (lambda m, x: x * x.mean(1, keepdim=True), "torch.Tensor.mean over channels"),
-        (lambda m, x: x.view(2, 2, 2, 16, 16).transpose(1, 2).reshape(2, 4, 16, 16), "mixes"),
-        (lambda m, x: x[:, [1, 0, 3, 2]], "computed indices"),
-        (lambda m, x: torch.cat([x[:, 2:], x[:, :2]], 1), "of some channels"),
-        (lambda m, x: nn.functional.pad(x, (0, 0, 0, 0, 1, 1))[:, 1:5], "pad of channels"),
-        (lambda m, x: x + torch.ones(4, 1, 1, device=x.device), "could not be followed"),
-        (lambda m, x: m.first.weight.mean() * x, "its weights reach torch.Tensor.mean"),
-        (lambda m, x: x.mT.tril().mT, "reach torch.Tensor.mT"),
-    ],
-)
-def test_operators_that_mix_channels_freeze_them_with_their_name(between, code, reason):
-    assert reason in str(channel_groups(between(code), IMAGE)["first"].frozen)
+def test_an_operator_without_a_rule_freezes_with_its_name_module_and_line(between):
+    model = between(lambda m, x: x.atan())
+    line = test_an_operator_without_a_rule_freezes_with_its_name_module_and_line.__code__
+    reason = str(channel_groups(model, IMAGE)["first"].frozen)
+    assert reason.startswith("its channels reach torch.Tensor.atan in the model (")
+    assert reason.endswith(f"test_rules.py:{line.co_firstlineno + 1})")
 
 
-def test_a_computed_weight_freezes_its_layer():
-    model = nn.Sequential(
-        nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 2, 1)
-    )
-    nn.utils.parametrizations.weight_norm(model[1])
-    groups = channel_groups(model, IMAGE)
-    assert groups["0"].frozen.endswith("conv2d with a computed weight")
-    assert groups["2"].growable
+def test_weights_that_reach_an_operator_without_a_rule_freeze_their_layer(between):
+    model = between(lambda m, x: m.first.weight.mean() * x)
+    reason = str(channel_groups(model, IMAGE)["first"].frozen)
+    assert reason.startswith("its weights reach torch.Tensor.mean in the model (")
 
 
-def test_grouped_convolutions_that_change_the_width_freeze_both_sides():
-    model = nn.Sequential(
-        nn.Conv2d(3, 4, 1), nn.Conv2d(4, 8, 1, groups=2), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 2, 1)
-    )
-    groups = channel_groups(model, IMAGE)
-    assert groups["0"].frozen == groups["1"].frozen
-    assert "2 inputs and 4 outputs in each of its groups" in str(groups["0"].frozen)
+@pytest.mark.parametrize("operator", ["atan", torch.Tensor.atan])
+def test_a_registered_rule_lets_channels_through(between, operator):
+    register_rule(operator, pointwise)
+    assert channel_groups(between(lambda m, x: x.atan()), IMAGE)["first"].growable
+
+
+def test_a_name_that_torch_does_not_have_is_refused():
+    with pytest.raises(UnsupportedArchitecture, match="'atann' is not the name of a function"):
+        register_rule("atann", pointwise)
+
+
+def test_the_documented_example_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    exec(compile(code, str(PAGE), "exec"), {"__name__": "example"})
+    assert capsys.readouterr().out == "True\n"

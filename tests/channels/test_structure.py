@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from plantnas.channels.structure import (
+    MODEL_OUTPUT,
     ChannelGroup,
     Segment,
     Structure,
     TensorAxis,
+    classifier_tensors,
     shape_at,
     shared_regions,
 )
@@ -47,3 +49,14 @@ def test_a_frozen_group_may_be_named_with_the_width_that_it_has():
     assert structure.widths_with({"a": 8}) == {"a": 8}
     with pytest.raises(PlantingError, match="cannot change, since of this"):
         structure.widths_with({"a": 9})
+
+
+def test_the_classifiers_tensors_are_those_whose_rows_are_the_models_outputs():
+    groups = {
+        "a": ChannelGroup("a", 8, 1, (), None),
+        "b": ChannelGroup("b", 2, 1, (), MODEL_OUTPUT),
+    }
+    columns = TensorAxis("head.weight", 1, (Segment("a", 1),), "columns")
+    rows = TensorAxis("head.weight", 0, (Segment("b", 1),), "rows")
+    other = TensorAxis("stem.weight", 0, (Segment("a", 1),), "rows")
+    assert classifier_tensors(Structure(groups, (other, columns, rows), ())) == {"head.weight"}

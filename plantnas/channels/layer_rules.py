@@ -1,0 +1,106 @@
+"""What layers with weights do to channels: convolutions, linear layers, normalisation.
+
+Operators without weights are in value_rules.py and shape_rules.py; which rule is for which operator
+is in rules.py.
+"""
+
+import math
+
+from torch import Tensor
+
+from plantnas.channels.layouts import Layout, freeze, resolve, scale_blocks
+from plantnas.channels.tracing import Call, Tracer, Unfollowed
+
+
+def convolution(tracer: Tracer, call: Call) -> None:
+    """Convolutions: inputs x (images x channels x ...), weight (rows x columns x ...)."""
+    x, weight, bias = call.input, call.argument(1, "weight"), call.argument(2, "bias")
+    _require_registered(tracer, call, weight, bias)
+    dimension = x.ndim - weight.ndim + 1
+    layout = tracer.layout_at(x, dimension, tracer.owner(weight))
+    groups = call.argument(6, "groups", 1)
+    if groups == 1:
+        tracer.size_axis(weight, 1, layout, "columns")
+        rows = tracer.new_channels(weight.shape[0], tracer.owner(weight))
+    else:
+        rows = _grouped_rows(tracer, weight, layout, groups)
+    _finish_layer(tracer, call, dimension, rows, weight, bias)
+    tracer.use_weight(weight, call.result.numel() // weight.shape[0])
+
+
+def _grouped_rows(tracer: Tracer, weight: Tensor, layout: Layout, groups: int) -> Layout:
+    """A grouped convolution grows by whole groups, so its outputs are tied to its inputs."""
+    columns, rows = weight.shape[1], weight.shape[0] // groups
+    if columns in (1, rows):
+        for channels, block in resolve(layout):
+            granularity = columns // math.gcd(columns, block)
+            # With one group it would be an ordinary convolution: another architecture.
+            channels.require(granularity, minimum=2 * granularity)
+        return scale_blocks(layout, rows, columns)
+    reason = f"{tracer.owner(weight)} has {columns} inputs and {rows} outputs in each of its groups"
+    output = tracer.new_channels(weight.shape[0], tracer.owner(weight))
+    freeze(layout, reason)
+    freeze(output, reason)
+    return output
+
+
+def transposed_convolution(tracer: Tracer, call: Call) -> None:
+    """Transposed convolutions: weight (columns x rows x ...)."""
+    x, weight, bias = call.input, call.argument(1, "weight"), call.argument(2, "bias")
+    _require_registered(tracer, call, weight, bias)
+    if call.argument(6, "groups", 1) != 1:
+        raise Unfollowed(f"{call.name} with groups")
+    dimension = x.ndim - weight.ndim + 1
+    layout = tracer.layout_at(x, dimension, tracer.owner(weight))
+    tracer.size_axis(weight, 0, layout, "columns")
+    rows = tracer.new_channels(weight.shape[1], tracer.owner(weight))
+    _finish_layer(tracer, call, dimension, rows, weight, bias, row_dimension=1)
+    tracer.use_weight(weight, x.numel() // weight.shape[0])
+
+
+def linear(tracer: Tracer, call: Call) -> None:
+    """Linear layers: inputs x (... x channels), weight (rows x columns)."""
+    x, weight, bias = call.input, call.argument(1, "weight"), call.argument(2, "bias")
+    _require_registered(tracer, call, weight, bias)
+    layout = tracer.layout_at(x, x.ndim - 1, tracer.owner(weight))
+    tracer.size_axis(weight, 1, layout, "columns")
+    rows = tracer.new_channels(weight.shape[0], tracer.owner(weight))
+    _finish_layer(tracer, call, x.ndim - 1, rows, weight, bias)
+    tracer.use_weight(weight, call.result.numel() // weight.shape[0])
+
+
+def _require_registered(tracer: Tracer, call: Call, *tensors: Tensor | None) -> None:
+    """A weight that is computed (weight_norm, dynamic convolutions) cannot be resized."""
+    if not all(tensor is None or tracer.is_registered(tensor) for tensor in tensors):
+        raise Unfollowed(f"{call.name} with a computed weight")
+
+
+def _finish_layer(
+    tracer: Tracer,
+    call: Call,
+    dimension: int,
+    rows: Layout,
+    weight: Tensor,
+    bias: Tensor | None,
+    row_dimension: int = 0,
+) -> None:
+    tracer.size_axis(weight, row_dimension, rows, "rows")
+    if bias is not None:
+        tracer.size_axis(bias, 0, rows, "rows")
+    tracer.put(call.result, dimension, rows)
+
+
+def per_channel(tracer: Tracer, call: Call) -> None:
+    """Operators with one entry a channel (batch and instance normalisation, PReLU)."""
+    x, *entries = call.tensors
+    place = tracer.place(x)
+    if place is None:
+        return
+    if len(entries) == 1 and entries[0].numel() == 1:
+        tracer.put(call.result, *place)  # PReLU with one slope for all channels
+        return
+    if place.dimension != 1 or not all(map(tracer.is_registered, entries)):
+        raise Unfollowed(call.name)
+    for tensor in entries:
+        tracer.size_axis(tensor, 0, place.layout, "entries")
+    tracer.put(call.result, 1, place.layout)

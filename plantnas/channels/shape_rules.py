@@ -1,0 +1,237 @@
+"""What operators that only move values do to channels: reshaping, joining, parting, indexing.
+
+Operators that compute are in value_rules.py and layer_rules.py; which rule is for which operator is
+in rules.py.
+"""
+
+import math
+from typing import Any
+
+from torch import Tensor
+
+from plantnas.channels.layouts import Layout, cut, scale_blocks, unify
+from plantnas.channels.tracing import Call, Place, Tracer, Unfollowed
+
+
+def reshape(tracer: Tracer, call: Call) -> None:
+    """Views of another shape in which each channel stays one block of entries.
+
+    Channels may also be parted into equal parts along a new dimension, and joined again. So a
+    channel shuffle (Zhang et al. 2018, "ShuffleNet", arXiv 1707.01083) makes, of parts that are
+    tied to each other, layouts of larger blocks.
+    """
+    x = call.input
+    place = tracer.place(x) or _entries(tracer, x)
+    if place is None:
+        return
+    found = _same_start(x, call.result, place) or _parted(x, call.result, place)
+    found = found or _joined(x, call.result, place)
+    if found is None:
+        raise Unfollowed(f"{call.name} that mixes channels with other dimensions,")
+    tracer.put(call.result, *found)
+
+
+def _entries(tracer: Tracer, parameter: Tensor) -> Place | None:
+    """A parameter with one value a channel (layer scale) that the model's code reshapes."""
+    long = [i for i, size in enumerate(parameter.shape) if size > 1]
+    if not tracer.is_registered(parameter) or len(long) != 1:
+        return None
+    layout = tracer.new_channels(parameter.numel(), tracer.owner(parameter))
+    tracer.size_axis(parameter, long[0], layout, "entries")
+    return Place(long[0], layout)
+
+
+def _same_start(x: Tensor, result: Tensor, place: Place) -> Place | None:
+    """The channels begin a dimension, which may take in or give off the dimensions behind them."""
+    size, shape = x.shape[place.dimension], result.shape
+    before = math.prod(x.shape[: place.dimension])
+    for dimension, new_size in enumerate(shape):
+        if math.prod(shape[:dimension]) == before and (new_size > 1 or size == 1):
+            layout = _reblocked(place.layout, size, new_size)
+            if layout is not None:
+                return Place(dimension, layout)
+    return None
+
+
+def _parted(x: Tensor, result: Tensor, place: Place) -> Place | None:
+    """The channels become two dimensions: equal parts, which are tied, and what is in a part."""
+    size, shape = x.shape[place.dimension], result.shape
+    before = math.prod(x.shape[: place.dimension])
+    for dimension, parts in enumerate(shape[:-1]):
+        if math.prod(shape[:dimension]) == before and parts * shape[dimension + 1] == size:
+            layouts = cut(place.layout, parts)
+            if layouts is None:
+                return None
+            return Place(dimension + 1, _tied(layouts))
+    return None
+
+
+def _joined(x: Tensor, result: Tensor, place: Place) -> Place | None:
+    """The dimension before the channels becomes one with them: the layout is repeated."""
+    size, before = x.shape[place.dimension], math.prod(x.shape[: place.dimension])
+    for dimension, new_size in enumerate(result.shape):
+        start = math.prod(result.shape[:dimension])
+        if start * new_size == before * size and before % start == 0:
+            return Place(dimension, place.layout * (before // start))
+    return None
+
+
+def _tied(layouts: list[Layout]) -> Layout:
+    for layout in layouts[1:]:
+        unify(layouts[0], layout)
+    return layouts[0]
+
+
+def _reblocked(layout: Layout, size: int, new_size: int) -> Layout | None:
+    """Merge following dimensions into the blocks, or take them out again; None if impossible."""
+    if new_size % size == 0:
+        return scale_blocks(layout, new_size // size)
+    if size % new_size == 0 and all(block % (size // new_size) == 0 for _, block in layout):
+        return scale_blocks(layout, 1, size // new_size)
+    return None
+
+
+def transpose(tracer: Tracer, call: Call) -> None:
+    """Exchange two dimensions."""
+    x = call.input
+    first, second = (call.argument(i, f"dim{i - 1}") % x.ndim for i in (1, 2))
+    order = list(range(x.ndim))
+    order[first], order[second] = second, first
+    _reorder(tracer, call, order)
+
+
+def permute(tracer: Tracer, call: Call) -> None:
+    """Put dimensions in another order."""
+    dimensions = call.args[1:] or (call.kwargs["dims"],)
+    order = dimensions[0] if not isinstance(dimensions[0], int) else dimensions
+    _reorder(tracer, call, [each % call.input.ndim for each in order])
+
+
+def _reorder(tracer: Tracer, call: Call, order: list[int]) -> None:
+    if place := tracer.place(call.input):
+        tracer.put(call.result, order.index(place.dimension), place.layout)
+
+
+def concatenation(tracer: Tracer, call: Call) -> None:
+    """Concatenate channels one after another, or other dimensions of tensors alike in channels."""
+    tensors = list(call.argument(0, "tensors"))
+    places = [tracer.place(tensor) for tensor in tensors]
+    if not any(places):
+        return
+    dimension = call.argument(1, "dim", 0) % call.result.ndim
+    if any(place and place.dimension == dimension for place in places):
+        layouts = [tracer.layout_at(tensor, dimension, call.name) for tensor in tensors]
+        tracer.put(call.result, dimension, sum(layouts, ()))
+        return
+    if len({place and place.dimension for place in places}) > 1:
+        raise Unfollowed(f"{call.name} along different dimensions")
+    known = [place for place in places if place]
+    tracer.put(call.result, known[0].dimension, _tied([place.layout for place in known]))
+
+
+def stack(tracer: Tracer, call: Call) -> None:
+    """Stack tensors that are alike in channels along a new dimension."""
+    tensors = list(call.argument(0, "tensors"))
+    places = [tracer.place(tensor) for tensor in tensors]
+    known = [place for place in places if place]
+    if not known:
+        return
+    if len({place and place.dimension for place in places}) > 1:
+        raise Unfollowed(f"{call.name} along different dimensions")
+    dimension = call.argument(1, "dim", 0) % call.result.ndim
+    layout = _tied([place.layout for place in known])
+    tracer.put(call.result, known[0].dimension + (dimension <= known[0].dimension), layout)
+
+
+def unbind(tracer: Tracer, call: Call) -> None:
+    """Take another dimension than the channels apart."""
+    place = tracer.place(call.input)
+    if place is None:
+        return
+    dimension = call.argument(1, "dim", 0) % call.input.ndim
+    if dimension == place.dimension:
+        raise Unfollowed(f"{call.name} of channels")
+    for part in call.result:
+        tracer.put(part, place.dimension - (dimension < place.dimension), place.layout)
+
+
+def split(tracer: Tracer, call: Call) -> None:
+    """Equal parts: parts of the channels must stay equally wide, so they are tied."""
+    x = call.input
+    place = tracer.place(x)
+    if place is None:
+        return
+    layout: Layout | None = place.layout
+    if call.argument(2, "dim", 0) % x.ndim == place.dimension:
+        layout = _equal_part(call, place)
+        if "split" in call.name:  # which names sizes, not a number of parts
+            tracer.suspect_fixed(place.layout)
+    if layout is None:
+        raise Unfollowed(f"{call.name} into unequal parts, or within a channel,")
+    for part in call.result:
+        tracer.put(part, place.dimension, layout)
+
+
+def _equal_part(call: Call, place: Place) -> Layout | None:
+    if len({part.shape[place.dimension] for part in call.result}) > 1:
+        return None
+    layouts = cut(place.layout, len(call.result))
+    return _tied(layouts) if layouts else None
+
+
+def expand(tracer: Tracer, call: Call) -> None:
+    """Repeat other dimensions than the channels."""
+    x, result = call.input, call.result
+    place = tracer.place(x)
+    if place is None:
+        return
+    dimension = place.dimension - x.ndim + result.ndim
+    if result.shape[dimension] != x.shape[place.dimension]:
+        raise Unfollowed(f"{call.name} of channels")
+    tracer.put(result, dimension, place.layout)
+
+
+def roll(tracer: Tracer, call: Call) -> None:
+    """Shift along other dimensions than the channels."""
+    x = call.input
+    place = tracer.place(x)
+    if place is None:
+        return
+    dimensions = call.argument(2, "dims")
+    dimensions = [dimensions] if isinstance(dimensions, int) else dimensions or range(x.ndim)
+    if place.dimension in {each % x.ndim for each in dimensions}:
+        raise Unfollowed(f"{call.name} of channels")
+    tracer.put(call.result, *place)
+
+
+def index(tracer: Tracer, call: Call) -> None:
+    """Indexing with integers and slices of other dimensions than the channels."""
+    place = tracer.place(call.input)
+    if place is None:
+        return
+    chosen = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
+    chosen = _spell_out(chosen, call.input.ndim)
+    if not all(isinstance(each, int | slice) for each in chosen):
+        raise Unfollowed(f"{call.name} with computed indices")
+    if not _is_whole(chosen[place.dimension], call.input.shape[place.dimension]):
+        raise Unfollowed(f"{call.name} of some channels")
+    if chosen[place.dimension] != slice(None):
+        tracer.suspect_fixed(place.layout)
+    dropped = sum(isinstance(each, int) for each in chosen[: place.dimension])
+    tracer.put(call.result, place.dimension - dropped, place.layout)
+
+
+def _is_whole(chosen: int | slice, size: int) -> bool:
+    return isinstance(chosen, slice) and chosen.indices(size) == (0, size, 1)
+
+
+def _spell_out(chosen: tuple[Any, ...], dimensions: int) -> tuple[Any, ...]:
+    """One entry a dimension: the ellipsis, or the missing end, is replaced by whole slices."""
+    at = next((i for i, each in enumerate(chosen) if each is Ellipsis), len(chosen))
+    missing = dimensions - len(chosen) + (at < len(chosen))
+    return (*chosen[:at], *[slice(None)] * missing, *chosen[at + 1 :])
+
+
+def creation(tracer: Tracer, call: Call) -> None:
+    """New tensors that take only their shape or type from another."""
+    tracer.forget_values(call.result)
