@@ -5,9 +5,12 @@ Reading them, with one clear line for each mistake, is in config_files.py.
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+Moment = Annotated[float, Field(ge=0, lt=1)]
+"""Share of a running mean that a step keeps."""
 
 
 class Settings(BaseModel):
@@ -23,6 +26,20 @@ class Width(Settings):
     """Fraction of the architecture's own widths."""
     minimum: PositiveInt = 1
     """No channel group gets fewer channels than this."""
+
+
+class Teacher(Width):
+    """How wide the teacher is, and what its training starts from."""
+
+    weights: str | None = None
+    """What the teacher is fine-tuned from: `DEFAULT` for torchvision's pretrained weights, or the
+    path of a checkpoint. A classifier of another shape starts afresh."""
+
+    @model_validator(mode="after")
+    def _weights_have_the_architectures_widths(self) -> "Teacher":
+        if self.weights is not None and self.width != 1:
+            raise ValueError(f"width {self.width} must be 1 where weights are given")
+        return self
 
 
 class Growth(Settings):
@@ -44,17 +61,30 @@ class SearchSpace(Settings):
     """A family of plantnas, `torchvision/NAME`, or `module:function`."""
     arguments: dict[str, Any] = {}
     """More keyword arguments of the architecture's constructor."""
-    teacher: Width = Width()
+    teacher: Teacher = Teacher()
+    """The network that is distilled from; no network of the study is wider."""
     seed: Width = Width(width=0.125)
+    """The network that is planted first."""
     grow: Growth = Growth()
+    """Which channel groups may grow."""
+
+    @model_validator(mode="after")
+    def _default_weights_are_torchvisions(self) -> "SearchSpace":
+        if self.teacher.weights == "DEFAULT" and not self.architecture.startswith("torchvision/"):
+            raise ValueError(
+                f"teacher.weights DEFAULT is for torchvision's architectures, not for "
+                f"{self.architecture!r}; give the path of a checkpoint"
+            )
+        return self
 
 
 class Data(Settings):
     """The data set and its fixed augmented views."""
 
     name: Literal["digits", "fashion-mnist", "cifar10", "cifar100", "stl10", "svhn", "imagefolder"]
+    """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*."""
     root: str | None = None
-    """Folder of the data set; each data set has its usual place."""
+    """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist."""
     download: bool = False
     """Let torchvision download the data set into `root`."""
     train: PositiveInt | None = None
@@ -62,7 +92,8 @@ class Data(Settings):
     validation: PositiveInt = 1000
     """Number of images taken from the training split to choose networks by."""
     views: PositiveInt = 2
-    """Fixed views of each training image; the first is the image itself."""
+    """Fixed views of each training image, the first being the image itself: the teacher sees what
+    the student sees (Beyer et al. 2022)."""
     flip: bool = True
     """Every other view is mirrored."""
     shift: int = Field(default=0, ge=0)
@@ -76,25 +107,31 @@ class Data(Settings):
 
 
 class Recipe(Settings):
-    """How a network is trained. The defaults are those of Adam's runs in docs/recipe.md."""
+    """How a network is trained."""
 
     epochs: PositiveInt = 12
+    """Times that each training image is seen, every time in a random view."""
     batch_size: PositiveInt = 64
+    """Images of an optimiser step."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    """`sgd` has Nesterov momentum."""
+    """Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) or SGD with Nesterov
+    momentum (Sutskever et al. 2013)."""
     learning_rate: PositiveFloat = 0.01
-    """Peak of the schedule: linear warm-up, then half a cosine to zero."""
-    betas: tuple[float, float] = (0.9, 0.99)
+    """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
+    2017)."""
+    betas: tuple[Moment, Moment] = (0.9, 0.99)
     """Adam's moments; the first is SGD's momentum."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """Of the entries that are trained; earlier channels stay as they are."""
     warmup: float = Field(default=0.25, ge=0, lt=1)
-    """Share of the steps that warm up."""
+    """Share of the optimiser's steps that warm up (Goyal et al. 2017)."""
 
 
 class Distillation(Settings):
     """Knowledge distillation (Hinton, Vinyals and Dean 2015) from the teacher's logits."""
 
     temperature: PositiveFloat = 4.0
+    """Divides both networks' logits; their divergence is multiplied by its square."""
     label_weight: float = Field(default=0.1, ge=0, le=1)
     """Weight of the labels' cross-entropy; the teacher's has the rest."""
 
@@ -113,30 +150,40 @@ class Planting(Recipe):
     """Train the whole classifier in each step, or its planted columns only."""
     column_init: float = Field(default=0.0, ge=0)
     """Scale of the new columns of earlier rows, times the layer's own initialisation. At 0 the
-    child starts with its parent's function."""
+    child starts with its parent's function, as in Net2Net (Chen, Goodfellow and Shlens 2016)."""
 
 
 class Sampler(Settings):
     """An Optuna sampler by its class name, and its arguments."""
 
     name: str = "TPESampler"
+    """A class of `optuna.samplers`; TPE is of Bergstra et al. 2011."""
     arguments: dict[str, Any] = {"multivariate": True, "n_startup_trials": 5}
+    """Keyword arguments of the class; its seed is `random_seed` unless given."""
 
 
 class Search(Settings):
     """Steps, trials, sampler and policy of a study."""
 
     steps: PositiveInt = 3
+    """Times that winners are grown and become parents. May be raised for a finished study."""
     trials_per_step: PositiveInt = 12
     """Screening trials of a step; plantings that are not trained do not count."""
     policy: Literal["greedy", "beam", "pareto"] = "greedy"
+    """`greedy`: the best planting of a step is the next parent (Mitsuno et al. 2020). `beam`: the
+    best `beam_width` are. `pareto`: each trial draws its parent from the front."""
     beam_width: PositiveInt = 2
+    """Parents of a step, for the policy `beam`."""
     winner: Literal["hypervolume", "best_accuracy", "gain_per_parameter"] = "hypervolume"
+    """What is best. `hypervolume`: the largest gain in the area of accuracy against log
+    parameters (Zitzler and Thiele 1998). `best_accuracy`: whatever the size.
+    `gain_per_parameter`: accuracy over the parent for each parameter added."""
     sampler: Sampler = Sampler()
+    """Proposes plantings."""
     minimum_growth: float = Field(default=1.3, ge=1)
-    """A planting has at least this multiple of its parent's parameters ..."""
+    """A planting has at least this multiple of its parent's parameters, or is not trained."""
     maximum_growth: float = Field(default=2.5, gt=1)
-    """... and at most this one. Outside, it is infeasible and not trained."""
+    """A planting has at most this multiple of its parent's parameters, or is not trained."""
     maximum_parameters: PositiveInt | None = None
     """No network of the study has more parameters."""
 
@@ -154,13 +201,21 @@ class StudyConfig(Settings):
     """A whole study: what a `studies/*.yaml` file says."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Of the study in its database; in a file, the file's stem unless given."""
     search_space: SearchSpace
+    """In a file also the name of a shipped search space, or a path relative to the file."""
     data: Data
+    """What to learn."""
     teacher: Recipe = Recipe(learning_rate=0.005)
+    """How the teacher is trained, by labels alone."""
     seed: Recipe = Recipe()
+    """How the seed is trained, by distillation."""
     planting: Planting = Planting()
+    """How planted channels are trained, by distillation."""
     distillation: Distillation = Distillation()
+    """What distillation minimises."""
     search: Search = Search()
+    """What is tried, how often, and what is kept."""
     random_seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything that is drawn in the study derives from it."""
     memory_gigabytes: PositiveFloat = 2.0

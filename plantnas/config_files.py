@@ -69,7 +69,7 @@ def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfi
         *parents, key = dotted_key.split(".")
         branch = tree
         for parent in parents:
-            branch = branch[parent]
+            branch = branch.setdefault(parent, {})
         branch[key] = value
     return validated(StudyConfig, tree, config.name)
 

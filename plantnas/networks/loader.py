@@ -48,7 +48,7 @@ def build_network(
     else:
         keywords["in_channels"] = in_channels
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         try:
             network = constructor(**keywords)
         except (TypeError, ValueError) as error:
@@ -102,7 +102,7 @@ def _users_constructor(architecture: str) -> Callable[..., nn.Module]:
     module_name, _, function_name = architecture.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"architecture {architecture!r}: {error}. 'module:function' must be importable "
             "from the current directory or an installed package."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
@@ -99,17 +99,13 @@ def fit(
         TrainingDiverged: An epoch's mean loss was not finite.
     """
     history = []
-    images = data.inputs.images
-    batches = math.ceil(images / recipe.batch_size)
     for epoch in range(epochs):
         start = time.perf_counter()
         network.train()
         total = torch.zeros((), device=data.targets.labels.device)
-        order = torch.randperm(images, generator=generator)
-        drawn_views = torch.randint(data.inputs.views, (images,), generator=generator)
-        for number, indices in enumerate(torch.split(order, recipe.batch_size)):
-            views = drawn_views[indices]
-            rate = learning_rate_at(recipe, (epoch * batches + number + 1) / (epochs * batches))
+        batches = _drawn_batches(data, recipe.batch_size, generator)
+        for number, (views, indices) in enumerate(batches, start=1):
+            rate = learning_rate_at(recipe, (epoch + number / len(batches)) / epochs)
             optimizer.set_learning_rate(rate)
             optimizer.zero_grad()
             logits = network(*data.inputs.batch(views, indices))
@@ -117,15 +113,34 @@ def fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach() * len(indices)
-        training_loss = total.item() / images
-        if not math.isfinite(training_loss):
-            raise TrainingDiverged(
-                f"epoch {epoch + 1}: the training loss is {training_loss}; a learning rate of "
-                f"{recipe.learning_rate} is too high."
-            )
+        training_loss = total.item() / sum(len(indices) for _, indices in batches)
+        _check_finite(training_loss, epoch + 1, recipe)
         metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
-        seconds = time.perf_counter() - start
-        history.append(
-            Epoch(epoch + 1, rate, training_loss, metrics.loss, metrics.accuracy, seconds)
-        )
+        measured = (training_loss, metrics.loss, metrics.accuracy, time.perf_counter() - start)
+        history.append(Epoch(epoch + 1, rate, *measured))
     return tuple(history)
+
+
+def _drawn_batches(
+    data: TrainingData, batch_size: int, generator: torch.Generator
+) -> list[tuple[Tensor, Tensor]]:
+    """Each image once, in random order, in a random view: (views, indices) a batch.
+
+    A single image left at the end is dropped: BatchNorm has no statistics of one image where the
+    features are 1 x 1.
+    """
+    usable = data.targets.usable()
+    order = usable[torch.randperm(len(usable), generator=generator)]
+    views = torch.randint(data.inputs.views, (data.inputs.images,), generator=generator)
+    batches = list(torch.split(order, batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
+        batches.pop()
+    return [(views[indices], indices) for indices in batches]
+
+
+def _check_finite(training_loss: float, epoch: int, recipe: Recipe) -> None:
+    if not math.isfinite(training_loss):
+        raise TrainingDiverged(
+            f"epoch {epoch}: the training loss is {training_loss}; a learning rate of "
+            f"{recipe.learning_rate} is too high."
+        )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,6 +23,12 @@ class Targets(NamedTuple):
         if self.teacher_logits is None:
             return self.labels[indices], None
         return self.labels[indices], self.teacher_logits[views, indices]
+
+    def usable(self) -> Tensor:
+        """Indices of the images to learn from: without a teacher, those that have a label."""
+        if self.teacher_logits is None:
+            return (self.labels != UNLABELLED).nonzero().flatten().cpu()
+        return torch.arange(len(self.labels))
 
     def in_order(self) -> tuple[Tensor, Tensor | None]:
         """Labels and the teacher's logits on view 0 of all images."""

@@ -1,8 +1,8 @@
 """Trains the planted channels of a network, and nothing else of it.
 
 What makes it cheap: the frozen prefix runs once a parent (prefix.py), no gradient goes below the
-first planted layer, layers without planted entries get no weight gradient, and the optimiser
-moves one vector of planted entries (optimizers.py).
+first planted layer, weight gradients are for planted layers, and in wide ones for planted slices
+(sliced.py), and the optimiser moves one vector of planted entries (optimizers.py).
 """
 
 import time
@@ -20,6 +20,7 @@ from plantnas.config import Planting
 from plantnas.training.distillation import Epoch, TrainingData, fit
 from plantnas.training.optimizers import EntryOptimizer
 from plantnas.training.prefix import BehindPrefix, Cut, FeatureCache, cut_before
+from plantnas.training.sliced import sliced_gradients
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ def train_planted(
     cut = cut_before(child, planted.keys(), example)
     network, data = _behind(cut, data, cache, parent)
     prefix_seconds = time.perf_counter() - start
-    optimizer = EntryOptimizer(child, _trained(child, planted, classifier, settings), settings)
+    trained = _trained(child, planted, classifier, settings)
+    optimizer = EntryOptimizer(child, trained, settings)
     hooks = _freeze_statistics(child, planted) if settings.batch_norm == "running" else []
-    history = fit(network, optimizer, data, settings, epochs, generator)
+    with sliced_gradients(child, trained):
+        history = fit(network, optimizer, data, settings, epochs, generator)
     for hook in hooks:
         hook.remove()
     training_seconds = time.perf_counter() - start - prefix_seconds
@@ -103,7 +106,7 @@ def _trained(
     trained = {name: mask for name, mask in planted.items() if name in parameters}
     if settings.classifier == "retrained":
         for name in classifier:
-            trained[name] = torch.ones(parameters[name].shape, dtype=torch.bool)
+            trained[name] = torch.ones_like(parameters[name], dtype=torch.bool)
     return trained
 
 
@@ -132,8 +135,9 @@ class _RunningStatistics:
     def __call__(self, module: Any, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         if not module.training:
             return output
-        module.running_mean.copy_(torch.where(self._planted, module.running_mean, self._mean))
-        module.running_var.copy_(torch.where(self._planted, module.running_var, self._variance))
+        # New tensors: the gradient's computation still needs the ones that the module updated.
+        module.running_mean = torch.where(self._planted, module.running_mean, self._mean)
+        module.running_var = torch.where(self._planted, module.running_var, self._variance)
         by_running = functional.batch_norm(
             args[0], self._mean, self._variance, module.weight, module.bias, eps=module.eps
         )

@@ -44,7 +44,7 @@ def cut_before(network: nn.Module, planted: Set[str], example: Tensor) -> Cut:
     whole = Cut(None, network, ())
     try:
         traced = fx.symbolic_trace(network)
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError):
+    except Exception:  # whatever a network's own code raises when it meets a proxy
         return whole
     if any("training" in node.kwargs for node in traced.graph.nodes):
         return whole  # a functional dropout, whose mode the trace has made a constant
@@ -56,10 +56,13 @@ def cut_before(network: nn.Module, planted: Set[str], example: Tensor) -> Cut:
     ]
     if any(node.op == "placeholder" for node in boundary):
         return whole
-    prefix = fx.GraphModule(network, _prefix_graph(traced.graph, inner, boundary)).eval()
+    prefix = fx.GraphModule(network, _prefix_graph(traced.graph, inner, boundary))
     suffix = fx.GraphModule(network, _suffix_graph(traced.graph, inner, boundary))
     cut = Cut(prefix, suffix, tuple(node.name for node in boundary))
-    return cut if _same_function(network, cut, example) else whole
+    if not _same_function(network, cut, example):
+        return whole
+    prefix.eval()
+    return cut
 
 
 class FeatureCache:
@@ -89,15 +92,17 @@ class FeatureCache:
             self._parent, self._features = parent, {}
         key = (split, cut.boundary)
         if key not in self._features:
-            if not self._makes_room(_features_bytes(cut.prefix, inputs)):
+            if not self._makes_room(_features_bytes(cut.prefix, inputs), cut.boundary):
                 return None
             self._features[key] = _all_features(cut.prefix, inputs)
         return self._features[key]
 
-    def _makes_room(self, size: float) -> bool:
-        while self._features and self._used() + size > self._limit:
-            del self._features[next(iter(self._features))]
-        return size <= self._limit
+    def _makes_room(self, size: float, boundary: tuple[str, ...]) -> bool:
+        """Drops the features at other boundaries, oldest first, until the size fits."""
+        for key in list(self._features):
+            if self._used() + size > self._limit and key[1] != boundary:
+                del self._features[key]
+        return self._used() + size <= self._limit
 
     def _used(self) -> int:
         held = [tensor for inputs in self._features.values() for tensor in inputs.tensors]
@@ -160,7 +165,10 @@ def _same_function(network: nn.Module, cut: Cut, example: Tensor) -> bool:
     network.eval()
     assert cut.prefix is not None
     cut.suffix.eval()
-    same = torch.equal(network(example), cut.suffix(*cut.prefix(example)))
+    features = cut.prefix(example)
+    # A batch size that crosses the boundary as a number would be cached like a feature.
+    batched = all(isinstance(each, Tensor) and len(each) == len(example) for each in features)
+    same = batched and torch.equal(network(example), cut.suffix(*features))
     network.train(was_training)
     return same
 

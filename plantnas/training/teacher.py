@@ -1,7 +1,5 @@
 """The teacher's logits on every view of every image, computed once and shared by all workers."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.errors import StorageError
+from plantnas.files import write_atomically
 from plantnas.training.evaluation import logits_of
 from plantnas.training.views import Inputs
 
@@ -24,18 +23,9 @@ def save_logits(path: Path, logits: Tensor) -> None:
     Raises:
         StorageError: The folder is full or cannot be written.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = file.name
-            np.save(file, logits.numpy())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_atomically(path, lambda file: np.save(file, logits.numpy()))
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise StorageError(f"{path}: cannot be written: {error.strerror}.") from error
 
 
@@ -48,5 +38,5 @@ def load_logits(path: Path) -> Tensor:
     try:
         # Copy on write: torch has no read-only tensors, and nothing may reach the file.
         return torch.from_numpy(np.load(path, mmap_mode="c"))
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise StorageError(f"{path}: the teacher's logits cannot be read: {error}.") from error

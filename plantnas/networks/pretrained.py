@@ -1,0 +1,90 @@
+"""Weights that a network starts from: torchvision's pretrained ones, or a user's checkpoint."""
+
+import pickle
+from collections.abc import Set
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from plantnas.config import SearchSpace
+from plantnas.errors import ConfigurationError
+
+DEFAULT = "DEFAULT"
+"""Stands for torchvision's best weights of an architecture."""
+
+_LOADING_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError)
+"""What torch raises for a file that is missing, cannot be downloaded, or is not its own."""
+
+
+def load_pretrained(
+    network: nn.Module, space: SearchSpace, weights: str, classifier: Set[str]
+) -> None:
+    """Gives a network pretrained weights, in place.
+
+    Args:
+        network: At the widths of the weights. Its classifier stays as it is where the weights' has
+            another shape, as it has for another number of classes.
+        space: What the network was built from.
+        weights: `DEFAULT` for torchvision's, from the disk or downloaded; or the path of a
+            checkpoint: a state_dict, or a dict with one as `state_dict` or `model`.
+        classifier: Names of the tensors of the network's last layers.
+
+    Raises:
+        ConfigurationError: The weights cannot be had, or are not of this architecture.
+    """
+    place = f"search_space.teacher.weights: {weights}"
+    state = _torchvision_state(space, place) if weights == DEFAULT else _checkpoint(weights, place)
+    own = network.state_dict()
+    for name in classifier & state.keys():
+        if state[name].shape != own[name].shape:
+            state[name] = own[name]
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        _, *reasons = (line.strip() for line in str(error).splitlines())
+        more = f" And {len(reasons) - 1} more." if len(reasons) > 1 else ""
+        raise ConfigurationError(
+            f"{place}: does not fit {space.architecture!r}: {_shortened(reasons[0])}{more}"
+        ) from error
+
+
+def _torchvision_state(space: SearchSpace, place: str) -> dict[str, Any]:
+    from torchvision import models
+
+    name = space.architecture.removeprefix("torchvision/")
+    arguments = dict(space.arguments)
+    if name == "googlenet":
+        arguments.setdefault("aux_logits", True)  # left out by default only where weights are given
+    try:
+        network = models.get_model(name, weights=DEFAULT, progress=False, **arguments)
+    except (*_LOADING_ERRORS, TypeError) as error:
+        raise ConfigurationError(f"{place}: cannot be had: {_shortened(str(error))}") from error
+    state: dict[str, Any] = network.state_dict()
+    return state
+
+
+def _checkpoint(path: str, place: str) -> dict[str, Any]:
+    try:
+        file = BytesIO(Path(path).read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{place}: cannot be read: {error.strerror}.") from error
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except _LOADING_ERRORS as error:
+        raise ConfigurationError(
+            f"{place}: is no checkpoint that torch.load reads with weights_only=True."
+        ) from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+        raise ConfigurationError(f"{place}: holds no state_dict.")
+    return content
+
+
+def _shortened(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= 200 else f"{line[:200]}..."

@@ -1,0 +1,172 @@
+"""A teacher starts from torchvision's weights or a checkpoint; what does not fit is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.structure import classifier_tensors
+from plantnas.config import SearchSpace, Teacher
+from plantnas.config_files import validated
+from plantnas.errors import ConfigurationError
+from plantnas.networks.loader import build_network
+from plantnas.networks.pretrained import load_pretrained
+from plantnas.records.database import Database
+from plantnas.records.loading import network_of
+
+SQUEEZENET = SearchSpace(architecture="torchvision/squeezenet1_1")
+SQUEEZENET_FILE = "squeezenet1_1-b8a52dc0.pth"
+PLAIN = SearchSpace(architecture="plain-small")
+
+
+def state_of(space: SearchSpace, classes: int, channels: int, seed: int) -> dict[str, Tensor]:
+    return build_network(space.architecture, classes, channels, space.arguments, seed).state_dict()
+
+
+def loaded(space: SearchSpace, weights: str, channels: int = 1) -> nn.Module:
+    network = build_network(space.architecture, 10, channels)
+    structure = analyse(network, torch.zeros(2, channels, 64, 64))
+    load_pretrained(network, space, weights, classifier_tensors(structure))
+    return network
+
+
+def same_tensors(one: dict[str, Tensor], other: dict[str, Tensor]) -> set[str]:
+    return {name for name in one if torch.equal(one[name], other[name])}
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "weights.pt"
+    torch.save(state_of(PLAIN, 10, 1, seed=7), path)
+    return path
+
+
+def test_default_takes_torchvisions_file_with_a_fresh_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    pretrained = state_of(SQUEEZENET, 1000, 3, seed=7)
+    torch.save(pretrained, folder / SQUEEZENET_FILE)
+    state = loaded(SQUEEZENET, "DEFAULT", channels=3).state_dict()
+    classifier = {"classifier.1.weight", "classifier.1.bias"}
+    kept = {name: state[name] for name in state.keys() - classifier}
+    assert same_tensors(kept, pretrained) == kept.keys()
+    assert state["classifier.1.weight"].shape[0] == 10
+
+
+def test_a_damaged_file_of_torchvisions_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / SQUEEZENET_FILE).write_bytes(b"half a file")
+    with pytest.raises(ConfigurationError, match=r"weights: DEFAULT: cannot be had: .+") as caught:
+        loaded(SQUEEZENET, "DEFAULT", channels=3)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [None, "state_dict", "model"])
+def test_a_checkpoint_gives_all_its_weights(checkpoint: Path, key: str | None) -> None:
+    state = torch.load(checkpoint)
+    torch.save(state if key is None else {key: state, "epoch": 3}, checkpoint)
+    network = loaded(PLAIN, str(checkpoint)).state_dict()
+    assert same_tensors(network, state) == network.keys()
+
+
+def test_a_classifier_of_another_shape_starts_afresh(checkpoint: Path) -> None:
+    state = state_of(PLAIN, 37, 1, seed=7)
+    torch.save(state, checkpoint)
+    network = loaded(PLAIN, str(checkpoint)).state_dict()
+    assert torch.equal(network["features.0.weight"], state["features.0.weight"])
+    assert network["classifier.weight"].shape == (10, 64)
+
+
+def without_a_layer(state: dict[str, Tensor]) -> Any:
+    return {name: tensor for name, tensor in state.items() if "features.3" not in name}
+
+
+def of_other_widths(state: dict[str, Tensor]) -> Any:
+    return state | {"features.0.weight": torch.zeros(3, 1, 3, 3)}
+
+
+def with_a_stranger(state: dict[str, Tensor]) -> Any:
+    return state | {"stranger": torch.zeros(1)}
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (without_a_layer, r'Missing key\(s\) in state_dict: "features.3.weight"'),
+        (of_other_widths, "size mismatch for features.0.weight"),
+        (with_a_stranger, r'Unexpected key\(s\) in state_dict: "stranger"'),
+        (lambda state: [state], "holds no state_dict"),
+        (lambda state: {"epoch": 3}, "holds no state_dict"),
+    ],
+)
+def test_weights_of_something_else_are_refused(checkpoint: Path, damage: Any, message: str) -> None:
+    torch.save(damage(torch.load(checkpoint)), checkpoint)
+    with pytest.raises(ConfigurationError, match=f"weights.pt: .*{message}"):
+        loaded(PLAIN, str(checkpoint))
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(checkpoint: Path) -> None:
+    for content in (b"", b"not torch's", checkpoint.read_bytes()[:5000]):
+        checkpoint.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=r"is no checkpoint that torch\.load reads"):
+            loaded(PLAIN, str(checkpoint))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(checkpoint: Path) -> None:
+    torch.save({"model": build_network("plain-small", 10, 1)}, checkpoint)  # a pickled module
+    with pytest.raises(ConfigurationError, match="weights_only=True"):
+        loaded(PLAIN, str(checkpoint))
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        loaded(PLAIN, str(tmp_path / "none.pt"))
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (
+            {"architecture": "plain", "teacher": {"weights": "a.pt", "width": 0.5}},
+            "file: teacher: width 0.5 must be 1 where weights are given.",
+        ),
+        (
+            {"architecture": "plain", "teacher": {"weights": "DEFAULT"}},
+            "file: teacher.weights DEFAULT is for torchvision's architectures, not for 'plain'; "
+            "give the path of a checkpoint.",
+        ),
+    ],
+)
+def test_a_search_space_that_cannot_have_weights_is_refused(
+    space: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        validated(SearchSpace, space, "file")
+    assert str(caught.value) == message
+
+
+def test_a_studys_teacher_is_fine_tuned_from_its_checkpoint(
+    tiny: Any, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = tiny.copy(tmp_path / "study").with_settings(
+        search_space__teacher=Teacher(weights=str(checkpoint)).model_dump(),
+        teacher__epochs=1,
+        teacher__learning_rate=1e-6,
+        seed__epochs=1,
+    )
+    teacher = folder.objective().prepared(folder.open()).teacher
+    state = network_of(Database(folder.url), "tiny", teacher).state_dict()
+    for name, start in torch.load(checkpoint).items():
+        if name.endswith(("weight", "bias")):
+            assert torch.allclose(state[name], start, atol=1e-4), name
+            assert not torch.equal(state[name], start), name

@@ -1,0 +1,180 @@
+"""The models of a study's settings: their limits, and what makes a study itself."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from plantnas.config import Planting, Recipe, Search, StudyConfig, Width
+
+STUDY: dict[str, Any] = {
+    "name": "mine",
+    "search_space": {"architecture": "plain-small"},
+    "data": {"name": "digits"},
+}
+
+OTHER_VALUES: dict[str, Any] = {
+    "name": "other",
+    "search_space.architecture": "plain",
+    "search_space.arguments": {"width": 3},
+    "search_space.teacher.width": 0.5,
+    "search_space.teacher.minimum": 4,
+    "search_space.teacher.weights": "weights.pt",
+    "search_space.seed.width": 0.25,
+    "search_space.seed.minimum": 2,
+    "search_space.grow.groups": ["features.*"],
+    "search_space.grow.up_to": 1.5,
+    "search_space.grow.proposal": "shares",
+    "data.name": "svhn",
+    "data.train": 500,
+    "data.validation": 500,
+    "data.views": 3,
+    "data.flip": False,
+    "data.shift": 1,
+    "data.channels": 3,
+    "data.image_size": 32,
+    "data.unlabelled": True,
+    "distillation.temperature": 2.0,
+    "distillation.label_weight": 0.5,
+    "planting.screen_epochs": 1,
+    "planting.batch_norm": "running",
+    "planting.classifier": "planted",
+    "planting.column_init": 0.5,
+    "search.trials_per_step": 5,
+    "search.policy": "beam",
+    "search.beam_width": 3,
+    "search.winner": "best_accuracy",
+    "search.sampler.name": "GPSampler",
+    "search.sampler.arguments": {"multivariate": False},
+    "search.minimum_growth": 1.1,
+    "search.maximum_growth": 3.0,
+    "search.maximum_parameters": 9999,
+    "random_seed": 1,
+} | {
+    f"{network}.{key}": value
+    for network in ("teacher", "seed", "planting")
+    for key, value in {
+        "epochs": 3,
+        "batch_size": 16,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "betas": [0.8, 0.9],
+        "weight_decay": 0.1,
+        "warmup": 0.1,
+    }.items()
+}
+
+MAY_DIFFER = {
+    "search.steps": 9,
+    "data.root": "/elsewhere",
+    "data.download": True,
+    "memory_gigabytes": 0.5,
+}
+
+
+def study(**overrides: Any) -> StudyConfig:
+    """The study with dotted keys set to other values."""
+    tree = StudyConfig.model_validate(STUDY).model_dump()
+    for dotted, value in overrides.items():
+        *parents, key = dotted.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch[parent]
+        branch[key] = value
+    return StudyConfig.model_validate(tree)
+
+
+def leaves(tree: dict[str, Any], prefix: str = "") -> set[str]:
+    """Dotted keys of all settings; free dictionaries are one setting each."""
+    keys = set()
+    for key, value in tree.items():
+        if isinstance(value, dict) and key != "arguments":
+            keys |= leaves(value, f"{prefix}{key}.")
+        else:
+            keys.add(prefix + key)
+    return keys
+
+
+def test_every_setting_is_either_identity_or_may_differ() -> None:
+    assert leaves(study().model_dump()) == OTHER_VALUES.keys() | MAY_DIFFER.keys()
+
+
+@pytest.mark.parametrize("key", OTHER_VALUES)
+def test_another_value_makes_another_study(key: str) -> None:
+    other = study(**{key: OTHER_VALUES[key]})
+    assert other.hash() != study().hash()
+    assert other.identity() != study().identity()
+
+
+@pytest.mark.parametrize("key", MAY_DIFFER)
+def test_what_changes_no_result_may_differ(key: str) -> None:
+    other = study(**{key: MAY_DIFFER[key]})
+    assert other != study()
+    assert other.hash() == study().hash()
+
+
+def test_the_identity_has_dotted_keys_without_the_number_of_steps() -> None:
+    identity = study().identity()
+    assert identity["search_space.seed.width"] == 0.125
+    assert identity["search.sampler.arguments.multivariate"] is True
+    assert "search.steps" not in identity
+
+
+def test_a_default_that_is_written_out_is_the_same_study() -> None:
+    assert study(**{"planting.epochs": 12, "data.views": 2}).hash() == study().hash()
+
+
+def test_the_order_of_arguments_does_not_matter() -> None:
+    arguments = {"multivariate": True, "n_startup_trials": 3}
+    backwards = dict(reversed(arguments.items()))
+    first, second = (study(**{"search.sampler.arguments": each}) for each in (arguments, backwards))
+    assert first.hash() == second.hash()
+
+
+def test_a_study_survives_json() -> None:
+    config = study(**{"planting.betas": [0.8, 0.9]})
+    again = StudyConfig.model_validate(config.model_dump(mode="json"))
+    assert again == config
+    assert again.hash() == config.hash()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Recipe().epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "value"),
+    [
+        (Recipe, "epochs", 0),
+        (Recipe, "batch_size", -1),
+        (Recipe, "learning_rate", 0.0),
+        (Recipe, "weight_decay", -0.1),
+        (Recipe, "warmup", 1.0),
+        (Recipe, "betas", (1.0, 0.9)),
+        (Recipe, "betas", (0.9, -0.1)),
+        (Recipe, "betas", (0.9,)),
+        (Recipe, "optimizer", "Adam"),
+        (Planting, "batch_norm", "frozen"),
+        (Planting, "column_init", -1.0),
+        (Width, "width", 0.0),
+        (Width, "minimum", 0),
+        (Search, "minimum_growth", 0.9),
+        (Search, "policy", "best"),
+    ],
+)
+def test_values_out_of_range_are_refused(model: type, key: str, value: object) -> None:
+    with pytest.raises(ValidationError) as error:
+        model(**{key: value})
+    assert error.value.errors()[0]["loc"][0] == key
+
+
+def test_an_empty_window_of_parameters_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"minimum_growth 2\.0 must be below"):
+        Search(minimum_growth=2.0, maximum_growth=2.0)
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a b", "-x", "a/b"])
+def test_a_study_is_named_so_that_a_folder_can_be(name: str) -> None:
+    with pytest.raises(ValidationError):
+        study(name=name)

@@ -1,0 +1,110 @@
+"""docs/configuration.md tells of every key, with the type, default and meaning that it has."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from plantnas import config
+from plantnas.config import StudyConfig
+
+PAGE = Path(__file__).parents[1] / "docs/configuration.md"
+REQUIRED = {
+    "name": "x",
+    "data": {"name": "digits"},
+    "search_space": {"architecture": "plain"},
+}
+"""What has no default."""
+
+
+def rows(model: BaseModel, schema: dict[str, Any], place: str = "") -> Iterator[str]:
+    """A row of the page for each key below a model: key, values, default and meaning."""
+    definition = schema["$defs"].get(type(model).__name__, schema)
+    for name in type(model).model_fields:
+        key, value = f"{place}{name}", getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from rows(value, schema, f"{key}.")
+        else:
+            default = "required" if is_required(key) else f"`{as_yaml(value)}`"
+            allowed = values(definition["properties"][name])
+            yield f"| `{key}` | {allowed} | {default} | {meaning(type(model), name)} |"
+
+
+def is_required(key: str) -> bool:
+    tree: Any = REQUIRED
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree is not None
+
+
+def as_yaml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {as_yaml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(as_yaml(each) for each in value) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f'"{value}"' if value == "*" else str(value)
+
+
+def values(schema: dict[str, Any]) -> str:
+    """The values that JSON Schema allows, in words."""
+    if "anyOf" in schema:
+        return " or ".join(values(each) for each in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        items = schema.get("prefixItems")
+        return f"{len(items)} x {values(items[0])}" if items else f"{values(schema['items'])}s"
+    names = {"object": "keys and values", "boolean": "`true`, `false`", "null": "`null`"}
+    kind = names.get(schema["type"], schema["type"])
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {schema[limit]:.10g}" for limit, sign in signs.items() if limit in schema]
+    if "pattern" in schema:
+        limits.append(f"`{schema['pattern']}`")
+    return f"{kind} {', '.join(limits)}".strip()
+
+
+def meaning(model: type[BaseModel], field: str) -> str:
+    """The docstring behind a field, of the class that has one."""
+    for parent in model.__mro__:
+        if parent.__module__ == config.__name__ and (text := docstrings(parent).get(field)):
+            return " ".join(text.split())
+    raise AssertionError(f"{model.__name__}.{field} has no docstring")
+
+
+def docstrings(model: type) -> dict[str, str]:
+    (definition,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        field.target.id: text.value.value
+        for field, text in zip(definition.body, definition.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[str]:
+    return list(rows(StudyConfig.model_validate(REQUIRED), StudyConfig.model_json_schema()))
+
+
+@pytest.fixture(scope="module")
+def found() -> list[str]:
+    return [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+
+
+def test_every_key_stands_on_the_page_as_it_is(expected: list[str], found: list[str]) -> None:
+    missing = [row for row in expected if row not in found]
+    assert not missing, "docs/configuration.md needs these rows:\n" + "\n".join(missing)
+
+
+def test_the_page_has_no_key_that_does_not_exist(expected: list[str], found: list[str]) -> None:
+    assert sorted(found) == sorted(expected)

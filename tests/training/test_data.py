@@ -1,0 +1,84 @@
+"""The draw of training and validation images; the formats on disk are in test_data_formats.py."""
+
+import pytest
+import torch
+
+from plantnas.config import Data
+from plantnas.errors import DataError
+from plantnas.training.data import Images, load_dataset, load_test_images
+
+DIGITS = Data(name="digits", train=300, validation=200)
+
+
+def as_set(images: Images) -> set[bytes]:
+    return {image.numpy().tobytes() for image in images.pixels}
+
+
+def test_the_splits_have_as_many_images_as_wanted() -> None:
+    dataset = load_dataset(DIGITS, random_seed=0)
+    assert (len(dataset.train), len(dataset.validation)) == (300, 200)
+
+
+def test_validation_leaves_all_other_images_to_training_by_default() -> None:
+    dataset = load_dataset(Data(name="digits", validation=200), random_seed=0)
+    assert len(dataset.train) + 200 + len(load_test_images(DIGITS)) == 1797
+
+
+def test_training_validation_and_test_images_are_disjoint() -> None:
+    dataset = load_dataset(Data(name="digits", validation=200), random_seed=0)
+    splits = [as_set(dataset.train), as_set(dataset.validation), as_set(load_test_images(DIGITS))]
+    assert len(set.union(*splits)) == sum(map(len, splits))
+
+
+def test_the_same_seed_draws_the_same_images() -> None:
+    first, second = load_dataset(DIGITS, 7), load_dataset(DIGITS, 7)
+    assert first.fingerprint == second.fingerprint
+    assert torch.equal(first.train.pixels, second.train.pixels)
+
+
+def test_another_seed_draws_other_images() -> None:
+    first, second = load_dataset(DIGITS, 7), load_dataset(DIGITS, 8)
+    assert first.fingerprint != second.fingerprint
+    assert as_set(first.validation) != as_set(second.validation)
+
+
+def test_a_label_stays_with_its_image() -> None:
+    every = load_dataset(Data(name="digits", validation=1), 0).train
+    label_of = {
+        image.numpy().tobytes(): int(label)
+        for image, label in zip(every.pixels, every.labels, strict=True)
+    }
+    drawn = load_dataset(DIGITS, 3).train
+    found = [label_of.get(image.numpy().tobytes(), -2) for image in drawn.pixels]
+    different = sum(a != b for a, b in zip(found, drawn.labels.tolist(), strict=True))
+    assert different <= 1  # the one that is the other draw's validation image
+
+
+def test_mean_and_deviation_are_those_of_the_training_pixels() -> None:
+    dataset = load_dataset(DIGITS, 0)
+    pixels = dataset.train.pixels.double()
+    torch.testing.assert_close(dataset.mean.double(), pixels.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)
+    deviation = pixels.std((0, 2, 3), correction=0)
+    torch.testing.assert_close(dataset.std.double(), deviation, rtol=1e-6, atol=1e-6)
+
+
+def test_three_channels_repeat_the_grey_one() -> None:
+    grey = load_dataset(DIGITS, 0).train.pixels
+    coloured = load_dataset(DIGITS.model_copy(update={"channels": 3}), 0)
+    assert coloured.channels == 3
+    assert all(torch.equal(coloured.train.pixels[:, i], grey[:, 0]) for i in range(3))
+
+
+@pytest.mark.parametrize("train", [None, 1000])
+def test_more_images_than_there_are_is_an_error_that_names_both_keys(train: int | None) -> None:
+    with pytest.raises(DataError) as error:
+        load_dataset(Data(name="digits", train=train, validation=1438), 0)
+    message = str(error.value)
+    assert "\n" not in message
+    for part in ("data.train", "data.validation: 1438", "1438 labelled", "digits"):
+        assert part in message
+
+
+def test_unlabelled_images_are_stl10s_alone() -> None:
+    with pytest.raises(DataError, match=r"^data\.unlabelled: digits has no unlabelled split"):
+        load_dataset(Data(name="digits", unlabelled=True), 0)

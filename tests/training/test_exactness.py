@@ -1,0 +1,95 @@
+"""Two nested steps of planting and training in every group: what is bit for bit as it was.
+
+Every architecture is planted and trained twice; the crops are taken out of the last network.
+"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.planting import crop
+from plantnas.channels.structure import classifier_tensors
+
+
+@pytest.fixture(scope="session")
+def lineage(architecture: str, seed_of: Callable, planted_step) -> list:
+    """Two nested steps of planting and training in all groups."""
+    seed, data = seed_of(architecture)
+    first = planted_step(seed, data)
+    return [first, planted_step(first.child, data)]
+
+
+def restored_crop(network: nn.Module, example: Tensor, ancestor: nn.Module) -> nn.Module:
+    """An ancestor out of its descendant, with the ancestor's own BatchNorms and classifier."""
+    structure = analyse(ancestor, example)
+    sizes = {name: group.width for name, group in structure.growable.items()}
+    cropped = crop(network, example, sizes)
+    norms = [name for name, each in ancestor.named_modules() if isinstance(each, _BatchNorm)]
+    kept = {
+        name: tensor
+        for name, tensor in ancestor.state_dict().items()
+        if name.rpartition(".")[0] in norms or name in classifier_tensors(structure)
+    }
+    cropped.load_state_dict({**cropped.state_dict(), **kept})
+    return cropped
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_earlier_entries_stay_bit_identical_but_for_classifier_and_statistics(
+    lineage, step: int
+) -> None:
+    changed = lineage[step].changed
+    classifier = lineage[step].classifier
+    assert changed - lineage[step].statistics <= classifier
+    assert changed & classifier, "nothing was trained"
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_planted_entries_are_trained_all_over_the_network(lineage, step: int) -> None:
+    before, after = lineage[step].untrained.state_dict(), lineage[step].child.state_dict()
+    planted, parameters = lineage[step].planted, dict(lineage[step].child.named_parameters())
+    moved = [
+        not torch.equal(before[name][mask], after[name][mask])
+        for name, mask in planted.items()
+        if name in parameters
+    ]
+    # A planted channel that is dead from the start has no gradient.
+    assert sum(moved) >= 0.9 * len(moved)
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_crop_computes_bit_for_bit_what_the_parent_computes(
+    lineage, seed_of: Callable, architecture: str, step: int
+) -> None:
+    _, data = seed_of(architecture)
+    (images,) = next(data.validation_inputs.in_order(0, 50))
+    parent = lineage[step].parent
+    cropped = restored_crop(lineage[-1].child, images, parent).eval()
+    with torch.no_grad():
+        assert torch.equal(cropped(images), parent(images))
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_the_convolutions_of_a_crop_are_the_ancestors_own(
+    lineage, seed_of: Callable, architecture: str, step: int
+) -> None:
+    _, data = seed_of(architecture)
+    (images,) = next(data.validation_inputs.in_order(0, 2))
+    parent = lineage[step].parent
+    sizes = {name: group.width for name, group in lineage[step].structure.growable.items()}
+    state = crop(lineage[-1].child, images, sizes).state_dict()
+    own = set(state) - lineage[step].statistics - lineage[step].classifier
+    assert all(torch.equal(state[name], parent.state_dict()[name]) for name in own)
+    assert own
+
+
+def test_the_parent_is_left_as_it_was(lineage, seed_of: Callable, architecture: str) -> None:
+    seed, data = seed_of(architecture)
+    (images,) = next(data.validation_inputs.in_order(0, 2))
+    with torch.no_grad():
+        # At zero columns the untrained child computes what its parent computes.
+        torch.testing.assert_close(lineage[0].untrained(images), seed(images))

@@ -1,0 +1,160 @@
+"""The optimiser of chosen entries: it moves them like torch's own, and nothing else at all."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from plantnas.config import Recipe
+from plantnas.training.optimizers import EntryOptimizer, torch_optimizer, whole_network_optimizer
+
+RECIPES = {
+    "adam": Recipe(optimizer="adam"),
+    "adamw with weight decay": Recipe(optimizer="adamw", weight_decay=0.1),
+    "adam with weight decay": Recipe(optimizer="adam", weight_decay=0.1),
+    "sgd with momentum and weight decay": Recipe(optimizer="sgd", weight_decay=0.1),
+    "sgd without momentum": Recipe(optimizer="sgd", betas=(0.0, 0.9)),
+}
+
+
+@pytest.fixture(params=RECIPES)
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    return RECIPES[request.param]
+
+
+def network() -> nn.Sequential:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3, bias=False),
+            nn.BatchNorm2d(4),
+            nn.Conv2d(4, 5, 3),
+            nn.Flatten(),
+            nn.Linear(5, 3),
+        )
+
+
+def masks() -> dict[str, Tensor]:
+    """A planted last row of the second convolution, scattered entries of the classifier."""
+    rows = torch.zeros(5, 4, 3, 3, dtype=torch.bool)
+    rows[4] = True
+    bias = torch.tensor([False, False, False, False, True])
+    generator = torch.Generator().manual_seed(0)
+    scattered = torch.rand(3, 5, generator=generator) < 0.5
+    nothing = torch.zeros(4, dtype=torch.bool)
+    return {"2.weight": rows, "2.bias": bias, "4.weight": scattered, "1.weight": nothing}
+
+
+def train(module: nn.Module, optimizer: EntryOptimizer | torch.optim.Optimizer) -> None:
+    """Six steps, all gradients of which are large."""
+    generator = torch.Generator().manual_seed(1)
+    for step in range(6):
+        if isinstance(optimizer, EntryOptimizer):
+            optimizer.set_learning_rate(0.02 * (step + 1))
+        else:
+            optimizer.param_groups[0]["lr"] = 0.02 * (step + 1)
+        optimizer.zero_grad()
+        module(torch.randn(8, 1, 5, 5, generator=generator)).square().sum().backward()
+        optimizer.step()
+
+
+def test_torchs_optimizer_has_the_settings_of_the_recipe() -> None:
+    parameters = list(network().parameters())
+    expected: dict[str, tuple[type, dict[str, object]]] = {
+        "adam": (torch.optim.Adam, {"betas": (0.8, 0.95)}),
+        "adamw": (torch.optim.AdamW, {"betas": (0.8, 0.95)}),
+        "sgd": (torch.optim.SGD, {"momentum": 0.8, "nesterov": True}),
+    }
+    for name, (kind, settings) in expected.items():
+        chosen = Recipe(optimizer=name, learning_rate=0.3, betas=(0.8, 0.95), weight_decay=0.1)
+        optimizer = torch_optimizer(parameters, chosen)
+        assert type(optimizer) is kind
+        assert settings.items() <= optimizer.defaults.items()
+        assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (0.3, 0.1)
+
+
+def test_entries_that_are_not_chosen_stay_bit_identical(recipe: Recipe) -> None:
+    module, chosen, before = network(), masks(), network().state_dict()
+    train(module, EntryOptimizer(module, chosen, recipe))
+    for name, parameter in module.named_parameters():
+        earlier = ~chosen.get(name, torch.zeros(parameter.shape, dtype=torch.bool))
+        assert torch.equal(parameter[earlier], before[name][earlier]), name
+
+
+def test_every_chosen_entry_moves(recipe: Recipe) -> None:
+    module, chosen, before = network(), masks(), network().state_dict()
+    train(module, EntryOptimizer(module, chosen, recipe))
+    state = module.state_dict()
+    for name, mask in chosen.items():
+        assert (state[name][mask] != before[name][mask]).all(), name
+
+
+def test_a_whole_network_moves_as_torchs_own_optimizer_moves_it(recipe: Recipe) -> None:
+    ours, torchs = network(), network()
+    train(ours, whole_network_optimizer(ours, recipe))
+    train(torchs, torch_optimizer(list(torchs.parameters()), recipe))
+    for name, tensor in torchs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_chosen_entries_move_as_torchs_own_optimizer_would_move_them(recipe: Recipe) -> None:
+    module, whole = nn.Linear(6, 5, bias=False), nn.Linear(6, 5, bias=False)
+    whole.load_state_dict(module.state_dict())
+    mask = torch.rand(5, 6, generator=torch.Generator().manual_seed(2)) < 0.5
+    ours = EntryOptimizer(module, {"weight": mask}, recipe)
+    torchs = torch_optimizer(list(whole.parameters()), recipe)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(6):
+        ours.zero_grad()
+        torchs.zero_grad()
+        # A loss that is linear in the weights: every entry has a gradient of its own.
+        factors = torch.randn(5, 6, generator=generator)
+        (module.weight * factors).sum().backward()
+        (whole.weight * factors).sum().backward()
+        ours.step()
+        torchs.step()
+    torch.testing.assert_close(module.weight[mask], whole.weight[mask], rtol=1e-6, atol=1e-7)
+
+
+def test_parameters_without_chosen_entries_get_no_gradient() -> None:
+    module = network()
+    optimizer = EntryOptimizer(module, masks(), Recipe())
+    train(module, optimizer)
+    with_gradient = {name for name, each in module.named_parameters() if each.grad is not None}
+    assert with_gradient == {"2.weight", "2.bias", "4.weight"}
+    assert not module[0].weight.requires_grad
+
+
+def test_no_gradient_goes_below_the_first_chosen_entry() -> None:
+    module = network()
+    EntryOptimizer(module, masks(), Recipe())
+    features = module[1](module[0](torch.randn(2, 1, 5, 5)))
+    assert not features.requires_grad
+
+
+def test_gradients_are_forgotten_between_steps() -> None:
+    module = network()
+    optimizer = EntryOptimizer(module, masks(), Recipe())
+    train(module, optimizer)
+    optimizer.zero_grad()
+    assert all(not each.grad.any() for each in module.parameters() if each.grad is not None)
+
+
+def test_the_number_of_trained_entries_is_that_of_the_masks() -> None:
+    chosen = masks()
+    optimizer = EntryOptimizer(network(), chosen, Recipe())
+    assert optimizer.trained_entries == sum(int(mask.sum()) for mask in chosen.values())
+
+
+def test_making_the_optimizer_changes_no_value() -> None:
+    module = network()
+    EntryOptimizer(module, masks(), Recipe())
+    for name, tensor in network().state_dict().items():
+        assert torch.equal(module.state_dict()[name], tensor)
+
+
+def test_a_network_can_be_trained_by_one_optimizer_after_another() -> None:
+    module = network()
+    for _ in range(2):
+        before = module[4].weight.clone()
+        train(module, EntryOptimizer(module, masks(), Recipe()))
+        assert not torch.equal(module[4].weight, before)
