@@ -4,7 +4,6 @@ A file holds the full state of a network and opens without its ancestors. Which 
 to is in ``database.py``.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from hashlib import sha256 as sha256_of
@@ -21,6 +20,7 @@ from optuna.trial import FrozenTrial
 from torch import Tensor
 
 from plantnas.errors import StorageError
+from plantnas.files import write_atomically
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
@@ -43,18 +43,9 @@ class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
         Raises:
             StorageError: If the disk is full, or the folder cannot be written to.
         """
-        final = self._get_filepath(artifact_id)
-        partial = final.with_name(f"{final.name}.partial")
+        path = self._get_filepath(artifact_id)
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            try:
-                with partial.open("wb") as file:
-                    shutil.copyfileobj(content_body, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(partial, final)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_atomically(path, lambda file: shutil.copyfileobj(content_body, file))
         except OSError as error:
             raise _cannot_write(self.directory, error) from error
 

@@ -49,40 +49,9 @@ def networks_frame(storage: Storage, study: str) -> pd.DataFrame:
         StudyError: If there is no such study.
         StorageError: If the database cannot be read.
     """
-    validation, test = aliased(EvaluationRow), aliased(EvaluationRow)
-    phases = (
-        select(PhaseRow.network_id, func.sum(PhaseRow.seconds).label("seconds"))
-        .group_by(PhaseRow.network_id)
-        .subquery()
-    )
-    query = (
-        select(
-            NetworkRow.id,
-            NetworkRow.method,
-            NetworkRow.kind,
-            NetworkRow.step,
-            NetworkRow.trial_number,
-            NetworkRow.parent_id,
-            NetworkRow.parameters,
-            NetworkRow.macs,
-            validation.accuracy.label("validation_accuracy"),
-            validation.loss.label("validation_loss"),
-            test.accuracy.label("test_accuracy"),
-            test.loss.label("test_loss"),
-            phases.c.seconds,
-            NetworkRow.created,
-        )
-        .outerjoin(
-            validation,
-            and_(validation.network_id == NetworkRow.id, validation.split == "validation"),
-        )
-        .outerjoin(test, and_(test.network_id == NetworkRow.id, test.split == "test"))
-        .outerjoin(phases, phases.c.network_id == NetworkRow.id)
-        .order_by(NetworkRow.id)
-    )
-    frame = _read(storage, study, query)
+    frame = _read(storage, study, _networks_query())
     integers = dict.fromkeys(("step", "trial_number", "parent_id"), "Int64")
-    frame["created"] = pd.to_datetime(frame["created"], utc=True)
+    frame["created"] = pd.to_datetime(frame["created"], utc=True).dt.as_unit("us")
     return frame.astype(integers)
 
 
@@ -119,6 +88,40 @@ def epochs_frame(storage: Storage, study: str) -> pd.DataFrame:
         validation_accuracy (0 to 1), seconds.
     """
     return _read(storage, study, _of_networks(EpochRow).order_by(EpochRow.epoch))
+
+
+def _networks_query() -> "Query":
+    validation, test = aliased(EvaluationRow), aliased(EvaluationRow)
+    phases = (
+        select(PhaseRow.network_id, func.sum(PhaseRow.seconds).label("seconds"))
+        .group_by(PhaseRow.network_id)
+        .subquery()
+    )
+    return (
+        select(
+            NetworkRow.id,
+            NetworkRow.method,
+            NetworkRow.kind,
+            NetworkRow.step,
+            NetworkRow.trial_number,
+            NetworkRow.parent_id,
+            NetworkRow.parameters,
+            NetworkRow.macs,
+            validation.accuracy.label("validation_accuracy"),
+            validation.loss.label("validation_loss"),
+            test.accuracy.label("test_accuracy"),
+            test.loss.label("test_loss"),
+            phases.c.seconds,
+            NetworkRow.created,
+        )
+        .outerjoin(
+            validation,
+            and_(validation.network_id == NetworkRow.id, validation.split == "validation"),
+        )
+        .outerjoin(test, and_(test.network_id == NetworkRow.id, test.split == "test"))
+        .outerjoin(phases, phases.c.network_id == NetworkRow.id)
+        .order_by(NetworkRow.id)
+    )
 
 
 def _of_networks(table: type[OfNetwork]) -> "Query":

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from plantnas.config import Data, StudyConfig
+from plantnas.config_files import validated
 from plantnas.errors import DataError
 from plantnas.records.database import Database, Evaluation, NetworkRecord
 from plantnas.records.loading import network_of
@@ -66,7 +67,7 @@ def evaluate_on_test(
 def _split(database: Database, study: str, split: str, root: str | None) -> Images:
     recorded = dict(database.study(study).configuration)
     images = recorded.pop("images")
-    config = StudyConfig.model_validate(recorded)
+    config = validated(StudyConfig, recorded, f"study {study!r}")
     data = config.data if root is None else config.data.model_copy(update={"root": root})
     if split == "test":
         return load_test_images(data)

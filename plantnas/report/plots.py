@@ -1,5 +1,6 @@
 """Plots of a study as plotly figures. Each is made in two steps: info (data), figure (drawing)."""
 
+from math import log10
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -91,7 +92,10 @@ def pareto_figure(info: ParetoInfo) -> go.Figure:
         legend={"orientation": "h", "y": -0.2},
         margin={"l": 70, "r": 30, "t": 60, "b": 60},
     )
-    figure.update_xaxes(title="parameters", type="log", dtick="D1", showgrid=True)
+    ticks = _round_numbers([point.parameters for point in info.points])
+    figure.update_xaxes(
+        title="parameters", type="log", showgrid=True, tickvals=ticks, tickformat="~s"
+    )
     figure.update_yaxes(title=f"{info.split} accuracy (%)", showgrid=True)
     return figure
 
@@ -122,6 +126,14 @@ def write_page(figure: go.Figure, path: Path) -> None:
         figure.write_html(path, include_plotlyjs=True, full_html=True)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}.") from error
+
+
+def _round_numbers(values: list[int]) -> list[int]:
+    """1, 2 and 5 times the powers of ten that the values reach."""
+    if not values:
+        return []
+    exponents = range(int(log10(min(values))), int(log10(max(values))) + 1)
+    return [digit * 10**exponent for exponent in exponents for digit in (1, 2, 5)]
 
 
 def _trace(series: str, points: list[ParetoPoint]) -> go.Scatter:

@@ -1,0 +1,156 @@
+"""The family file: all networks of a lineage in one safetensors file. Nothing here trains.
+
+It holds the last network whole, and of each earlier step only what a crop of the last one does not
+give: its BatchNorm entries and its classifier, a few numbers. Single networks are saved by
+export.py.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.planting import crop
+from plantnas.channels.structure import classifier_tensors
+from plantnas.config import SearchSpace
+from plantnas.errors import StorageError, StudyError
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.export import write_file
+from plantnas.records.loading import example_images, network_at, network_of
+
+State = Mapping[str, Tensor]
+
+
+def save_family(
+    path: Path, database: Database, study: str, lineage: Sequence[NetworkRecord]
+) -> None:
+    """Writes a lineage to a family file, after checking that each step comes out bit-identical.
+
+    Args:
+        path: The file; it is replaced if it exists.
+        database: The study's records.
+        study: Name of the study.
+        lineage: A planted network behind all its ancestors, the seed first.
+
+    Raises:
+        StudyError: A step is not a crop of the last network, or weights were not kept.
+        StorageError: Weights are missing or damaged, or the file cannot be written.
+    """
+    configuration = database.study(study).configuration
+    networks = [network_of(database, study, record) for record in lineage]
+    about = {
+        "study": study,
+        "architecture": configuration["search_space"]["architecture"],
+        "arguments": configuration["search_space"]["arguments"],
+        "images": configuration["images"],
+        "steps": [_step_about(record) for record in lineage],
+    }
+    tensors = _tensors(study, lineage, networks, example_images(configuration["images"]))
+    content = safetensors.torch.save(tensors, {"plantnas": json.dumps(about)})
+    for record, network in zip(lineage, networks, strict=True):
+        restored = _network(path, content, record.step).state_dict()
+        if not _are_equal(restored, network.state_dict()):
+            raise StorageError(f"{path}: step {record.step} would not be read as it was recorded.")
+    write_file(path, content)
+
+
+def load_family(path: str | Path, step: int | None = None) -> nn.Module:
+    """A network of a family file, as it was recorded to the last bit, in eval mode, on the CPU.
+
+    It takes normalised images, such as `plantnas.load_images` gives. Property 3 of planting makes
+    it possible: a crop of a descendant has its ancestor's convolution weights.
+
+    Args:
+        path: A file that `plantnas export STUDY --family FILE` wrote.
+        step: 0 for the seed, 1 for the network of the first step, ...; the last one if None.
+
+    Raises:
+        StorageError: The file is missing, damaged or no family file, or has no such step.
+    """
+    path = Path(path)
+    try:
+        return _network(path, path.read_bytes(), step)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}.") from error
+
+
+def _step_about(record: NetworkRecord) -> dict[str, Any]:
+    names = ("step", "method", "kind", "parameters", "macs", "widths", "planted")
+    about = {name: getattr(record, name) for name in names}
+    return {**about, "evaluations": [asdict(evaluation) for evaluation in record.evaluations]}
+
+
+def _tensors(
+    study: str, lineage: Sequence[NetworkRecord], networks: Sequence[nn.Module], example: Tensor
+) -> dict[str, Tensor]:
+    """What is stored, as `STEP/NAME`: of each step the tensors that a crop does not give."""
+    last = networks[-1]
+    structure = analyse(last, example)
+    classifier = classifier_tensors(structure)
+    # Clones, since safetensors refuses tensors that share memory, as tied ones do.
+    stored = {
+        f"{lineage[-1].step}/{name}": tensor.clone() for name, tensor in last.state_dict().items()
+    }
+    for record, network in zip(lineage[:-1], networks[:-1], strict=True):
+        cropped = crop(last, example, record.widths, structure=structure).state_dict()
+        for name, tensor in network.state_dict().items():
+            if torch.equal(tensor, cropped[name]):
+                continue
+            if tensor.ndim > 1 and name not in classifier:
+                raise StudyError(
+                    f"study {study!r}: network {record.id} of step {record.step} is not a crop of "
+                    f"network {lineage[-1].id}: {name} was trained again, so the two make no "
+                    "family; export them one by one."
+                )
+            stored[f"{record.step}/{name}"] = tensor.clone()
+    return stored
+
+
+def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
+    about, tensors = _parsed(path, content)
+    widths = {each["step"]: each["widths"] for each in about["steps"]}
+    last = list(widths)[-1]
+    step = last if step is None else step
+    if step not in widths:
+        steps = ", ".join(map(str, widths))
+        raise StorageError(f"{path}: has no step {step}: its steps are {steps}.")
+    space = SearchSpace(architecture=about["architecture"], arguments=about["arguments"])
+    network = network_at(space, about["images"], widths[last])
+    network.load_state_dict(_state(tensors, last))
+    if step != last:
+        network = crop(network, example_images(about["images"]), widths[step])
+        network.load_state_dict({**network.state_dict(), **_state(tensors, step)})
+    return network.eval()
+
+
+def _parsed(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise StorageError(f"{path}: is no family file, or a damaged one: {error}.") from error
+    # The file begins with the header's length in 8 bytes, then the header, in JSON.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    about = header.get("__metadata__", {}).get("plantnas")
+    if about is None:
+        raise StorageError(f"{path}: is no family file: `plantnas export` did not write it.")
+    return json.loads(about), tensors
+
+
+def _state(tensors: State, step: int) -> dict[str, Tensor]:
+    prefix = f"{step}/"
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _are_equal(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

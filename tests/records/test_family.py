@@ -1,0 +1,118 @@
+"""A family file gives every network of a lineage back to the last bit, and stores little for it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+
+from plantnas.errors import StorageError, StudyError
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.family import load_family, save_family
+from plantnas.records.loading import load_network
+from plantnas.report.front import lineage
+from plantnas.report.images import load_images
+
+
+@pytest.fixture(scope="module")
+def line(finished: Any) -> list[NetworkRecord]:
+    """The last grown network of the study behind its ancestors."""
+    networks = Database(finished.url).networks("tiny")
+    grown = [network for network in networks if network.kind == "grow"]
+    line = lineage(networks, max(grown, key=lambda network: network.step or 0))
+    assert [network.step for network in line] == [0, 1, 2]
+    return line
+
+
+@pytest.fixture(scope="module")
+def family(
+    finished: Any, line: list[NetworkRecord], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    path = tmp_path_factory.mktemp("family") / "family.safetensors"
+    save_family(path, Database(finished.url), "tiny", line)
+    return path
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_a_step_has_the_recorded_networks_validation_logits(
+    finished: Any, line: list[NetworkRecord], family: Path, step: int
+) -> None:
+    images, labels = load_images(finished.url, "tiny")
+    network = load_family(family, step)
+    logits = network(images)
+    assert not network.training
+    assert torch.equal(logits, load_network(finished.url, "tiny", line[step].id)(images))
+    accuracy = (logits.argmax(1) == labels).sum().item() / len(labels)
+    assert accuracy == line[step].evaluations[0].accuracy
+
+
+def test_the_last_step_is_what_is_loaded_unless_told(
+    family: Path, line: list[NetworkRecord]
+) -> None:
+    parameters = load_family(family).parameters()
+    assert sum(parameter.numel() for parameter in parameters) == line[-1].parameters
+
+
+def test_only_the_last_step_stores_convolutions(family: Path) -> None:
+    convolutions = {
+        name for name, tensor in safetensors.torch.load_file(family).items() if tensor.ndim == 4
+    }
+    assert convolutions == {f"2/features.{index}.weight" for index in (0, 3, 7, 10)}
+
+
+def test_the_file_tells_of_every_step(family: Path, line: list[NetworkRecord]) -> None:
+    with safetensors.safe_open(family, "pt") as file:
+        about = json.loads(file.metadata()["plantnas"])
+    assert about["architecture"] == "plain-small"
+    assert about["images"]["num_classes"] == 10
+    assert [step["widths"] for step in about["steps"]] == [network.widths for network in line]
+    assert [step["planted"] for step in about["steps"]] == [network.planted for network in line]
+    accuracies = [step["evaluations"][0]["accuracy"] for step in about["steps"]]
+    assert accuracies == [network.evaluations[0].accuracy for network in line]
+
+
+def test_a_network_that_is_no_crop_of_the_last_is_refused(
+    finished: Any, line: list[NetworkRecord], tmp_path: Path
+) -> None:
+    database = Database(finished.url)
+    teacher = next(each for each in database.networks("tiny") if each.method == "teacher")
+    with pytest.raises(StudyError, match=r"features.0.weight was trained again"):
+        save_family(tmp_path / "family", database, "tiny", [line[0], replace(teacher, step=1)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_steps_that_would_overwrite_each_other_are_refused(
+    finished: Any, line: list[NetworkRecord], tmp_path: Path
+) -> None:
+    twice = [line[0], replace(line[1], step=0), line[2]]
+    with pytest.raises(StorageError, match="step 0 would not be read as it was recorded"):
+        save_family(tmp_path / "family", Database(finished.url), "tiny", twice)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_step_that_is_not_in_it_is_told_with_those_that_are(family: Path) -> None:
+    with pytest.raises(StorageError, match="has no step 3: its steps are 0, 1, 2"):
+        load_family(family, 3)
+
+
+def test_a_truncated_file_is_refused(family: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    half.write_bytes(family.read_bytes()[:-8])
+    with pytest.raises(StorageError, match="half: is no family file, or a damaged one"):
+        load_family(half)
+
+
+def test_another_safetensors_file_is_refused(tmp_path: Path) -> None:
+    safetensors.torch.save_file({"weight": torch.zeros(1)}, tmp_path / "other")
+    with pytest.raises(StorageError, match="other: is no family file"):
+        load_family(tmp_path / "other")
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="none: cannot be read: No such file"):
+        load_family(tmp_path / "none")

@@ -1,0 +1,72 @@
+"""The test split is read when a search is finished, for what validation has chosen."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from plantnas.errors import DataError
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.report.finish import finish
+from plantnas.report.front import pareto_front
+
+if TYPE_CHECKING:
+    from tests.conftest import StudyFolder
+
+
+def with_test_accuracy(networks: list[NetworkRecord]) -> set[int | None]:
+    return {
+        network.id
+        for network in networks
+        if any(evaluation.split == "test" for evaluation in network.evaluations)
+    }
+
+
+def test_the_search_does_not_read_the_test_split(finished: StudyFolder) -> None:
+    assert with_test_accuracy(Database(finished.url).networks("tiny")) == set()
+
+
+def test_the_front_the_seed_and_the_teacher_are_tested_and_nothing_else(
+    finished: StudyFolder, tmp_path: Path
+) -> None:
+    folder = finished.copy(tmp_path / "study")
+    networks, page = finish(folder.url, "tiny", folder.directory)
+    chosen = {network.id for network in pareto_front(networks)} | {1, 2}
+    assert with_test_accuracy(networks) == chosen
+    assert page == folder.directory / "pareto.html"
+    assert page.exists()
+
+
+def test_to_finish_twice_changes_nothing(finished: StudyFolder, tmp_path: Path) -> None:
+    folder = finished.copy(tmp_path / "study")
+    first = finish(folder.url, "tiny", folder.directory)
+    assert finish(folder.url, "tiny", folder.directory) == first
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """A file in MNIST's format."""
+    header = struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())
+
+
+def test_a_study_without_test_files_is_trained_and_only_its_report_complains(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    digits = load_digits()
+    write_idx(tmp_path / "train-images-idx3-ubyte", digits.images * 15)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", digits.target)
+    folder = replace(tiny, directory=tmp_path / "study").with_settings(
+        data__name="fashion-mnist", data__root=str(tmp_path), search__steps=1
+    )
+    folder.run()
+    networks = Database(folder.url).networks("tiny")
+    assert sum(network.kind == "grow" for network in networks) == 1
+    with pytest.raises(DataError, match=r"fashion-mnist: cannot be read: .*t10k-images") as error:
+        finish(folder.url, "tiny", folder.directory)
+    assert "\n" not in str(error.value)

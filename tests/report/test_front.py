@@ -1,0 +1,48 @@
+"""The front holds what a user would choose from, and a lineage leads back to the seed."""
+
+from dataclasses import replace
+
+from plantnas.records.database import Evaluation, NetworkRecord
+from plantnas.report.front import (
+    evaluation_on,
+    is_choosable,
+    lineage,
+    pareto_front,
+    validation_accuracy,
+)
+
+
+def test_dominated_and_screened_networks_are_left_out(networks: list[NetworkRecord]) -> None:
+    assert [network.id for network in pareto_front(networks)] == [2, 4, 6, 1]
+
+
+def test_the_front_does_not_depend_on_the_order(networks: list[NetworkRecord]) -> None:
+    assert pareto_front(networks[::-1]) == pareto_front(networks)
+
+
+def test_of_equals_the_one_of_lower_loss_is_on_the_front(networks: list[NetworkRecord]) -> None:
+    best = networks[5]
+    equal = replace(best, id=7, evaluations=(Evaluation("validation", 0.8, 0.4, 100),))
+    assert [network.id for network in pareto_front([best, equal])] == [7]
+
+
+def test_a_lineage_goes_from_the_seed_to_the_network(networks: list[NetworkRecord]) -> None:
+    assert [network.id for network in lineage(networks, networks[5])] == [2, 4, 6]
+    assert lineage(networks, networks[1]) == [networks[1]]
+
+
+def test_networks_are_chosen_by_validation_alone(networks: list[NetworkRecord]) -> None:
+    seed = networks[1]
+    tested = replace(seed, evaluations=(Evaluation("test", 1.0, 0.0, 100), *seed.evaluations))
+    assert validation_accuracy(tested) == 0.6
+    assert evaluation_on(tested, "test") == Evaluation("test", 1.0, 0.0, 100)
+
+
+def test_a_network_without_evaluation_is_never_preferred(networks: list[NetworkRecord]) -> None:
+    blank = replace(networks[1], evaluations=())
+    assert evaluation_on(blank, "validation") is None
+    assert pareto_front([blank, networks[1]]) == [networks[1]]
+
+
+def test_only_screened_networks_are_not_choosable(networks: list[NetworkRecord]) -> None:
+    assert [network.id for network in networks if not is_choosable(network)] == [3]
