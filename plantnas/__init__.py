@@ -9,23 +9,28 @@ from typing import TYPE_CHECKING, Any
 from plantnas.version import __version__
 
 if TYPE_CHECKING:
-    from plantnas.channels.groups import channel_groups, widths
-    from plantnas.channels.planting import crop, narrow, plant
-    from plantnas.config import StudyConfig
-    from plantnas.config_files import load_study
-    from plantnas.errors import PlantnasError, UnsupportedArchitecture
-    from plantnas.records.loading import load_network
-    from plantnas.report import plots
-    from plantnas.report.frames import (
-        epochs_frame,
-        evaluations_frame,
-        networks_frame,
-        widths_frame,
-    )
-    from plantnas.report.images import load_images
-    from plantnas.search.launch import run_study
-    from plantnas.search.objective import PlantingObjective
-    from plantnas.search.sampler import PlantingSampler
+    from plantnas.channels.groups import channel_groups as channel_groups
+    from plantnas.channels.groups import widths as widths
+    from plantnas.channels.planting import crop as crop
+    from plantnas.channels.planting import narrow as narrow
+    from plantnas.channels.planting import plant as plant
+    from plantnas.channels.rules import register_rule as register_rule
+    from plantnas.config import StudyConfig as StudyConfig
+    from plantnas.config_files import load_study as load_study
+    from plantnas.errors import PlantnasError as PlantnasError
+    from plantnas.errors import UnsupportedArchitecture as UnsupportedArchitecture
+    from plantnas.networks.loader import build_network as build_network
+    from plantnas.records.family import load_family as load_family
+    from plantnas.records.loading import load_network as load_network
+    from plantnas.report import plots as plots
+    from plantnas.report.frames import epochs_frame as epochs_frame
+    from plantnas.report.frames import evaluations_frame as evaluations_frame
+    from plantnas.report.frames import networks_frame as networks_frame
+    from plantnas.report.frames import widths_frame as widths_frame
+    from plantnas.report.images import load_images as load_images
+    from plantnas.search.launch import run_study as run_study
+    from plantnas.search.objective import PlantingObjective as PlantingObjective
+    from plantnas.search.sampler import PlantingSampler as PlantingSampler
 
 _HOMES = {
     "PlantingObjective": "plantnas.search.objective",
@@ -33,16 +38,19 @@ _HOMES = {
     "PlantnasError": "plantnas.errors",
     "StudyConfig": "plantnas.config",
     "UnsupportedArchitecture": "plantnas.errors",
+    "build_network": "plantnas.networks.loader",
     "channel_groups": "plantnas.channels.groups",
     "crop": "plantnas.channels.planting",
     "epochs_frame": "plantnas.report.frames",
     "evaluations_frame": "plantnas.report.frames",
+    "load_family": "plantnas.records.family",
     "load_images": "plantnas.report.images",
     "load_network": "plantnas.records.loading",
     "load_study": "plantnas.config_files",
     "narrow": "plantnas.channels.planting",
     "networks_frame": "plantnas.report.frames",
     "plant": "plantnas.channels.planting",
+    "register_rule": "plantnas.channels.rules",
     "run_study": "plantnas.search.launch",
     "widths": "plantnas.channels.groups",
     "widths_frame": "plantnas.report.frames",

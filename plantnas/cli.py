@@ -5,7 +5,7 @@ Heavy imports are inside the commands, so that help and mistakes answer at once.
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,14 +30,17 @@ app = typer.Typer(
 # A table that goes to a file or a pipe is as wide as it needs to be.
 console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
+INTERRUPTED = 130
+"""The exit code that Typer and shells give to a command that Ctrl-C ended."""
+
 Study = Annotated[str, typer.Argument(help="A shipped study's name or the path of a YAML file.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that run trials.")]
 Storage = Annotated[
-    str | None, typer.Option(help="URL of the database. [default: study.db in --directory]")
+    str | None, typer.Option(help="URL of the database; by default study.db in --directory.")
 ]
 Directory = Annotated[
     Path | None,
-    typer.Option(help="Folder of the study's files. [default: plantnas-studies/NAME]"),
+    typer.Option(help="Folder of the study's files; by default plantnas-studies/NAME."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
 Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
@@ -100,18 +103,62 @@ def groups(
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 10,
     channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
     size: Annotated[int, typer.Option(min=1, help="Height and width of the images.")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """What could grow in an architecture: its channel groups, and what a channel costs."""
     import torch
 
     from plantnas.channels.groups import analyse
     from plantnas.networks.loader import build_network
-    from plantnas.report.tables import groups_table
+    from plantnas.report.tables import groups_json, groups_table
 
     sys.path.insert(0, "")  # the user's own module:function
     network = build_network(architecture, classes, channels)
     structure = analyse(network, torch.zeros(2, channels, size, size))
-    console.print(groups_table(structure, network))
+    if as_json:
+        typer.echo(groups_json(structure, network))
+    else:
+        console.print(groups_table(structure, network))
+
+
+@app.command()
+def export(
+    study: Study,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="state-dict (the default), pt2 or onnx.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File of the network; by default its study and number.")
+    ] = None,
+    family: Annotated[
+        Path | None, typer.Option(help="Family file of the network and all its ancestors.")
+    ] = None,
+    max_parameters: Annotated[int | None, typer.Option(min=1, help="Most parameters.")] = None,
+    max_macs: Annotated[int | None, typer.Option(min=1, help="Most MACs for an image.")] = None,
+    network_id: Annotated[
+        int | None, typer.Option(help="This network; by default the most accurate on validation.")
+    ] = None,
+    widths: Annotated[
+        str | None, typer.Option(help="Crop it to smaller widths: group=width,... or JSON.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """Save a network of a study, or a family of nested ones, as files for elsewhere."""
+    from plantnas.report.choice import Wanted, parse_widths
+    from plantnas.report.saving import Files, save
+    from plantnas.search.study import existing_study
+
+    crop_to = None if widths is None else parse_widths(widths)
+    wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
+    files = Files(family, output, format_name, force)
+    name = load_study(study).name if is_path(study) else study
+    url = storage or _url(_directory(name, directory))
+    existing_study(name, url)  # a database is not made by asking for it
+    sys.path.insert(0, "")  # the user's own module:function
+    for line in save(url, name, wanted, files):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -134,13 +181,20 @@ def spaces() -> None:
 def main() -> None:
     """The command `plantnas`: one line and exit code 2 for what the user can mend."""
     try:
-        app(standalone_mode=True)
+        exit_code = app(standalone_mode=False) or 0
+    except typer.TyperException as error:  # a mistake in the command line itself
+        _end(error.format_message(), 2)
     except PlantnasError as error:
-        typer.echo(f"plantnas: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("plantnas: interrupted. The same command goes on where it stopped.", err=True)
-        sys.exit(130)
+        _end(str(error), 2)
+    if exit_code == INTERRUPTED:
+        _end("interrupted. The same command goes on where it stopped.", INTERRUPTED)
+    sys.exit(exit_code)
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    if message:  # a bare `plantnas` has shown its help
+        typer.echo(f"plantnas: {message}", err=True)
+    sys.exit(exit_code)
 
 
 def _run(

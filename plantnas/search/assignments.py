@@ -20,6 +20,9 @@ FIXED_PARAMS_KEY = "fixed_params"
 VALIDATION_LOSS_KEY = "validation_loss"
 """The trial's user attribute that breaks ties."""
 
+NO_ROOM_KEY = "no_room"
+"""The trial's user attribute that says that no planting of its parent is allowed."""
+
 SCREEN_OF_SEED = Assignment("screen", 1, None)
 """What a trial without a stored assignment counts as: nothing was ever planted before it."""
 
@@ -91,6 +94,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         parameters=parameters,
         validation_loss=trial.user_attrs.get(VALIDATION_LOSS_KEY),
         params=trial.params,
+        no_room=trial.user_attrs.get(NO_ROOM_KEY, False),
     )
 
 

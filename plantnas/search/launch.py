@@ -5,10 +5,12 @@ Workers share nothing but the database and the study's folder, so any of them ma
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -21,7 +23,8 @@ from plantnas.config import StudyConfig
 from plantnas.errors import PlantnasError, StudyError
 from plantnas.records.database import Database
 from plantnas.search.objective import PlantingObjective
-from plantnas.search.preparation import Say, check_configuration
+from plantnas.search.preparation import Say, check_configuration, check_device
+from plantnas.search.storage import make_folder, storage_errors
 from plantnas.search.study import has_nothing_to_start, is_complete, open_study
 from plantnas.search.workers import fail_trials_of_dead_workers
 
@@ -54,23 +57,30 @@ def run_study(
         StudyError: A worker failed, or the study exists with another configuration.
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
-    study = open_study(config, url)
-    check_configuration(Database(url), config)
-    fail_trials_of_dead_workers(study)
-    if is_complete(study, config.search):
-        say(f"Study {config.name!r} is complete.")
+    check_device(device)
+    make_folder(directory)
+    with storage_errors(url):
+        study = open_study(config, url)
+        check_configuration(Database(url), config)
+        fail_trials_of_dead_workers(study)
+        if is_complete(study, config.search):
+            say(f"Study {config.name!r} is complete.")
+        else:
+            _run_trials(study, _Crew(config, url, directory, workers, device), say, watch)
         watch(study)
-        return study
-    crew = _Crew(config, url, directory, workers, device)
+    return study
+
+
+def _run_trials(
+    study: optuna.Study, crew: "_Crew", say: Say, watch: Callable[[optuna.Study], None]
+) -> None:
     try:
         crew.start()  # they import torch while this process trains the teacher
-        PlantingObjective(config, directory, device).prepared(study, say)
+        crew.prepare(study, say)
         crew.watch(study, watch)
     finally:
         crew.stop()
         fail_trials_of_dead_workers(study)
-    watch(study)
-    return study
 
 
 class _Crew:
@@ -84,6 +94,7 @@ class _Crew:
         self._failures: SimpleQueue[str] = context.SimpleQueue()
         self._context = context
         self._arguments = (config, url, directory, device, threads)
+        self._objective = PlantingObjective(config, directory, device)
         self._directory = directory
         self._wanted = workers
         self._respawns = RESPAWNS
@@ -93,13 +104,15 @@ class _Crew:
         for number in range(1, self._wanted + 1):
             self._spawn(number)
 
+    def prepare(self, study: optuna.Study, say: Say) -> None:
+        """Train teacher and seed, if they are not yet, while the workers wait for them."""
+        self._objective.prepared(study, say)
+
     def watch(self, study: optuna.Study, watch: Callable[[optuna.Study], None]) -> None:
         """Wait for the workers to end; replace those that are killed."""
         while self._processes:
             watch(study)
             time.sleep(POLL_SECONDS)
-            if not self._failures.empty():
-                raise StudyError(self._failures.get())
             for number, process in list(self._processes.items()):
                 if process.exitcode is not None:
                     self._ended(number, process.exitcode, study)
@@ -114,7 +127,8 @@ class _Crew:
         process = self._context.Process(
             target=work, args=(*self._arguments, number, self._failures), daemon=True
         )
-        process.start()
+        with _interrupts_blocked():
+            process.start()
         self._processes[number] = process
 
     def _ended(self, number: int, exit_code: int, study: optuna.Study) -> None:
@@ -122,6 +136,8 @@ class _Crew:
         if exit_code == 0:
             return
         fail_trials_of_dead_workers(study)
+        if not self._failures.empty():
+            raise StudyError(self._failures.get())
         if exit_code > 0 or self._respawns == 0:
             log = log_file(self._directory, number)
             raise StudyError(f"worker {number} ended with exit code {exit_code}: see {log}.")
@@ -145,19 +161,20 @@ def work(
 ) -> None:
     """Runs trials in this process until there is nothing left to start."""
     _end_with_parent()
-    torch.set_num_threads(threads)
-    directory.mkdir(parents=True, exist_ok=True)
+    # Not more than OMP_NUM_THREADS: threads without cores of their own wait for each other.
+    torch.set_num_threads(min(threads, torch.get_num_threads()))
     with log_file(directory, number).open("a") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
     try:
-        objective = PlantingObjective(config, directory, device)
-        open_study(config, url).optimize(objective, callbacks=[_stop_when_complete(config)])
+        with storage_errors(url):
+            study = open_study(config, url)
+            objective = PlantingObjective(config, directory, device)
+            objective.prepared(study)  # before there is a trial, which would wait for its parent
+            study.optimize(objective, callbacks=[_stop_when_complete(config)])
     except PlantnasError as error:
         failures.put(str(error))
         raise SystemExit(2) from error
-    except KeyboardInterrupt:
-        raise SystemExit(0) from None
 
 
 def _stop_when_complete(
@@ -168,6 +185,16 @@ def _stop_when_complete(
             study.stop()
 
     return stop
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """For processes started here: Ctrl-C is their parent's, which ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

@@ -22,7 +22,7 @@ from plantnas.config_files import load_study
 from plantnas.errors import StudyError
 from plantnas.records.database import NetworkRecord
 from plantnas.records.weights import save_weights
-from plantnas.search.assignments import assignment_of
+from plantnas.search.assignments import NO_ROOM_KEY, assignment_of
 from plantnas.search.policies import Assignment
 from plantnas.search.preparation import Say, prepare
 from plantnas.search.prepared import (
@@ -35,7 +35,6 @@ from plantnas.search.prepared import (
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.search.sampler import PlantingSampler
 from plantnas.search.storage import default_directory
-from plantnas.search.workers import this_worker
 from plantnas.training.distillation import TrainingDiverged
 from plantnas.training.evaluation import Metrics
 from plantnas.training.planted import PlantedTraining, train_planted
@@ -78,7 +77,6 @@ class PlantingObjective:
             StudyError: The study cannot be searched by planting.
         """
         assignment = assignment_of(trial) or _prune(trial, "the study is complete")
-        trial.set_user_attr("worker", this_worker())
         study = self.prepared(trial.study)
         parent = study.parent(assignment.parent)
         planting = suggest_planting(trial, study, parent, assignment)
@@ -126,7 +124,7 @@ class PlantingObjective:
                 study.features,
                 parent.network_id,
                 # Of the planting, not of the trial: a grown planting starts like its screening.
-                generator_for(self.config.random_seed, "batches", assignment.parent, planting),
+                generator_for(self.config.random_seed, "batches", parent.record.widths, planting),
             )
         except TrainingDiverged as error:
             _prune(trial, f"diverged: {error}")
@@ -154,6 +152,8 @@ def suggest_planting(
     else:
         planting = suggest_counts(trial, room)
     parameters = parameters_with(_widths(parent, planting))
+    if (not planting or room.excess(parameters) > 0) and room.has_none(parameters_with):
+        trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
     trial.set_user_attr("planting", json.dumps(planting))
     trial.set_user_attr("parameters", parameters)
     _reject_if_useless(trial, room, planting, parameters, assignment)
@@ -162,7 +162,8 @@ def suggest_planting(
 
 def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> nn.Module:
     """The parent with the planting: the same rows whenever this parent is planted so."""
-    purpose = ("rows", parent.record.trial_number, sorted(planting.items()))
+    # By its widths, not its trial's number, which is another if a trial before it was killed.
+    purpose = ("rows", sorted(parent.record.widths.items()), sorted(planting.items()))
     return plant(
         parent.network,
         study.example,
@@ -255,7 +256,7 @@ def _keep(
         "macs": record.macs,
         "widths": json.dumps(record.widths),
         "validation_loss": record.evaluations[0].loss,
-        "seconds": round(sum(record.seconds.values()), 2),
+        **{f"seconds_{phase}": round(value, 3) for phase, value in record.seconds.items()},
     }
     for key, value in shown.items():
         trial.set_user_attr(key, value)

@@ -53,6 +53,7 @@ class TrialRecord:
         parameters: Parameters (or another cost) of a complete trial.
         validation_loss: Breaks ties; None loses them.
         params: Optuna's parameters: new channels for each group.
+        no_room: The trial found that no planting of its parent is allowed.
     """
 
     number: int
@@ -62,11 +63,16 @@ class TrialRecord:
     parameters: float | None = None
     validation_loss: float | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    no_room: bool = False
 
     @property
     def network(self) -> Network:
         """Accuracy and parameters of a complete trial."""
         return Network(self.accuracy or 0.0, self.parameters or 0.0)
+
+
+History = Sequence[TrialRecord]
+"""The study's other trials by ascending number."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,12 @@ class Reference:
 
 
 class Policy(Protocol):
-    """What `PlantingSampler` asks. Both must follow from the arguments alone.
+    """What `PlantingSampler` asks. Both must follow from the arguments alone."""
 
-    `history` is the study's other trials by ascending number.
-    """
-
-    def assign(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment | None:
+    def assign(self, history: History, reference: Reference) -> Assignment | None:
         """The next trial's assignment; None if there is nothing left to start."""
 
-    def screen(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment:
+    def screen(self, history: History, reference: Reference) -> Assignment:
         """The assignment of a trial whose planting the user has chosen."""
 
 
@@ -109,8 +112,8 @@ class Beam:
     No worker ever waits for another:
 
     1. While fewer than `trials_per_step` screens of the step are running or complete: screen.
-       The step's parents share the screens evenly. Pruned screens (a duplicate, nothing planted,
-       infeasible) and failed ones do not count, so their place reopens.
+       The step's parents with room to grow share the screens evenly. Pruned screens (a duplicate,
+       nothing planted, infeasible) and failed ones do not count, so their place reopens.
     2. When `trials_per_step` screens are complete, the `width` best of them are the winners (of
        more, those with the lowest numbers compete). A winner whose grow is neither running nor
        complete is grown; a failed grow is thus assigned again. A pruned grow withdraws its
@@ -134,8 +137,8 @@ class Beam:
         steps: Steps of the study; None is unlimited.
         trials_per_step: Screens of a step, over all its parents.
         winner: Name of a rule in `winners.WINNER_RULES`.
-        give_up_after: Pruned screens in a row after which a step is content with the screens
-            that it has; a step that has none then ends the study (its limits are used up).
+        give_up_after: Pruned screens in a row after which a step is content with those that it
+            has, as at once when no parent has room; if it has none, the study ends.
 
     Raises:
         ConfigurationError: If a setting is out of range or the winner rule is unknown.
@@ -161,12 +164,12 @@ class Beam:
                 "trials_per_step that it chooses from."
             )
 
-    def assign(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment | None:
+    def assign(self, history: History, reference: Reference) -> Assignment | None:
         """The next trial's assignment, by the rules above."""
         step = self._step(history, reference)
         if self.steps is not None and step > self.steps:
             return None
-        if len(_active(history, "screen", step)) < self._wanted(history, step):
+        if len(_active(history, "screen", step)) < self._wanted(history, reference, step):
             return self.screen(history, reference)
         taken = {grow.screened for grow in _assignments(_active(history, "grow", step))}
         winners = self._winners(history, reference, step)
@@ -177,16 +180,16 @@ class Beam:
         ungrown += [spare for spare in spares if spare.number not in taken]
         if ungrown:
             return _grow(ungrown[0])
-        return None if self._gave_up(history, step) else self.screen(history, reference)
+        return None if self._gave_up(history, reference, step) else self.screen(history, reference)
 
-    def screen(self, history: Sequence[TrialRecord], reference: Reference) -> Assignment:
+    def screen(self, history: History, reference: Reference) -> Assignment:
         """A screen of the current step: of the parent that has the fewest."""
         step = self._step(history, reference)
         if self.steps is not None:
             step = min(step, self.steps)
         return Assignment("screen", step, self._parent(history, reference, step))
 
-    def _step(self, history: Sequence[TrialRecord], reference: Reference) -> int:
+    def _step(self, history: History, reference: Reference) -> int:
         """The newest step that a trial was assigned to, or the next one if its winners are grown.
 
         Past the last step, the number is one more than `steps`.
@@ -197,38 +200,39 @@ class Beam:
         is_over = bool(winners) and all(winner.number in grown for winner in winners)
         return step + is_over
 
-    def _parent(
-        self, history: Sequence[TrialRecord], reference: Reference, step: int
-    ) -> int | None:
-        """The parent with the fewest screens. Parents already used stay: storage decides them."""
+    def _parent(self, history: History, reference: Reference, step: int) -> int | None:
+        """The parent with the fewest screens."""
+        parents = self._parents(history, reference, step)
+        active = _active(history, "screen", step)
+        screens = Counter(screen.parent for screen in _assignments(active))
+        return min(_with_room(parents, history) or parents, key=lambda parent: screens[parent])
+
+    def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
+        """The parents of a step. Those already used stay: storage decides them."""
         if step == 1:
-            return None
+            return [None]
         of_step = [assignment for assignment in _assignments(history) if assignment.step == step]
         used = [assignment.parent for assignment in of_step]
         best = self._ranked(_grown(history, step - 1), history, reference, step - 1)
-        parents = list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.width]
-        screens = Counter(
-            screen.parent for screen in _assignments(_active(history, "screen", step))
-        )
-        return min(parents, key=lambda parent: screens[parent])
+        return list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.width]
 
-    def _wanted(self, history: Sequence[TrialRecord], step: int) -> int:
+    def _wanted(self, history: History, reference: Reference, step: int) -> int:
         """The screens that the step needs: `trials_per_step`, or those it has if it gave up."""
-        if self._gave_up(history, step):
+        if self._gave_up(history, reference, step):
             return min(self.trials_per_step, len(_active(history, "screen", step)))
         return self.trials_per_step
 
-    def _gave_up(self, history: Sequence[TrialRecord], step: int) -> bool:
-        """Whether the step's newest screens were pruned `give_up_after` times in a row."""
+    def _gave_up(self, history: History, reference: Reference, step: int) -> bool:
+        """Whether no parent has room, or the newest `give_up_after` screens were all pruned."""
+        if not _with_room(self._parents(history, reference, step), history):
+            return True
         last = max((screen.number for screen in _screened(history, step)), default=-1)
         pruned = _trials_of(history, "screen", step, ("pruned",))
         return sum(screen.number > last for screen in pruned) >= self.give_up_after
 
-    def _winners(
-        self, history: Sequence[TrialRecord], reference: Reference, step: int
-    ) -> list[TrialRecord]:
+    def _winners(self, history: History, reference: Reference, step: int) -> list[TrialRecord]:
         """The screens that must be grown before the step ends; none until it has its screens."""
-        wanted = self._wanted(history, step)
+        wanted = self._wanted(history, reference, step)
         screens = _screened(history, step)
         if len(screens) < wanted:
             return []
@@ -237,7 +241,7 @@ class Beam:
     def _ranked(
         self,
         candidates: Sequence[TrialRecord],
-        history: Sequence[TrialRecord],
+        history: History,
         reference: Reference,
         step: int,
     ) -> list[TrialRecord]:
@@ -275,9 +279,9 @@ class Pareto(Greedy):
     """Every screen draws its parent from the front of the networks grown so far, seed included.
 
     A network is drawn with the weight of its hypervolume contribution, by a generator that is
-    seeded by (`seed`, number of the trial). A step is a round: after `trials_per_step` screens,
-    whatever their parents, the best of them is grown, and the next round draws from the new
-    front. Who works while others are still running follows `Beam`'s rules.
+    seeded by (`seed`, number of trials that did not fail). A step is a round: after
+    `trials_per_step` screens, whatever their parents, the best of them is grown, and the next
+    round draws from the new front. Who works while others are running follows `Beam`'s rules.
 
     Args:
         seed: Seed of the draws.
@@ -285,18 +289,23 @@ class Pareto(Greedy):
 
     seed: int = 0
 
-    def _parent(
-        self, history: Sequence[TrialRecord], reference: Reference, step: int
-    ) -> int | None:
+    def _parent(self, history: History, reference: Reference, step: int) -> int | None:
         networks = _networks(history, reference, step=None)
         if not networks:
             return None
-        parents = {network: parent for parent, network in networks.items()}
-        best = front(list(parents))
+        parents = self._parents(history, reference, step)
+        parents = _with_room(parents, history) or parents
+        best = [networks[parent] for parent in parents]
         weights = contributions(best, worst_corner(best, reference.teacher_parameters))
-        number = max((trial.number for trial in history), default=-1) + 1
-        draw = Random(f"{self.seed}:{number}")
-        return parents[draw.choices(best, weights if any(weights) else None)[0]]
+        # Trials of dead workers are made again: they must not shift the draws behind them.
+        draw = Random(f"{self.seed}:{sum(trial.state != 'failed' for trial in history)}")
+        return draw.choices(parents, weights if any(weights) else None)[0]
+
+    def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
+        """The front, whatever the step."""
+        networks = _networks(history, reference, step=None)
+        parents = {network: parent for parent, network in networks.items()}
+        return [parents[network] for network in front(list(parents))] or [None]
 
 
 POLICIES: dict[str, type[Beam]] = {"greedy": Greedy, "beam": Beam, "pareto": Pareto}
@@ -324,9 +333,7 @@ def policy_from_name(name: str, **settings: Any) -> Policy:
     return policy(**settings)
 
 
-def _trials_of(
-    history: Sequence[TrialRecord], kind: str, step: int, states: Sequence[str]
-) -> list[TrialRecord]:
+def _trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> list[TrialRecord]:
     """The trials of one kind and step in one of the states."""
     return [
         trial
@@ -338,7 +345,7 @@ def _trials_of(
     ]
 
 
-def _active(history: Sequence[TrialRecord], kind: str, step: int) -> list[TrialRecord]:
+def _active(history: History, kind: str, step: int) -> list[TrialRecord]:
     """Running and complete trials; a screen whose grow was pruned is not among them."""
     withdrawn = {
         grow.screened for grow in _assignments(_trials_of(history, "grow", step, ("pruned",)))
@@ -347,12 +354,18 @@ def _active(history: Sequence[TrialRecord], kind: str, step: int) -> list[TrialR
     return [trial for trial in active if trial.number not in withdrawn]
 
 
-def _screened(history: Sequence[TrialRecord], step: int) -> list[TrialRecord]:
+def _screened(history: History, step: int) -> list[TrialRecord]:
     return [trial for trial in _active(history, "screen", step) if trial.state == "complete"]
 
 
-def _grown(history: Sequence[TrialRecord], step: int) -> list[TrialRecord]:
+def _grown(history: History, step: int) -> list[TrialRecord]:
     return _trials_of(history, "grow", step, ("complete",))
+
+
+def _with_room(parents: Sequence[int | None], history: History) -> list[int | None]:
+    """The parents that no trial found to have no room to grow."""
+    full = {trial.assignment.parent for trial in history if trial.no_room and trial.assignment}
+    return [parent for parent in parents if parent not in full]
 
 
 def _assignments(trials: Sequence[TrialRecord]) -> list[Assignment]:
@@ -367,7 +380,7 @@ def _grow(screen: TrialRecord) -> Assignment:
 
 
 def _networks(
-    history: Sequence[TrialRecord], reference: Reference, step: int | None
+    history: History, reference: Reference, step: int | None
 ) -> dict[int | None, Network]:
     """The networks grown before a step (None: so far) by trial number; the seed's is None."""
     networks: dict[int | None, Network] = {}

@@ -21,8 +21,11 @@ from torch import Tensor, nn
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
-from plantnas.config import Recipe, StudyConfig, Width
-from plantnas.errors import DataError, StudyError
+from plantnas.channels.structure import classifier_tensors
+from plantnas.config import Recipe, StudyConfig, Teacher, Width
+from plantnas.config_files import validated
+from plantnas.errors import ConfigurationError, DataError, StudyError
+from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.database import Database, NetworkRecord, StudyRecord
 from plantnas.records.loading import network_at, network_of
 from plantnas.records.weights import AtomicFileSystemArtifactStore, save_weights
@@ -32,7 +35,7 @@ from plantnas.search.prepared import (
     epoch_records,
     evaluation,
 )
-from plantnas.search.storage import storage_url
+from plantnas.search.storage import make_folder, storage_url
 from plantnas.training.data import Dataset, load_dataset
 from plantnas.training.distillation import TrainingData, fit
 from plantnas.training.evaluation import evaluate
@@ -67,9 +70,11 @@ def prepare(
 
     Raises:
         StudyError: The study exists with another configuration.
+        ConfigurationError: This machine has no such device.
         DataError: The data cannot be read or is not what the study was made with.
         StorageError: The database or the folder cannot be used.
     """
+    check_device(device)
     database = Database(storage_url(study))
     check_configuration(database, config)
     dataset = load_dataset(config.data, derived_seed(config.random_seed, "split"))
@@ -84,22 +89,44 @@ def check_configuration(database: Database, config: StudyConfig) -> None:
 
     Raises:
         StudyError: Names the keys that differ.
+        ConfigurationError: The study is of a plantnas whose settings this one does not know.
     """
     existing = database.find_study(config.name)
     if existing is None or existing.configuration_hash == config.hash():
         return
-    recorded = StudyConfig.model_validate(_without_images(existing.configuration)).identity()
+    place = f"{database.url}: study {config.name!r}"
+    # Validated, so that a key that is newer than the study has the value that it stood for.
+    recorded = validated(StudyConfig, _without_images(existing.configuration), place).identity()
     wanted = config.identity()
     differing = [
         f"{key} is {recorded.get(key)!r}, not {wanted.get(key)!r}"
         for key in sorted(recorded.keys() | wanted.keys())
         if recorded.get(key) != wanted.get(key)
     ]
+    if not differing:
+        return
     raise StudyError(
         f"study {config.name!r} exists in {database.url} with another configuration: "
         f"{'; '.join(differing)}. Use that configuration, or another name, --directory or "
         "--storage."
     )
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        ConfigurationError: There is no such device.
+    """
+    try:
+        torch.zeros(1, device=name).cpu()
+    except (RuntimeError, AssertionError) as error:
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        count = torch.accelerator.device_count() if accelerator else 0
+        usable = ["cpu", *(f"{accelerator}:{number}" for number in range(count))]
+        raise ConfigurationError(
+            f"device {name!r}: this machine does not have it. Allowed: {', '.join(usable)}."
+        ) from error
 
 
 class _Preparation:
@@ -199,6 +226,9 @@ class _Preparation:
         example = next(self.validation_inputs.in_order(0, 2))[0].cpu()
         generator = torch.Generator().manual_seed(seed)
         narrowed = narrow(network, example, width.width, generator, minimum=width.minimum)
+        if isinstance(width, Teacher) and width.weights is not None:
+            classifier = classifier_tensors(analyse(narrowed, example))
+            load_pretrained(narrowed, self.config.search_space, width.weights, classifier)
         return narrowed.to(self.device)
 
     def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
@@ -230,7 +260,7 @@ class _Preparation:
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """One process of a machine at a time; the lock goes with the process, however it ends."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     with (directory / "preparation.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -257,7 +287,7 @@ def _add_study(
             optuna_study_id=study._study_id,
             configuration={**config.model_dump(mode="json"), "images": images},
             configuration_hash=config.hash(),
-            artifacts=str(directory / "weights"),
+            artifacts=str(directory.resolve() / "weights"),
             versions={name: version(name) for name in ("plantnas", "torch", "optuna")},
             hardware=_hardware(),
             created=datetime.now(UTC),

@@ -83,13 +83,17 @@ class ProgressBars:
         self._wanted = config.search.trials_per_step
         self._bars = bars
         self._tasks = [
-            bars.add_task(f"step {step}", total=self._total(), trials="", best="", left="")
+            bars.add_task(
+                f"step {step}", visible=False, total=self._total(), trials="", best="", left=""
+            )
             for step in range(1, config.search.steps + 1)
         ]
         self._started: dict[int, tuple[float, int]] = {}
 
     def show(self, study: optuna.Study) -> None:
-        """Moves the bars to where the study is."""
+        """Shows the bars, and moves them to where the study is."""
+        for task in self._tasks:
+            self._bars.update(task, visible=True)
         steps = progress(study)
         for step in steps:
             if step.step > len(self._tasks):

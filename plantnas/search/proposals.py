@@ -13,6 +13,9 @@ from plantnas.errors import ConfigurationError, did_you_mean
 ParameterCount = Callable[[Mapping[str, int]], int]
 """Parameters of the network at these widths; groups that are not named keep theirs."""
 
+MOST = 2.0**20
+"""A scale of shares at which every group that grows is at its limit."""
+
 
 @dataclass(frozen=True)
 class Room:
@@ -35,6 +38,18 @@ class Room:
         above = parameters / self.maximum_parameters - 1
         below = 1 - parameters / self.minimum_parameters
         return max(above, below)
+
+    def has_none(self, parameters_at: ParameterCount) -> bool:
+        """Whether no planting at all can be inside the window."""
+        if not self.limits or self.minimum_parameters > self.maximum_parameters:
+            return True
+        widths = {name: group.width for name, group in self.groups.items()}
+        smallest = min(
+            parameters_at({name: group.width + group.granularity})
+            for name, group in self.groups.items()
+        )
+        largest = parameters_at({name: widths[name] + new for name, new in self.limits.items()})
+        return smallest > self.maximum_parameters or largest < self.minimum_parameters
 
 
 def room_to_grow(
@@ -105,22 +120,26 @@ def suggest_shares(
 
     A group with a share of a half or less is left alone; above, the new channels are proportional
     to its width and to the share's excess. So half of the groups grow on average, and nearly every
-    proposal is inside the window, however many groups there are.
+    proposal is inside the window, however many groups there are. Where those groups alone cannot
+    grow as far as the window, all do, in proportion to their shares.
     """
     shares = {name: trial.suggest_float(name, 0, 1) for name in room.limits}
     size = trial.suggest_float("size", 0, 1)
     ratio = room.maximum_parameters / room.minimum_parameters
     wanted = room.minimum_parameters * ratio**size
+    above = {name: share - 0.5 for name, share in shares.items()}
+    if parameters_at(_scaled(above, room, MOST)) < room.minimum_parameters:
+        above = shares
     low, high = 0.0, 1.0
-    while parameters_at(_scaled(shares, room, high)) < wanted and high < 2**20:
+    while parameters_at(_scaled(above, room, high)) < wanted and high < MOST:
         low, high = high, 2 * high
     for _ in range(20):
         middle = (low + high) / 2
-        if parameters_at(_scaled(shares, room, middle)) <= wanted:
+        if parameters_at(_scaled(above, room, middle)) <= wanted:
             low = middle
         else:
             high = middle
-    planting = _scaled(shares, room, low)
+    planting = _scaled(above, room, low)
     return {
         name: width - room.groups[name].width
         for name, width in planting.items()
@@ -129,10 +148,10 @@ def suggest_shares(
 
 
 def _scaled(shares: Mapping[str, float], room: Room, scale: float) -> dict[str, int]:
-    """The widths after growth in proportion to width and share."""
+    """The widths after growth in proportion to width and share; a negative share is none."""
     widths = {}
     for name, group in room.groups.items():
-        granules = round(scale * group.width * max(0.0, shares[name] - 0.5) / group.granularity)
+        granules = round(scale * group.width * max(0.0, shares[name]) / group.granularity)
         new = min(granules * group.granularity, room.limits[name])
         widths[name] = group.width + new
     return widths

@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, CmaEsSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.search.assignments import (
@@ -27,6 +27,7 @@ from plantnas.search.assignments import (
 from plantnas.search.policies import Policy, policy_from_name
 from plantnas.search.scope import Scope, ScopedStudy, is_planting_study
 from plantnas.search.seeding import seed_for_trial, seed_of
+from plantnas.search.workers import sign
 
 __all__ = ["PlantingSampler", "assignment_of"]
 
@@ -35,6 +36,10 @@ POLL_SECONDS = 0.01
 
 PATIENCE_SECONDS = 5.0
 """A running trial without an assignment after this time is its dead worker's; nobody waits."""
+
+
+SINGLE_OBJECTIVE_SAMPLERS = (CmaEsSampler,)
+"""Optuna's samplers that refuse a study with two objectives."""
 
 
 class PlantingSampler(BaseSampler):
@@ -58,8 +63,11 @@ class PlantingSampler(BaseSampler):
     A study with other objectives than (accuracy: maximize, cost: minimize) has no plantings: the
     base sampler sees all its trials, and nothing is written to them.
 
-    A base sampler with a seed draws from (seed, trial number) in every trial. One worker's study
-    can thus be repeated and resumed, and workers with equal seeds don't propose the same.
+    A base sampler for one objective, as `CmaEsSampler` is, sees the validation accuracy alone.
+
+    A base sampler with a seed draws from (seed, number of trials before that did not fail) in
+    every trial. One worker's study can thus be repeated, also when it is killed in a trial and
+    resumed, and workers with equal seeds don't propose the same.
 
     Args:
         base_sampler: Proposes plantings; copied for each parent.
@@ -79,8 +87,10 @@ class PlantingSampler(BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Assign the trial, unless it came with an assignment, and prepare its base sampler."""
-        if is_planting_study(study) and not is_assigned(trial):
-            self._assign(study, trial)
+        if is_planting_study(study):
+            sign(study, trial)  # before it takes a place that others leave to it
+            if not is_assigned(trial):
+                self._assign(study, trial)
         assignment = assignment_of(trial)
         if assignment is None:
             # Raises outside of `study.optimize`, where the asking code ends its own loop.
@@ -92,7 +102,7 @@ class PlantingSampler(BaseSampler):
         if assignment.kind == "screen":
             sampler, scoped_study = self._scoped(study, trial)
             if self._base_seed is not None:
-                seed_for_trial(sampler, self._base_seed, trial.number)
+                seed_for_trial(sampler, self._base_seed, _place(study, trial))
             sampler.before_trial(scoped_study, trial)
 
     def infer_relative_search_space(
@@ -131,7 +141,8 @@ class PlantingSampler(BaseSampler):
         assignment = assignment_of(trial)
         if assignment is not None and assignment.kind == "screen":
             sampler, scoped_study = self._scoped(study, trial)
-            sampler.after_trial(scoped_study, trial, state, values)
+            seen = None if values is None else values[: len(scoped_study.directions)]
+            sampler.after_trial(scoped_study, trial, state, seen)
         self._scopes.pop(trial._trial_id, None)
 
     def reseed_rng(self) -> None:
@@ -157,7 +168,8 @@ class PlantingSampler(BaseSampler):
         sampler = self._samplers.get(scope)
         if sampler is None:
             sampler = self._samplers[scope] = copy.deepcopy(self._base_sampler)
-        return sampler, ScopedStudy(study, scope)
+        one = is_planting_study(study) and isinstance(sampler, SINGLE_OBJECTIVE_SAMPLERS)
+        return sampler, ScopedStudy(study, scope, objectives=1 if one else None)
 
     def _scope(self, trial: FrozenTrial) -> Scope:
         if trial._trial_id in self._scopes:
@@ -171,6 +183,14 @@ class PlantingSampler(BaseSampler):
         copied = set(self._samplers)
         for scope in copied - set(self._scopes.values()):
             self._samplers.pop(scope, None)
+
+
+def _place(study: optuna.Study, trial: FrozenTrial) -> int:
+    """How many trials before this one did not fail: work that is done again draws the same."""
+    failed = study._storage.get_all_trials(
+        study._study_id, deepcopy=False, states=(TrialState.FAIL,)
+    )
+    return trial.number - sum(other.number < trial.number for other in failed)
 
 
 def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:

@@ -5,7 +5,7 @@ Nothing here decides which parent a trial has (`policies`) or which sampler is u
 
 import copy
 from collections.abc import Container
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import optuna
 from optuna.storages import BaseStorage
@@ -32,15 +32,16 @@ class ScopedStudy(optuna.Study):
     Args:
         study: The study, or Hyperband's view of it.
         scope: The parent whose screens are seen.
+        objectives: Only so many of the study's objectives are seen; None: all of them.
     """
 
-    def __init__(self, study: optuna.Study, scope: Scope) -> None:
+    def __init__(self, study: optuna.Study, scope: Scope, objectives: int | None = None) -> None:
         # Not super().__init__(), which would read the study's id and directions again.
         self._study = study
-        self._scope = scope
-        self._storage = cast(BaseStorage, ScopedStorage(study._storage, scope))
+        self._view = _View(scope, objectives)
+        self._storage = cast(BaseStorage, ScopedStorage(study._storage, self._view))
         self._study_id = study._study_id
-        self._directions = study._directions
+        self._directions = study._directions[:objectives]
         self._thread_local = study._thread_local
         self.study_name = study.study_name
         self.sampler = study.sampler
@@ -51,7 +52,7 @@ class ScopedStudy(optuna.Study):
     ) -> list[FrozenTrial]:
         """The scope's trials."""
         trials = self._study.get_trials(deepcopy=False, states=states)
-        return _in_scope(trials, self._scope, deepcopy)
+        return self._view.of(trials, deepcopy)
 
     def _get_trials(
         self,
@@ -60,7 +61,7 @@ class ScopedStudy(optuna.Study):
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
         trials = self._study._get_trials(deepcopy=False, states=states, use_cache=use_cache)
-        return _in_scope(trials, self._scope, deepcopy)
+        return self._view.of(trials, deepcopy)
 
     def stop(self) -> None:
         """End the study, unless it has plantings: a scope may be exhausted, the study is not."""
@@ -71,10 +72,10 @@ class ScopedStudy(optuna.Study):
 class ScopedStorage:
     """A view of a storage, for `ScopedStudy`."""
 
-    def __init__(self, storage: BaseStorage, scope: Scope) -> None:
+    def __init__(self, storage: BaseStorage, view: "_View") -> None:
         self._storage = storage
-        self._scope = scope
-        self._prefix = f"plantnas:{'seed' if scope is None else scope}:"
+        self._view = view
+        self._prefix = f"plantnas:{'seed' if view.scope is None else view.scope}:"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
@@ -87,7 +88,7 @@ class ScopedStorage:
     ) -> list[FrozenTrial]:
         """The scope's trials."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False, states=states)
-        return _in_scope(trials, self._scope, deepcopy)
+        return self._view.of(trials, deepcopy)
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """The notes that the scope's sampler made."""
@@ -103,9 +104,25 @@ class ScopedStorage:
         self._storage.set_study_system_attr(study_id, self._prefix + key, value)
 
 
-def _in_scope(trials: list[FrozenTrial], scope: Scope, deepcopy: bool) -> list[FrozenTrial]:
-    chosen = [trial for trial in trials if _is_screen_of(trial, scope)]
-    return copy.deepcopy(chosen) if deepcopy else chosen
+class _View(NamedTuple):
+    """Which trials are seen, and how much of them."""
+
+    scope: Scope
+    objectives: int | None
+
+    def of(self, trials: list[FrozenTrial], deepcopy: bool) -> list[FrozenTrial]:
+        chosen = [trial for trial in trials if _is_screen_of(trial, self.scope)]
+        if deepcopy:
+            chosen = copy.deepcopy(chosen)
+        return chosen if self.objectives is None else [self._cut(trial) for trial in chosen]
+
+    def _cut(self, trial: FrozenTrial) -> FrozenTrial:
+        """The trial with the first objectives' values."""
+        if trial.state != TrialState.COMPLETE:
+            return trial
+        cut = copy.copy(trial)
+        cut.values = trial.values[: self.objectives]
+        return cut
 
 
 def _is_screen_of(trial: FrozenTrial, scope: Scope) -> bool:

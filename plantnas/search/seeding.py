@@ -1,7 +1,7 @@
 """Seeds for any Optuna sampler: find its random states, and set them for one trial.
 
 A sampler that was made with a seed repeats its draws in every copy and in every run. Here a seed
-follows from (the sampler's seed, the trial's number), so that no two trials of a study draw alike,
+follows from (the sampler's seed, the trial's place), so that no two trials of a study draw alike,
 whichever worker or run makes them, and one worker's study can be repeated.
 """
 
@@ -38,10 +38,10 @@ def seed_of(sampler: BaseSampler) -> int | None:
     return int(copy.deepcopy(states[0]).randint(2**31)) if states else None
 
 
-def seed_for_trial(sampler: BaseSampler, seed: int, trial_number: int) -> None:
+def seed_for_trial(sampler: BaseSampler, seed: int, place: int) -> None:
     """Set each random state of a sampler to a stream of its own for one trial."""
     states = random_states(sampler)
     for state, sequence in zip(
-        states, np.random.SeedSequence((seed, trial_number)).spawn(len(states)), strict=True
+        states, np.random.SeedSequence((seed, place)).spawn(len(states)), strict=True
     ):
         state.seed(sequence.generate_state(4))

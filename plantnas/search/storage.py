@@ -4,10 +4,12 @@ One storage a process: its engine and connection pool are not to be shared after
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,6 +55,32 @@ def open_storage(url: str) -> RDBStorage:
         raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
     set_sqlite_pragmas(storage.engine)
     return storage
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """What Optuna's storage raises within, such as for a full disk, becomes one line.
+
+    Raises:
+        StorageError: Instead of an error of Optuna's storage or of SQLAlchemy.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        raise StorageError(f"{shown_url(url)}: {reason(cause or error, url)}.") from error
+
+
+def make_folder(directory: Path) -> None:
+    """Make a study's folder, unless it exists.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{directory}: cannot be made a folder: {error.strerror}.") from error
 
 
 def storage_url(study: optuna.Study) -> str:

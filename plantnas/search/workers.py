@@ -2,14 +2,27 @@
 
 import os
 import platform
+from datetime import datetime, timedelta
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+
+WORKER_KEY = "worker"
+"""The trial's user attribute that names its worker."""
+
+UNSIGNED_SECONDS = 60
+"""A worker signs a trial within milliseconds; after so long without a name, it died before."""
 
 
 def this_worker() -> str:
     """This process, as trials name their worker: host:process:start of the process."""
     return f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def sign(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Write this process's name on a trial that begins: if it dies, the trial can be failed."""
+    study._storage.set_trial_user_attr(trial._trial_id, WORKER_KEY, this_worker())
+    trial.user_attrs = {**trial.user_attrs, WORKER_KEY: this_worker()}
 
 
 def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
@@ -28,7 +41,9 @@ def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
 
 
 def _is_dead(trial: FrozenTrial) -> bool:
-    worker: str = trial.user_attrs.get("worker", "")
+    worker: str = trial.user_attrs.get(WORKER_KEY, "")
+    if not worker and trial.datetime_start is not None:
+        return datetime.now() - trial.datetime_start > timedelta(seconds=UNSIGNED_SECONDS)
     host, _, process = worker.partition(":")
     if host != platform.node():
         return False

@@ -161,6 +161,10 @@ class TestGreedy:
         assert policy.assign(history[:2], REFERENCE) == Assignment("screen", 1, None)
         assert policy.assign(history, REFERENCE) is None
 
+    def test_a_parent_without_room_ends_the_study_at_once(self) -> None:
+        history = [screen(0, "pruned", no_room=True)]
+        assert Greedy(trials_per_step=2).assign(history, REFERENCE) is None
+
     def test_a_step_that_runs_out_of_plantings_grows_the_best_it_has(self) -> None:
         policy = Greedy(trials_per_step=2, give_up_after=3)
         history = [screen(0), *(screen(number, "pruned") for number in range(1, 4))]
@@ -195,6 +199,14 @@ class TestBeam:
             assert len(of_step(history, step, "screen")) == 4
             assert len(of_step(history, step, "grow")) == 3
 
+    def test_a_parent_without_room_leaves_its_screens_to_the_others(self) -> None:
+        policy = Beam(width=2, steps=2, trials_per_step=2)
+        grown = [screen(0), screen(1), grow(2, 0), grow(3, 1)]
+        full = screen(4, "pruned", step=2, parent=2, no_room=True)
+        of_the_other = screen(5, step=2, parent=3)
+        for history in ([*grown, full], [*grown, full, of_the_other]):
+            assert policy.assign(history, REFERENCE) == Assignment("screen", 2, 3)
+
 
 class TestPareto:
     grown = (
@@ -205,8 +217,9 @@ class TestPareto:
     )
 
     def draws(self, policy: Pareto) -> Counter[int | None]:
-        later = [screen(100 + index, "failed") for index in range(200)]
-        return Counter(policy.screen([*self.grown, one], REFERENCE).parent for one in later)
+        later = [screen(4 + index, "pruned") for index in range(200)]
+        histories = ([*self.grown, *later[:index]] for index in range(200))
+        return Counter(policy.screen(history, REFERENCE).parent for history in histories)
 
     def test_parents_come_from_the_front_alone(self) -> None:
         assert set(self.draws(Pareto(trials_per_step=2))) == {None, 2}
@@ -218,6 +231,19 @@ class TestPareto:
     def test_draws_depend_on_the_seed(self) -> None:
         history = [simulate(Pareto(steps=4, seed=seed), workers=1) for seed in (0, 0, 1)]
         assert history[0] == history[1] != history[2]
+
+    def test_a_failed_trial_does_not_change_the_draws_behind_it(self) -> None:
+        for later in range(20):
+            history = [*self.grown, *(screen(5 + index, "pruned") for index in range(later))]
+            failed = [*self.grown, screen(4, "failed"), *history[4:]]
+            policy = Pareto(trials_per_step=2)
+            assert policy.screen(failed, REFERENCE) == policy.screen(history, REFERENCE)
+
+    def test_a_network_without_room_is_not_drawn(self) -> None:
+        full = screen(4, "pruned", step=2, parent=2, no_room=True)
+        histories = [[*self.grown, full, *[screen(5, "pruned")] * index] for index in range(50)]
+        policy = Pareto(trials_per_step=2)
+        assert {policy.screen(history, REFERENCE).parent for history in histories} == {None}
 
     def test_without_figures_of_the_seed_the_first_parent_is_the_seed(self) -> None:
         assert Pareto().assign([], Reference()) == Assignment("screen", 1, None)

@@ -60,3 +60,11 @@ def test_objectives_and_user_attributes_are_the_studys_own(study: optuna.Study) 
     scoped = ScopedStudy(study, 1)
     assert scoped.directions == study.directions
     assert scoped.user_attrs == {"seed_accuracy": 0.5}
+
+
+def test_a_sampler_for_one_objective_sees_the_first_alone(study: optuna.Study) -> None:
+    scoped = ScopedStudy(study, None, objectives=1)
+    assert scoped.direction == optuna.study.StudyDirection.MAXIMIZE
+    for trials in (scoped.trials, scoped._storage.get_all_trials(scoped._study_id)):
+        assert [trial.values for trial in trials] == [[0.5], [0.5]]
+    assert study.trials[0].values == [0.5, 10.0]

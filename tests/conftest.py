@@ -1,0 +1,103 @@
+"""Settings of every test: one thread a process. And a small study that many tests read.
+
+Tests run in two processes (pyproject.toml), and the networks here are too small for more threads
+to pay. Set before torch is imported, and inherited by the processes that tests start.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import optuna
+
+    from plantnas.config import StudyConfig
+    from plantnas.search.objective import PlantingObjective
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+TINY = """
+search_space: plain-small
+data: {name: digits, train: 600, validation: 300, views: 2, flip: false, shift: 1}
+teacher: {epochs: 6, learning_rate: 0.005}
+seed: {epochs: 6}
+planting: {batch_size: 32, screen_epochs: 1, epochs: 5}
+search: {steps: 2, trials_per_step: 3}
+"""
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study on a disk.
+
+    Attributes:
+        directory: Its folder, with study.db in it.
+        config: Its configuration.
+        yaml: The file that says so.
+    """
+
+    directory: Path
+    config: "StudyConfig"
+    yaml: Path
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.directory / 'study.db'}"
+
+    def copy(self, directory: Path) -> "StudyFolder":
+        """The same study, in another place."""
+        shutil.copytree(self.directory, directory)
+        return replace(self, directory=directory)
+
+    def with_settings(self, **overrides: object) -> "StudyFolder":
+        """Dotted keys with `__` for the dots; the study is another one if they are its identity."""
+        from plantnas.config_files import with_overrides
+
+        dotted = {key.replace("__", "."): value for key, value in overrides.items()}
+        return replace(self, config=with_overrides(self.config, dotted))
+
+    def open(self) -> "optuna.Study":
+        from plantnas.search.study import open_study
+
+        return open_study(self.config, self.url)
+
+    def objective(self) -> "PlantingObjective":
+        from plantnas.search.objective import PlantingObjective
+
+        return PlantingObjective(self.config, self.directory)
+
+    def run(self, trials: int | None = None) -> "optuna.Study":
+        """The study after so many trials, or all, of one worker: this process."""
+        study = self.open()
+        study.optimize(self.objective(), n_trials=trials)
+        return study
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study of digits that takes two seconds, not begun."""
+    from plantnas.config_files import load_study
+
+    yaml = tmp_path_factory.mktemp("studies") / "tiny.yaml"
+    yaml.write_text(TINY)
+    return StudyFolder(tmp_path_factory.mktemp("tiny"), load_study(str(yaml)), yaml)
+
+
+@pytest.fixture(scope="session")
+def prepared(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """The study with its teacher and seed and no trials; not to be changed, but copied."""
+    folder = replace(tiny, directory=tmp_path_factory.mktemp("prepared"))
+    folder.objective().prepared(folder.open())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(prepared: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """The study after all its trials, by one worker; not to be changed, but copied."""
+    folder = prepared.copy(tmp_path_factory.mktemp("finished") / "study")
+    folder.run()
+    return folder

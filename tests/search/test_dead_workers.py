@@ -1,0 +1,88 @@
+"""Trials of workers that ended are failed; those of living ones and of other machines are not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from plantnas.search.workers import WORKER_KEY, fail_trials_of_dead_workers, sign, this_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANOTHER = "from plantnas.search.workers import this_worker; print(this_worker(), flush=True)"
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    return optuna.create_study(directions=["maximize", "minimize"])
+
+
+@pytest.fixture
+def another() -> Iterator[subprocess.Popen[str]]:
+    """A process that says its name as a worker and waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{ANOTHER}; input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def name_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_trial_names_this_process(study: optuna.Study) -> None:
+    trial = study.ask()
+    sign(study, study.trials[trial.number])
+    assert study.trials[trial.number].user_attrs[WORKER_KEY] == this_worker()
+    assert fail_trials_of_dead_workers(study) == []
+
+
+def test_the_trial_of_a_killed_process_is_failed(
+    study: optuna.Study, another: subprocess.Popen[str]
+) -> None:
+    study.ask().set_user_attr(WORKER_KEY, name_of(another))
+    assert fail_trials_of_dead_workers(study) == []
+    another.kill()
+    os.waitid(os.P_PID, another.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
+    assert fail_trials_of_dead_workers(study) == [0]
+    assert study.trials[0].state == TrialState.FAIL
+
+
+def test_a_process_that_got_the_number_of_a_dead_one_is_another(study: optuna.Study) -> None:
+    host, process, started = this_worker().split(":")
+    study.ask().set_user_attr(WORKER_KEY, f"{host}:{process}:{int(started) - 1}")
+    assert fail_trials_of_dead_workers(study) == [0]
+
+
+def test_workers_of_other_machines_are_left_to_their_heartbeats(study: optuna.Study) -> None:
+    study.ask().set_user_attr(WORKER_KEY, "another.machine:1:1")
+    assert fail_trials_of_dead_workers(study) == []
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(5, []), (120, [0])])
+def test_a_trial_that_nobody_signed_is_failed_after_a_minute(
+    study: optuna.Study, seconds: int, expected: list[int]
+) -> None:
+    begun = datetime.now() - timedelta(seconds=seconds)
+    study.add_trial(
+        optuna.trial.FrozenTrial(
+            number=0, trial_id=0, state=TrialState.RUNNING, value=None, datetime_start=begun,
+            datetime_complete=None, params={}, distributions={}, user_attrs={}, system_attrs={},
+            intermediate_values={},
+        )
+    )  # fmt: skip
+    assert fail_trials_of_dead_workers(study) == expected

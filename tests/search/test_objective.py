@@ -1,0 +1,231 @@
+"""The objective is a plain one of Optuna's, and what a trial says is what the database holds."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+import torch
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from plantnas.errors import PlantnasError, StorageError, StudyError
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.loading import load_network
+from plantnas.records.weights import AtomicFileSystemArtifactStore, load_weights
+from plantnas.report.images import load_images
+from plantnas.search.assignments import assignment_of
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.policies import Beam, Greedy, Pareto, Policy
+from plantnas.search.sampler import PlantingSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import StudyFolder
+
+DIRECTIONS = ["maximize", "minimize"]
+SAMPLERS = {
+    "TPE": optuna.samplers.TPESampler,
+    "NSGA-II": optuna.samplers.NSGAIISampler,
+    "GP": optuna.samplers.GPSampler,
+    "CMA-ES": optuna.samplers.CmaEsSampler,
+    "QMC": optuna.samplers.QMCSampler,
+    "random": optuna.samplers.RandomSampler,
+}
+
+
+def complete(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(states=(TrialState.COMPLETE,))
+
+
+def networks_of_trials(folder: StudyFolder) -> dict[int, NetworkRecord]:
+    networks = Database(folder.url).networks(folder.config.name)
+    return {network.trial_number: network for network in networks if network.trial_number}
+
+
+def user_optimizes(
+    prepared: StudyFolder, tmp_path: Path, base: BaseSampler, policy: Policy
+) -> optuna.Study:
+    """As a user of Optuna writes it; teacher and seed are there already, to save time."""
+    folder = prepared.copy(tmp_path / "study")
+    study = optuna.create_study(
+        storage=folder.url,
+        study_name=folder.config.name,
+        load_if_exists=True,
+        directions=DIRECTIONS,
+        sampler=PlantingSampler(base, policy),
+    )
+    study.optimize(PlantingObjective(folder.config), n_trials=40)
+    return study
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_any_base_sampler_searches(prepared: StudyFolder, tmp_path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        base = SAMPLERS[name](seed=0)
+    study = user_optimizes(prepared, tmp_path, base, Greedy(steps=1, trials_per_step=4))
+    assert [trial.user_attrs["kind"] for trial in complete(study)] == ["screen"] * 4 + ["grow"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Greedy(steps=2, trials_per_step=2),
+        Beam(steps=2, trials_per_step=2, width=2),
+        Pareto(steps=2, trials_per_step=2),
+    ],
+    ids=lambda policy: type(policy).__name__,
+)
+def test_any_policy_searches(prepared: StudyFolder, tmp_path: Path, policy: Beam) -> None:
+    study = user_optimizes(prepared, tmp_path, optuna.samplers.TPESampler(seed=0), policy)
+    steps = [trial.user_attrs["step"] for trial in complete(study)]
+    assert sorted(steps) == [1] * (2 + policy.width) + [2] * (2 + policy.width)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (
+            lambda url: optuna.create_study(directions=DIRECTIONS, sampler=PlantingSampler(
+                optuna.samplers.RandomSampler())),
+            StorageError,
+            "needs an SQL database",
+        ),
+        (
+            lambda url: optuna.create_study(storage=url, directions=["minimize"] * 2,
+                sampler=PlantingSampler(optuna.samplers.RandomSampler())),
+            StudyError,
+            r"its directions are \['minimize', 'minimize'\]",
+        ),
+        (
+            lambda url: optuna.create_study(storage=url, directions=DIRECTIONS,
+                sampler=optuna.samplers.RandomSampler()),
+            StudyError,
+            "its sampler is a RandomSampler; wrap it",
+        ),
+    ],
+    ids=["in memory", "other directions", "plain sampler"],
+)  # fmt: skip
+def test_a_study_that_cannot_be_searched_by_planting_is_refused_in_one_line(
+    tiny: StudyFolder,
+    tmp_path: Path,
+    make: Callable[[str], optuna.Study],
+    error: type[PlantnasError],
+    message: str,
+) -> None:
+    study = make(f"sqlite:///{tmp_path / 'study.db'}")
+    with pytest.raises(error, match=message) as caught:
+        study.optimize(PlantingObjective(tiny.config, tmp_path), n_trials=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_trial_tells_what_it_did_in_its_user_attributes(finished: StudyFolder) -> None:
+    for trial in complete(finished.open()):
+        attributes = trial.user_attrs
+        network = Database(finished.url).network("tiny", attributes["network"])
+        assert json.loads(attributes["planting"]) == network.planted
+        assert json.loads(attributes["widths"]) == network.widths
+        assert attributes["parameters"] == network.parameters
+        assert attributes["macs"] == network.macs
+        assert attributes["validation_loss"] == network.evaluations[0].loss
+        assert attributes["kind"] == network.kind
+
+
+def test_every_complete_trial_has_one_network_that_agrees_with_it(finished: StudyFolder) -> None:
+    trials = {trial.number: trial for trial in complete(finished.open())}
+    networks = Database(finished.url).networks("tiny")
+    of_trials = [network for network in networks if network.trial_number is not None]
+    assert sorted(trials) == sorted(network.trial_number or 0 for network in of_trials)
+    for network in of_trials:
+        expected = [network.evaluations[0].accuracy, network.parameters]
+        assert trials[network.trial_number or 0].values == expected
+
+
+def test_a_networks_weights_reproduce_its_validation_accuracy(finished: StudyFolder) -> None:
+    images, labels = load_images(finished.url, "tiny")
+    for record in Database(finished.url).networks("tiny"):
+        network = load_network(finished.url, "tiny", record.id)
+        with torch.inference_mode():
+            correct = (network(images).argmax(1) == labels).double().mean().item()
+        assert correct == pytest.approx(record.evaluations[0].accuracy, abs=1e-12)
+        assert sum(p.numel() for p in network.parameters()) == record.parameters
+
+
+def what_was_made(folder: StudyFolder) -> list[tuple[object, ...]]:
+    """The trials that did not fail, in order, without their numbers and times."""
+    trials = folder.open().get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return [
+        (trial.user_attrs.get("kind"), trial.state, trial.params, trial.values,
+         trial.user_attrs.get("planting"))
+        for trial in trials
+        if assignment_of(trial)
+    ]  # fmt: skip
+
+
+def assert_same_weights(one: StudyFolder, other: StudyFolder) -> None:
+    """Of every trained network, in the order of their trials."""
+    tensors = [
+        [
+            load_weights(store, network.artifact_id or "", network.sha256 or "")
+            for network in database.networks("tiny")
+        ]
+        for database in (Database(one.url), Database(other.url))
+        for store in [AtomicFileSystemArtifactStore(database.artifacts_directory("tiny"))]
+    ]
+    for first, second in zip(*tensors, strict=True):
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_two_runs_make_the_same_trials_and_the_same_weights_to_the_bit(
+    tiny: StudyFolder, finished: StudyFolder, tmp_path: Path
+) -> None:
+    again = replace(tiny, directory=tmp_path / "again")
+    again.run()
+    assert what_was_made(again) == what_was_made(finished)
+    assert_same_weights(again, finished)
+
+
+def test_a_run_that_is_killed_in_trials_and_resumed_makes_the_same(
+    prepared: StudyFolder, finished: StudyFolder, tmp_path: Path
+) -> None:
+    resumed = prepared.copy(tmp_path / "resumed")
+    for trials in (2, 6, 1, None):
+        killed = resumed.open().ask()
+        resumed.open().tell(killed.number, state=TrialState.FAIL)
+        resumed.run(trials)
+    assert what_was_made(resumed) == what_was_made(finished)
+    assert_same_weights(resumed, finished)
+
+
+@pytest.mark.parametrize("random_seed", [0, 1, 2])
+def test_the_best_planted_network_is_20_points_better_than_its_seed(
+    tiny: StudyFolder, tmp_path: Path, random_seed: int
+) -> None:
+    """By validation accuracy; 40 points were measured and more, as the seed is tiny and short."""
+    folder = replace(tiny, directory=tmp_path).with_settings(random_seed=random_seed)
+    study = folder.run()
+    best = max(trial.values[0] for trial in complete(study))
+    assert best > study.user_attrs["seed_accuracy"] + 0.2
+
+
+def test_nothing_of_a_rejected_proposal_is_trained_or_kept(finished: StudyFolder) -> None:
+    pruned = finished.open().get_trials(states=(TrialState.PRUNED,))
+    rejected = [trial for trial in pruned if assignment_of(trial)]
+    assert rejected
+    assert not {trial.number for trial in rejected} & networks_of_trials(finished).keys()
+    assert all("not between" in trial.user_attrs["reason"] for trial in rejected)
+
+
+def test_samplers_learn_from_rejected_proposals_by_their_constraint(finished: StudyFolder) -> None:
+    trials = finished.open().get_trials(states=(TrialState.PRUNED, TrialState.COMPLETE))
+    for trial in filter(assignment_of, trials):
+        is_feasible = trial.constraints["parameters"] <= 0
+        assert is_feasible == (trial.state == TrialState.COMPLETE)

@@ -1,0 +1,163 @@
+"""Teacher, logits and seed are made once, whoever comes first, and only for the same study."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from plantnas.errors import ConfigurationError, DataError, StudyError
+from plantnas.records.database import Database
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.preparation import check_configuration, check_device
+from plantnas.search.study import open_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plantnas.config import StudyConfig
+    from tests.conftest import StudyFolder
+
+
+def sayings(folder: StudyFolder) -> list[str]:
+    """What a preparation tells that it does."""
+    said: list[str] = []
+    folder.objective().prepared(folder.open(), said.append)
+    return said
+
+
+def logits(folder: StudyFolder) -> list[Path]:
+    return sorted(folder.directory.glob("teacher-logits-*.npy"))
+
+
+def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path)
+    assert sayings(folder) == [
+        "training the teacher for 6 epochs",
+        "computing the teacher's logits on the train images",
+        "computing the teacher's logits on the validation images",
+        "training the seed for 6 epochs",
+    ]
+    networks = Database(folder.url).networks("tiny")
+    assert [network.method for network in networks] == ["teacher", "seed"]
+
+
+def test_nothing_is_made_twice(prepared: StudyFolder) -> None:
+    assert sayings(prepared) == []
+
+
+def test_deleted_logits_are_made_again_to_the_bit(prepared: StudyFolder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = [path.read_bytes() for path in logits(folder)]
+    for path in logits(folder):
+        path.unlink()
+    assert len(sayings(folder)) == 2
+    assert [path.read_bytes() for path in logits(folder)] == before
+
+
+def prepare_it(config: StudyConfig, url: str, directory: Path) -> None:
+    torch.set_num_threads(1)
+    PlantingObjective(config, directory).prepared(open_study(config, url))
+
+
+def test_processes_that_start_at_once_train_one_teacher_and_one_seed(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path)
+    folder.open()
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=prepare_it, args=(folder.config, folder.url, tmp_path))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    networks = Database(folder.url).networks("tiny")
+    assert [network.method for network in networks] == ["teacher", "seed"]
+
+
+def test_another_configuration_is_refused_by_its_keys_and_values(prepared: StudyFolder) -> None:
+    other = prepared.with_settings(planting__learning_rate=0.02, data__views=3)
+    expected = r"data.views is 2, not 3; planting.learning_rate is 0.01, not 0.02. Use that"
+    with pytest.raises(StudyError, match=expected):
+        check_configuration(Database(prepared.url), other.config)
+
+
+def test_a_refused_configuration_changes_nothing(prepared: StudyFolder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = Database(folder.url).study("tiny")
+    other = folder.with_settings(random_seed=1)
+    with pytest.raises((StudyError, DataError)):
+        other.objective().prepared(other.open())
+    assert Database(folder.url).study("tiny") == before
+    assert len(Database(folder.url).networks("tiny")) == 2
+
+
+def change_configuration(folder: StudyFolder, change: str) -> None:
+    """What another version of plantnas, or of the data, would have recorded."""
+    with Database(folder.url).engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE plantnas_studies SET configuration_hash = 'other', configuration = {change}"
+        )
+
+
+def test_a_setting_that_is_newer_than_the_study_has_its_default(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_remove(configuration, '$.planting.column_init')")
+    check_configuration(Database(folder.url), folder.config)
+    other = folder.with_settings(planting__column_init=0.5)
+    with pytest.raises(StudyError, match=r"planting.column_init is 0.0, not 0.5\. Use"):
+        check_configuration(Database(folder.url), other.config)
+
+
+def test_a_setting_that_is_not_known_any_more_is_one_line(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_set(configuration, '$.planting.old', 1)")
+    with pytest.raises(ConfigurationError, match=r"study 'tiny': planting\.old: unknown key"):
+        check_configuration(Database(folder.url), folder.config)
+
+
+def test_data_that_has_changed_is_refused(prepared: StudyFolder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_set(configuration, '$.images.fingerprint', 'feed')")
+    with pytest.raises(DataError, match=r"not the data that study 'tiny' was made with.*not feed"):
+        folder.objective().prepared(folder.open())
+
+
+def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> None:
+    teacher, seed = Database(prepared.url).networks("tiny")
+    assert prepared.open().user_attrs == {
+        "teacher_parameters": teacher.parameters,
+        "teacher_accuracy": teacher.evaluations[0].accuracy,
+        "seed_parameters": seed.parameters,
+        "seed_accuracy": seed.evaluations[0].accuracy,
+    }
+
+
+def test_weights_lie_in_the_studys_folder_also_if_it_is_relative(
+    tiny: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tiny.config
+    url = f"sqlite:///{tmp_path / 'out' / 'study.db'}"
+    PlantingObjective(config, "out").prepared(open_study(config, url))
+    assert len(list((tmp_path / "out" / "weights").iterdir())) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "meta", ""])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"device '{device}': .* Allowed: cpu"):
+        check_device(device)

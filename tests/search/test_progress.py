@@ -1,0 +1,72 @@
+"""Progress counts what each step has, and bars are full when it is over and not before."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from plantnas.search.progress import ProgressBars, bars_columns, progress, progress_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import StudyFolder
+
+
+def bars_of(folder: StudyFolder) -> Progress:
+    bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    ProgressBars(bars, folder.config).show(folder.open())
+    return bars
+
+
+def test_each_step_counts_its_trials_by_kind_and_state(finished: StudyFolder) -> None:
+    first, second = progress(finished.open())
+    assert [(step.step, step.screened, step.grown) for step in (first, second)] == [
+        (1, 3, 1),
+        (2, 3, 1),
+    ]
+    assert first.failed == first.running == 0
+    trials = [trial for trial in finished.open().trials if trial.user_attrs.get("step") == 1]
+    assert first.rejected == len(trials) - 4
+
+
+def test_the_best_of_a_step_is_its_best_grown_network(finished: StudyFolder) -> None:
+    for step in progress(finished.open()):
+        assert step.best is not None
+        assert step.best.user_attrs["kind"] == "grow"
+
+
+def test_the_table_has_a_row_a_step(finished: StudyFolder) -> None:
+    steps = progress(finished.open())
+    table = progress_table(steps)
+    cells = [list(column.cells) for column in table.columns]
+    assert cells[0] == ["1", "2"]
+    assert cells[1] == ["3", "3"]
+    assert cells[-1] == [f"{step.best.values[1]:,.0f}" for step in steps if step.best]
+
+
+def test_the_bars_of_a_finished_study_are_full(finished: StudyFolder) -> None:
+    assert all(task.finished for task in bars_of(finished).tasks)
+
+
+def test_the_bar_of_a_step_without_its_grown_network_is_not_full(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study").with_settings(search__steps=1)
+    folder.run(trials=10)
+    (step,) = progress(folder.open())
+    (task,) = bars_of(folder).tasks
+    assert (step.screened, step.grown) == (3, 0)
+    assert (task.completed, task.total) == (3, 8)
+    assert task.fields["trials"] == "3/3 screened, 0 grown"
+
+
+def test_bars_are_not_shown_before_there_is_a_study() -> None:
+    from plantnas.config_files import load_study
+
+    bars = Progress(*bars_columns(), console=Console(file=io.StringIO()))
+    ProgressBars(bars, load_study("digits"))
+    assert not any(task.visible for task in bars.tasks)

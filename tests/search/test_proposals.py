@@ -1,0 +1,215 @@
+"""Proposals stay within their limits, and shares nearly always within the window."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import optuna
+import pytest
+import torch
+
+from plantnas.channels.cost import parameters_at
+from plantnas.channels.groups import analyse
+from plantnas.channels.planting import narrow
+from plantnas.channels.structure import ChannelGroup
+from plantnas.config import Growth, Search
+from plantnas.config_files import load_search_space
+from plantnas.errors import ConfigurationError
+from plantnas.networks.loader import build_network
+from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.conftest import StudyFolder
+
+DRAWS = 200
+
+
+def group(name: str, width: int, granularity: int = 1) -> ChannelGroup:
+    return ChannelGroup(name, width, granularity, (name,), None)
+
+
+class Parent(NamedTuple):
+    """A seed of a shipped search space, with the room that the space and a search give it."""
+
+    room: Room
+    parameters_at: Callable[[Mapping[str, int]], int]
+
+
+def parent_of(space_name: str, search: Search | None = None) -> Parent:
+    space, example = load_search_space(space_name), torch.zeros(2, 3, 32, 32)
+    teacher = build_network(space.architecture, 10, 3, space.arguments)
+    teacher_widths = {name: one.width for name, one in analyse(teacher, example).growable.items()}
+    seed = narrow(teacher, example, space.seed.width, torch.Generator())
+    structure = analyse(seed, example)
+
+    def count(widths: Mapping[str, int]) -> int:
+        return parameters_at(structure, seed, widths)
+
+    room = room_to_grow(
+        structure.growable, teacher_widths, count({}), space.grow, search or Search()
+    )
+    return Parent(room, count)
+
+
+def draw(parent: Parent, proposal: str, number: int) -> dict[str, int]:
+    """A planting from uniform random suggestions."""
+    uniform = random.Random(number)
+    limits, groups = parent.room.limits, parent.room.groups
+    if proposal == "shares":
+        fixed: dict[str, float] = {name: uniform.random() for name in [*limits, "size"]}
+        return suggest_shares(optuna.trial.FixedTrial(fixed), parent.room, parent.parameters_at)
+    counts = {
+        name: uniform.randrange(0, limit + 1, groups[name].granularity)
+        for name, limit in limits.items()
+    }
+    return suggest_counts(optuna.trial.FixedTrial(counts), parent.room)
+
+
+@pytest.fixture(scope="module", params=["plain", "resnet20"])
+def parent(request: pytest.FixtureRequest) -> Parent:
+    return parent_of(request.param)
+
+
+@pytest.mark.parametrize("proposal", ["counts", "shares"])
+def test_plantings_stay_within_the_limits_in_whole_granules(parent: Parent, proposal: str) -> None:
+    for number in range(DRAWS):
+        for name, new in draw(parent, proposal, number).items():
+            assert 0 < new <= parent.room.limits[name]
+            assert new % parent.room.groups[name].granularity == 0
+
+
+def test_random_shares_are_nearly_always_inside_the_window(parent: Parent) -> None:
+    plantings = [draw(parent, "shares", number) for number in range(DRAWS)]
+    groups = parent.room.groups
+    parameters = [
+        parent.parameters_at({name: groups[name].width + new for name, new in planting.items()})
+        for planting in plantings
+    ]
+    inside = sum(parent.room.excess(count) <= 0 for count in parameters)
+    assert inside >= 0.95 * DRAWS
+
+
+def test_shares_choose_the_size_whatever_the_groups(parent: Parent) -> None:
+    names = parent.room.limits
+    sizes = []
+    for size in (0.0, 0.5, 1.0):
+        trial = optuna.trial.FixedTrial({**dict.fromkeys(names, 0.8), "size": size})
+        planting = suggest_shares(trial, parent.room, parent.parameters_at)
+        widths = {name: parent.room.groups[name].width + new for name, new in planting.items()}
+        sizes.append(parent.parameters_at(widths))
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize(
+    ("width", "granularity", "up_to", "teacher", "expected"),
+    [
+        (8, 1, 2.0, 64, 16),
+        (8, 1, 2.0, 12, 4),
+        (8, 4, 0.7, 64, 4),
+        (8, 4, 0.1, 64, 4),
+        (8, 8, 2.0, 12, None),
+        (8, 1, 2.0, 8, None),
+    ],
+    ids=["up_to", "teacher", "whole granules", "at least one", "less than one left", "full"],
+)
+def test_the_limit_of_a_group(
+    width: int, granularity: int, up_to: float, teacher: int, expected: int | None
+) -> None:
+    room = room_to_grow(
+        {"a": group("a", width, granularity)}, {"a": teacher}, 100, Growth(up_to=up_to), Search()
+    )
+    assert room.limits.get("a") == expected
+
+
+def test_patterns_choose_the_groups() -> None:
+    groups = {name: group(name, 4) for name in ("stem", "block.0", "block.1")}
+    teacher = dict.fromkeys(groups, 8)
+    room = room_to_grow(groups, teacher, 100, Growth(groups=("block.*",)), Search())
+    assert list(room.limits) == ["block.0", "block.1"]
+
+
+def test_a_pattern_that_fits_no_group_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"'stm' fits no channel group. Did you mean 'st"):
+        room_to_grow(
+            {"stem": group("stem", 4)}, {"stem": 8}, 100, Growth(groups=("stm",)), Search()
+        )
+
+
+def test_excess_is_positive_outside_the_window_alone() -> None:
+    room = Room({}, {}, minimum_parameters=100, maximum_parameters=200)
+    assert [room.excess(count) > 0 for count in (99, 100, 200, 201)] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        (Search(), False),
+        (Search(maximum_parameters=4_900), True),
+        (Search(minimum_growth=500, maximum_growth=600), True),
+        (Search(minimum_growth=1.0001, maximum_growth=1.0002), True),
+    ],
+    ids=["room", "limit used up", "too little to grow", "smaller than a channel"],
+)
+def test_a_parent_without_room_is_known_without_trying(search: Search, expected: bool) -> None:
+    parent = parent_of("plain", search)
+    assert parent.room.has_none(parent.parameters_at) == expected
+
+
+def reasons(study: optuna.Study) -> list[str]:
+    return [trial.user_attrs["reason"] for trial in study.trials if "reason" in trial.user_attrs]
+
+
+GROUPS = ("features.0", "features.3", "features.7", "features.10")
+
+
+@pytest.mark.parametrize(
+    ("planting", "reason"),
+    [((0, 0, 0, 0), "nothing is planted"), ((2, 8, 8, 16), "not between 842 and 1620")],
+    ids=["nothing", "outside the window"],
+)
+def test_a_useless_planting_is_pruned_with_its_reason(
+    prepared: StudyFolder, tmp_path: Path, planting: tuple[int, ...], reason: str
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    study = folder.open()
+    study.enqueue_trial(dict(zip(GROUPS, planting, strict=True)))
+    study.optimize(folder.objective(), n_trials=1)
+    (trial,) = study.trials
+    assert trial.state == optuna.trial.TrialState.PRUNED
+    assert reason in trial.user_attrs["reason"]
+    assert trial.constraints["parameters"] > 0
+
+
+def test_a_planting_is_screened_once(prepared: StudyFolder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    study = folder.open()
+    for _ in range(2):
+        study.enqueue_trial(dict(zip(GROUPS, (1, 3, 0, 0), strict=True)))
+    study.optimize(folder.objective(), n_trials=2)
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "PRUNED"], reasons(study)
+    assert reasons(study) == ["trial 0 has the same planting"]
+
+
+@pytest.mark.parametrize("limit", [660, 700], ids=["below a channel", "below the window"])
+def test_a_seed_without_room_ends_the_study_after_one_proposal(
+    tiny: StudyFolder, tmp_path: Path, limit: int
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(search__maximum_parameters=limit)
+    first, last = folder.run(trials=10).trials
+    assert "not between" in first.user_attrs["reason"]
+    assert last.user_attrs["reason"] == "the study is complete"
+
+
+def test_a_study_ends_when_its_parameters_are_used_up(tiny: StudyFolder, tmp_path: Path) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        search__maximum_parameters=1_500, search__steps=4
+    )
+    study = folder.run(trials=600)
+    assert reasons(study)[-1] == "the study is complete"
+    assert max(trial.values[1] for trial in study.trials if trial.values) <= 1_500
