@@ -1,0 +1,132 @@
+"""What a user installs is complete, says what it needs, and starts at once."""
+
+import ast
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions, version
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import plantnas
+
+ROOT = Path(__file__).parents[1]
+YAML_FOLDERS = ("search_spaces", "studies")
+YAML_FILES = [path for folder in YAML_FOLDERS for path in sorted((ROOT / folder).glob("*.yaml"))]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+OF_ANOTHER = {"pydantic_core"}
+"""Modules of distributions that a dependency pins to its own version."""
+
+
+def test_every_package_is_listed() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("plantnas/**/*.py")}
+    packages = {".".join(folder.parts) for folder in folders}
+    packages |= {f"plantnas.{folder}" for folder in YAML_FOLDERS}
+    assert set(setup["options"]["packages"].split()) == packages
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_yaml_file_is_reachable_as_a_resource(path: Path) -> None:
+    resource = files(f"plantnas.{path.parent.name}") / path.name
+    assert resource.read_text() == path.read_text()
+
+
+def test_the_version_is_that_of_the_metadata() -> None:
+    assert plantnas.__version__ == version("plantnas")
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    assert f"\n## [{plantnas.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("name", plantnas.__all__)
+def test_a_public_name_resolves(name: str) -> None:
+    assert getattr(plantnas, name) is not None
+    assert name in dir(plantnas)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'transplant'"):
+        _ = plantnas.transplant
+
+
+@pytest.mark.parametrize("start", ["import plantnas", "from plantnas.cli import main; main()"])
+def test_nothing_heavy_is_imported_at_the_start(start: str) -> None:
+    heavy = "{'torch', 'optuna', 'pandas', 'plotly', 'sqlalchemy', 'sklearn'}"
+    program = (
+        "import atexit, sys\n"
+        "sys.argv = ['plantnas', '--help']\n"
+        f"atexit.register(lambda: print('heavy:', *sorted({heavy} & set(sys.modules))))\n"
+        f"{start}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+def test_what_is_imported_is_what_is_depended_on() -> None:
+    imported, required = imported_distributions("plantnas"), listed(PROJECT["dependencies"])
+    assert required <= imported
+    assert imported <= required.union(
+        *(listed(EXTRAS[extra]) for extra in EXTRAS.keys() - {"test"})
+    )
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks"])
+def test_the_checks_import_what_the_extras_bring(folder: str) -> None:
+    everything = listed(PROJECT["dependencies"]).union(*map(listed, EXTRAS.values()))
+    assert imported_distributions(folder) <= everything
+
+
+def test_a_wheel_holds_code_types_and_yaml(tmp_path: Path) -> None:
+    (wheel,) = build_wheel(tmp_path).glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    code = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("plantnas/**/*.py")}
+    code |= {f"plantnas/{folder}/__init__.py" for folder in YAML_FOLDERS}
+    yaml = {f"plantnas/{path.relative_to(ROOT).as_posix()}" for path in YAML_FILES}
+    assert names == code | yaml | {"plantnas/py.typed"}
+
+
+def build_wheel(folder: Path) -> Path:
+    """Builds from a copy, since setuptools writes beside what it builds; without a network."""
+    for name in ("plantnas", *YAML_FOLDERS):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "."]
+    done = subprocess.run(pip, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def listed(requirements: list[str]) -> set[str]:
+    """The names of the distributions in lines such as `torch>=2.9`."""
+    return {re.split(r"[^\w.-]", line)[0].lower() for line in requirements}
+
+
+def imported_distributions(folder: str) -> set[str]:
+    """The distributions whose modules are imported somewhere below a folder."""
+    modules = {
+        name.split(".")[0]
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        for name in imported_names(node)
+    }
+    installed = packages_distributions()
+    others = modules - set(sys.stdlib_module_names) - OF_ANOTHER - {"plantnas", "tests"}
+    return {installed[module][0].lower() for module in others}
+
+
+def imported_names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -1,0 +1,126 @@
+"""The tools that keep the code clean, and the house rules that no tool knows."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def modules_of(folder: str) -> dict[str, ast.Module]:
+    """The parsed modules below a folder, by their paths."""
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_bytes()) for path in paths}
+
+
+PACKAGE = modules_of("plantnas")
+ALL = PACKAGE | modules_of("tests") | modules_of("benchmarks")
+
+TOOLS = {
+    "ruff check": [sys.executable, "-m", "ruff", "check", "."],
+    "ruff format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "mypy": [sys.executable, "-m", "mypy"],
+    "import-linter": [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+}
+
+TESTED_ELSEWHERE = {
+    "plantnas/version.py": "tests/test_packaging.py",
+    "plantnas/records/record.py": "tests/records/test_database.py",  # what it stores
+    "plantnas/records/tables.py": "tests/records/test_migrations.py",  # what they must equal
+    "plantnas/records/migrations/": "tests/records/test_migrations.py",
+    "plantnas/search/prepared.py": "tests/search/test_preparation.py",  # what it returns
+}
+"""Modules, or folders of them, without a test file of their name, and where their tests are."""
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_code_passes(tool: str) -> None:
+    done = subprocess.run(
+        TOOLS[tool], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode == 0, f"{tool} says:\n{done.stdout}"
+
+
+def test_every_module_says_what_lives_in_it() -> None:
+    assert not [place for place, tree in ALL.items() if not ast.get_docstring(tree)]
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    assert not [place for place in ALL if len((ROOT / place).read_text().splitlines()) > 400]
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    def is_long(node: ast.AST) -> bool:
+        return isinstance(node, ast.FunctionDef) and lines_of([node]) > 50
+
+    assert not violations(ALL, is_long)
+
+
+def test_half_of_the_functions_have_at_most_eight_lines_of_code() -> None:
+    functions = [
+        node
+        for tree in PACKAGE.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert sum(lines_of(code_of(function)) <= 8 for function in functions) >= len(functions) / 2
+
+
+def test_every_error_has_a_message() -> None:
+    def is_bare(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Raise) or node.exc is None:
+            return False  # a lone `raise` passes an error on
+        if isinstance(node.exc, ast.Call):
+            return not node.exc.args
+        return ast.unparse(node.exc).rpartition(".")[2][0].isupper()  # a class
+
+    assert not violations(PACKAGE, is_bare)
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = {"print", "sys.stdout.write", "sys.stderr.write", "Console"}
+
+    def prints(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and ast.unparse(node.func) in printing
+
+    silent = {place: tree for place, tree in PACKAGE.items() if place != "plantnas/cli.py"}
+    assert not violations(silent, prints)
+
+
+def test_every_module_has_a_test_file_in_the_mirrored_place() -> None:
+    modules = {place for place in PACKAGE if not place.endswith("__init__.py")}
+    elsewhere = {place for place in modules if place.startswith(tuple(TESTED_ELSEWHERE))}
+    tested = {place for place in modules if (ROOT / mirrored(place)).exists()}
+    assert modules - elsewhere == tested
+    assert all((ROOT / test).exists() for test in TESTED_ELSEWHERE.values())
+
+
+def mirrored(module: str) -> str:
+    """`tests/channels/test_groups.py` of `plantnas/channels/groups.py`."""
+    path = PurePosixPath(module)
+    return str("tests" / path.relative_to("plantnas").with_name(f"test_{path.name}"))
+
+
+def violations(trees: dict[str, ast.Module], is_wrong: Callable[[ast.AST], bool]) -> list[str]:
+    """Each wrong node as path:line, which editors open."""
+    return [
+        f"{place}:{getattr(node, 'lineno', 1)}"
+        for place, tree in trees.items()
+        for node in ast.walk(tree)
+        if is_wrong(node)
+    ]
+
+
+def code_of(function: ast.FunctionDef) -> list[ast.stmt]:
+    """Its statements but the docstring."""
+    return function.body[1:] if ast.get_docstring(function) else function.body
+
+
+def lines_of(statements: list[ast.stmt]) -> int:
+    if not statements:
+        return 0
+    return (statements[-1].end_lineno or 0) - statements[0].lineno + 1
