@@ -24,6 +24,7 @@ from plantnas.errors import PlantnasError, StudyError
 from plantnas.records.database import Database
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import Say, check_configuration, check_device
+from plantnas.search.progress import progress
 from plantnas.search.storage import make_folder, storage_errors
 from plantnas.search.study import has_nothing_to_start, is_complete, open_study
 from plantnas.search.workers import fail_trials_of_dead_workers
@@ -50,7 +51,7 @@ def run_study(
         directory: Folder of its weights and logits.
         workers: Processes that run trials, each on its share of the cores.
         device: Where networks are trained.
-        say: Is told what is being prepared.
+        say: Is told what is being prepared, and how the study ended.
         watch: Is called a few times a second while trials run, and once at the end.
 
     Raises:
@@ -63,12 +64,22 @@ def run_study(
         study = open_study(config, url)
         check_configuration(Database(url), config)
         fail_trials_of_dead_workers(study)
-        if is_complete(study, config.search):
-            say(f"Study {config.name!r} is complete.")
-        else:
+        if not is_complete(study, config.search):
             _run_trials(study, _Crew(config, url, directory, workers, device), say, watch)
         watch(study)
+        say(_verdict(study, config))
     return study
+
+
+def _verdict(study: optuna.Study, config: StudyConfig) -> str:
+    """Whether all steps were taken, or the limits of widths and parameters ended the study."""
+    steps = max((step.step for step in progress(study) if step.grown), default=0)
+    if steps < config.search.steps:
+        return (
+            f"Study {config.name!r} ended after step {steps} of {config.search.steps}: nothing "
+            "more can be planted within its limits of widths and parameters."
+        )
+    return f"Study {config.name!r} is complete."
 
 
 def _run_trials(

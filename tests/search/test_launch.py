@@ -22,6 +22,7 @@ from plantnas.config_files import load_study
 from plantnas.records.database import Database
 from plantnas.records.loading import load_network
 from plantnas.search.assignments import assignment_of
+from plantnas.search.launch import run_study
 from plantnas.search.study import existing_study
 from plantnas.search.workers import WORKER_KEY
 
@@ -200,3 +201,10 @@ def test_what_a_worker_cannot_do_is_one_line_and_nothing_is_lost(folder: StudyFo
     weights.write_bytes(content)
     assert end_of(start(folder, workers=1)) == (0, "")
     check_complete(folder)
+
+
+def test_a_study_whose_limits_leave_no_room_says_so(tiny: StudyFolder, tmp_path: Path) -> None:
+    study = replace(tiny, directory=tmp_path).with_settings(search__maximum_parameters=700)
+    messages: list[str] = []
+    run_study(study.config, study.url, study.directory, say=messages.append)
+    assert messages[-1].startswith("Study 'tiny' ended after step 0 of 2: nothing more")
