@@ -123,7 +123,8 @@ def imported_distributions(folder: str) -> set[str]:
     }
     installed = packages_distributions()
     others = modules - set(sys.stdlib_module_names) - OF_ANOTHER - {"plantnas", "tests"}
-    return {installed[module][0].lower() for module in others}
+    # What is not installed here, as an extra for benchmarks, is taken to be named like its module.
+    return {installed.get(module, [module])[0].lower() for module in others}
 
 
 def imported_names(node: ast.AST) -> list[str]:

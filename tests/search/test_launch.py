@@ -79,13 +79,29 @@ def workers_in_a_trial(folder: StudyFolder, run: subprocess.Popen[str], count: i
     """The processes that run a planting's trial now, once there are so many."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        running = trials_of(folder, TrialState.RUNNING)
-        trained = [trial for trial in running if "planting" in trial.user_attrs]
-        if len(trained) >= count:
-            return [int(trial.user_attrs[WORKER_KEY].split(":")[1]) for trial in trained]
+        workers = planting_workers(folder)
+        if len(workers) >= count:
+            return workers
         assert run.poll() is None, run.communicate()
         time.sleep(0.02)
     raise TimeoutError
+
+
+def planting_workers(folder: StudyFolder) -> list[int]:
+    running = trials_of(folder, TrialState.RUNNING)
+    trained = [trial for trial in running if "planting" in trial.user_attrs]
+    return [int(trial.user_attrs[WORKER_KEY].split(":")[1]) for trial in trained]
+
+
+def kill_in_a_trial(folder: StudyFolder, run: subprocess.Popen[str]) -> int:
+    """Kills a worker that is held in a trial, so that the trial cannot end just before."""
+    while True:
+        worker = workers_in_a_trial(folder, run, count=2)[0]
+        os.kill(worker, signal.SIGSTOP)
+        if worker in planting_workers(folder):
+            os.kill(worker, signal.SIGKILL)
+            return worker
+        os.kill(worker, signal.SIGCONT)
 
 
 def check_complete(folder: StudyFolder) -> None:
@@ -129,8 +145,7 @@ def test_two_workers_share_a_study(folder: StudyFolder) -> None:
 
 def test_a_worker_that_is_killed_is_replaced(folder: StudyFolder) -> None:
     run = start(folder)
-    killed = workers_in_a_trial(folder, run, count=2)[0]
-    os.kill(killed, signal.SIGKILL)
+    killed = kill_in_a_trial(folder, run)
     assert end_of(run) == (0, "")
     check_complete(folder)
     (failed,) = trials_of(folder, TrialState.FAIL)
