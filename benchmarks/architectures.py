@@ -8,7 +8,7 @@ parent's to 1e-9 of their spread, its parameters are as predicted, the crop is i
 bit. What is refused, not exact, slower than 2 s of CPU time or needs over 3 models' memory (and
 20 MB of Python's own) is printed last.
 
-timm is no dependency of plantnas: `pip install timm` first, or leave its part out by naming others.
+timm is in the extra `benchmarks`: install it first, or leave its part out by naming others.
 
 Usage: python benchmarks/architectures.py [NAME ...] [--write]
     NAME   such as torchvision/resnet18 or timm/dla34; all by default

@@ -87,6 +87,17 @@ def test_shipped_studies_and_search_spaces_are_listed(plantnas: Callable[..., En
     assert [line.split()[0] for line in spaces.stdout.splitlines()] == shipped_search_spaces()
 
 
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+    plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    plantnas("studies")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    plantnas("studies")
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_groups_of_a_torchvision_network_are_listed(plantnas: Callable[..., Ended]) -> None:
     ended = plantnas("groups", "torchvision/resnet18")
     assert ended.exit_code == 0
