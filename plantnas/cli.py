@@ -88,8 +88,7 @@ def status(study: Study, storage: Storage = None, directory: Directory = None) -
     from plantnas.search.progress import progress, progress_table
     from plantnas.search.study import existing_study
 
-    name = load_study(study).name if is_path(study) else study
-    url = storage or _url(_directory(name, directory))
+    name, url = _existing(study, storage, directory)
     console.print(progress_table(progress(existing_study(name, url))))
     networks = Database(url).networks(name)
     console.print(cost_table(networks))
@@ -154,8 +153,7 @@ def export(
     crop_to = None if widths is None else parse_widths(widths)
     wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
     files = Files(family, output, format_name, force)
-    name = load_study(study).name if is_path(study) else study
-    url = storage or _url(_directory(name, directory))
+    name, url = _existing(study, storage, directory)
     existing_study(name, url)  # a database is not made by asking for it
     sys.path.insert(0, "")  # the user's own module:function
     for line in save(url, name, wanted, files):
@@ -222,6 +220,12 @@ def _run(
     networks, page = finish(url, config.name, folder)
     console.print(front_table(networks))
     console.print(f"Database: {url}\nPareto plot: {page}", soft_wrap=True)
+
+
+def _existing(study: str, storage: str | None, directory: Path | None) -> tuple[str, str]:
+    """The name of a study, which need not be a shipped one, and the URL of its database."""
+    name = load_study(study).name if is_path(study) else study
+    return name, storage or _url(_directory(name, directory))
 
 
 def _directory(name: str, directory: Path | None) -> Path:

@@ -193,13 +193,10 @@ def expand(tracer: Tracer, call: Call) -> None:
 
 def roll(tracer: Tracer, call: Call) -> None:
     """Shift along other dimensions than the channels."""
-    x = call.input
-    place = tracer.place(x)
+    place = tracer.place(call.input)
     if place is None:
         return
-    dimensions = call.argument(2, "dims")
-    dimensions = [dimensions] if isinstance(dimensions, int) else dimensions or range(x.ndim)
-    if place.dimension in {each % x.ndim for each in dimensions}:
+    if place.dimension in call.dimensions(2, "dims"):
         raise Unfollowed(f"{call.name} of channels")
     tracer.put(call.result, *place)
 

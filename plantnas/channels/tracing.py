@@ -43,6 +43,12 @@ class Call(NamedTuple):
         """An argument, wherever it was passed."""
         return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
 
+    def dimensions(self, index: int, name: str) -> set[int]:
+        """The input's dimensions that an argument names, one or several; all if it is not given."""
+        given = self.argument(index, name)
+        given = [given] if isinstance(given, int) else given or range(self.input.ndim)
+        return {dimension % self.input.ndim for dimension in given}
+
     @property
     def input(self) -> Any:
         """The first argument."""

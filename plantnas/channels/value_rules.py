@@ -82,10 +82,7 @@ def reduction(tracer: Tracer, call: Call) -> None:
     place = tracer.place(x)
     if place is None:
         return
-    dimensions = call.argument(1, "dim")
-    if isinstance(dimensions, int):
-        dimensions = [dimensions]
-    reduced = {each % x.ndim for each in dimensions or range(x.ndim)}
+    reduced = call.dimensions(1, "dim")
     if place.dimension in reduced or not isinstance(call.result, Tensor):
         raise Unfollowed(f"{call.name} over channels")
     dropped = 0 if call.result.ndim == x.ndim else sum(each < place.dimension for each in reduced)

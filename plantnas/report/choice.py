@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from plantnas.channels.cost import macs_at, parameters_at
@@ -19,7 +18,9 @@ from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.database import Database, Evaluation, NetworkRecord
 from plantnas.records.loading import example_images, network_of
 from plantnas.report.front import is_choosable, lineage, pareto_front
-from plantnas.training.evaluation import EVALUATION_BATCH
+from plantnas.training.evaluation import evaluate
+from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.views import Inputs
 
 
 class Wanted(NamedTuple):
@@ -180,12 +181,10 @@ def crop_choice(
     return Choice(network, record)
 
 
-@torch.inference_mode()
 def _validated(network: nn.Module, images: Tensor, labels: Tensor) -> Evaluation:
-    logits = torch.cat([network(batch) for batch in torch.split(images, EVALUATION_BATCH)])
-    accuracy = (logits.argmax(1) == labels).double().mean().item()
-    loss = nn.functional.cross_entropy(logits, labels).item()
-    return Evaluation("validation", accuracy, loss, len(labels))
+    inputs = Inputs((images.movedim(1, -1).unsqueeze(0),))
+    by_label = DistillationLoss(temperature=1, label_weight=1)
+    return Evaluation("validation", *evaluate(network, inputs, Targets(labels), by_label))
 
 
 def _nothing_within(candidates: Sequence[NetworkRecord]) -> str:

@@ -5,6 +5,7 @@ records/family.py.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,10 +92,11 @@ def _save_network(
     file_format: Format,
     path: Path,
 ) -> Iterator[str]:
+    validation = cache(lambda: load_images(url, study))  # read at most once, and if it is needed
     if widths is None:
         choice = recorded_choice(database, study, family[-1])
     else:
-        choice = crop_choice(database, study, family, widths, load_images(url, study))
+        choice = crop_choice(database, study, family, widths, validation())
     about = about_network(database.study(study), choice.record.widths)
     yield _network_line(choice.record, family[-1])
     if file_format == "state-dict":
@@ -102,7 +104,7 @@ def _save_network(
         yield f"{path}: its state_dict, which this loads:\n\n{SNIPPET.format(path=str(path))}"
         return
     make_file, runner = EXPORTERS[file_format]
-    images, _ = load_images(url, study)
+    images, _ = validation()
     content, difference = make_file(choice.network, images, about)
     write_file(path, content)
     yield (

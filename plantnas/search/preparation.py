@@ -149,6 +149,7 @@ class _Preparation:
         seed = derived_seed(config.random_seed, "views")
         self.inputs = augmented_inputs(dataset, config.data, seed, self.device)
         self.validation_inputs = image_inputs(dataset.validation, dataset, self.device)
+        (self.example,) = next(self.validation_inputs.in_order(0, 2))
 
     def prepared(self) -> PreparedStudy:
         space = self.config.search_space
@@ -164,7 +165,7 @@ class _Preparation:
             database=self.database,
             weights=self.weights,
             data=data,
-            example=next(self.validation_inputs.in_order(0, 2))[0],
+            example=self.example,
             teacher=teacher,
             seed=seed,
             device=self.device,
@@ -199,7 +200,7 @@ class _Preparation:
         epochs = fit(network, optimizer, data, recipe, recipe.epochs, generator)
         trained = time.perf_counter()
         metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
-        structure = analyse(network, next(self.validation_inputs.in_order(0, 2))[0])
+        structure = analyse(network, self.example)
         artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
         record = NetworkRecord(
             method=method,
@@ -223,7 +224,7 @@ class _Preparation:
     def _fresh(self, method: str, width: Width) -> nn.Module:
         seed = derived_seed(self.config.random_seed, method, "weights")
         network = network_at(self.config.search_space, self.images, {}, seed)
-        example = next(self.validation_inputs.in_order(0, 2))[0].cpu()
+        example = self.example.cpu()
         generator = torch.Generator().manual_seed(seed)
         narrowed = narrow(network, example, width.width, generator, minimum=width.minimum)
         if isinstance(width, Teacher) and width.weights is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from plantnas.config import StudyConfig
@@ -134,7 +134,7 @@ class ProgressBars:
         return f"{minutes}:{seconds:02} left"
 
 
-def bars_columns() -> tuple[TextColumn | BarColumn | TimeElapsedColumn, ...]:
+def bars_columns() -> tuple[TextColumn | BarColumn, ...]:
     """The columns of the progress bars."""
     return (
         TextColumn("{task.description}"),

@@ -21,8 +21,9 @@ def this_worker() -> str:
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
     """Write this process's name on a trial that begins: if it dies, the trial can be failed."""
-    study._storage.set_trial_user_attr(trial._trial_id, WORKER_KEY, this_worker())
-    trial.user_attrs = {**trial.user_attrs, WORKER_KEY: this_worker()}
+    worker = this_worker()
+    study._storage.set_trial_user_attr(trial._trial_id, WORKER_KEY, worker)
+    trial.user_attrs = {**trial.user_attrs, WORKER_KEY: worker}
 
 
 def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:

@@ -67,11 +67,6 @@ def planted() -> NetworkRecord:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/study.db"
-
-
-@pytest.fixture
 def database(url: str) -> Database:
     database = Database(url)
     for name in ("digits", "other", "empty"):
