@@ -8,7 +8,7 @@ parent's to 1e-9 of their spread, its parameters are as predicted, the crop is i
 bit. What is refused, not exact, slower than 2 s of CPU time or needs over 3 models' memory (and
 20 MB of Python's own) is printed last.
 
-timm is in the extra `benchmarks`: install it first, or leave its part out by naming others.
+timm is in the extra `timm`: install it first, or leave its part out by naming others.
 
 Usage: python benchmarks/architectures.py [NAME ...] [--write]
     NAME   such as torchvision/resnet18 or timm/dla34; all by default
@@ -104,7 +104,7 @@ def measure(name: str) -> Result:
     torch.manual_seed(0)
     size = SIZES.get(name, 96)
     _plant_all(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1)), torch.zeros(1, 3, 8, 8))
-    model = _build(name)
+    model = build_network(name, num_classes=10, in_channels=3)
     model_bytes = sum(tensor.nbytes for tensor in model.state_dict().values())
     before = _reset_peak()
     try:
@@ -126,16 +126,6 @@ def measure(name: str) -> Result:
         (peak - before) / model_bytes + 1,
         _is_exact(model.double(), torch.randn(4, 3, size, size).double(), structure),
     )
-
-
-def _build(name: str) -> nn.Module:
-    library, _, architecture = name.partition("/")
-    if library == "timm":
-        import timm
-
-        network: nn.Module = timm.create_model(architecture, num_classes=10)
-        return network
-    return build_network(name, num_classes=10, in_channels=3)
 
 
 def _granules(structure: Structure) -> dict[str, int]:

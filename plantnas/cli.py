@@ -98,7 +98,10 @@ def status(study: Study, storage: Storage = None, directory: Directory = None) -
 @app.command()
 def groups(
     architecture: Annotated[
-        str, typer.Argument(help="A family of plantnas, torchvision/NAME or module:function.")
+        str,
+        typer.Argument(
+            help="A family of plantnas, torchvision/NAME, timm/NAME or module:function."
+        ),
     ],
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 10,
     channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,

@@ -58,7 +58,7 @@ class SearchSpace(Settings):
     """An architecture, the widths of its seed and teacher, and what may grow."""
 
     architecture: str
-    """A family of plantnas, `torchvision/NAME`, or `module:function`."""
+    """A family of plantnas, `torchvision/NAME`, `timm/NAME`, or `module:function`."""
     arguments: dict[str, Any] = {}
     """More keyword arguments of the architecture's constructor."""
     teacher: Teacher = Teacher()

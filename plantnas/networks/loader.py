@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,10 +32,11 @@ def build_network(
     """A network with fresh weights, drawn without touching torch's global generator.
 
     Args:
-        architecture: One of `FAMILIES`, `torchvision/NAME`, or `module:function` of the user's.
+        architecture: One of `FAMILIES`, `torchvision/NAME`, `timm/NAME`, or `module:function` of
+            the user's.
         num_classes: Number of classes, passed as `num_classes`.
-        in_channels: Channels of the images, passed as `in_channels` except to torchvision, whose
-            networks take three.
+        in_channels: Channels of the images, passed as `in_channels`; to timm as `in_chans`, and not
+            to torchvision, whose networks take three.
         arguments: More keyword arguments of the constructor.
         seed: Seed of the weights.
 
@@ -46,7 +48,8 @@ def build_network(
     if architecture.startswith("torchvision/"):
         keywords |= _torchvision_arguments(architecture, in_channels)
     else:
-        keywords["in_channels"] = in_channels
+        name = "in_chans" if architecture.startswith("timm/") else "in_channels"
+        keywords[name] = in_channels
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         try:
@@ -66,11 +69,13 @@ def _constructor(architecture: str) -> Callable[..., nn.Module]:
         return FAMILIES[architecture]
     if architecture.startswith("torchvision/"):
         return _torchvision_constructor(architecture.removeprefix("torchvision/"))
+    if architecture.startswith("timm/"):
+        return _timm_constructor(architecture.removeprefix("timm/"))
     if ":" in architecture:
         return _users_constructor(architecture)
     raise ConfigurationError(
         f"architecture {architecture!r}: unknown. {did_you_mean(architecture, FAMILIES)} "
-        "'torchvision/NAME' and 'module:function' are allowed too."
+        "'torchvision/NAME', 'timm/NAME' and 'module:function' are allowed too."
     )
 
 
@@ -96,6 +101,21 @@ def _torchvision_arguments(architecture: str, in_channels: int) -> dict[str, Any
     if architecture.endswith(("googlenet", "inception_v3")):
         return {"init_weights": False}
     return {}
+
+
+def _timm_constructor(name: str) -> Callable[..., nn.Module]:
+    try:
+        import timm
+    except ImportError as error:
+        raise ConfigurationError(
+            f"architecture 'timm/{name}': timm is missing. Run `pip install 'plantnas[timm]'`."
+        ) from error
+    names = timm.list_models()
+    if name not in names:
+        raise ConfigurationError(
+            f"architecture 'timm/{name}': unknown. {did_you_mean(name, names)}"
+        )
+    return partial(timm.create_model, name)
 
 
 def _users_constructor(architecture: str) -> Callable[..., nn.Module]:

@@ -1,6 +1,7 @@
 """Networks by the name of their architecture."""
 
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ def test_a_network_of_torchvision_has_the_wanted_classes(name: str) -> None:
         assert network(torch.randn(2, 3, 32, 32)).shape == (2, 7)
 
 
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_a_network_of_timm_has_the_wanted_classes_and_channels(in_channels: int) -> None:
+    network = build_network("timm/test_efficientnet", 7, in_channels).eval()
+    with torch.inference_mode():
+        assert network(torch.randn(2, in_channels, 32, 32)).shape == (2, 7)
+
+
+def test_without_timm_its_networks_are_an_error_that_tells_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    assert "pip install 'plantnas[timm]'" in message_of("timm/test_efficientnet")
+
+
 def test_a_networks_arguments_reach_its_constructor() -> None:
     assert build_network("resnet20", 10, 3, {"width": 4}).conv1.out_channels == 4
     dropout = build_network("torchvision/mobilenet_v2", 10, 3, {"dropout": 0.7}).classifier[0]
@@ -101,20 +114,23 @@ def test_a_function_of_the_users_makes_a_network(users_module: str) -> None:
 @pytest.mark.parametrize("name", ["plane", "resnet-20", "torch/resnet18"])
 def test_an_unknown_name_is_an_error_that_tells_what_is_allowed(name: str) -> None:
     message = message_of(name)
-    assert "'torchvision/NAME' and 'module:function' are allowed too" in message
+    assert "'torchvision/NAME', 'timm/NAME' and 'module:function' are allowed too" in message
     assert "Did you mean" in message or all(family in message for family in FAMILIES)
 
 
 def test_an_almost_known_name_is_guessed() -> None:
     assert "Did you mean 'resnet20'?" in message_of("resnet-20")
     assert "Did you mean 'resnet18'?" in message_of("torchvision/resnt18")
+    assert "Did you mean 'dla34'?" in message_of("timm/dla3")
 
 
 def test_torchvisions_networks_refuse_grey_images_and_say_what_to_do() -> None:
     assert "data.channels: 3" in message_of("torchvision/resnet18", in_channels=1)
 
 
-@pytest.mark.parametrize("architecture", ["resnet20", "torchvision/resnet18"])
+@pytest.mark.parametrize(
+    "architecture", ["resnet20", "torchvision/resnet18", "timm/test_efficientnet"]
+)
 def test_an_argument_that_a_constructor_does_not_know_is_an_error(architecture: str) -> None:
     assert "breadth" in message_of(architecture, breadth=3)
 
