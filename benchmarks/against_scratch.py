@@ -120,7 +120,8 @@ def uniform_widths(config: StudyConfig, database: Database, parameters: int) -> 
 
 def lineage_epochs(config: StudyConfig, step: int) -> int:
     """Epochs of the seed and of the growing trials up to a step."""
-    return config.seed.epochs + step * config.planting.epochs
+    grown = (config.planting.growing_epochs(number) for number in range(1, step + 1))
+    return config.seed.epochs + sum(grown)
 
 
 def planted_lineage(database: Database, name: str) -> list[NetworkRecord]:

@@ -125,6 +125,9 @@ class Recipe(Settings):
     """Of the entries that are trained; earlier channels stay as they are."""
     warmup: float = Field(default=0.25, ge=0, lt=1)
     """Share of the optimiser's steps that warm up (Goyal et al. 2017)."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of forward and backward passes (Micikevicius et al. 2018); `auto` is bfloat16 where the
+    processor has matrix units for it, else float32. All else is in float32."""
 
 
 class Distillation(Settings):
@@ -142,7 +145,12 @@ class Planting(Recipe):
     screen_epochs: PositiveInt = 2
     """Epochs of the trials that rank plantings."""
     epochs: PositiveInt = 12
-    """Epochs of the growing trial, whose network becomes a parent."""
+    """Epochs of the first step's growing trial, whose network becomes a parent."""
+    epochs_growth: float = Field(default=1.0, ge=1)
+    """The growing trial of a step has this many times the epochs of the step before."""
+    row_rate: PositiveFloat = 0.1
+    """Multiplies the learning rate of new channels' own rows and BatchNorm entries. They start
+    several times smaller than trained rows have become, to which new columns are added."""
     batch_norm: Literal["batch", "running"] = "batch"
     """Statistics of the earlier channels from the first planted layer on: of the `batch`, so that
     they follow their new inputs, or the parent's `running` ones. Their affine stays frozen."""
@@ -151,6 +159,10 @@ class Planting(Recipe):
     column_init: float = Field(default=0.0, ge=0)
     """Scale of the new columns of earlier rows, times the layer's own initialisation. At 0 the
     child starts with its parent's function, as in Net2Net (Chen, Goodfellow and Shlens 2016)."""
+
+    def growing_epochs(self, step: int) -> int:
+        """Epochs of a step's growing trial; the first step is 1."""
+        return round(self.epochs * self.epochs_growth ** (step - 1))
 
 
 class Sampler(Settings):
@@ -178,6 +190,10 @@ class Search(Settings):
     """What is best. `hypervolume`: the largest gain in the area of accuracy against log
     parameters (Zitzler and Thiele 1998). `best_accuracy`: whatever the size.
     `gain_per_parameter`: accuracy over the parent for each parameter added."""
+    early_stopping: Literal["none", "median", "halving"] = "none"
+    """Ends poor screening trials by their validation loss, compared to finished ones of the step of
+    no more parameters. `median`: above their median (Golovin et al. 2017). `halving`: after 1, 2,
+    4, ... epochs, not among the best half (Li et al. 2020)."""
     sampler: Sampler = Sampler()
     """Proposes plantings."""
     minimum_growth: float = Field(default=1.3, ge=1)
@@ -219,7 +235,7 @@ class StudyConfig(Settings):
     random_seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything that is drawn in the study derives from it."""
     memory_gigabytes: PositiveFloat = 2.0
-    """Limit of the cached features of the frozen prefix, in each worker."""
+    """Limit of the cached features of the frozen prefix, of all workers of a machine together."""
 
     def identity(self) -> dict[str, Any]:
         """What makes it this study and no other, by dotted keys.

@@ -1,7 +1,9 @@
-"""Writes files so that each is either complete or not there. What is in them is elsewhere."""
+"""Writes files that are complete or not there, and locks. What is in them is elsewhere."""
 
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,3 +29,34 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """One process of a machine at a time; the lock goes with the process, however it ends.
+
+    Args:
+        lock: A file that is made if needed and stays, empty; its folder must exist.
+
+    Raises:
+        OSError: It cannot be opened, or its disk knows no locks.
+    """
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether a process is `alone` with this file now.
+
+    Raises:
+        OSError: It cannot be opened, or its disk knows no locks.
+    """
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False

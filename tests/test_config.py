@@ -37,6 +37,8 @@ OTHER_VALUES: dict[str, Any] = {
     "distillation.temperature": 2.0,
     "distillation.label_weight": 0.5,
     "planting.screen_epochs": 1,
+    "planting.epochs_growth": 2.0,
+    "planting.row_rate": 0.5,
     "planting.batch_norm": "running",
     "planting.classifier": "planted",
     "planting.column_init": 0.5,
@@ -44,6 +46,7 @@ OTHER_VALUES: dict[str, Any] = {
     "search.policy": "beam",
     "search.beam_width": 3,
     "search.winner": "best_accuracy",
+    "search.early_stopping": "median",
     "search.sampler.name": "GPSampler",
     "search.sampler.arguments": {"multivariate": False},
     "search.minimum_growth": 1.1,
@@ -61,6 +64,7 @@ OTHER_VALUES: dict[str, Any] = {
         "betas": [0.8, 0.9],
         "weight_decay": 0.1,
         "warmup": 0.1,
+        "precision": "float32",
     }.items()
 }
 

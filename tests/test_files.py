@@ -1,11 +1,12 @@
-"""A file is complete under its name, or it is not there."""
+"""A file is complete under its name, or it is not there; a lock goes with its process."""
 
+import multiprocessing
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from plantnas.files import write_atomically
+from plantnas.files import alone, is_locked, write_atomically
 
 
 def test_the_content_is_under_the_final_name_alone(tmp_path: Path) -> None:
@@ -26,3 +27,30 @@ def test_a_failing_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) 
         write_atomically(path, fail)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lock_is_held_within_and_free_before_and_after(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert not is_locked(lock)
+    with alone(lock):
+        assert is_locked(lock)
+    assert not is_locked(lock)
+
+
+def test_a_lock_is_free_when_its_process_was_killed(tmp_path: Path) -> None:
+    lock, context = tmp_path / "lock", multiprocessing.get_context("fork")
+    held, forever = context.Event(), context.Event()
+
+    def hold() -> None:
+        with alone(lock):
+            held.set()
+            forever.wait()
+
+    process = context.Process(target=hold, daemon=True)
+    process.start()
+    assert held.wait(30)
+    assert is_locked(lock)
+    process.kill()
+    process.join()
+    with alone(lock):
+        pass

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alembic.util import CommandError
 from sqlalchemy import ColumnElement, Connection, Insert, Row, insert, select
@@ -51,12 +52,27 @@ __all__ = [
     "Database",
     "EpochRecord",
     "Evaluation",
+    "LossCurve",
     "NetworkRecord",
     "Split",
     "StudyRecord",
     "set_sqlite_pragmas",
     "storage_engine_arguments",
 ]
+
+
+class LossCurve(NamedTuple):
+    """How a trial's network learnt.
+
+    Attributes:
+        trial_number: The trial's.
+        parameters: The network's.
+        losses: On validation, after each epoch that it was trained.
+    """
+
+    trial_number: int
+    parameters: int
+    losses: tuple[float, ...]
 
 
 class Database:
@@ -193,6 +209,24 @@ class Database:
             of_trial = NetworkRow.trial_number == trial_number
             networks = _read_networks(connection, of_study & of_trial)
         return networks[-1] if networks else None
+
+    def loss_curves(self, study: str, kind: str, step: int) -> list[LossCurve]:
+        """How the networks of a step's trials of one kind learnt, by ascending trial number.
+
+        Raises:
+            StudyError: If there is no such study.
+        """
+        columns = (NetworkRow.trial_number, NetworkRow.parameters, EpochRow.validation_loss)
+        query = select(*columns).join(EpochRow, EpochRow.network_id == NetworkRow.id)
+        with self._transaction() as connection:
+            of_study = NetworkRow.study_id == self._study_id(connection, study)
+            of_step = (NetworkRow.kind == kind) & (NetworkRow.step == step)
+            in_order = query.order_by(NetworkRow.trial_number, EpochRow.epoch)
+            rows = connection.execute(in_order.where(of_study, of_step)).all()
+        return [
+            LossCurve(number, parameters, tuple(row.validation_loss for row in epochs))
+            for (number, parameters), epochs in groupby(rows, key=lambda row: tuple(row[:2]))
+        ]
 
     def add_evaluations(self, study: str, evaluations: Mapping[int, Evaluation]) -> None:
         """Add evaluations of networks that are recorded, by network id.

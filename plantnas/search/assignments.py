@@ -9,7 +9,7 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.search.policies import Assignment, Reference, TrialRecord
+from plantnas.search.history import Assignment, Reference, TrialRecord
 
 ASSIGNMENT_KEY = "plantnas:assignment"
 """The trial's system attribute: an Assignment as JSON, or null when the study was complete."""
@@ -22,6 +22,12 @@ VALIDATION_LOSS_KEY = "validation_loss"
 
 NO_ROOM_KEY = "no_room"
 """The trial's user attribute that says that no planting of its parent is allowed."""
+
+STOPPED_AFTER_KEY = "stopped_after"
+"""The trial's user attribute with its number of epochs, if it was stopped early."""
+
+EPOCHS_SAVED_KEY = "epochs_saved"
+"""The trial's user attribute with the epochs that it was not trained for, if it was stopped."""
 
 SCREEN_OF_SEED = Assignment("screen", 1, None)
 """What a trial without a stored assignment counts as: nothing was ever planted before it."""
@@ -95,6 +101,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         validation_loss=trial.user_attrs.get(VALIDATION_LOSS_KEY),
         params=trial.params,
         no_room=trial.user_attrs.get(NO_ROOM_KEY, False),
+        stopped=STOPPED_AFTER_KEY in trial.user_attrs,
     )
 
 

@@ -5,6 +5,7 @@ Workers share nothing but the database and the study's folder, so any of them ma
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from plantnas.errors import PlantnasError, StudyError
 from plantnas.records.database import Database
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import Say, check_configuration, check_device
+from plantnas.search.prepared import features_folder
 from plantnas.search.progress import progress
 from plantnas.search.storage import make_folder, storage_errors
 from plantnas.search.study import has_nothing_to_start, is_complete, open_study
@@ -66,6 +68,8 @@ def run_study(
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):
             _run_trials(study, _Crew(config, url, directory, workers, device), say, watch)
+        # No trial needs it any more; a worker elsewhere that has it mapped would not notice.
+        shutil.rmtree(features_folder(directory), ignore_errors=True)
         watch(study)
         say(_verdict(study, config))
     return study

@@ -17,13 +17,18 @@ from torch import nn
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import StudyConfig
+from plantnas.config import Planting, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
-from plantnas.records.database import NetworkRecord
+from plantnas.records.database import LossCurve, NetworkRecord
 from plantnas.records.weights import save_weights
-from plantnas.search.assignments import NO_ROOM_KEY, assignment_of
-from plantnas.search.policies import Assignment
+from plantnas.search.assignments import (
+    EPOCHS_SAVED_KEY,
+    NO_ROOM_KEY,
+    STOPPED_AFTER_KEY,
+    assignment_of,
+)
+from plantnas.search.history import Assignment
 from plantnas.search.preparation import Say, prepare
 from plantnas.search.prepared import (
     Parent,
@@ -34,8 +39,9 @@ from plantnas.search.prepared import (
 )
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.search.sampler import PlantingSampler
+from plantnas.search.stopping import should_stop
 from plantnas.search.storage import default_directory
-from plantnas.training.distillation import TrainingDiverged
+from plantnas.training.distillation import Epoch, Stop, TrainingDiverged
 from plantnas.training.evaluation import Metrics
 from plantnas.training.planted import PlantedTraining, train_planted
 from plantnas.training.seeds import generator_for
@@ -92,7 +98,7 @@ class PlantingObjective:
             "evaluation": time.perf_counter() - trained,
         }
         record = _record(trial, parent, planting, assignment, training, metrics, seconds)
-        _keep(trial, study, record, child)
+        _keep(trial, study, record, child, _planned_epochs(self.config.planting, assignment))
         return metrics.accuracy, float(record.parameters)
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
@@ -113,6 +119,7 @@ class PlantingObjective:
         assignment: Assignment,
     ) -> PlantedTraining:
         settings = self.config.planting
+        epochs = _planned_epochs(settings, assignment)
         try:
             return train_planted(
                 child,
@@ -120,14 +127,46 @@ class PlantingObjective:
                 classifier_tensors(parent.structure),
                 study.data,
                 settings,
-                settings.screen_epochs if assignment.kind == "screen" else settings.epochs,
+                epochs,
                 study.features,
                 parent.network_id,
                 # Of the planting, not of the trial: a grown planting starts like its screening.
                 generator_for(self.config.random_seed, "batches", parent.record.widths, planting),
+                _stop(trial, study, assignment, epochs),
             )
         except TrainingDiverged as error:
             _prune(trial, f"diverged: {error}")
+
+
+def _planned_epochs(settings: Planting, assignment: Assignment) -> int:
+    if assignment.kind == "screen":
+        return settings.screen_epochs
+    return settings.growing_epochs(assignment.step)
+
+
+def _stop(trial: optuna.Trial, study: PreparedStudy, assignment: Assignment, epochs: int) -> Stop:
+    """Whether a training of so many planned epochs ends with one of them; a grow's never does."""
+    rule, losses = study.config.search.early_stopping, list[float]()
+    parameters: int = trial.user_attrs["parameters"]
+
+    def stop(epoch: Epoch) -> bool:
+        if rule == "none" or assignment.kind == "grow":
+            return False
+        losses.append(epoch.validation_loss)
+        curve = LossCurve(trial.number, parameters, tuple(losses))
+        return should_stop(rule, curve, _finished_curves(trial, study, assignment), epochs)
+
+    return stop
+
+
+def _finished_curves(
+    trial: optuna.Trial, study: PreparedStudy, assignment: Assignment
+) -> list[LossCurve]:
+    """Of the step's trials of this kind, without the rows that a killed worker left behind."""
+    complete = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    numbers = {other.number for other in complete}
+    curves = study.database.loss_curves(study.config.name, assignment.kind, assignment.step)
+    return [curve for curve in curves if curve.trial_number in numbers]
 
 
 def suggest_planting(
@@ -242,7 +281,11 @@ def _widths(parent: Parent, planting: Mapping[str, int]) -> dict[str, int]:
 
 
 def _keep(
-    trial: optuna.Trial, study: PreparedStudy, record: NetworkRecord, child: nn.Module
+    trial: optuna.Trial,
+    study: PreparedStudy,
+    record: NetworkRecord,
+    child: nn.Module,
+    planned_epochs: int,
 ) -> None:
     """Weights first, then the rows in one transaction, then what Optuna shows of them.
 
@@ -258,6 +301,9 @@ def _keep(
         "validation_loss": record.evaluations[0].loss,
         **{f"seconds_{phase}": round(value, 3) for phase, value in record.seconds.items()},
     }
+    if len(record.epochs) < planned_epochs:
+        shown[STOPPED_AFTER_KEY] = len(record.epochs)
+        shown[EPOCHS_SAVED_KEY] = planned_epochs - len(record.epochs)
     for key, value in shown.items():
         trial.set_user_attr(key, value)
 

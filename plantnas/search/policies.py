@@ -1,8 +1,8 @@
 """The rules that say what the next trial does: screen a planting of which parent, or grow which.
 
-Pure functions of the trials so far: no Optuna here, no storage, no state between two calls. How
-an assignment is stored in a trial is in `assignments`, who asks and when in `sampler`, how two
-networks of different size compare in `winners`.
+Pure functions of the trials so far: no Optuna here, no storage, no state between two calls. What
+they see of a trial is in `history`, how an assignment is stored in one in `assignments`, who asks
+and when in `sampler`, how two networks of different size compare in `winners`.
 """
 
 from collections import Counter
@@ -10,9 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from math import inf
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.search.history import (
+    Assignment,
+    History,
+    Reference,
+    TrialRecord,
+    active_trials,
+    assignments_of,
+    grown_networks,
+    grown_trials,
+    screened_trials,
+    trials_of,
+    with_room,
+)
 from plantnas.search.winners import (
     WINNER_RULES,
     Comparison,
@@ -22,77 +35,17 @@ from plantnas.search.winners import (
     worst_corner,
 )
 
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a trial is for.
-
-    Attributes:
-        kind: "screen" trains a planting briefly to rank it; "grow" trains it long, and its
-            network can become a parent.
-        step: The step of the study, from 1.
-        parent: The grow trial whose network is planted; None is the seed.
-        screened: For a grow, the number of the screen trial whose planting it repeats.
-    """
-
-    kind: Literal["screen", "grow"]
-    step: int
-    parent: int | None
-    screened: int | None = None
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """A trial as a policy sees it.
-
-    Attributes:
-        number: Optuna's trial number.
-        state: A trial that waits to be retried is "running".
-        assignment: None where the trial has none (yet): no policy counts it.
-        accuracy: Validation accuracy of a complete trial.
-        parameters: Parameters (or another cost) of a complete trial.
-        validation_loss: Breaks ties; None loses them.
-        params: Optuna's parameters: new channels for each group.
-        no_room: The trial found that no planting of its parent is allowed.
-    """
-
-    number: int
-    state: Literal["running", "complete", "pruned", "failed"]
-    assignment: Assignment | None
-    accuracy: float | None = None
-    parameters: float | None = None
-    validation_loss: float | None = None
-    params: dict[str, Any] = field(default_factory=dict)
-    no_room: bool = False
-
-    @property
-    def network(self) -> Network:
-        """Accuracy and parameters of a complete trial."""
-        return Network(self.accuracy or 0.0, self.parameters or 0.0)
-
-
-History = Sequence[TrialRecord]
-"""The study's other trials by ascending number."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a study knows before its first trial; None where it is not known.
-
-    Without the seed's figures the first step is compared to nothing, and without the teacher's
-    the corner of the hypervolume lies a little beyond the largest network.
-    """
-
-    seed_accuracy: float | None = None
-    seed_parameters: float | None = None
-    teacher_parameters: float | None = None
-
-    @property
-    def seed(self) -> Network | None:
-        """The seed, where both its figures are known."""
-        if self.seed_accuracy is None or self.seed_parameters is None:
-            return None
-        return Network(self.seed_accuracy, self.seed_parameters)
+__all__ = [
+    "POLICIES",
+    "Assignment",
+    "Beam",
+    "Greedy",
+    "Pareto",
+    "Policy",
+    "Reference",
+    "TrialRecord",
+    "policy_from_name",
+]
 
 
 class Policy(Protocol):
@@ -130,7 +83,8 @@ class Beam:
     grows a step, and always the same ones.
 
     "Best" is the winner rule against the networks grown in earlier steps; ties are broken by the
-    lower validation loss, then the lower number.
+    lower validation loss, then the lower number. Screens that were stopped early are no
+    candidates while there is another one, so fewer than `width` may win.
 
     Args:
         width: Networks that survive a step.
@@ -169,14 +123,14 @@ class Beam:
         step = self._step(history, reference)
         if self.steps is not None and step > self.steps:
             return None
-        if len(_active(history, "screen", step)) < self._wanted(history, reference, step):
+        if len(active_trials(history, "screen", step)) < self._wanted(history, reference, step):
             return self.screen(history, reference)
-        taken = {grow.screened for grow in _assignments(_active(history, "grow", step))}
-        winners = self._winners(history, reference, step)
+        taken = {grow.screened for grow in assignments_of(active_trials(history, "grow", step))}
+        winners = self.winners(history, reference, step)
         ungrown = [winner for winner in winners if winner.number not in taken]
         if winners and not ungrown and step == self.steps:
             return None
-        spares = self._ranked(_screened(history, step), history, reference, step)
+        spares = self._ranked(screened_trials(history, step), history, reference, step)
         ungrown += [spare for spare in spares if spare.number not in taken]
         if ungrown:
             return _grow(ungrown[0])
@@ -189,54 +143,54 @@ class Beam:
             step = min(step, self.steps)
         return Assignment("screen", step, self._parent(history, reference, step))
 
+    def winners(self, history: History, reference: Reference, step: int) -> list[TrialRecord]:
+        """The screens that must be grown before the step ends; none until it has its screens."""
+        wanted = self._wanted(history, reference, step)
+        screens = screened_trials(history, step)
+        if len(screens) < wanted:
+            return []
+        return self._ranked(screens[:wanted], history, reference, step)[: self.width]
+
     def _step(self, history: History, reference: Reference) -> int:
         """The newest step that a trial was assigned to, or the next one if its winners are grown.
 
         Past the last step, the number is one more than `steps`.
         """
-        step = max((assignment.step for assignment in _assignments(history)), default=1)
-        grown = {grow.screened for grow in _assignments(_grown(history, step))}
-        winners = self._winners(history, reference, step)
+        step = max((assignment.step for assignment in assignments_of(history)), default=1)
+        grown = {grow.screened for grow in assignments_of(grown_trials(history, step))}
+        winners = self.winners(history, reference, step)
         is_over = bool(winners) and all(winner.number in grown for winner in winners)
         return step + is_over
 
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
         """The parent with the fewest screens."""
         parents = self._parents(history, reference, step)
-        active = _active(history, "screen", step)
-        screens = Counter(screen.parent for screen in _assignments(active))
-        return min(_with_room(parents, history) or parents, key=lambda parent: screens[parent])
+        active = active_trials(history, "screen", step)
+        screens = Counter(screen.parent for screen in assignments_of(active))
+        return min(with_room(parents, history) or parents, key=lambda parent: screens[parent])
 
     def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
         """The parents of a step. Those already used stay: storage decides them."""
         if step == 1:
             return [None]
-        of_step = [assignment for assignment in _assignments(history) if assignment.step == step]
+        of_step = [assignment for assignment in assignments_of(history) if assignment.step == step]
         used = [assignment.parent for assignment in of_step]
-        best = self._ranked(_grown(history, step - 1), history, reference, step - 1)
+        best = self._ranked(grown_trials(history, step - 1), history, reference, step - 1)
         return list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.width]
 
     def _wanted(self, history: History, reference: Reference, step: int) -> int:
         """The screens that the step needs: `trials_per_step`, or those it has if it gave up."""
         if self._gave_up(history, reference, step):
-            return min(self.trials_per_step, len(_active(history, "screen", step)))
+            return min(self.trials_per_step, len(active_trials(history, "screen", step)))
         return self.trials_per_step
 
     def _gave_up(self, history: History, reference: Reference, step: int) -> bool:
         """Whether no parent has room, or the newest `give_up_after` screens were all pruned."""
-        if not _with_room(self._parents(history, reference, step), history):
+        if not with_room(self._parents(history, reference, step), history):
             return True
-        last = max((screen.number for screen in _screened(history, step)), default=-1)
-        pruned = _trials_of(history, "screen", step, ("pruned",))
+        last = max((screen.number for screen in screened_trials(history, step)), default=-1)
+        pruned = trials_of(history, "screen", step, ("pruned",))
         return sum(screen.number > last for screen in pruned) >= self.give_up_after
-
-    def _winners(self, history: History, reference: Reference, step: int) -> list[TrialRecord]:
-        """The screens that must be grown before the step ends; none until it has its screens."""
-        wanted = self._wanted(history, reference, step)
-        screens = _screened(history, step)
-        if len(screens) < wanted:
-            return []
-        return self._ranked(screens[:wanted], history, reference, step)[: self.width]
 
     def _ranked(
         self,
@@ -245,10 +199,11 @@ class Beam:
         reference: Reference,
         step: int,
     ) -> list[TrialRecord]:
-        """Trials of one step, best first."""
+        """Trials of one step, best first; the stopped ones only if all of them were."""
+        candidates = [trial for trial in candidates if not trial.stopped] or candidates
         if not candidates:
             return []
-        networks = _networks(history, reference, step)
+        networks = grown_networks(history, reference, step)
         compared = [*networks.values(), *(trial.network for trial in candidates)]
         corner = worst_corner(compared, reference.teacher_parameters)
 
@@ -290,11 +245,11 @@ class Pareto(Greedy):
     seed: int = 0
 
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
-        networks = _networks(history, reference, step=None)
+        networks = grown_networks(history, reference, step=None)
         if not networks:
             return None
         parents = self._parents(history, reference, step)
-        parents = _with_room(parents, history) or parents
+        parents = with_room(parents, history) or parents
         best = [networks[parent] for parent in parents]
         weights = contributions(best, worst_corner(best, reference.teacher_parameters))
         # Trials of dead workers are made again: they must not shift the draws behind them.
@@ -303,7 +258,7 @@ class Pareto(Greedy):
 
     def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
         """The front, whatever the step."""
-        networks = _networks(history, reference, step=None)
+        networks = grown_networks(history, reference, step=None)
         parents = {network: parent for parent, network in networks.items()}
         return [parents[network] for network in front(list(parents))] or [None]
 
@@ -333,63 +288,7 @@ def policy_from_name(name: str, **settings: Any) -> Policy:
     return policy(**settings)
 
 
-def _trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> list[TrialRecord]:
-    """The trials of one kind and step in one of the states."""
-    return [
-        trial
-        for trial in history
-        if trial.state in states
-        and trial.assignment is not None
-        and trial.assignment.kind == kind
-        and trial.assignment.step == step
-    ]
-
-
-def _active(history: History, kind: str, step: int) -> list[TrialRecord]:
-    """Running and complete trials; a screen whose grow was pruned is not among them."""
-    withdrawn = {
-        grow.screened for grow in _assignments(_trials_of(history, "grow", step, ("pruned",)))
-    }
-    active = _trials_of(history, kind, step, ("running", "complete"))
-    return [trial for trial in active if trial.number not in withdrawn]
-
-
-def _screened(history: History, step: int) -> list[TrialRecord]:
-    return [trial for trial in _active(history, "screen", step) if trial.state == "complete"]
-
-
-def _grown(history: History, step: int) -> list[TrialRecord]:
-    return _trials_of(history, "grow", step, ("complete",))
-
-
-def _with_room(parents: Sequence[int | None], history: History) -> list[int | None]:
-    """The parents that no trial found to have no room to grow."""
-    full = {trial.assignment.parent for trial in history if trial.no_room and trial.assignment}
-    return [parent for parent in parents if parent not in full]
-
-
-def _assignments(trials: Sequence[TrialRecord]) -> list[Assignment]:
-    """The trials' assignments, of those that have one."""
-    return [trial.assignment for trial in trials if trial.assignment is not None]
-
-
 def _grow(screen: TrialRecord) -> Assignment:
     """The growing of a screened planting."""
-    (assignment,) = _assignments([screen])
+    (assignment,) = assignments_of([screen])
     return Assignment("grow", assignment.step, assignment.parent, screened=screen.number)
-
-
-def _networks(
-    history: History, reference: Reference, step: int | None
-) -> dict[int | None, Network]:
-    """The networks grown before a step (None: so far) by trial number; the seed's is None."""
-    networks: dict[int | None, Network] = {}
-    if reference.seed is not None:
-        networks[None] = reference.seed
-    for trial in history:
-        assignment = trial.assignment
-        if assignment is None or assignment.kind != "grow" or trial.state != "complete":
-            continue
-        if step is None or assignment.step < step:
-            networks[trial.number] = trial.network
-    return networks

@@ -3,12 +3,10 @@
 It may be interrupted at any moment and called again: what is recorded is not made again.
 """
 
-import fcntl
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +23,7 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, StudyConfig, Teacher, Width
 from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError, DataError, StudyError
+from plantnas.files import alone
 from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.database import Database, NetworkRecord, StudyRecord
 from plantnas.records.loading import network_at, network_of
@@ -34,14 +33,15 @@ from plantnas.search.prepared import (
     all_widths,
     epoch_records,
     evaluation,
+    features_folder,
 )
 from plantnas.search.storage import make_folder, storage_url
 from plantnas.training.data import Dataset, load_dataset
 from plantnas.training.distillation import TrainingData, fit
 from plantnas.training.evaluation import evaluate
+from plantnas.training.features import FeatureCache
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
-from plantnas.training.prefix import FeatureCache
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.training.teacher import load_logits, save_logits, teacher_logits
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
@@ -78,7 +78,8 @@ def prepare(
     database = Database(storage_url(study))
     check_configuration(database, config)
     dataset = load_dataset(config.data, derived_seed(config.random_seed, "split"))
-    with _alone(directory):
+    make_folder(directory)
+    with alone(directory / "preparation.lock"):
         _add_study(database, study, config, dataset, directory)
         _check_data(database, config, dataset)
         return _Preparation(study, config, database, dataset, directory, device, say).prepared()
@@ -169,7 +170,12 @@ class _Preparation:
             teacher=teacher,
             seed=seed,
             device=self.device,
-            features=FeatureCache(self.config.memory_gigabytes * 2**30),
+            features=FeatureCache(
+                self.config.memory_gigabytes * 2**30,
+                features_folder(self.directory),
+                # The split of the images by their hash, all else by the configuration's.
+                f"{self.dataset.fingerprint}-{self.config.hash()}",
+            ),
         )
 
     def _data(self, logits: Tensor | None, validation_logits: Tensor | None) -> TrainingData:
@@ -256,15 +262,6 @@ class _Preparation:
         self.study.set_user_attr("teacher_accuracy", teacher.evaluations[0].accuracy)
         self.study.set_user_attr("seed_parameters", seed.parameters)
         self.study.set_user_attr("seed_accuracy", seed.evaluations[0].accuracy)
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """One process of a machine at a time; the lock goes with the process, however it ends."""
-    make_folder(directory)
-    with (directory / "preparation.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _add_study(

@@ -5,6 +5,7 @@ How teacher and seed come to be is in preparation.py, what a trial does with it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from plantnas.records.loading import network_of
 from plantnas.records.weights import AtomicFileSystemArtifactStore
 from plantnas.training.distillation import Epoch, TrainingData
 from plantnas.training.evaluation import Metrics, evaluate
-from plantnas.training.prefix import FeatureCache
+from plantnas.training.features import FeatureCache
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class PreparedStudy:
         teacher: The teacher's record.
         seed: The seed's record.
         device: Where networks are trained.
-        features: Features of frozen prefixes.
+        features: Features of frozen prefixes, shared by the workers of a machine.
     """
 
     config: StudyConfig
@@ -90,6 +91,11 @@ class PreparedStudy:
         """Accuracy and loss of a whole network on the validation images."""
         data = self.data
         return evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+
+
+def features_folder(directory: Path) -> Path:
+    """Where in a study's folder the features of frozen prefixes are while it runs."""
+    return directory / "features"
 
 
 def epoch_records(epochs: tuple[Epoch, ...]) -> tuple[EpochRecord, ...]:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from plantnas.config import StudyConfig
-from plantnas.search.assignments import assignment_of
+from plantnas.search.assignments import EPOCHS_SAVED_KEY, assignment_of
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class StepProgress:
     Attributes:
         step: Its number, from 1.
         screened: Finished screening trials.
+        stopped: Those of them that were stopped early.
+        epochs_saved: Epochs that these were not trained for.
         grown: Finished growing trials.
         rejected: Proposals that were not trained.
         failed: Trials that failed; their work is assigned again.
@@ -28,6 +30,8 @@ class StepProgress:
 
     step: int
     screened: int
+    stopped: int
+    epochs_saved: int
     grown: int
     rejected: int
     failed: int
@@ -49,9 +53,12 @@ def _progress_of(step: int, trials: list[FrozenTrial]) -> StepProgress:
     states = [trial.state for trial in trials]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     grown = [trial for trial in complete if trial.user_attrs.get("kind") == "grow"]
+    saved = [trial.user_attrs.get(EPOCHS_SAVED_KEY, 0) for trial in complete]
     return StepProgress(
         step=step,
         screened=len(complete) - len(grown),
+        stopped=sum(epochs > 0 for epochs in saved),
+        epochs_saved=sum(saved),
         grown=len(grown),
         rejected=states.count(TrialState.PRUNED),
         failed=states.count(TrialState.FAIL),
@@ -61,15 +68,19 @@ def _progress_of(step: int, trials: list[FrozenTrial]) -> StepProgress:
 
 
 def progress_table(steps: list[StepProgress]) -> Table:
-    """A row a step."""
+    """A row a step; with what early stopping did, if it stopped any trial."""
     table = Table(title="Steps", title_justify="left")
-    for column in ("step", "screened", "grown", "not trained", "failed", "running"):
+    with_stopped = any(step.stopped for step in steps)
+    stopping = ("stopped early", "epochs saved") if with_stopped else ()
+    for column in ("step", "screened", *stopping, "grown", "not trained", "failed", "running"):
         table.add_column(column, justify="right")
     table.add_column("best validation accuracy", justify="right")
     table.add_column("parameters", justify="right")
     for step in steps:
-        counts = (step.screened, step.grown, step.rejected, step.failed, step.running)
-        table.add_row(str(step.step), *map(str, counts), *_best(step))
+        stopped = (step.stopped, step.epochs_saved) if with_stopped else ()
+        others = (step.grown, step.rejected, step.failed, step.running)
+        counts = (step.step, step.screened, *stopped, *others)
+        table.add_row(*map(str, counts), *_best(step))
     return table
 
 
@@ -78,13 +89,12 @@ class ProgressBars:
 
     def __init__(self, bars: Progress, config: StudyConfig) -> None:
         """Adds a bar for each step to `bars`."""
-        planting = config.planting
-        self._screen_epochs, self._grow_epochs = planting.screen_epochs, planting.epochs
+        self._planting = config.planting
         self._wanted = config.search.trials_per_step
         self._bars = bars
         self._tasks = [
             bars.add_task(
-                f"step {step}", visible=False, total=self._total(), trials="", best="", left=""
+                f"step {step}", visible=False, total=self._total(step), trials="", best="", left=""
             )
             for step in range(1, config.search.steps + 1)
         ]
@@ -99,7 +109,7 @@ class ProgressBars:
             if step.step > len(self._tasks):
                 continue
             is_over = any(later.step > step.step for later in steps) or self._is_last_grown(step)
-            done = self._total() if is_over else self._done(step)
+            done = self._total(step.step) if is_over else self._done(step)
             accuracy, parameters = _best(step)
             self._bars.update(
                 self._tasks[step.step - 1],
@@ -109,13 +119,15 @@ class ProgressBars:
                 left=self._left(step.step, done),
             )
 
-    def _total(self) -> int:
-        return self._wanted * self._screen_epochs + self._grow_epochs
+    def _total(self, step: int) -> int:
+        screening = self._wanted * self._planting.screen_epochs
+        return screening + self._planting.growing_epochs(step)
 
     def _done(self, step: StepProgress) -> int:
-        screened = min(step.screened, self._wanted) * self._screen_epochs
+        screened = min(step.screened, self._wanted) * self._planting.screen_epochs
+        grown = step.grown * self._planting.growing_epochs(step.step)
         # Spares may have been grown before the winner is known: the bar is full at the end only.
-        return min(screened + step.grown * self._grow_epochs, self._total() - 1)
+        return min(screened + grown, self._total(step.step) - 1)
 
     def _is_last_grown(self, step: StepProgress) -> bool:
         finished = step.screened >= self._wanted and step.grown > 0 and step.running == 0
@@ -123,13 +135,13 @@ class ProgressBars:
 
     def _left(self, step: int, done: int) -> str:
         """Time left of the step, at the speed since it was first seen."""
-        if done == self._total():
+        if done == self._total(step):
             return ""
         now = time.monotonic()
         start, done_before = self._started.setdefault(step, (now, done))
         if done == done_before:
             return ""
-        seconds = (now - start) / (done - done_before) * (self._total() - done)
+        seconds = (now - start) / (done - done_before) * (self._total(step) - done)
         minutes, seconds = divmod(round(seconds), 60)
         return f"{minutes}:{seconds:02} left"
 

@@ -6,6 +6,7 @@ planted.py.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -16,6 +17,7 @@ from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.training.evaluation import evaluate
 from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.precision import mixed_precision
 from plantnas.training.views import Inputs
 
 
@@ -66,6 +68,10 @@ class Epoch(NamedTuple):
     seconds: float
 
 
+Stop = Callable[[Epoch], bool]
+"""Is asked after each epoch but the last whether training ends with it."""
+
+
 def learning_rate_at(recipe: Recipe, progress: float) -> float:
     """Linear warm-up, then half a cosine to zero; progress 0 .. 1 of all steps."""
     if progress < recipe.warmup:
@@ -81,6 +87,7 @@ def fit(
     recipe: Recipe,
     epochs: int,
     generator: torch.Generator,
+    stop: Stop = lambda epoch: False,
 ) -> tuple[Epoch, ...]:
     """Trains a network in place, on one random view of each image an epoch.
 
@@ -88,12 +95,13 @@ def fit(
         network: Called with the tensors of a batch of the data's inputs.
         optimizer: Moves whatever of the network is trained.
         data: Inputs, targets and loss.
-        recipe: Batch size and schedule.
+        recipe: Batch size, schedule and precision.
         epochs: Number of epochs, whatever the recipe's.
         generator: Draws the order and the views of the images.
+        stop: Ends training early; the schedule is that of all epochs.
 
     Returns:
-        One entry an epoch, with the metrics on validation after it.
+        One entry for each epoch that was run, with the metrics on validation after it.
 
     Raises:
         TrainingDiverged: An epoch's mean loss was not finite.
@@ -108,8 +116,9 @@ def fit(
             rate = learning_rate_at(recipe, (epoch + number / len(batches)) / epochs)
             optimizer.set_learning_rate(rate)
             optimizer.zero_grad()
-            logits = network(*data.inputs.batch(views, indices))
-            loss = data.loss(logits, *data.targets.batch(views, indices))
+            with mixed_precision(recipe.precision, total.device):
+                logits = network(*data.inputs.batch(views, indices))
+            loss = data.loss(logits.float(), *data.targets.batch(views, indices))
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach() * len(indices)
@@ -118,6 +127,8 @@ def fit(
         metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
         measured = (training_loss, metrics.loss, metrics.accuracy, time.perf_counter() - start)
         history.append(Epoch(epoch + 1, rate, *measured))
+        if epoch + 1 < epochs and stop(history[-1]):
+            break
     return tuple(history)
 
 

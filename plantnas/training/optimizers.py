@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import ParamsT
 
 from plantnas.config import Recipe
 
 
-def torch_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def torch_optimizer(parameters: ParamsT, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser. Its learning rate is set before each step."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     if recipe.optimizer == "sgd":
@@ -24,9 +25,10 @@ class EntryOptimizer:
     """Trains chosen entries of a network's parameters and can touch nothing else.
 
     The parameters that have chosen entries become views of one flat vector, and their gradients
-    views of another. The optimiser holds a single parameter, the vector of the chosen entries: it
-    never sees the others, whatever its momentum or weight decay, and a step costs a few
-    operations instead of a few a tensor. Parameters without a chosen entry get no gradient.
+    views of another. The optimiser holds one parameter for each learning rate, the vector of the
+    entries chosen for it: it never sees the others, whatever its momentum or weight decay, and a
+    step costs a few operations instead of a few a tensor. Parameters without a chosen entry get no
+    gradient.
     """
 
     def __init__(self, network: nn.Module, chosen: Mapping[str, Tensor], recipe: Recipe) -> None:
@@ -34,7 +36,8 @@ class EntryOptimizer:
 
         Args:
             network: Its parameters are changed in place.
-            chosen: For the name of each parameter to train, a bool mask of its shape.
+            chosen: For the name of each parameter to train, a tensor of its shape: for each entry,
+                what multiplies the learning rate. Entries at 0, or False, are not trained.
             recipe: Optimiser and its settings.
         """
         trained = []
@@ -44,21 +47,26 @@ class EntryOptimizer:
                 trained.append((name, parameter))
         self._all = torch.cat([parameter.detach().flatten() for _, parameter in trained])
         self._gradients = torch.zeros_like(self._all)
-        mask = torch.cat([chosen[name].flatten() for name, _ in trained])
-        self._index = mask.nonzero().flatten().to(self._all.device)
+        factors = torch.cat([chosen[name].flatten().double() for name, _ in trained])
+        self._factors = [value for value in torch.unique(factors).tolist() if value]
+        self._indices = [
+            (factors == value).nonzero().flatten().to(self._all.device) for value in self._factors
+        ]
         start = 0
         for _, parameter in trained:
             end = start + parameter.numel()
             parameter.data = self._all[start:end].view(parameter.shape)
             parameter.grad = self._gradients[start:end].view(parameter.shape)
             start = end
-        self._entries = nn.Parameter(self._all[self._index])
-        self._optimizer = torch_optimizer([self._entries], recipe)
+        self._entries = [nn.Parameter(self._all[index]) for index in self._indices]
+        self._optimizer = torch_optimizer(
+            [{"params": [entries]} for entries in self._entries], recipe
+        )
 
     @property
     def trained_entries(self) -> int:
         """How many numbers are trained."""
-        return self._entries.numel()
+        return sum(entries.numel() for entries in self._entries)
 
     def zero_grad(self) -> None:
         """Forgets the gradients."""
@@ -66,13 +74,16 @@ class EntryOptimizer:
 
     def step(self) -> None:
         """Moves the chosen entries."""
-        self._entries.grad = self._gradients[self._index]
+        for index, entries in zip(self._indices, self._entries, strict=True):
+            entries.grad = self._gradients[index]
         self._optimizer.step()
-        self._all[self._index] = self._entries.detach()
+        for index, entries in zip(self._indices, self._entries, strict=True):
+            self._all[index] = entries.detach()
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """The rate of the next step."""
-        self._optimizer.param_groups[0]["lr"] = learning_rate
+        for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
+            group["lr"] = learning_rate * factor
 
 
 def whole_network_optimizer(network: nn.Module, recipe: Recipe) -> EntryOptimizer:

@@ -1,6 +1,6 @@
 """Trains the planted channels of a network, and nothing else of it.
 
-What makes it cheap: the frozen prefix runs once a parent (prefix.py), no gradient goes below the
+What makes it cheap: the frozen prefix runs once a parent (features.py), no gradient goes below the
 first planted layer, weight gradients are for planted layers, and in wide ones for planted slices
 (sliced.py), and the optimiser moves one vector of planted entries (optimizers.py).
 """
@@ -17,9 +17,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from plantnas.config import Planting
-from plantnas.training.distillation import Epoch, TrainingData, fit
+from plantnas.training.distillation import Epoch, Stop, TrainingData, fit
+from plantnas.training.features import FeatureCache
 from plantnas.training.optimizers import EntryOptimizer
-from plantnas.training.prefix import BehindPrefix, Cut, FeatureCache, cut_before
+from plantnas.training.precision import Precision, mixed_precision
+from plantnas.training.prefix import BehindPrefix, Cut, cut_before
 from plantnas.training.sliced import sliced_gradients
 
 
@@ -28,7 +30,7 @@ class PlantedTraining:
     """What training a planting gave.
 
     Attributes:
-        epochs: One entry an epoch.
+        epochs: One entry for each epoch that was run.
         trained_entries: How many numbers were trained.
         seconds: Wall time of the phases `prefix` (features of the frozen part, if they were not
             cached already) and `training` (with the validation after each epoch).
@@ -49,6 +51,7 @@ def train_planted(
     cache: FeatureCache,
     parent: object,
     generator: torch.Generator,
+    stop: Stop = lambda epoch: False,
 ) -> PlantedTraining:
     """Trains the planted entries of a child in place by knowledge distillation.
 
@@ -62,6 +65,7 @@ def train_planted(
         cache: Keeps the prefix's features between the trials of a parent.
         parent: Identity of the parent network, for the cache.
         generator: Draws the order and the views of the images.
+        stop: Asked after each epoch but the last whether training ends with it.
 
     Raises:
         TrainingDiverged: The loss was not finite.
@@ -69,13 +73,14 @@ def train_planted(
     start = time.perf_counter()
     example = next(data.validation_inputs.in_order(0, 2))[0]
     cut = cut_before(child, planted.keys(), example)
-    network, data = _behind(cut, data, cache, parent)
+    network, data = _behind(cut, data, cache, parent, settings.precision)
     prefix_seconds = time.perf_counter() - start
     trained = _trained(child, planted, classifier, settings)
-    optimizer = EntryOptimizer(child, trained, settings)
+    rates = {name: _rates(mask, planted.get(name), settings) for name, mask in trained.items()}
+    optimizer = EntryOptimizer(child, rates, settings)
     hooks = _freeze_statistics(child, planted) if settings.batch_norm == "running" else []
     with sliced_gradients(child, trained):
-        history = fit(network, optimizer, data, settings, epochs, generator)
+        history = fit(network, optimizer, data, settings, epochs, generator, stop)
     for hook in hooks:
         hook.remove()
     training_seconds = time.perf_counter() - start - prefix_seconds
@@ -87,13 +92,14 @@ def train_planted(
 
 
 def _behind(
-    cut: Cut, data: TrainingData, cache: FeatureCache, parent: object
+    cut: Cut, data: TrainingData, cache: FeatureCache, parent: object, precision: Precision
 ) -> tuple[nn.Module, TrainingData]:
     """The part of the network that is trained and the inputs of that part."""
     if cut.prefix is None:
         return cut.suffix, data
     validation = cache.features(cut, data.validation_inputs, "validation", parent)
-    train = cache.features(cut, data.inputs, "train", parent)
+    with mixed_precision(precision, data.targets.labels.device):  # as BehindPrefix runs it
+        train = cache.features(cut, data.inputs, f"train-{precision}", parent)
     if validation is None or train is None:
         return BehindPrefix(cut), data
     return cut.suffix, replace(data, inputs=train, validation_inputs=validation)
@@ -108,6 +114,15 @@ def _trained(
         for name in classifier:
             trained[name] = torch.ones_like(parameters[name], dtype=torch.bool)
     return trained
+
+
+def _rates(trained: Tensor, planted: Tensor | None, settings: Planting) -> Tensor:
+    """For each entry, the multiple of the learning rate that it is trained at; 0 if it is not."""
+    rates = trained.double()
+    if planted is not None:
+        new_channels = planted.flatten(1).all(1) if planted.ndim > 1 else planted
+        rates[new_channels] *= settings.row_rate
+    return rates
 
 
 def _freeze_statistics(child: nn.Module, planted: Mapping[str, Tensor]) -> list[RemovableHandle]:

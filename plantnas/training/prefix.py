@@ -1,8 +1,9 @@
-"""Cuts a network before its first planted layer, and keeps what the frozen part computes.
+"""Cuts a network before its first planted layer.
 
 Everything that no planted entry reaches is the *prefix*: it is frozen, runs in eval mode, and its
-outputs, the *boundary* features, are computed once for a parent and view instead of once an epoch.
-The rest, the *suffix*, shares its modules with the network: to train it is to train the network.
+outputs, the *boundary* features, are computed once for a parent and view instead of once an epoch
+(features.py). The rest, the *suffix*, shares its modules with the network: to train it is to train
+the network.
 """
 
 from collections.abc import Set
@@ -10,9 +11,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
-
-from plantnas.training.evaluation import EVALUATION_BATCH
-from plantnas.training.views import Inputs
 
 
 @dataclass(frozen=True)
@@ -63,50 +61,6 @@ def cut_before(network: nn.Module, planted: Set[str], example: Tensor) -> Cut:
         return whole
     prefix.eval()
     return cut
-
-
-class FeatureCache:
-    """Boundary features of one parent at a time, under a memory limit.
-
-    Trials of a parent come one after another, so the features of another parent are dropped.
-    """
-
-    def __init__(self, limit_bytes: float) -> None:
-        """Keeps at most this many bytes."""
-        self._limit = limit_bytes
-        self._parent: object = None
-        self._features: dict[tuple[str, tuple[str, ...]], Inputs] = {}
-
-    def features(self, cut: Cut, inputs: Inputs, split: str, parent: object) -> Inputs | None:
-        """What the prefix computes on all views, or None if that is over the limit.
-
-        Args:
-            cut: The network's cut; its prefix is a function of the parent and the boundary alone.
-            inputs: The images.
-            split: Name of the images, part of the cache's key.
-            parent: Identity of the parent network.
-        """
-        if cut.prefix is None:
-            return inputs
-        if parent != self._parent:
-            self._parent, self._features = parent, {}
-        key = (split, cut.boundary)
-        if key not in self._features:
-            if not self._makes_room(_features_bytes(cut.prefix, inputs), cut.boundary):
-                return None
-            self._features[key] = _all_features(cut.prefix, inputs)
-        return self._features[key]
-
-    def _makes_room(self, size: float, boundary: tuple[str, ...]) -> bool:
-        """Drops the features at other boundaries, oldest first, until the size fits."""
-        for key in list(self._features):
-            if self._used() + size > self._limit and key[1] != boundary:
-                del self._features[key]
-        return self._used() + size <= self._limit
-
-    def _used(self) -> int:
-        held = [tensor for inputs in self._features.values() for tensor in inputs.tensors]
-        return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
 
 class BehindPrefix(nn.Module):
@@ -171,20 +125,3 @@ def _same_function(network: nn.Module, cut: Cut, example: Tensor) -> bool:
     same = batched and torch.equal(network(example), cut.suffix(*features))
     network.train(was_training)
     return same
-
-
-@torch.inference_mode()
-def _features_bytes(prefix: nn.Module, inputs: Inputs) -> float:
-    """Size of all views' features, from those of one image."""
-    first = next(inputs.in_order(0, 1))
-    one = sum(feature.numel() * feature.element_size() for feature in prefix(*first))
-    return float(one * inputs.views * inputs.images)
-
-
-@torch.no_grad()
-def _all_features(prefix: nn.Module, inputs: Inputs) -> Inputs:
-    views = []
-    for view in range(inputs.views):
-        batches = [prefix(*batch) for batch in inputs.in_order(view, EVALUATION_BATCH)]
-        views.append([torch.cat(parts).movedim(1, -1) for parts in zip(*batches, strict=True)])
-    return Inputs(tuple(torch.stack(parts) for parts in zip(*views, strict=True)))

@@ -69,10 +69,16 @@ class _SlicedForward:
         module = self._module
         slices = (self._rows, self._others, self._columns)
         geometry = (module.stride, module.padding, module.dilation)
-        output: Tensor = _SlicedConvolution.apply(
-            features, module.weight, module.bias, slices, geometry
-        )
+        operands = (_as_autocast(each) for each in (features, module.weight, module.bias))
+        output: Tensor = _SlicedConvolution.apply(*operands, slices, geometry)
         return output
+
+
+def _as_autocast(operand: Tensor | None) -> Tensor | None:
+    """In the precision that autocast gives a convolution, which it does not do in a Function."""
+    if operand is None or not torch.is_autocast_enabled(operand.device.type):
+        return operand
+    return operand.to(torch.get_autocast_dtype(operand.device.type))
 
 
 class _SlicedConvolution(torch.autograd.Function):

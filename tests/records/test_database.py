@@ -99,6 +99,19 @@ def test_a_network_comes_back_as_it_was_added(database: Database, network: Netwo
     assert abs(datetime.now(UTC) - found.created) < timedelta(minutes=1)
 
 
+def test_loss_curves_are_of_a_steps_trials_of_one_kind(
+    database: Database, network: NetworkRecord
+) -> None:
+    nan = replace(network.epochs[0], validation_loss=math.nan)
+    others = [{"kind": "grow"}, {"trial_number": 4, "step": 2}, {"trial_number": 2}]
+    for changes in ({}, *others, {"trial_number": 5, "epochs": (nan,)}):
+        database.add_network("digits", replace(network, **changes))
+    *curves, last = database.loss_curves("digits", "screen", 1)
+    assert curves == [(2, 4782, (0.8, 0.5)), (3, 4782, (0.8, 0.5))]
+    assert last[:2] == (5, 4782)
+    assert math.isnan(*last.losses)
+
+
 def test_widths_come_back_in_the_order_of_the_network(
     database: Database, network: NetworkRecord
 ) -> None:

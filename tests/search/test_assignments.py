@@ -9,7 +9,7 @@ from plantnas.search.assignments import (
     reference_of,
     write_assignment,
 )
-from plantnas.search.policies import Assignment, Reference, TrialRecord
+from plantnas.search.history import Assignment, Reference, TrialRecord
 
 
 @pytest.fixture
@@ -42,6 +42,12 @@ def test_a_record_holds_the_results_of_a_complete_trial(study: optuna.Study) -> 
     study.tell(trial, [0.9, 1_200])
     expected = TrialRecord(0, "complete", assignment, 0.9, 1_200, 0.2, {"a": 4})
     assert record_of(study.trials[0]) == expected
+
+
+def test_a_record_tells_that_its_trial_was_stopped(study: optuna.Study) -> None:
+    for attributes in ({}, {"stopped_after": 1}):
+        trial = optuna.create_trial(values=[0.9, 1_200], user_attrs=attributes)
+        assert record_of(trial).stopped == bool(attributes)
 
 
 @pytest.mark.parametrize(

@@ -223,3 +223,11 @@ def test_a_study_whose_limits_leave_no_room_says_so(tiny: StudyFolder, tmp_path:
     messages: list[str] = []
     run_study(study.config, study.url, study.directory, say=messages.append)
     assert messages[-1].startswith("Study 'tiny' ended after step 0 of 2: nothing more")
+
+
+def test_a_study_that_is_complete_keeps_no_features(finished: StudyFolder, tmp_path: Path) -> None:
+    study = finished.copy(tmp_path / "study")
+    assert list((study.directory / "features").glob("*.features"))
+    run_study(study.config, study.url, study.directory)
+    assert not (study.directory / "features").exists()
+    assert (study.directory / "weights").is_dir()

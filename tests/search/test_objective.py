@@ -22,6 +22,7 @@ from plantnas.search.assignments import assignment_of
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.policies import Beam, Greedy, Pareto, Policy
 from plantnas.search.sampler import PlantingSampler
+from plantnas.search.stopping import should_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +215,75 @@ def test_the_best_planted_network_is_20_points_better_than_its_seed(
     study = folder.run()
     best = max(trial.values[0] for trial in complete(study))
     assert best > study.user_attrs["seed_accuracy"] + 0.2
+
+
+@pytest.fixture(scope="module", params=["median", "halving"])
+def stopping(
+    tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> StudyFolder:
+    """A finished study with early stopping."""
+    folder = replace(tiny, directory=tmp_path_factory.mktemp(request.param)).with_settings(
+        search__early_stopping=request.param, search__trials_per_step=6, planting__screen_epochs=3
+    )
+    folder.run()
+    return folder
+
+
+def of_kind(folder: StudyFolder, kind: str) -> list[FrozenTrial]:
+    return [trial for trial in complete(folder.open()) if trial.user_attrs["kind"] == kind]
+
+
+def test_a_stopped_trial_is_complete_with_what_its_last_epoch_achieved(
+    stopping: StudyFolder,
+) -> None:
+    networks = networks_of_trials(stopping)
+    stopped = [
+        trial for trial in of_kind(stopping, "screen") if "stopped_after" in trial.user_attrs
+    ]
+    assert stopped
+    for trial in stopped:
+        network = networks[trial.number]
+        assert trial.user_attrs["stopped_after"] == len(network.epochs) < 3
+        assert trial.user_attrs["epochs_saved"] == 3 - len(network.epochs)
+        assert trial.values == [network.epochs[-1].validation_accuracy, network.parameters]
+
+
+def test_screens_are_stopped_where_the_rule_says_and_nowhere_else(stopping: StudyFolder) -> None:
+    database, rule = Database(stopping.url), stopping.config.search.early_stopping
+    for step in (1, 2):
+        curves = database.loss_curves("tiny", "screen", step)
+        assert len(curves) == 6
+        for number, curve in enumerate(curves):
+            for epoch in range(1, len(curve.losses) + 1):
+                so_far = curve._replace(losses=curve.losses[:epoch])
+                is_last = epoch == len(curve.losses) < 3
+                assert should_stop(rule, so_far, curves[:number], 3) == is_last
+
+
+def test_grows_are_never_stopped_nor_repeat_a_stopped_screen(stopping: StudyFolder) -> None:
+    networks, grows = networks_of_trials(stopping), of_kind(stopping, "grow")
+    assert len(grows) == 2
+    for grow in grows:
+        assignment = assignment_of(grow)
+        assert assignment is not None
+        assert len(networks[grow.number].epochs) == 5
+        assert len(networks[assignment.screened or 0].epochs) == 3
+
+
+def test_one_worker_stops_the_same_trials_again_whatever_a_killed_one_left(
+    stopping: StudyFolder, tmp_path: Path
+) -> None:
+    again = replace(stopping, directory=tmp_path / "again")
+    again.run(9)  # two screens among them
+    killed = again.open().ask()
+    left = list(networks_of_trials(again).values())[-1]
+    perfect = [replace(epoch, validation_loss=0.0) for epoch in left.epochs]
+    left = replace(left, trial_number=killed.number, parameters=1, epochs=tuple(perfect))
+    Database(again.url).add_network("tiny", replace(left, id=None))
+    again.open().tell(killed.number, state=TrialState.FAIL)
+    again.run(8)
+    made = what_was_made(again)
+    assert made == what_was_made(stopping)[: len(made)]
 
 
 def test_nothing_of_a_rejected_proposal_is_trained_or_kept(finished: StudyFolder) -> None:

@@ -55,8 +55,13 @@ def finished(trial: TrialRecord, history: Sequence[TrialRecord], draw: Random) -
     )
 
 
-def simulate(policy: Policy, workers: int, seed: int = 0, most: int = 500) -> list[TrialRecord]:
-    """The trials of a study, by number; a worker that gets None leaves."""
+def simulate(
+    policy: Policy, workers: int, seed: int = 0, most: int = 500, stopped: float = 0
+) -> list[TrialRecord]:
+    """The trials of a study, by number; a worker that gets None leaves.
+
+    The share `stopped` of the screens behind the first of a step is stopped early.
+    """
     draw = Random(seed)
     history: list[TrialRecord] = []
     events: list[tuple[float, int, int | None]] = [(0.0, worker, None) for worker in range(workers)]
@@ -64,6 +69,8 @@ def simulate(policy: Policy, workers: int, seed: int = 0, most: int = 500) -> li
         now, worker, number = heapq.heappop(events)
         if number is not None:
             history[number] = finished(history[number], history, draw)
+            if stopped and is_stopped(history[number], history, stopped):
+                history[number] = replace(history[number], stopped=True)
         assignment = policy.assign(history, REFERENCE)
         if assignment is None:
             continue
@@ -72,6 +79,14 @@ def simulate(policy: Policy, workers: int, seed: int = 0, most: int = 500) -> li
         seconds = draw.uniform(8, 12) if assignment.kind == "grow" else draw.uniform(1, 3)
         heapq.heappush(events, (now + seconds, worker, number))
     return history
+
+
+def is_stopped(trial: TrialRecord, history: Sequence[TrialRecord], share: float) -> bool:
+    assert trial.assignment is not None
+    others = of_step(history, trial.assignment.step, "screen")
+    has_peer = any(one.state == "complete" for one in others if one.number != trial.number)
+    drawn = Random(trial.number).random() < share
+    return trial.assignment.kind == "screen" and has_peer and drawn
 
 
 def of_step(history: Sequence[TrialRecord], step: int, kind: str) -> list[TrialRecord]:
@@ -184,6 +199,40 @@ class TestGreedy:
         assert self.policy.screen(history, REFERENCE) == Assignment("screen", 2, 2)
 
 
+class TestStoppedScreens:
+    """Screens that early stopping ended."""
+
+    def test_a_stopped_screen_does_not_win_however_accurate(self) -> None:
+        history = [screen(0, accuracy=0.6), screen(1, accuracy=0.7, stopped=True)]
+        for policy in (Greedy(trials_per_step=2), Pareto(trials_per_step=2)):
+            assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=0)
+
+    def test_it_takes_one_of_the_steps_places(self) -> None:
+        history = [screen(0), screen(1, stopped=True)]
+        assert Greedy(trials_per_step=3).assign(history, REFERENCE) == Assignment("screen", 1, None)
+
+    def test_it_is_no_spare(self) -> None:
+        history = [screen(0), screen(1, stopped=True), grow(2, 0, "running")]
+        assert Greedy(trials_per_step=2).assign(history, REFERENCE) == Assignment("screen", 1, None)
+
+    def test_it_does_not_fill_a_beam(self) -> None:
+        policy = Beam(width=2, trials_per_step=3)
+        history = [screen(0), screen(1, stopped=True), screen(2, stopped=True)]
+        assert [one.number for one in policy.winners(history, REFERENCE, 1)] == [0]
+        grown = [*history, grow(3, 0)]
+        assert policy.assign(grown, REFERENCE) == Assignment("screen", 2, 3)
+
+    def test_among_stopped_screens_alone_the_best_wins(self) -> None:
+        history = [
+            screen(0),
+            screen(1, accuracy=0.6, stopped=True),
+            screen(2, accuracy=0.7, stopped=True),
+            grow(3, 0, "pruned"),
+        ]
+        policy = Greedy(trials_per_step=2)
+        assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=2)
+
+
 class TestBeam:
     def test_the_parents_of_a_step_are_the_best_grown_of_the_last(self) -> None:
         history = simulate(Beam(width=2, steps=3, trials_per_step=6), workers=1)
@@ -269,6 +318,18 @@ class TestEveryPolicy:
         for step in (1, 2, 3):
             assert len(of_step(history, step, "screen")) >= policy.trials_per_step
             assert len(of_step(history, step, "grow")) >= policy.width
+
+    @pytest.mark.parametrize("workers", [1, 2, 5, 16])
+    def test_early_stopping_ends_no_study_and_grows_no_stopped_screen(
+        self, policy: Beam, workers: int
+    ) -> None:
+        history = simulate(policy, workers, stopped=0.6)
+        assert any(one.stopped for one in history)
+        assert policy.assign(history, REFERENCE) is None
+        for step in (1, 2, 3):
+            grows = [one.assignment for one in of_step(history, step, "grow") if one.assignment]
+            assert grows
+            assert not any(history[grow.screened or 0].stopped for grow in grows)
 
     @pytest.mark.parametrize("workers", [2, 5, 16])
     def test_no_planting_is_grown_twice(self, policy: Beam, workers: int) -> None:

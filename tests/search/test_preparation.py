@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import check_configuration, check_device
 from plantnas.search.study import open_study
+from plantnas.training.prefix import cut_before
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import Tensor
 
     from plantnas.config import StudyConfig
     from tests.conftest import StudyFolder
@@ -134,6 +138,27 @@ def test_data_that_has_changed_is_refused(prepared: StudyFolder, tmp_path: Path)
     change_configuration(folder, "json_set(configuration, '$.images.fingerprint', 'feed')")
     with pytest.raises(DataError, match=r"not the data that study 'tiny' was made with.*not feed"):
         folder.objective().prepared(folder.open())
+
+
+def features_behind_the_seeds_classifier(folder: StudyFolder) -> Tensor:
+    """As a worker of the study gets them."""
+    study = folder.objective().prepared(folder.open())
+    seed = study.parent(None)
+    cut = cut_before(seed.network, classifier_tensors(seed.structure), study.example)
+    inputs = study.features.features(cut, study.data.inputs, "train", seed.network_id)
+    assert inputs is not None
+    return inputs.tensors[0]
+
+
+def test_workers_share_the_features_in_the_studys_folder(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    first = features_behind_the_seeds_classifier(folder)
+    (file,) = (folder.directory / "features").glob("*.features")
+    written = file.stat().st_mtime_ns
+    assert torch.equal(features_behind_the_seeds_classifier(folder), first)
+    assert [path.stat().st_mtime_ns for path in file.parent.glob("*.features")] == [written]
 
 
 def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> None:

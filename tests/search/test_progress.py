@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
-from plantnas.search.progress import ProgressBars, bars_columns, progress, progress_table
+from plantnas.search.progress import (
+    ProgressBars,
+    StepProgress,
+    bars_columns,
+    progress,
+    progress_table,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +53,23 @@ def test_the_table_has_a_row_a_step(finished: StudyFolder) -> None:
     assert cells[0] == ["1", "2"]
     assert cells[1] == ["3", "3"]
     assert cells[-1] == [f"{step.best.values[1]:,.0f}" for step in steps if step.best]
+
+
+def test_the_table_tells_of_early_stopping_if_there_was_any(finished: StudyFolder) -> None:
+    first, second = progress(finished.open())
+    assert (first.stopped, first.epochs_saved) == (0, 0)
+    assert "stopped early" not in headers([first, second])
+    stopped = replace(first, stopped=2, epochs_saved=5)
+    cells = {
+        column.header: list(column.cells) for column in progress_table([stopped, second]).columns
+    }
+    assert cells["stopped early"] == ["2", "0"]
+    assert cells["epochs saved"] == ["5", "0"]
+    assert cells["screened"] == ["3", "3"]
+
+
+def headers(steps: list[StepProgress]) -> list[object]:
+    return [column.header for column in progress_table(steps).columns]
 
 
 def test_the_bars_of_a_finished_study_are_full(finished: StudyFolder) -> None:

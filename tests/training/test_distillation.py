@@ -97,6 +97,39 @@ def test_the_schedule_spans_all_steps_of_all_epochs(digits: Digits) -> None:
     assert [epoch.learning_rate for epoch in history] == optimizer.rates[2::3]
 
 
+def test_training_that_is_stopped_was_until_then_the_training_of_all_epochs(
+    digits: Digits,
+) -> None:
+    data, asked = digits(), list[Epoch]()
+
+    def stop(epoch: Epoch) -> bool:
+        asked.append(epoch)
+        return epoch.epoch == 2
+
+    network = build_network("plain-small", num_classes=10, in_channels=1)
+    optimizer, generator = whole_network_optimizer(network, RECIPE), torch.Generator()
+    history = fit(network, optimizer, data, RECIPE, 4, generator.manual_seed(0), stop)
+    _, whole = trained(data, epochs=4)
+    assert tuple(asked) == history
+    assert [epoch[:-1] for epoch in history] == [epoch[:-1] for epoch in whole[:2]]
+    assert evaluate(
+        network, data.validation_inputs, data.validation_targets, data.loss
+    ).loss == pytest.approx(whole[1].validation_loss)
+
+
+def test_after_the_last_epoch_nobody_asks_whether_to_stop(digits: Digits) -> None:
+    asked: list[int] = []
+
+    def stop(epoch: Epoch) -> bool:
+        asked.append(epoch.epoch)
+        return False
+
+    network = Counted()
+    optimizer = whole_network_optimizer(network, RECIPE)
+    fit(network, optimizer, digits(), RECIPE, 3, torch.Generator(), stop)
+    assert asked == [1, 2]
+
+
 def test_the_same_generators_train_the_same_network(digits: Digits) -> None:
     (first, history), (second, other) = trained(digits()), trained(digits())
     assert [epoch[:-1] for epoch in history] == [epoch[:-1] for epoch in other]

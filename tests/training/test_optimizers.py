@@ -115,6 +115,33 @@ def test_chosen_entries_move_as_torchs_own_optimizer_would_move_them(recipe: Rec
     torch.testing.assert_close(module.weight[mask], whole.weight[mask], rtol=1e-6, atol=1e-7)
 
 
+def test_an_entry_moves_at_its_own_multiple_of_the_learning_rate(recipe: Recipe) -> None:
+    """As torch's own optimiser moves it with param_groups of those rates."""
+    module = nn.Linear(6, 2, bias=False)
+    start = module.weight.detach().clone()
+    rates = torch.tensor([[0.0, 1.0, 0.1, 0.1, 1.0, 0.0], [0.1, 0.0, 0.0, 1.0, 1.0, 0.1]])
+    fast, slow = (nn.Parameter(start[rates == rate].clone()) for rate in (1.0, torch.tensor(0.1)))
+    torchs = torch_optimizer([{"params": [fast]}, {"params": [slow]}], recipe)
+    ours = EntryOptimizer(module, {"weight": rates}, recipe)
+    generator = torch.Generator().manual_seed(1)
+    for step in range(1, 4):
+        ours.set_learning_rate(0.02 * step)
+        for group, factor in zip(torchs.param_groups, (1.0, 0.1), strict=True):
+            group["lr"] = 0.02 * step * factor
+        ours.zero_grad()
+        torchs.zero_grad()
+        factors = torch.randn(2, 6, generator=generator)
+        (module.weight * factors).sum().backward()
+        (fast @ factors[rates == 1.0] + slow @ factors[rates == torch.tensor(0.1)]).backward()
+        ours.step()
+        torchs.step()
+    assert torch.equal(module.weight[rates == 0], start[rates == 0])
+    torch.testing.assert_close(module.weight[rates == 1.0], fast, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(
+        module.weight[rates == torch.tensor(0.1)], slow, rtol=1e-5, atol=1e-7
+    )
+
+
 def test_parameters_without_chosen_entries_get_no_gradient() -> None:
     module = network()
     optimizer = EntryOptimizer(module, masks(), Recipe())

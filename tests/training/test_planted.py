@@ -17,8 +17,9 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting
 from plantnas.training import sliced
 from plantnas.training.distillation import TrainingData, TrainingDiverged
+from plantnas.training.evaluation import evaluate
+from plantnas.training.features import FeatureCache
 from plantnas.training.planted import train_planted
-from plantnas.training.prefix import FeatureCache
 
 Plain = tuple[nn.Module, TrainingData]
 
@@ -142,11 +143,26 @@ def test_earlier_channels_are_normalised_by_the_statistics_that_the_settings_nam
         assert same == (batch_norm == "running")
 
 
-def test_the_loss_goes_down(
-    plain: Plain,
-    planted_step,
+def test_the_row_rate_slows_new_channels_own_entries_alone(
+    plain: Plain, settings, planted_step
 ) -> None:
-    epochs = planted_step(*plain, epochs=12).training.epochs
+    def moves(row_rate: float) -> tuple[Tensor, Tensor]:
+        still = settings.model_copy(update={"row_rate": row_rate, "optimizer": "sgd"})
+        step = planted_step(*plain, still)
+        name = "features.3.weight"
+        move = (step.child.state_dict()[name] - step.untrained.state_dict()[name]).abs()
+        rows = step.planted[name].flatten(1).all(1)
+        columns = step.planted[name] & ~rows[:, None, None, None]
+        return move[rows].mean(), move[columns].mean()
+
+    (slow_rows, slow_columns), (rows, columns) = moves(0.01), moves(1.0)
+    assert slow_rows < 0.1 * rows
+    assert slow_columns > 0.3 * columns
+
+
+def test_the_loss_goes_down(plain: Plain, settings, planted_step) -> None:
+    fast = settings.model_copy(update={"learning_rate": 0.05})
+    epochs = planted_step(*plain, fast, epochs=12).training.epochs
     assert len(epochs) == 12
     assert epochs[-1].training_loss < 0.7 * epochs[0].training_loss
     assert epochs[-1].validation_loss < 0.8 * epochs[0].validation_loss
@@ -176,6 +192,33 @@ def test_planted_channels_make_the_network_better_than_its_classifier_alone(
     )
     grown = planted_step(parent, data, epochs=8).training.epochs[-1]
     assert grown.validation_loss < retrained.epochs[-1].validation_loss
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "running"])
+def test_stopped_training_leaves_a_whole_network_behind(
+    plain: Plain, settings, batch_norm: str
+) -> None:
+    parent, data = plain
+    (example,) = next(data.validation_inputs.in_order(0, 2))
+    structure, generator = analyse(parent, example), torch.Generator().manual_seed(0)
+    planting = dict.fromkeys(structure.growable, 1)
+    child = plant(parent, example, planting, generator, structure=structure)
+    training = train_planted(
+        child,
+        planted_entries(structure, parent, planting),
+        classifier_tensors(structure),
+        data,
+        settings.model_copy(update={"batch_norm": batch_norm}),
+        8,
+        FeatureCache(1e9),
+        "parent",
+        generator,
+        stop=lambda epoch: epoch.epoch == 3,
+    )
+    assert [epoch.epoch for epoch in training.epochs] == [1, 2, 3]
+    metrics = evaluate(child, data.validation_inputs, data.validation_targets, data.loss)
+    assert metrics.loss == pytest.approx(training.epochs[-1].validation_loss)
+    assert not any(module._forward_hooks for module in child.modules())
 
 
 def test_the_same_generators_train_the_same_child(

@@ -1,4 +1,4 @@
-"""The cut before the first planted layer, and the cache of what the frozen part computes."""
+"""The cut before the first planted layer."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,10 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import Structure
 from plantnas.networks.loader import build_network
-from plantnas.training.distillation import TrainingData
-from plantnas.training.prefix import BehindPrefix, Cut, FeatureCache, cut_before
+from plantnas.training.prefix import BehindPrefix, Cut, cut_before
 
 Narrowed = tuple[nn.Module, Tensor, Structure]
 Narrow = Callable[[str], Narrowed]
-Digits = Callable[[], TrainingData]
 
 
 def planted_at(narrowed: Narrowed, place: float) -> tuple[nn.Module, set[str]]:
@@ -206,88 +204,3 @@ def test_behind_its_prefix_only_the_suffix_is_in_training_mode(plain_cut: Cut) -
     assert not prefix_of(plain_cut).training
     for name, tensor in prefix_of(plain_cut).state_dict().items():
         assert torch.equal(tensor, before[name])
-
-
-def test_cached_features_are_those_of_every_view(plain_cut: Cut, digits: Digits) -> None:
-    inputs = digits().inputs
-    features = FeatureCache(1e9).features(plain_cut, inputs, "train", parent=1)
-    assert features is not None
-    assert (features.views, features.images) == (inputs.views, inputs.images)
-    views, indices = torch.tensor([1, 0, 1]), torch.tensor([5, 90, 7])
-    with torch.no_grad():
-        expected = prefix_of(plain_cut)(*inputs.batch(views, indices))
-    for cached, computed in zip(features.batch(views, indices), expected, strict=True):
-        torch.testing.assert_close(cached, computed, rtol=1e-5, atol=1e-6)
-
-
-def test_features_of_the_same_parent_and_boundary_are_computed_once(
-    plain_cut: Cut, digits: Digits
-) -> None:
-    cache, inputs = FeatureCache(1e9), digits().inputs
-    first = cache.features(plain_cut, inputs, "train", parent=1)
-    assert cache.features(plain_cut, inputs, "train", parent=1) is first
-
-
-def test_features_of_two_splits_are_kept_beside_each_other(plain_cut: Cut, digits: Digits) -> None:
-    cache, data = FeatureCache(1e9), digits()
-    train = cache.features(plain_cut, data.inputs, "train", parent=1)
-    validation = cache.features(plain_cut, data.validation_inputs, "validation", parent=1)
-    assert validation is not None
-    assert validation.images == 100
-    assert cache.features(plain_cut, data.inputs, "train", parent=1) is train
-
-
-def test_features_are_dropped_for_another_parent(plain_cut: Cut, digits: Digits) -> None:
-    cache, inputs = FeatureCache(1e9), digits().inputs
-    first = cache.features(plain_cut, inputs, "train", parent=1)
-    second = cache.features(plain_cut, inputs, "train", parent=2)
-    assert second is not first
-    assert cache.features(plain_cut, inputs, "train", parent=1) is not first
-
-
-def test_another_boundary_has_other_features(digits: Digits) -> None:
-    network = build_network("plain-small", num_classes=10, in_channels=1).eval()
-    example, cache = torch.randn(2, 1, 8, 8), FeatureCache(1e9)
-    shapes = set()
-    for layer in ("features.3.weight", "features.7.weight", "classifier.weight"):
-        cut = cut_before(network, {layer}, example)
-        features = cache.features(cut, digits().inputs, "train", parent=1)
-        assert features is not None
-        shapes.add(features.tensors[0].shape)
-    assert len(shapes) == 3
-
-
-def size_in_bytes(cut: Cut, data: TrainingData) -> int:
-    features = FeatureCache(1e9).features(cut, data.inputs, "train", parent=1)
-    assert features is not None
-    return sum(each.numel() * each.element_size() for each in features.tensors)
-
-
-def test_features_over_the_limit_are_not_computed(plain_cut: Cut, digits: Digits) -> None:
-    size = size_in_bytes(plain_cut, digits())
-    inputs = digits().inputs
-    assert FeatureCache(size).features(plain_cut, inputs, "train", parent=1) is not None
-    assert FeatureCache(size - 1).features(plain_cut, inputs, "train", parent=1) is None
-
-
-def test_older_boundaries_make_room_for_newer_ones(digits: Digits) -> None:
-    network = build_network("plain-small", num_classes=10, in_channels=1).eval()
-    example, inputs = torch.randn(2, 1, 8, 8), digits().inputs
-    older, newer = (cut_before(network, {f"features.{i}.weight"}, example) for i in (3, 7))
-    cache = FeatureCache(max(size_in_bytes(cut, digits()) for cut in (older, newer)))
-    first = cache.features(older, inputs, "train", parent=1)
-    second = cache.features(newer, inputs, "train", parent=1)
-    assert cache.features(newer, inputs, "train", parent=1) is second
-    assert cache.features(older, inputs, "train", parent=1) is not first
-
-
-def test_splits_of_one_boundary_never_drop_each_other(plain_cut: Cut, digits: Digits) -> None:
-    cache, inputs = FeatureCache(1.5 * size_in_bytes(plain_cut, digits())), digits().inputs
-    first = cache.features(plain_cut, inputs, "validation", parent=1)
-    assert cache.features(plain_cut, inputs, "train", parent=1) is None
-    assert cache.features(plain_cut, inputs, "validation", parent=1) is first
-
-
-def test_without_a_prefix_the_images_themselves_are_the_features(digits: Digits) -> None:
-    network, inputs = nn.Flatten(), digits().inputs
-    assert FeatureCache(0).features(Cut(None, network, ()), inputs, "train", 1) is inputs

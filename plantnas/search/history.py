@@ -1,0 +1,142 @@
+"""A study's trials as policies see them, and what a policy asks of them.
+
+No Optuna here: trials are read into records in `assignments`. The rules are in `policies`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from plantnas.search.winners import Network
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a trial is for.
+
+    Attributes:
+        kind: "screen" trains a planting briefly to rank it; "grow" trains it long, and its
+            network can become a parent.
+        step: The step of the study, from 1.
+        parent: The grow trial whose network is planted; None is the seed.
+        screened: For a grow, the number of the screen trial whose planting it repeats.
+    """
+
+    kind: Literal["screen", "grow"]
+    step: int
+    parent: int | None
+    screened: int | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as a policy sees it.
+
+    Attributes:
+        number: Optuna's trial number.
+        state: A trial that waits to be retried is "running".
+        assignment: None where the trial has none (yet): no policy counts it.
+        accuracy: Validation accuracy of a complete trial.
+        parameters: Parameters (or another cost) of a complete trial.
+        validation_loss: Breaks ties; None loses them.
+        params: Optuna's parameters: new channels for each group.
+        no_room: The trial found that no planting of its parent is allowed.
+        stopped: The training ended early, as others of the step were better.
+    """
+
+    number: int
+    state: Literal["running", "complete", "pruned", "failed"]
+    assignment: Assignment | None
+    accuracy: float | None = None
+    parameters: float | None = None
+    validation_loss: float | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    no_room: bool = False
+    stopped: bool = False
+
+    @property
+    def network(self) -> Network:
+        """Accuracy and parameters of a complete trial."""
+        return Network(self.accuracy or 0.0, self.parameters or 0.0)
+
+
+History = Sequence[TrialRecord]
+"""The study's other trials by ascending number."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a study knows before its first trial; None where it is not known.
+
+    Without the seed's figures the first step is compared to nothing, and without the teacher's
+    the corner of the hypervolume lies a little beyond the largest network.
+    """
+
+    seed_accuracy: float | None = None
+    seed_parameters: float | None = None
+    teacher_parameters: float | None = None
+
+    @property
+    def seed(self) -> Network | None:
+        """The seed, where both its figures are known."""
+        if self.seed_accuracy is None or self.seed_parameters is None:
+            return None
+        return Network(self.seed_accuracy, self.seed_parameters)
+
+
+def trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> list[TrialRecord]:
+    """The trials of one kind and step in one of the states."""
+    return [
+        trial
+        for trial in history
+        if trial.state in states
+        and trial.assignment is not None
+        and trial.assignment.kind == kind
+        and trial.assignment.step == step
+    ]
+
+
+def active_trials(history: History, kind: str, step: int) -> list[TrialRecord]:
+    """Running and complete trials; a screen whose grow was pruned is not among them."""
+    withdrawn = {
+        grow.screened for grow in assignments_of(trials_of(history, "grow", step, ("pruned",)))
+    }
+    active = trials_of(history, kind, step, ("running", "complete"))
+    return [trial for trial in active if trial.number not in withdrawn]
+
+
+def screened_trials(history: History, step: int) -> list[TrialRecord]:
+    """The complete screens of a step that are not withdrawn."""
+    return [trial for trial in active_trials(history, "screen", step) if trial.state == "complete"]
+
+
+def grown_trials(history: History, step: int) -> list[TrialRecord]:
+    """The complete grows of a step."""
+    return trials_of(history, "grow", step, ("complete",))
+
+
+def with_room(parents: Sequence[int | None], history: History) -> list[int | None]:
+    """The parents that no trial found to have no room to grow."""
+    full = {trial.assignment.parent for trial in history if trial.no_room and trial.assignment}
+    return [parent for parent in parents if parent not in full]
+
+
+def assignments_of(trials: Sequence[TrialRecord]) -> list[Assignment]:
+    """The trials' assignments, of those that have one."""
+    return [trial.assignment for trial in trials if trial.assignment is not None]
+
+
+def grown_networks(
+    history: History, reference: Reference, step: int | None
+) -> dict[int | None, Network]:
+    """The networks grown before a step (None: so far) by trial number; the seed's is None."""
+    networks: dict[int | None, Network] = {}
+    if reference.seed is not None:
+        networks[None] = reference.seed
+    for trial in history:
+        assignment = trial.assignment
+        if assignment is None or assignment.kind != "grow" or trial.state != "complete":
+            continue
+        if step is None or assignment.step < step:
+            networks[trial.number] = trial.network
+    return networks

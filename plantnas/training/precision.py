@@ -1,0 +1,32 @@
+"""The precision of training: bfloat16 where the processor multiplies it faster than float32.
+
+Parameters, optimiser, loss, evaluation and everything that is recorded stay in float32.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def mixed_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """A context in which forward passes, and the backward passes of theirs, have a precision.
+
+    On a CPU with AMX a training step of networks of 5 thousand to a million parameters took 1.2 to
+    2.9 times less in bfloat16, at no visible difference in loss (docs/recipe.md).
+
+    Args:
+        precision: `auto` is bfloat16 where the device has matrix units for it, else float32.
+        device: Where the network is.
+    """
+    enabled = precision == "bfloat16" or (precision == "auto" and _has_matrix_units(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def _has_matrix_units(device: torch.device) -> bool:
+    """Whether bfloat16 is more than emulated: tensor cores on a GPU, AMX tiles on a CPU."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
