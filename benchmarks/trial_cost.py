@@ -67,7 +67,7 @@ FULL = {"fashion-mnist": 10_000, "random": 50_000}
 """Training images of each data set."""
 MEMORY = 2e9
 """Bytes of features of the full data set, as a study's default."""
-RECIPE = Planting(learning_rate=0.005)
+RECIPE = Planting(learning_rate=0.005, row_rate=1)
 
 Switch = AbstractContextManager[object]
 """While it lasts, plantnas works without one of its techniques."""

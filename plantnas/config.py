@@ -127,7 +127,23 @@ class Recipe(Settings):
     """Share of the optimiser's steps that warm up (Goyal et al. 2017)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of forward and backward passes (Micikevicius et al. 2018); `auto` is bfloat16 where the
-    processor has matrix units for it, else float32. All else is in float32."""
+    processor has matrix units for it, else float32. Networks are evaluated in float32."""
+
+
+class TeacherRecipe(Recipe):
+    """How the teacher is trained."""
+
+    learning_rate: PositiveFloat = 0.005
+    """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
+    2017)."""
+
+
+class SeedRecipe(Recipe):
+    """How the seed is trained."""
+
+    learning_rate: PositiveFloat = 0.02
+    """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
+    2017)."""
 
 
 class Distillation(Settings):
@@ -142,12 +158,15 @@ class Distillation(Settings):
 class Planting(Recipe):
     """How planted channels are trained, for a short screening or a long growing trial."""
 
+    learning_rate: PositiveFloat = 0.02
+    """Peak of the schedule, for new columns and the classifier; see `row_rate`."""
     screen_epochs: PositiveInt = 2
     """Epochs of the trials that rank plantings."""
     epochs: PositiveInt = 12
     """Epochs of the first step's growing trial, whose network becomes a parent."""
-    epochs_growth: float = Field(default=1.0, ge=1)
-    """The growing trial of a step has this many times the epochs of the step before."""
+    epochs_growth: float = Field(default=2, ge=1)
+    """The growing trial of a step has this many times the epochs of the step before: what was
+    planted before is frozen, so the last step's training is what a network ends with."""
     row_rate: PositiveFloat = 0.1
     """Multiplies the learning rate of new channels' own rows and BatchNorm entries. They start
     several times smaller than trained rows have become, to which new columns are added."""
@@ -196,9 +215,9 @@ class Search(Settings):
     4, ... epochs, not among the best half (Li et al. 2020)."""
     sampler: Sampler = Sampler()
     """Proposes plantings."""
-    minimum_growth: float = Field(default=1.3, ge=1)
+    minimum_growth: float = Field(default=2, ge=1)
     """A planting has at least this multiple of its parent's parameters, or is not trained."""
-    maximum_growth: float = Field(default=2.5, gt=1)
+    maximum_growth: float = Field(default=4.5, gt=1)
     """A planting has at most this multiple of its parent's parameters, or is not trained."""
     maximum_parameters: PositiveInt | None = None
     """No network of the study has more parameters."""
@@ -222,9 +241,9 @@ class StudyConfig(Settings):
     """In a file also the name of a shipped search space, or a path relative to the file."""
     data: Data
     """What to learn."""
-    teacher: Recipe = Recipe(learning_rate=0.005)
+    teacher: TeacherRecipe = TeacherRecipe()
     """How the teacher is trained, by labels alone."""
-    seed: Recipe = Recipe()
+    seed: SeedRecipe = SeedRecipe()
     """How the seed is trained, by distillation."""
     planting: Planting = Planting()
     """How planted channels are trained, by distillation."""

@@ -23,10 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 TINY = """
 search_space: plain-small
 data: {name: digits, train: 600, validation: 300, views: 2, flip: false, shift: 1}
-teacher: {epochs: 6, learning_rate: 0.005}
-seed: {epochs: 6}
-planting: {batch_size: 32, screen_epochs: 1, epochs: 5}
-search: {steps: 2, trials_per_step: 3}
+teacher: {epochs: 6, learning_rate: 0.005, precision: float32}
+seed: {epochs: 6, precision: float32}
+planting: {batch_size: 32, screen_epochs: 1, epochs: 5, epochs_growth: 1, precision: float32}
+search: {steps: 2, trials_per_step: 3, minimum_growth: 1.3, maximum_growth: 2.5}
 """
 
 

@@ -161,7 +161,7 @@ def test_a_mistake_in_the_command_is_one_line(
         ("name: digits", "name: digts", ["data.name: 'digts' is not allowed", "digits"]),
         ("steps: 2", "steps: two", ["search.steps: 'two' is not allowed"]),
         ("steps: 2", "steps: 0", ["search.steps: 0 is not allowed"]),
-        ("trials_per_step: 3", "minimum_growth: 3", ["minimum_growth 3.0 must be below"]),
+        ("minimum_growth: 1.3", "minimum_growth: 5", ["minimum_growth 5.0 must be below"]),
         ("steps: 2", "sampler: {name: TPE}", ["'TPE' is not a sampler of Optuna"]),
         ("steps: 2", "policy: gredy", ["search.policy: 'gredy' is not allowed"]),
         ("plain-small", "plain-smal", ["search space 'plain-smal': unknown. Did you mean"]),

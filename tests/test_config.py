@@ -37,7 +37,7 @@ OTHER_VALUES: dict[str, Any] = {
     "distillation.temperature": 2.0,
     "distillation.label_weight": 0.5,
     "planting.screen_epochs": 1,
-    "planting.epochs_growth": 2.0,
+    "planting.epochs_growth": 3.0,
     "planting.row_rate": 0.5,
     "planting.batch_norm": "running",
     "planting.classifier": "planted",

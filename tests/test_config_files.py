@@ -160,8 +160,8 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
 
 
 def test_two_values_that_contradict_each_other_are_named(path: Path) -> None:
-    message = message_of(path, MINE + "search: {minimum_growth: 3}")
-    assert message == "search: minimum_growth 3.0 must be below maximum_growth 2.5."
+    message = message_of(path, MINE + "search: {minimum_growth: 5}")
+    assert message == "search: minimum_growth 5.0 must be below maximum_growth 4.5."
 
 
 def test_a_missing_key_is_named(path: Path) -> None:

@@ -101,35 +101,54 @@ def fit(
         stop: Ends training early; the schedule is that of all epochs.
 
     Returns:
-        One entry for each epoch that was run, with the metrics on validation after it.
+        One entry for each epoch that was run, with the metrics on validation after it, in the
+        precision of the training.
 
     Raises:
         TrainingDiverged: An epoch's mean loss was not finite.
     """
-    history = []
+    history: list[Epoch] = []
     for epoch in range(epochs):
         start = time.perf_counter()
-        network.train()
-        total = torch.zeros((), device=data.targets.labels.device)
-        batches = _drawn_batches(data, recipe.batch_size, generator)
-        for number, (views, indices) in enumerate(batches, start=1):
-            rate = learning_rate_at(recipe, (epoch + number / len(batches)) / epochs)
-            optimizer.set_learning_rate(rate)
-            optimizer.zero_grad()
-            with mixed_precision(recipe.precision, total.device):
-                logits = network(*data.inputs.batch(views, indices))
-            loss = data.loss(logits.float(), *data.targets.batch(views, indices))
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.detach() * len(indices)
-        training_loss = total.item() / sum(len(indices) for _, indices in batches)
+        training_loss, rate = _train_epoch(
+            network, optimizer, data, recipe, epoch, epochs, generator
+        )
         _check_finite(training_loss, epoch + 1, recipe)
-        metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+        with mixed_precision(recipe.precision, data.targets.labels.device):
+            metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
         measured = (training_loss, metrics.loss, metrics.accuracy, time.perf_counter() - start)
         history.append(Epoch(epoch + 1, rate, *measured))
         if epoch + 1 < epochs and stop(history[-1]):
             break
     return tuple(history)
+
+
+def _train_epoch(
+    network: nn.Module,
+    optimizer: Optimizer,
+    data: TrainingData,
+    recipe: Recipe,
+    epoch: int,
+    epochs: int,
+    generator: torch.Generator,
+) -> tuple[float, float]:
+    """The mean training loss and the last learning rate of one epoch, counted from 0."""
+    network.train()
+    device = data.targets.labels.device
+    total, images = torch.zeros((), device=device), 0
+    batches = _drawn_batches(data, recipe.batch_size, generator)
+    for number, (views, indices) in enumerate(batches, start=1):
+        rate = learning_rate_at(recipe, (epoch + number / len(batches)) / epochs)
+        optimizer.set_learning_rate(rate)
+        optimizer.zero_grad()
+        with mixed_precision(recipe.precision, device):
+            logits = network(*data.inputs.batch(views, indices))
+        loss = data.loss(logits.float(), *data.targets.batch(views, indices))
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.detach() * len(indices)
+        images += len(indices)
+    return total.item() / images, rate
 
 
 def _drawn_batches(

@@ -1,6 +1,7 @@
 """The precision of training: bfloat16 where the processor multiplies it faster than float32.
 
-Parameters, optimiser, loss, evaluation and everything that is recorded stay in float32.
+Parameters, optimiser, loss and the evaluation of finished networks stay in float32; the metrics
+after each epoch are in the precision of the training.
 """
 
 from contextlib import AbstractContextManager

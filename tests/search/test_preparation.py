@@ -89,8 +89,8 @@ def test_processes_that_start_at_once_train_one_teacher_and_one_seed(
 
 
 def test_another_configuration_is_refused_by_its_keys_and_values(prepared: StudyFolder) -> None:
-    other = prepared.with_settings(planting__learning_rate=0.02, data__views=3)
-    expected = r"data.views is 2, not 3; planting.learning_rate is 0.01, not 0.02. Use that"
+    other = prepared.with_settings(planting__learning_rate=0.03, data__views=3)
+    expected = r"data.views is 2, not 3; planting.learning_rate is 0.02, not 0.03. Use that"
     with pytest.raises(StudyError, match=expected):
         check_configuration(Database(prepared.url), other.config)
 

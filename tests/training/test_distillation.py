@@ -21,7 +21,7 @@ from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.views import Inputs
 
 Digits = Callable[[], TrainingData]
-RECIPE = Recipe(batch_size=32)
+RECIPE = Recipe(batch_size=32, precision="float32")
 
 
 def trained(

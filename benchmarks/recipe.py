@@ -1,0 +1,330 @@
+"""Lineages of planted networks against their last widths trained from scratch.
+
+A lineage is a seed and three plantings in all groups at once, each trained as a study's growing
+trials are; a variant changes one thing of it. The last widths are trained from scratch by the same
+distillation for as many epochs as the whole lineage, with the seed's recipe and each learning rate
+of a small grid, of which validation chooses. Every run has the same images, views, logits of the
+teacher and batches of 64; a seed of a run draws weights and batches. Metrics are on the validation
+split; the test split is read with `--test`, for the figures of a report.
+
+Usage: python benchmarks/recipe.py plain [VARIANT ...] [--seeds 3] [--workers 2] [--test]
+                                   [--epochs 2 4 12 30] [--directory DIR]
+"""
+
+import argparse
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.planting import plant, planted_entries
+from plantnas.channels.structure import classifier_tensors
+from plantnas.config import Planting, SearchSpace, StudyConfig
+from plantnas.config_files import load_study
+from plantnas.records.loading import network_at
+from plantnas.report.images import load_images
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.prepared import PreparedStudy
+from plantnas.search.storage import sqlite_url
+from plantnas.search.study import open_study
+from plantnas.training import planted as engine
+from plantnas.training.distillation import fit
+from plantnas.training.features import FeatureCache
+from plantnas.training.optimizers import whole_network_optimizer
+from plantnas.training.planted import train_planted
+from plantnas.training.seeds import generator_for
+
+SPACES = {
+    "plain": SearchSpace(architecture="plain"),
+    "resnet20": SearchSpace(architecture="resnet20", arguments={"width": 32}),
+}
+LAST = {"plain": 0.354, "resnet20": 0.25}
+"""Width of a lineage's last network, of the architecture's."""
+RATES = (0.005, 0.01, 0.02, 0.04)
+"""Learning rates that networks from scratch may have."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a lineage does otherwise than the default.
+
+    Attributes:
+        settings: Of `Planting`.
+        ratio: Between the widths of a network and its parent; the number of parameters grows by
+            about the square of it.
+        equal_epochs: Every step has a quarter of the lineage's epochs.
+        free: Earlier entries that are trained too.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    ratio: float = 2.0
+    equal_epochs: bool = False
+    free: Literal["none", "affine", "all"] = "none"
+
+
+VARIANTS = {
+    "default": Variant(),
+    "equal epochs": Variant(equal_epochs=True),
+    "small steps": Variant(ratio=2**0.5),
+    "small steps, equal epochs": Variant(ratio=2**0.5, equal_epochs=True),
+    "one rate .02": Variant({"row_rate": 1.0}),
+    "one rate .01": Variant({"row_rate": 1.0, "learning_rate": 0.01}),
+    "one rate .005": Variant({"row_rate": 1.0, "learning_rate": 0.005}),
+    "rows at .3 of the rate": Variant({"row_rate": 0.3}),
+    "rate .04": Variant({"learning_rate": 0.04}),
+    "rate .01": Variant({"learning_rate": 0.01}),
+    "warm-up 5 %": Variant({"warmup": 0.05}),
+    "batches of 32": Variant({"batch_size": 32}),
+    "planted classifier": Variant({"classifier": "planted"}),
+    "running statistics": Variant({"batch_norm": "running"}),
+    "random columns": Variant({"column_init": 1.0}),
+    "weight decay 1e-4": Variant({"weight_decay": 1e-4}),
+    "float32": Variant({"precision": "float32"}),
+    "earlier affine trained": Variant(free="affine"),
+    "everything trained": Variant(free="all"),
+}
+
+
+class Task(NamedTuple):
+    """A lineage of a variant, or a network from scratch at a learning rate."""
+
+    name: str
+    seed: int
+    epochs: tuple[int, ...]
+    rate: float | None = None
+
+
+class Result(NamedTuple):
+    """The networks of a lineage, or the one from scratch."""
+
+    task: Task
+    parameters: list[int]
+    losses: list[float]
+    accuracies: list[float]
+    test_accuracy: float | None
+    seconds: float
+
+
+_study: PreparedStudy
+_network: str
+_test: tuple[Tensor, Tensor] | None
+
+
+def configuration(network: str) -> StudyConfig:
+    """The study fashion-mnist on another architecture."""
+    study = load_study("fashion-mnist")
+    changes = {"name": f"recipe-{network}", "search_space": SPACES[network]}
+    return study.model_copy(update=changes)
+
+
+def start_worker(network: str, directory: Path, reads_test: bool) -> None:
+    """Loads data, teacher and logits once a process."""
+    global _study, _network, _test
+    torch.set_num_threads(1)
+    config, url = configuration(network), sqlite_url(directory)
+    _study = PlantingObjective(config, directory).prepared(open_study(config, url), print)
+    _network = network
+    _test = load_images(url, config.name, "test") if reads_test else None
+
+
+def run(task: Task) -> Result:
+    """One lineage or network from scratch."""
+    start = time.perf_counter()
+    networks = from_scratch(task) if task.rate is not None else lineage(task)
+    metrics = [_study.validate(network) for network in networks]
+    return Result(
+        task,
+        [sum(parameter.numel() for parameter in network.parameters()) for network in networks],
+        [each.loss for each in metrics],
+        [100 * each.accuracy for each in metrics],
+        None if _test is None else test_accuracy(networks[-1], *_test),
+        time.perf_counter() - start,
+    )
+
+
+@torch.inference_mode()
+def test_accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Per cent of the images that are classified correctly."""
+    answers = torch.cat([network.eval()(batch).argmax(1) for batch in images.split(500)])
+    return 100 * float((answers == labels).float().mean())
+
+
+def fresh_network(fraction: float, seed: int, epochs: int, rate: float | None) -> nn.Module:
+    """The architecture at a fraction of its widths, trained by the seed's recipe."""
+    config = _study.config
+    images = _study.database.study(config.name).configuration["images"]
+    whole = analyse(network_at(config.search_space, images, {}), _study.example).growable
+    widths = {name: max(1, round(fraction * group.width)) for name, group in whole.items()}
+    network = network_at(config.search_space, images, widths, seed)
+    recipe = config.seed.model_copy(update={"learning_rate": rate or config.seed.learning_rate})
+    optimizer = whole_network_optimizer(network, recipe)
+    fit(network, optimizer, _study.data, recipe, epochs, generator_for(seed, "seed"))
+    return network
+
+
+def from_scratch(task: Task) -> list[nn.Module]:
+    """The last widths, trained for all epochs."""
+    return [fresh_network(LAST[_network], task.seed, sum(task.epochs), task.rate)]
+
+
+def lineage(task: Task) -> list[nn.Module]:
+    """The seed and its descendants, each planted in all groups."""
+    variant, steps = VARIANTS[task.name], len(task.epochs) - 1
+    settings = Planting.model_validate(_study.config.planting.model_dump() | variant.settings)
+    epochs = [sum(task.epochs) // (steps + 1)] * (steps + 1)
+    epochs = epochs if variant.equal_epochs else list(task.epochs)
+    fractions = [LAST[_network] / variant.ratio ** (steps - step) for step in range(steps + 1)]
+    networks = [fresh_network(fractions[0], task.seed, epochs[0], None)]
+    for fraction, step_epochs in zip(fractions[1:], epochs[1:], strict=True):
+        generator = generator_for(task.seed, "step", len(networks))
+        networks.append(
+            grown(networks[-1].eval(), fraction, settings, step_epochs, variant.free, generator)
+        )
+    return networks
+
+
+def grown(
+    parent: nn.Module,
+    fraction: float,
+    settings: Planting,
+    epochs: int,
+    free: str,
+    generator: torch.Generator,
+) -> nn.Module:
+    """A parent planted up to a fraction of the architecture's widths, and trained."""
+    structure = analyse(parent, _study.example)
+    whole = _study.teacher.widths
+    planting = {
+        name: max(0, round(fraction * whole[name]) - group.width)
+        for name, group in structure.growable.items()
+    }
+    child = plant(
+        parent,
+        _study.example,
+        planting,
+        generator,
+        column_scale=settings.column_init,
+        structure=structure,
+    )
+    masks = planted_entries(structure, parent, planting)
+    with patch.object(engine, "_trained", partial(trained_too, free, engine._trained)):
+        train_planted(
+            child,
+            masks,
+            classifier_tensors(structure),
+            _study.data,
+            settings,
+            epochs,
+            FeatureCache(0),
+            "parent",
+            generator,
+        )
+    return child
+
+
+def trained_too(free: str, original: Any, child: nn.Module, *arguments: Any) -> dict[str, Tensor]:
+    """The entries that are trained, with the earlier ones that a variant frees."""
+    masks: dict[str, Tensor] = original(child, *arguments)
+    for name, parameter in child.named_parameters():
+        if free == "all" or (free == "affine" and parameter.ndim == 1):
+            masks[name] = torch.ones_like(parameter, dtype=torch.bool)
+    return masks
+
+
+def shown(values: Sequence[float], digits: int) -> str:
+    """Mean and standard deviation."""
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}"
+
+
+def row(name: str, results: list[Result]) -> str:
+    """A line of the table: the last networks, and the losses of those before."""
+    tested = [each.test_accuracy for each in results if each.test_accuracy is not None]
+    before = " ".join(
+        f"{statistics.mean(losses):.3f}"
+        for losses in zip(*(each.losses[:-1] for each in results), strict=True)
+    )
+    return (
+        f"{name:28}{results[0].parameters[-1]:>8,}"
+        f"{shown([each.losses[-1] for each in results], 3):>16}"
+        f"{shown([each.accuracies[-1] for each in results], 2):>16}"
+        f"{shown(tested, 2) if tested else '-':>16}"
+        f"{statistics.mean(each.seconds for each in results):>8.0f}  {before}"
+    )
+
+
+def last_loss(results: list[Result]) -> float:
+    """The mean over seeds."""
+    return statistics.mean(each.losses[-1] for each in results)
+
+
+def report(results: list[Result]) -> None:
+    """Prints the table, and the first variant's distance from scratch."""
+    groups: dict[str, list[Result]] = {}
+    for each in results:
+        groups.setdefault(each.task.name, []).append(each)
+    print(
+        f"{'network':28}{'params':>8}{'KD loss':>16}{'validation %':>16}{'test %':>16}"
+        f"{'seconds':>8}  KD losses before"
+    )
+    for name, group in groups.items():
+        print(row(name, group))
+    scratch = min(
+        (group for name, group in groups.items() if name.startswith("scratch")), key=last_loss
+    )
+    first = next(iter(groups.values()))
+    points = statistics.mean(each.accuracies[-1] for each in first) - statistics.mean(
+        each.accuracies[-1] for each in scratch
+    )
+    print(
+        f"{first[0].task.name} minus {scratch[0].task.name}: {points:+.2f} points of validation "
+        f"accuracy, {100 * (last_loss(first) / last_loss(scratch) - 1):+.0f} % of the loss"
+    )
+
+
+def main() -> None:
+    """Reads the arguments and runs all tasks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", choices=SPACES)
+    parser.add_argument("variants", nargs="*", default=["default"], help=", ".join(VARIANTS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[2, 4, 12, 30])
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES)
+    parser.add_argument("--directory", type=Path)
+    parser.add_argument("--test", action="store_true")
+    arguments = parser.parse_args()
+    directory = arguments.directory or Path("plantnas-studies") / f"recipe-{arguments.network}"
+    epochs, seeds = tuple(arguments.epochs), range(arguments.seeds)
+    tasks = [Task(name, seed, epochs) for name in arguments.variants for seed in seeds] + [
+        Task(f"scratch, rate {rate}", seed, epochs, rate)
+        for rate in arguments.rates
+        for seed in seeds
+    ]
+    context = multiprocessing.get_context("spawn")
+    settings = (arguments.network, directory, arguments.test)
+    with context.Pool(arguments.workers, start_worker, settings) as pool:
+        results = []
+        for each in pool.imap(run, tasks):
+            results.append(each)
+            print(row(f"{each.task.name}, seed {each.task.seed}", [each]), flush=True)
+    print(
+        f"{arguments.network}, epochs {' + '.join(map(str, epochs))}, {arguments.seeds} seeds, "
+        f"{platform.machine()}, {arguments.workers} processes of 1 thread"
+    )
+    report(results)
+
+
+if __name__ == "__main__":
+    main()
