@@ -149,7 +149,7 @@ def test_excess_is_positive_outside_the_window_alone() -> None:
     ("search", "expected"),
     [
         (Search(), False),
-        (Search(maximum_parameters=4_900), True),
+        (Search(maximum_parameters=1_300), True),
         (Search(minimum_growth=500, maximum_growth=600), True),
         (Search(minimum_growth=1.0001, maximum_growth=1.0002), True),
     ],
