@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from plantnas.channels.cost import parameters_at
 from plantnas.channels.groups import analyse
@@ -30,7 +29,7 @@ from plantnas.config_files import load_study
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import example_images, network_at
 from plantnas.report.front import evaluation_on, lineage, pareto_front, validation_accuracy
-from plantnas.report.images import load_images
+from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.search.storage import sqlite_url
@@ -86,17 +85,8 @@ def train(task: Task) -> Result:
     metrics = _study.validate(network)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     seconds = time.perf_counter() - start
-    accuracy = test_accuracy(network)
+    accuracy = evaluate_by_labels(network, *_test).accuracy
     return Result(task, parameters, metrics.loss, metrics.accuracy, accuracy, seconds)
-
-
-@torch.inference_mode()
-def test_accuracy(network: nn.Module) -> float:
-    """Share of the test images that are classified correctly."""
-    images, labels = _test
-    network.eval()
-    answers = torch.cat([network(batch).argmax(1) for batch in images.split(500)])
-    return float((answers == labels).float().mean())
 
 
 def uniform_widths(config: StudyConfig, database: Database, parameters: int) -> dict[str, int]:

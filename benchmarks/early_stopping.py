@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from plantnas.config import StudyConfig
+from plantnas.config import StoppingRule, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
 from plantnas.records.database import Database, LossCurve
 from plantnas.search.assignments import record_of, reference_of
 from plantnas.search.history import assignments_of, screened_trials
 from plantnas.search.policies import Beam
-from plantnas.search.stopping import StoppingRule, should_stop
+from plantnas.search.stopping import should_stop
 from plantnas.search.storage import sqlite_url
 from plantnas.search.study import existing_study, make_policy
 

@@ -33,7 +33,7 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, SearchSpace, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.records.loading import network_at
-from plantnas.report.images import load_images
+from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.search.storage import sqlite_url
@@ -148,25 +148,22 @@ def run(task: Task) -> Result:
         [sum(parameter.numel() for parameter in network.parameters()) for network in networks],
         [each.loss for each in metrics],
         [100 * each.accuracy for each in metrics],
-        None if _test is None else test_accuracy(networks[-1], *_test),
+        None if _test is None else 100 * evaluate_by_labels(networks[-1], *_test).accuracy,
         time.perf_counter() - start,
     )
 
 
-@torch.inference_mode()
-def test_accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Per cent of the images that are classified correctly."""
-    answers = torch.cat([network.eval()(batch).argmax(1) for batch in images.split(500)])
-    return 100 * float((answers == labels).float().mean())
+def widths_at(fraction: float) -> dict[str, int]:
+    """A fraction of the architecture's widths, which are the teacher's."""
+    whole = _study.teacher.widths
+    return {name: max(1, round(fraction * width)) for name, width in whole.items()}
 
 
 def fresh_network(fraction: float, seed: int, epochs: int, rate: float | None) -> nn.Module:
     """The architecture at a fraction of its widths, trained by the seed's recipe."""
     config = _study.config
     images = _study.database.study(config.name).configuration["images"]
-    whole = analyse(network_at(config.search_space, images, {}), _study.example).growable
-    widths = {name: max(1, round(fraction * group.width)) for name, group in whole.items()}
-    network = network_at(config.search_space, images, widths, seed)
+    network = network_at(config.search_space, images, widths_at(fraction), seed)
     recipe = config.seed.model_copy(update={"learning_rate": rate or config.seed.learning_rate})
     optimizer = whole_network_optimizer(network, recipe)
     fit(network, optimizer, _study.data, recipe, epochs, generator_for(seed, "seed"))
@@ -204,10 +201,9 @@ def grown(
 ) -> nn.Module:
     """A parent planted up to a fraction of the architecture's widths, and trained."""
     structure = analyse(parent, _study.example)
-    whole = _study.teacher.widths
     planting = {
-        name: max(0, round(fraction * whole[name]) - group.width)
-        for name, group in structure.growable.items()
+        name: max(0, width - structure.growable[name].width)
+        for name, width in widths_at(fraction).items()
     }
     child = plant(
         parent,

@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+Precision = Literal["auto", "float32", "bfloat16"]
+StoppingRule = Literal["none", "median", "halving"]
+
 Moment = Annotated[float, Field(ge=0, lt=1)]
 """Share of a running mean that a step keeps."""
 
@@ -125,7 +128,7 @@ class Recipe(Settings):
     """Of the entries that are trained; earlier channels stay as they are."""
     warmup: float = Field(default=0.25, ge=0, lt=1)
     """Share of the optimiser's steps that warm up (Goyal et al. 2017)."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     """Of forward and backward passes (Micikevicius et al. 2018); `auto` is bfloat16 where the
     processor has matrix units for it, else float32. Networks are evaluated in float32."""
 
@@ -209,7 +212,7 @@ class Search(Settings):
     """What is best. `hypervolume`: the largest gain in the area of accuracy against log
     parameters (Zitzler and Thiele 1998). `best_accuracy`: whatever the size.
     `gain_per_parameter`: accuracy over the parent for each parameter added."""
-    early_stopping: Literal["none", "median", "halving"] = "none"
+    early_stopping: StoppingRule = "none"
     """Ends poor screening trials by their validation loss, compared to finished ones of the step of
     no more parameters. `median`: above their median (Golovin et al. 2017). `halving`: after 1, 2,
     4, ... epochs, not among the best half (Li et al. 2020)."""

@@ -18,9 +18,7 @@ from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.database import Database, Evaluation, NetworkRecord
 from plantnas.records.loading import example_images, network_of
 from plantnas.report.front import is_choosable, lineage, pareto_front
-from plantnas.training.evaluation import evaluate
-from plantnas.training.loss import DistillationLoss, Targets
-from plantnas.training.views import Inputs
+from plantnas.report.images import evaluate_by_labels
 
 
 class Wanted(NamedTuple):
@@ -176,15 +174,9 @@ def crop_choice(
         parameters=parameters_at(structure, network, {}),
         macs=macs_at(structure, network, {}),
         widths={**source.widths, **widths},
-        evaluations=(_validated(network, *validation),),
+        evaluations=(Evaluation("validation", *evaluate_by_labels(network, *validation)),),
     )
     return Choice(network, record)
-
-
-def _validated(network: nn.Module, images: Tensor, labels: Tensor) -> Evaluation:
-    inputs = Inputs((images.movedim(1, -1).unsqueeze(0),))
-    by_label = DistillationLoss(temperature=1, label_weight=1)
-    return Evaluation("validation", *evaluate(network, inputs, Targets(labels), by_label))
 
 
 def _nothing_within(candidates: Sequence[NetworkRecord]) -> str:

@@ -1,7 +1,7 @@
 """The images of a study, and the only reading of its test split. Nothing here draws."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from plantnas.config import Data, StudyConfig
 from plantnas.config_files import validated
@@ -9,10 +9,13 @@ from plantnas.errors import DataError
 from plantnas.records.database import Database, Evaluation, NetworkRecord
 from plantnas.records.loading import network_of
 from plantnas.training.data import Images, load_dataset, load_test_images
-from plantnas.training.evaluation import evaluate
+from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.seeds import derived_seed
 from plantnas.training.views import Inputs
+
+BY_LABELS = DistillationLoss(temperature=1, label_weight=1)
+"""The cross-entropy, whatever the study distils by."""
 
 
 def load_images(
@@ -56,12 +59,17 @@ def evaluate_on_test(
         return
     images = _split(database, study, "test", root)
     inputs, targets = _inputs(database, study, images), Targets(images.labels)
-    loss = DistillationLoss(temperature=1, label_weight=1)
     for record in missing:
         assert record.id is not None
         network = network_of(database, study, record)
-        metrics = evaluate(network, inputs, targets, loss)
+        metrics = evaluate(network, inputs, targets, BY_LABELS)
         database.add_evaluations(study, {record.id: Evaluation("test", *metrics)})
+
+
+def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Metrics:
+    """Accuracy and cross-entropy of a network on what `load_images` gives."""
+    inputs = Inputs((images.movedim(1, -1).unsqueeze(0),))
+    return evaluate(network, inputs, Targets(labels), BY_LABELS)
 
 
 def _split(database: Database, study: str, split: str, root: str | None) -> Images:

@@ -35,18 +35,6 @@ from plantnas.search.winners import (
     worst_corner,
 )
 
-__all__ = [
-    "POLICIES",
-    "Assignment",
-    "Beam",
-    "Greedy",
-    "Pareto",
-    "Policy",
-    "Reference",
-    "TrialRecord",
-    "policy_from_name",
-]
-
 
 class Policy(Protocol):
     """What `PlantingSampler` asks. Both must follow from the arguments alone."""

@@ -8,11 +8,9 @@ Which trials are compared, and what becomes of a stopped one, is in `objective`.
 from collections.abc import Iterable, Sequence
 from math import inf, isnan
 from statistics import median
-from typing import Literal
 
+from plantnas.config import StoppingRule
 from plantnas.records.database import LossCurve
-
-StoppingRule = Literal["none", "median", "halving"]
 
 MINIMUM_COMPARED = 3
 """A median of fewer losses stops nobody."""

@@ -5,18 +5,16 @@ after each epoch are in the precision of the training.
 """
 
 from contextlib import AbstractContextManager
-from typing import Literal
 
 import torch
 
-Precision = Literal["auto", "float32", "bfloat16"]
+from plantnas.config import Precision
 
 
 def mixed_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """A context in which forward passes, and the backward passes of theirs, have a precision.
 
-    On a CPU with AMX a training step of networks of 5 thousand to a million parameters took 1.2 to
-    2.9 times less in bfloat16, at no visible difference in loss (docs/recipe.md).
+    On a CPU with AMX, trials took 1.1 to 2.0 times less in bfloat16 (benchmarks/trial_cost.py).
 
     Args:
         precision: `auto` is bfloat16 where the device has matrix units for it, else float32.

@@ -10,16 +10,8 @@ from typing import Any
 import pytest
 
 from plantnas.errors import ConfigurationError
-from plantnas.search.policies import (
-    Assignment,
-    Beam,
-    Greedy,
-    Pareto,
-    Policy,
-    Reference,
-    TrialRecord,
-    policy_from_name,
-)
+from plantnas.search.history import Assignment, Reference, TrialRecord
+from plantnas.search.policies import Beam, Greedy, Pareto, Policy, policy_from_name
 
 REFERENCE = Reference(seed_accuracy=0.5, seed_parameters=1_000, teacher_parameters=100_000)
 

@@ -14,7 +14,8 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.errors import ConfigurationError
-from plantnas.search.policies import Assignment, Beam, Greedy, Policy
+from plantnas.search.history import Assignment
+from plantnas.search.policies import Beam, Greedy, Policy
 from plantnas.search.sampler import PlantingSampler, assignment_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from plantnas.search.assignments import ASSIGNMENT_KEY
-from plantnas.search.policies import Assignment
+from plantnas.search.history import Assignment
 from plantnas.search.scope import Scope, ScopedStudy
 
 ASSIGNMENTS = (

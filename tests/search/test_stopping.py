@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plantnas.config import Search
+from plantnas.config import Search, StoppingRule
 from plantnas.records.database import LossCurve
-from plantnas.search.stopping import StoppingRule, should_stop
+from plantnas.search.stopping import should_stop
 
 RULES: tuple[StoppingRule, ...] = ("median", "halving")
 
