@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from plantnas.search.winners import Network
+from plantnas.hypervolume import Network
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Protocol
 
 from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.hypervolume import Network, contributions, front, worst_corner
 from plantnas.search.history import (
     Assignment,
     History,
@@ -26,14 +27,7 @@ from plantnas.search.history import (
     trials_of,
     with_room,
 )
-from plantnas.search.winners import (
-    WINNER_RULES,
-    Comparison,
-    Network,
-    contributions,
-    front,
-    worst_corner,
-)
+from plantnas.search.winners import WINNER_RULES, Comparison
 
 
 class Policy(Protocol):

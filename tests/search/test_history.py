@@ -1,5 +1,6 @@
 """What policies ask of the trials so far."""
 
+from plantnas.hypervolume import Network
 from plantnas.search.history import (
     Assignment,
     Reference,
@@ -12,7 +13,6 @@ from plantnas.search.history import (
     trials_of,
     with_room,
 )
-from plantnas.search.winners import Network
 
 SCREEN, GROW = Assignment("screen", 1, None), Assignment("grow", 1, None, screened=0)
 HISTORY = (
