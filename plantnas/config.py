@@ -106,7 +106,8 @@ class Data(Settings):
     image_size: PositiveInt | None = None
     """imagefolder: images are resized and cropped to this height and width (default 64)."""
     unlabelled: bool = False
-    """stl10: distil from its unlabelled split too."""
+    """Distil from images without labels too: stl10's unlabelled split; of other data sets, the
+    training images that `train` and `validation` leave."""
 
 
 class Recipe(Settings):

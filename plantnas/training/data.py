@@ -44,6 +44,10 @@ class Images:
         """The images at these indices."""
         return Images(self.pixels[indices], self.labels[indices])
 
+    def without_labels(self, indices: Tensor) -> "Images":
+        """All images; those at these indices are `UNLABELLED`."""
+        return Images(self.pixels, self.labels.index_fill(0, indices, UNLABELLED))
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -79,7 +83,8 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
         random_seed: Seed of the draw.
 
     Raises:
-        DataError: Files are missing or damaged, or there are too few images.
+        DataError: Files are missing or damaged, there are too few images, or none to be used
+            without labels.
     """
     pool = _with_channels(_read(data, "train"), data)
     labelled = (pool.labels != UNLABELLED).nonzero().flatten()
@@ -90,8 +95,9 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
             f"data.train: {data.train} and data.validation: {data.validation} are more images "
             f"than the {len(order)} labelled training images of {data.name}."
         )
-    unlabelled = (pool.labels == UNLABELLED).nonzero().flatten()
-    train = pool.subset(torch.cat([order[data.validation : data.validation + wanted], unlabelled]))
+    chosen, left = order[data.validation :].tensor_split([wanted])
+    unlabelled = _unlabelled(pool, left, data)
+    train = pool.without_labels(unlabelled).subset(torch.cat([chosen, unlabelled]))
     validation = pool.subset(order[: data.validation])
     mean, std = _statistics(train.pixels)
     return Dataset(
@@ -111,6 +117,25 @@ def load_test_images(data: Data) -> Images:
         DataError: Files are missing or damaged.
     """
     return _with_channels(_read(data, "test"), data)
+
+
+def _unlabelled(pool: Images, left: Tensor, data: Data) -> Tensor:
+    """Indices of the training images to use without labels: of stl10's own split, or those left."""
+    if not data.unlabelled:
+        return left[:0]
+    if data.name == "stl10":
+        return (pool.labels == UNLABELLED).nonzero().flatten()
+    if data.train is None:
+        raise DataError(
+            "data.unlabelled: true: needs data.train, the number of training images of "
+            f"{data.name} that keep their labels; the rest is used without."
+        )
+    if not len(left):
+        raise DataError(
+            f"data.unlabelled: true: data.train: {data.train} and data.validation: "
+            f"{data.validation} leave none of the {len(pool)} training images of {data.name}."
+        )
+    return left
 
 
 def _generator(random_seed: int) -> torch.Generator:
@@ -148,8 +173,6 @@ def _with_channels(images: Images, data: Data) -> Images:
 
 def _read(data: Data, split: str) -> Images:
     """All images of the data set's own `train` or `test` split."""
-    if data.unlabelled and data.name != "stl10":
-        raise DataError(f"data.unlabelled: {data.name} has no unlabelled split; stl10 has.")
     try:
         images = _READERS[data.name](data, split)
         if len(images.pixels) != len(images.labels):

@@ -5,7 +5,7 @@ import torch
 
 from plantnas.config import Data
 from plantnas.errors import DataError
-from plantnas.training.data import Images, load_dataset, load_test_images
+from plantnas.training.data import UNLABELLED, Images, load_dataset, load_test_images
 
 DIGITS = Data(name="digits", train=300, validation=200)
 
@@ -40,6 +40,18 @@ def test_another_seed_draws_other_images() -> None:
     first, second = load_dataset(DIGITS, 7), load_dataset(DIGITS, 8)
     assert first.fingerprint != second.fingerprint
     assert as_set(first.validation) != as_set(second.validation)
+
+
+@pytest.mark.parametrize(
+    ("train", "fingerprint"),
+    [
+        (300, "35c289cb5380b4641e707ae2c5b01d8bef39e005d6a144f5d3675f7fe922a1de"),
+        (None, "2a9daab6d39413ecf99473f0136ef7741ed6a2bb098bc4b702396de5c0b00398"),
+    ],
+)
+def test_the_draw_is_that_of_studies_which_exist(train: int | None, fingerprint: str) -> None:
+    dataset = load_dataset(Data(name="digits", train=train, validation=200), 7)
+    assert dataset.fingerprint == fingerprint
 
 
 def test_a_label_stays_with_its_image() -> None:
@@ -79,6 +91,56 @@ def test_more_images_than_there_are_is_an_error_that_names_both_keys(train: int 
         assert part in message
 
 
-def test_unlabelled_images_are_stl10s_alone() -> None:
-    with pytest.raises(DataError, match=r"^data\.unlabelled: digits has no unlabelled split"):
-        load_dataset(Data(name="digits", unlabelled=True), 0)
+# The training images that are left, without their labels
+
+PARTLY_LABELLED = DIGITS.model_copy(update={"unlabelled": True})
+
+
+def test_the_images_that_are_left_are_trained_on_without_their_labels() -> None:
+    dataset = load_dataset(PARTLY_LABELLED, 7)
+    whole = load_dataset(Data(name="digits", validation=200), 7)
+    assert torch.equal(dataset.train.pixels, whole.train.pixels)
+    assert torch.equal(dataset.train.labels[:300], whole.train.labels[:300])
+    assert (dataset.train.labels[300:] == UNLABELLED).all()
+
+
+def test_the_labelled_and_validation_images_are_the_same_without_the_others() -> None:
+    dataset, labelled = load_dataset(PARTLY_LABELLED, 7), load_dataset(DIGITS, 7)
+    for found, expected in (
+        (dataset.train.subset(torch.arange(300)), labelled.train),
+        (dataset.validation, labelled.validation),
+    ):
+        assert torch.equal(found.pixels, expected.pixels)
+        assert torch.equal(found.labels, expected.labels)
+
+
+def test_no_memory_behind_the_labels_holds_those_that_are_hidden() -> None:
+    labels = load_dataset(PARTLY_LABELLED, 7).train.labels
+    assert labels.untyped_storage().nbytes() == labels.nbytes
+
+
+def test_images_without_labels_make_another_fingerprint_than_none() -> None:
+    partly, labelled = load_dataset(PARTLY_LABELLED, 7), load_dataset(DIGITS, 7)
+    whole = load_dataset(Data(name="digits", validation=200), 7)
+    assert len({partly.fingerprint, labelled.fingerprint, whole.fingerprint}) == 3
+
+
+def test_a_class_that_no_labelled_image_has_still_counts() -> None:
+    dataset = load_dataset(PARTLY_LABELLED.model_copy(update={"train": 2}), 7)
+    assert dataset.train.labels.max() < 9
+    assert dataset.num_classes == 10
+
+
+def test_test_images_keep_their_labels() -> None:
+    assert torch.equal(load_test_images(PARTLY_LABELLED).labels, load_test_images(DIGITS).labels)
+
+
+def test_images_without_labels_need_a_number_of_those_with_them() -> None:
+    with pytest.raises(DataError, match=r"^data\.unlabelled: true: needs data\.train.* digits .*$"):
+        load_dataset(Data(name="digits", validation=200, unlabelled=True), 0)
+
+
+def test_no_image_left_to_use_without_its_label_is_an_error() -> None:
+    everything = Data(name="digits", train=1238, validation=200, unlabelled=True)
+    with pytest.raises(DataError, match=r"^data\.unlabelled: .* leave none of the 1438 training"):
+        load_dataset(everything, 0)

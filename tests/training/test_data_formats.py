@@ -215,6 +215,21 @@ def test_training_and_validation_share_out_the_images_and_labels_of_the_file(
     assert loaded == pairs(*written.train)
 
 
+FINGERPRINTS = {
+    "cifar10": "80d2c2673b3e",
+    "cifar100": "38b6d20475a4",
+    "svhn": "0235d4c63ae2",
+    "stl10": "b737df7cbac9",
+    "fashion-mnist": "3311893efc32",
+    "imagefolder": "b6efc6f05280",
+}
+"""Of the first draw of each data set, as the databases of studies keep them."""
+
+
+def test_the_draw_is_that_of_studies_which_exist(written: Written) -> None:
+    assert load_dataset(written.data, 0).fingerprint[:12] == FINGERPRINTS[written.data.name]
+
+
 def test_the_number_of_classes_is_that_of_the_labels(written: Written) -> None:
     assert load_dataset(written.data, 0).num_classes == max(written.train[1]) + 1
 
@@ -269,6 +284,20 @@ def test_the_labelled_images_are_the_same_with_unlabelled_ones_beside_them(stl10
     train = load_dataset(stl10.data.model_copy(update={"unlabelled": True}), 0).train
     labelled = train.subset((train.labels != UNLABELLED).nonzero().flatten())
     assert torch.equal(labelled.pixels, without.train.pixels)
+
+
+def test_stl10s_unlabelled_images_are_those_of_studies_which_exist(stl10: Written) -> None:
+    wanted = stl10.data.model_copy(update={"unlabelled": True})
+    assert load_dataset(wanted, 0).fingerprint[:12] == "1b27afadaea0"
+
+
+def test_images_that_training_leaves_are_used_without_labels_in_other_data_sets(
+    written: Written,
+) -> None:
+    partly = written.data.model_copy(update={"train": 2, "unlabelled": True})
+    labels = load_dataset(partly, 0).train.labels
+    own_split = 6 if written.data.name == "stl10" else len(written.train[1]) - 2 - 3
+    assert (labels == UNLABELLED).sum() == len(labels) - 2 == own_split
 
 
 def test_unlabelled_images_are_only_needed_where_they_are_asked_for(stl10: Written) -> None:
