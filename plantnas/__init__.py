@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from plantnas.records.family import load_family as load_family
     from plantnas.records.loading import load_network as load_network
     from plantnas.report import plots as plots
+    from plantnas.report.frames import baselines_frame as baselines_frame
     from plantnas.report.frames import epochs_frame as epochs_frame
     from plantnas.report.frames import evaluations_frame as evaluations_frame
     from plantnas.report.frames import networks_frame as networks_frame
@@ -38,6 +39,7 @@ _HOMES = {
     "PlantnasError": "plantnas.errors",
     "StudyConfig": "plantnas.config",
     "UnsupportedArchitecture": "plantnas.errors",
+    "baselines_frame": "plantnas.report.frames",
     "build_network": "plantnas.networks.loader",
     "channel_groups": "plantnas.channels.groups",
     "crop": "plantnas.channels.planting",

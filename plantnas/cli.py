@@ -6,7 +6,7 @@ Heavy imports are inside the commands, so that help and mistakes answer at once.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from plantnas.config_files import (
     with_overrides,
 )
 from plantnas.errors import PlantnasError
+
+if TYPE_CHECKING:
+    from plantnas.records.database import Database
 
 app = typer.Typer(
     help="Neural architecture search by channel planting: grow small, accurate CNNs.",
@@ -69,10 +72,14 @@ def run(
     steps: Annotated[int | None, typer.Option(help="Steps of the search.")] = None,
     trials_per_step: Annotated[int | None, typer.Option(help="Screening trials a step.")] = None,
     seed: Seed = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the study, such as of one with another --seed.")
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Run a study, or resume it if it exists."""
     overrides = {
+        "name": name,
         "search.steps": steps,
         "search.trials_per_step": trials_per_step,
         "random_seed": seed,
@@ -164,7 +171,84 @@ def export(
 
 
 @app.command()
-def studies() -> None:
+def baselines(
+    study: Study,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: CRITERION[-global][-iterative][-kd] of channel pruning, "
+            "scratch, scratch-kd, uniform, uniform-kd, search-kd; by default most of them."
+        ),
+    ] = None,
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Sizes: of the planted networks on the `front`, or of the best one's `lineage`."
+        ),
+    ] = "front",
+    repetitions: Annotated[
+        int, typer.Option(min=1, help="Networks of each method and size, with other seeds.")
+    ] = 1,
+    rates: Annotated[
+        str, typer.Option(help="Learning rates that each method is tuned over, comma-separated.")
+    ] = "0.005,0.01,0.02",
+    workers: Workers = 1,
+    storage: Storage = None,
+    directory: Directory = None,
+    device: Device = "cpu",
+) -> None:
+    """Add to a finished study what its users would make otherwise, and compare."""
+    from plantnas.baselines.launch import Place, make_baselines
+    from plantnas.baselines.planning import parse_request
+    from plantnas.records.database import Database
+    from plantnas.records.loading import recorded_config
+    from plantnas.report.finish import finish_baselines
+    from plantnas.search.study import existing_study
+
+    name, url = _existing(study, storage, directory)
+    existing_study(name, url)  # a database is not made by asking for it
+    database, folder = Database(url), _directory(name, directory)
+    networks = database.networks(name)
+    request = parse_request(name, networks, methods, targets, repetitions, rates)
+    place = Place(recorded_config(database, name), url, folder, device)
+    sys.path.insert(0, "")  # the user's own module:function
+    make_baselines(place, request, workers, console.print)
+    finish_baselines(url, name)
+    _compare([(database, name)], folder / "comparison.html", folder / "comparison.csv")
+
+
+@app.command()
+def compare(
+    studies: Annotated[
+        list[str], typer.Argument(help="Studies with baselines, which differ in their seeds.")
+    ],
+    page: Annotated[
+        Path | None, typer.Option("--out", help="File of a page with plots, .html.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--csv", help="File of a table with a row a network.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    storage: Storage = None,
+) -> None:
+    """Planting against its baselines: accuracy, cost, and a verdict in words."""
+    from plantnas.records.database import Database
+    from plantnas.records.export import check_output
+    from plantnas.search.study import existing_study
+
+    for path in (page, table):
+        if path is not None:
+            check_output(path, force)
+    found = []
+    for study in studies:
+        name, url = _existing(study, storage, None)
+        existing_study(name, url)
+        found.append((Database(url), name))
+    _compare(found, page, table)
+
+
+@app.command("studies")
+def list_studies() -> None:
     """The studies that ship with plantnas."""
     for name in shipped_studies():
         config = load_study(name)
@@ -223,6 +307,28 @@ def _run(
     networks, page = finish(url, config.name, folder)
     console.print(front_table(networks))
     console.print(f"Database: {url}\nPareto plot: {page}", soft_wrap=True)
+
+
+def _compare(studies: "list[tuple[Database, str]]", page: Path | None, table: Path | None) -> None:
+    import numpy as np
+
+    from plantnas.records.export import write_file
+    from plantnas.report.comparison import comparison, frame
+    from plantnas.report.comparison_plots import write_comparison_page
+    from plantnas.report.verdict import NOTES, comparison_cost_table, sentences, verdict_table
+
+    compared = comparison(studies, np.random.default_rng(0))
+    console.print(verdict_table(compared))
+    console.print(comparison_cost_table(compared))
+    for line in (*sentences(compared), "", *NOTES):
+        console.print(line, soft_wrap=True, markup=False)
+    if page is not None:
+        write_comparison_page(compared, page)
+    if table is not None:
+        write_file(table, frame(compared).to_csv(index=False).encode())
+    for path in (page, table):
+        if path is not None:
+            console.print(f"Written: {path}", soft_wrap=True, markup=False)
 
 
 def _existing(study: str, storage: str | None, directory: Path | None) -> tuple[str, str]:

@@ -31,6 +31,7 @@ from plantnas.records.engine import (
 from plantnas.records.migrations.upgrade import upgrade
 from plantnas.records.record import (
     SPLITS,
+    BaselineRun,
     EpochRecord,
     Evaluation,
     NetworkRecord,
@@ -38,6 +39,7 @@ from plantnas.records.record import (
     StudyRecord,
 )
 from plantnas.records.tables import (
+    BaselineRow,
     EpochRow,
     EvaluationRow,
     NetworkRow,
@@ -49,6 +51,7 @@ from plantnas.records.tables import (
 
 __all__ = [
     "SPLITS",
+    "BaselineRun",
     "Database",
     "EpochRecord",
     "Evaluation",
@@ -158,7 +161,7 @@ class Database:
             Its id.
 
         Raises:
-            StudyError: If there is no such study.
+            StudyError: If there is no such study, or the network has no target in it.
             PlantingError: If it says that a group was planted which it does not have.
             StorageError: If the database refuses: a second teacher or seed, a second network of
                 that trial and kind, a parent from elsewhere, an epoch that appears twice.
@@ -169,6 +172,8 @@ class Database:
                 + did_you_mean(group, network.widths)
             )
         with self._transaction(f"study {study!r}: {network.method} network: ") as connection:
+            if network.baseline is not None:
+                self._check_networks(connection, study, {network.baseline.target_id})
             row = _network_row(network) | {"study_id": self._study_id(connection, study)}
             key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
             network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
@@ -304,6 +309,7 @@ def _rows_of_network(network: NetworkRecord) -> dict[type[OfNetwork], list[dict[
         EvaluationRow: [asdict(evaluation) for evaluation in network.evaluations],
         EpochRow: [asdict(epoch) for epoch in network.epochs],
         PhaseRow: phases,
+        BaselineRow: [asdict(network.baseline)] if network.baseline else [],
     }
 
 
@@ -321,6 +327,7 @@ def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> li
     evaluations = _read_rows(connection, EvaluationRow, EvaluationRow.split, condition)
     epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
     phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
+    baselines = _read_rows(connection, BaselineRow, BaselineRow.network_id, condition)
     return [
         NetworkRecord(
             **_without(row, "study_id"),
@@ -329,6 +336,7 @@ def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> li
             evaluations=_in_order_of_use(Evaluation(*values) for values in evaluations[row.id]),
             epochs=tuple(EpochRecord(*values) for values in epochs[row.id]),
             seconds=dict(phases[row.id]),
+            baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
         )
         for row in rows
     ]

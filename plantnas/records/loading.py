@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.planting import narrow
-from plantnas.config import SearchSpace
+from plantnas.config import SearchSpace, StudyConfig
+from plantnas.config_files import validated
 from plantnas.errors import StudyError
 from plantnas.networks.loader import build_network
 from plantnas.records.database import Database, NetworkRecord
@@ -16,6 +17,20 @@ from plantnas.records.weights import AtomicFileSystemArtifactStore, load_weights
 def example_images(images: dict[str, Any]) -> Tensor:
     """Two blank images of the shape that a study's configuration records."""
     return torch.zeros(2, images["channels"], images["height"], images["width"])
+
+
+def recorded_config(database: Database, study: str) -> StudyConfig:
+    """The configuration that a study was made with.
+
+    A key that is newer than the study has the value that it stood for.
+
+    Raises:
+        StudyError: There is no such study.
+        ConfigurationError: It is of a plantnas whose settings this one does not know.
+    """
+    recorded = dict(database.study(study).configuration)
+    recorded.pop("images")
+    return validated(StudyConfig, recorded, f"{database.url}: study {study!r}")
 
 
 def network_at(

@@ -57,15 +57,36 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class BaselineRun:
+    """How a baseline was made, to be compared to a planted network of its size.
+
+    Attributes:
+        target_id: The id of that network, of the same study.
+        repetition: 0, 1, ...: each draws its own weights and batches.
+        learning_rate: Peak of its schedules.
+        budget_epochs: Epochs that it was allowed: those of the target and all its ancestors.
+        uses_teacher: Whether the method needs the teacher, whose training is a cost of it, then.
+    """
+
+    target_id: int
+    repetition: int
+    learning_rate: float
+    budget_epochs: int
+    uses_teacher: bool
+
+
+@dataclass(frozen=True)
 class NetworkRecord:
     """A trained network of a study.
 
     Attributes:
         method: What made it: "teacher", "seed", "planting", or a baseline's name.
-        kind: "screen" or "grow" for a planted one, else None; required with a trial number.
+        kind: "screen" or "grow" for a planted one; of a baseline's method, "baseline" for what is
+            compared and "trial" for what its own search tried; else None. Required with a trial
+            number.
         trial_number: The number of its Optuna trial, if a trial made it.
         parent_id: The id of the network that it was planted from, of the same study.
-        step: 0 for the seed, 1 for the first planting, ...
+        step: 0 for the seed, 1 for the first planting, ...; a baseline's is its target's.
         parameters: Number of parameters.
         macs: Multiply-accumulate operations for one image.
         widths: Channels of each group, in the order of the network.
@@ -77,6 +98,7 @@ class NetworkRecord:
         seconds: What each phase of making it took, e.g. ``{"training": 8.1}``.
         id: Given by the database.
         created: When it was recorded (UTC); None stands for now.
+        baseline: What it is compared to, if it is a baseline.
     """
 
     method: str
@@ -95,3 +117,4 @@ class NetworkRecord:
     seconds: dict[str, float] = field(default_factory=dict)
     id: int | None = None
     created: datetime | None = None
+    baseline: BaselineRun | None = None

@@ -184,3 +184,18 @@ class PhaseRow(OfNetwork, Table):
 
     phase: Mapped[str] = mapped_column(String(64), primary_key=True)
     seconds: Mapped[float | None]
+
+
+class BaselineRow(OfNetwork, Table):
+    """How a baseline was made, and the planted network of its size that it is compared to."""
+
+    __tablename__ = "plantnas_baselines"
+    __table_args__ = (Index(None, "target_id"),)
+
+    # Without the target there is nothing to compare. PostgreSQL would also refuse to delete a study
+    # that has baselines if this key did not cascade as the other one does.
+    target_id: Mapped[int] = mapped_column(ForeignKey(NetworkRow.id, ondelete="CASCADE"))
+    repetition: Mapped[int]
+    learning_rate: Mapped[float]
+    budget_epochs: Mapped[int]
+    uses_teacher: Mapped[bool]

@@ -1,15 +1,18 @@
-"""What follows a finished search: the one reading of the test split, and the Pareto page."""
+"""What follows a finished search or its baselines: the one reading of the test split, and pages."""
 
 from pathlib import Path
 
 from plantnas.records.database import Database, NetworkRecord
+from plantnas.report.entries import compared_networks
 from plantnas.report.front import pareto_front
-from plantnas.report.images import evaluate_on_test
+from plantnas.report.images import evaluate_on
 from plantnas.report.plots import pareto_figure, pareto_info, write_page
 
 
 def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], Path]:
     """Evaluates the front, the seed and the teacher on the test split, and writes the plot.
+
+    They are evaluated on the training split too: the distance tells how much they overfit.
 
     The networks are chosen by validation before the test split is read, and what was evaluated
     once is not evaluated again.
@@ -25,7 +28,25 @@ def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], 
     networks = database.networks(study)
     references = [network for network in networks if network.kind is None]
     chosen = {network.id: network for network in [*pareto_front(networks), *references]}
-    evaluate_on_test(database, study, list(chosen.values()))
+    _evaluate(database, study, list(chosen.values()))
     page = directory / "pareto.html"
     write_page(pareto_figure(pareto_info(database, study)), page)
     return database.networks(study), page
+
+
+def finish_baselines(url: str, study: str) -> None:
+    """Evaluates what is compared on the test split and the training split: each network once.
+
+    Raises:
+        DataError: A split cannot be read.
+        StorageError: A file cannot be read.
+    """
+    database = Database(url)
+    networks = database.networks(study)
+    teacher = [network for network in networks if network.method == "teacher"]
+    _evaluate(database, study, [*teacher, *compared_networks(networks)])
+
+
+def _evaluate(database: Database, study: str, networks: list[NetworkRecord]) -> None:
+    evaluate_on(database, study, "test", networks)
+    evaluate_on(database, study, "train", networks)

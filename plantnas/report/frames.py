@@ -17,6 +17,7 @@ from plantnas.errors import StorageError
 from plantnas.records.database import Database
 from plantnas.records.engine import shown_url, sqlite_file
 from plantnas.records.tables import (
+    BaselineRow,
     EpochRow,
     EvaluationRow,
     NetworkRow,
@@ -88,6 +89,18 @@ def epochs_frame(storage: Storage, study: str) -> pd.DataFrame:
         validation_accuracy (0 to 1), seconds.
     """
     return _read(storage, study, _of_networks(EpochRow).order_by(EpochRow.epoch))
+
+
+def baselines_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each baseline: how it was made, and what it is compared to.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id, target_id (the planted network of its size), repetition,
+        learning_rate, budget_epochs, uses_teacher.
+    """
+    return _read(storage, study, _of_networks(BaselineRow))
 
 
 def _networks_query() -> "Query":

@@ -17,8 +17,11 @@ def validation_accuracy(network: NetworkRecord) -> float:
 
 
 def is_choosable(network: NetworkRecord) -> bool:
-    """Whether a user would take it: teacher, seed, or grown; a screened network is half trained."""
-    return network.kind != "screen"
+    """Whether a user would take it from the study: teacher, seed, or grown.
+
+    A screened network is half trained; baselines and their trials are there to be compared to.
+    """
+    return network.kind in (None, "grow")
 
 
 def pareto_front(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:

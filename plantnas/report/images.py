@@ -1,14 +1,15 @@
 """The images of a study, and the only reading of its test split. Nothing here draws."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
-from plantnas.config import Data, StudyConfig
-from plantnas.config_files import validated
+from plantnas.config import Data
 from plantnas.errors import DataError
-from plantnas.records.database import Database, Evaluation, NetworkRecord
-from plantnas.records.loading import network_of
-from plantnas.training.data import Images, load_dataset, load_test_images
+from plantnas.records.database import Database, Evaluation, NetworkRecord, Split
+from plantnas.records.loading import network_of, recorded_config
+from plantnas.training.data import UNLABELLED, Images, load_dataset, load_test_images
 from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.seeds import derived_seed
@@ -26,7 +27,7 @@ def load_images(
     Args:
         storage: URL of the study's database.
         study: Name of the study.
-        split: `train`, `validation` or `test`.
+        split: `train` (the images with labels), `validation` or `test`.
         root: Folder of the data set, if it is no longer where the study found it.
 
     Returns:
@@ -42,28 +43,32 @@ def load_images(
     return torch.cat([batch for (batch,) in inputs.in_order(0, 500)]).contiguous(), images.labels
 
 
-def evaluate_on_test(
-    database: Database, study: str, networks: list[NetworkRecord], root: str | None = None
+def evaluate_on(
+    database: Database,
+    study: str,
+    split: Split,
+    networks: Iterable[NetworkRecord],
+    root: str | None = None,
 ) -> None:
-    """Records accuracy and cross-entropy on the test split of those networks that lack them.
+    """Records accuracy and cross-entropy on a split of those networks that lack them.
 
     Raises:
-        DataError: The test split cannot be read.
+        DataError: The split cannot be read.
     """
     missing = [
         network
         for network in networks
-        if not any(evaluation.split == "test" for evaluation in network.evaluations)
+        if not any(evaluation.split == split for evaluation in network.evaluations)
     ]
     if not missing:
         return
-    images = _split(database, study, "test", root)
+    images = _split(database, study, split, root)
     inputs, targets = _inputs(database, study, images), Targets(images.labels)
     for record in missing:
         assert record.id is not None
         network = network_of(database, study, record)
         metrics = evaluate(network, inputs, targets, BY_LABELS)
-        database.add_evaluations(study, {record.id: Evaluation("test", *metrics)})
+        database.add_evaluations(study, {record.id: Evaluation(split, *metrics)})
 
 
 def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Metrics:
@@ -73,13 +78,12 @@ def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Me
 
 
 def _split(database: Database, study: str, split: str, root: str | None) -> Images:
-    recorded = dict(database.study(study).configuration)
-    images = recorded.pop("images")
-    config = validated(StudyConfig, recorded, f"study {study!r}")
+    config = recorded_config(database, study)
     data = config.data if root is None else config.data.model_copy(update={"root": root})
     if split == "test":
         return load_test_images(data)
-    return _search_split(data, config.random_seed, split, images["fingerprint"])
+    fingerprint = database.study(study).configuration["images"]["fingerprint"]
+    return _search_split(data, config.random_seed, split, fingerprint)
 
 
 def _search_split(data: Data, random_seed: int, split: str, fingerprint: str) -> Images:
@@ -88,7 +92,9 @@ def _search_split(data: Data, random_seed: int, split: str, fingerprint: str) ->
     dataset = load_dataset(data, derived_seed(random_seed, "split"))
     if dataset.fingerprint != fingerprint:
         raise DataError(f"data.name: {data.name}: is not the data that the study was made with.")
-    return dataset.train if split == "train" else dataset.validation
+    if split == "validation":
+        return dataset.validation
+    return dataset.train.subset((dataset.train.labels != UNLABELLED).nonzero().flatten())
 
 
 def _inputs(database: Database, study: str, images: Images) -> Inputs:

@@ -58,7 +58,8 @@ def pareto_info(
     Raises:
         StudyError: There is no such study.
     """
-    networks = database.networks(study)
+    # Baselines have a plot of their own, where they are beside the network of their size.
+    networks = [each for each in database.networks(study) if each.kind in (None, "screen", "grow")]
     planted = [network for network in pareto_front(networks) if network.method == "planting"]
     family = lineage(networks, max(planted, key=validation_accuracy)) if planted else []
     return ParetoInfo(

@@ -39,14 +39,16 @@ def front_table(networks: list[NetworkRecord]) -> Table:
 
 
 def cost_table(networks: list[NetworkRecord]) -> Table:
-    """Seconds of training by step and kind, failed trials excepted: they leave no network."""
+    """Seconds by step and kind of planting, and by method; failed trials leave no network."""
     table = Table(title="Cost", title_justify="left")
     table.add_column("what")
     for column in ("networks", "seconds", "seconds each"):
         table.add_column(column, justify="right")
     seconds: dict[str, list[float]] = {}
     for network in networks:
-        name = network.method if network.kind is None else f"step {network.step}, {network.kind}"
+        name = network.method
+        if name == "planting":
+            name = f"step {network.step}, {network.kind}"
         seconds.setdefault(name, []).append(sum(network.seconds.values()))
     for name, each in seconds.items():
         table.add_row(name, str(len(each)), f"{sum(each):.1f}", f"{sum(each) / len(each):.2f}")

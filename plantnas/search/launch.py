@@ -175,7 +175,7 @@ def work(
     failures: "SimpleQueue[str]",
 ) -> None:
     """Runs trials in this process until there is nothing left to start."""
-    _end_with_parent()
+    end_with_parent()
     # Not more than OMP_NUM_THREADS: threads without cores of their own wait for each other.
     torch.set_num_threads(min(threads, torch.get_num_threads()))
     with log_file(directory, number).open("a") as log:
@@ -212,7 +212,7 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed ends too: a resumed run starts workers of its own."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -21,12 +21,11 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, StudyConfig, Teacher, Width
-from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.files import alone
 from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.database import Database, NetworkRecord, StudyRecord
-from plantnas.records.loading import network_at, network_of
+from plantnas.records.loading import network_at, network_of, recorded_config
 from plantnas.records.weights import AtomicFileSystemArtifactStore, save_weights
 from plantnas.search.prepared import (
     PreparedStudy,
@@ -95,9 +94,7 @@ def check_configuration(database: Database, config: StudyConfig) -> None:
     existing = database.find_study(config.name)
     if existing is None or existing.configuration_hash == config.hash():
         return
-    place = f"{database.url}: study {config.name!r}"
-    # Validated, so that a key that is newer than the study has the value that it stood for.
-    recorded = validated(StudyConfig, _without_images(existing.configuration), place).identity()
+    recorded = recorded_config(database, config.name).identity()
     wanted = config.identity()
     differing = [
         f"{key} is {recorded.get(key)!r}, not {wanted.get(key)!r}"
@@ -300,10 +297,6 @@ def _check_data(database: Database, config: StudyConfig, dataset: Dataset) -> No
             f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
             f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {images['fingerprint'][:12]}."
         )
-
-
-def _without_images(configuration: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in configuration.items() if key != "images"}
 
 
 def _hardware() -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""A database in a file with one study, and a planted network to record in it."""
+"""A database in a file with one study, and a planted network and a baseline to record in it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from plantnas.records.database import (
+    BaselineRun,
     Database,
     EpochRecord,
     Evaluation,
@@ -65,3 +67,12 @@ def network() -> NetworkRecord:
         sha256="ab" * 32,
         seconds={"prefix": 0.5, "training": 2.75},
     )
+
+
+@pytest.fixture
+def baseline(database: Database, network: NetworkRecord) -> NetworkRecord:
+    """A baseline of a planted network that is recorded, network 1."""
+    target_id = database.add_network("digits", network)
+    run = BaselineRun(target_id, 1, learning_rate=0.03, budget_epochs=14, uses_teacher=True)
+    changed = replace(network, method="l1-kd", kind="baseline", trial_number=None, planted={})
+    return replace(changed, baseline=run)

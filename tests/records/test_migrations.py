@@ -1,15 +1,18 @@
 """The migrations lead to the tables of the code, once, and leave Optuna's tables alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import optuna
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from plantnas.errors import StorageError
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import BaselineRun, Database, NetworkRecord
 from plantnas.records.migrations.upgrade import VERSION_TABLE, upgrade
 from plantnas.records.tables import Table
 
@@ -23,6 +26,30 @@ def differences(engine: Engine) -> list[Any]:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, Table.metadata))
+
+
+OLD_ROWS = (
+    "INSERT INTO plantnas_studies VALUES (1, 'old', NULL, '{}', '', 'weights', '{}', '{}', :now)",
+    "INSERT INTO plantnas_networks VALUES "
+    "(1, 1, 'planting', 'grow', 3, NULL, 1, 4782, 30, NULL, NULL, :now)",
+    "INSERT INTO plantnas_widths VALUES (1, 'stem', 0, 8, 2)",
+    "INSERT INTO plantnas_phases VALUES (1, 'training', 2.5)",
+)
+"""A study and a network as revision 0001 has them."""
+
+
+@pytest.fixture
+def url_of_0001(url: str) -> str:
+    """A database that the first revision made, with a network in it."""
+    engine, config = create_engine(url), Config()
+    config.set_main_option("script_location", "plantnas.records:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for row in OLD_ROWS:
+            connection.execute(text(row), {"now": "2026-01-02 03:04:05.000000"})
+    engine.dispose()
+    return url
 
 
 def test_the_migrations_lead_to_the_tables_of_the_code(url: str) -> None:
@@ -67,6 +94,29 @@ def test_migrating_again_changes_nothing(database: Database, network: NetworkRec
     before = database.network("digits", network_id)
     upgrade(database.engine)
     assert Database(str(database.engine.url)).network("digits", network_id) == before
+
+
+def test_a_database_of_the_first_revision_gets_the_tables_of_the_code(url_of_0001: str) -> None:
+    assert "plantnas_baselines" not in inspect(create_engine(url_of_0001)).get_table_names()
+    assert differences(Database(url_of_0001).engine) == []
+
+
+def test_a_database_of_the_first_revision_keeps_its_rows(url_of_0001: str) -> None:
+    (found,) = Database(url_of_0001).networks("old")
+    assert (found.id, found.method, found.kind, found.trial_number) == (1, "planting", "grow", 3)
+    assert (found.widths, found.planted) == ({"stem": 8}, {"stem": 2})
+    assert found.seconds == {"training": 2.5}
+    assert found.baseline is None
+
+
+def test_a_database_of_the_first_revision_takes_baselines(
+    url_of_0001: str, network: NetworkRecord
+) -> None:
+    database = Database(url_of_0001)
+    run = BaselineRun(1, repetition=0, learning_rate=0.1, budget_epochs=12, uses_teacher=False)
+    added = replace(network, kind="baseline", trial_number=None, baseline=run)
+    network_id = database.add_network("old", added)
+    assert database.network("old", network_id).baseline == run
 
 
 @pytest.mark.parametrize("first", ["optuna", "plantnas"])

@@ -1,11 +1,27 @@
-"""A made-up study with a seed, two steps, screens, a dominated network and a teacher."""
+"""A made-up study with a seed, two steps, screens, a dominated network and a teacher.
 
-from datetime import UTC, datetime
+And the same with baselines, an Optuna study and a real configuration, to be compared.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import optuna
 import pytest
+from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.records.database import Database, Evaluation, NetworkRecord, StudyRecord
+from plantnas.config_files import load_study, with_overrides
+from plantnas.records.database import (
+    Database,
+    EpochRecord,
+    Evaluation,
+    NetworkRecord,
+    StudyRecord,
+)
+from plantnas.records.record import BaselineRun
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -70,3 +86,106 @@ def database(url: str) -> Database:
 @pytest.fixture
 def networks(database: Database) -> list[NetworkRecord]:
     return database.networks("made-up")
+
+
+TARGETS = {4: 1, 6: 2}
+"""Step by id of the planted networks that baselines are compared to."""
+
+EPOCH = EpochRecord(0, 0.01, 0.5, 0.5, 0.8, 1.0)
+
+MakeBaseline = Callable[..., NetworkRecord]
+MakeStudy = Callable[..., Database]
+
+
+@pytest.fixture
+def baseline() -> MakeBaseline:
+    """Makes a baseline of the fourth or sixth network that takes 4 seconds and three epochs."""
+
+    def make(
+        method: str,
+        target: int,
+        test: float | None = None,
+        *,
+        validation: float = 0.7,
+        loss: float = 0.5,
+        rate: float = 0.01,
+        repetition: int = 0,
+        uses_teacher: bool = True,
+        seconds: float = 4.0,
+    ) -> NetworkRecord:
+        evaluations = [Evaluation("validation", validation, loss, 100)]
+        evaluations += [] if test is None else [Evaluation("test", test, 0.5, 100)]
+        return replace(
+            network(method, NETWORKS[target - 1].parameters + 10, 0, step=TARGETS[target]),
+            kind="baseline",
+            evaluations=tuple(evaluations),
+            epochs=tuple(replace(EPOCH, epoch=number) for number in range(3)),
+            seconds={"training": seconds},
+            baseline=BaselineRun(target, repetition, rate, 4, uses_teacher),
+        )
+
+    return make
+
+
+@pytest.fixture
+def compared_study(tmp_path: Path) -> MakeStudy:
+    """Makes a study of the networks above, each trained for two epochs, with baselines.
+
+    Each is in a database of its own, so that the ids are those above.
+    """
+
+    def make(
+        name: str,
+        baselines: Sequence[NetworkRecord],
+        *,
+        planted: Sequence[float] = (0.71, 0.81),
+        folder: str = "studies",
+        wasted: Sequence[FrozenTrial] = (),
+        **settings: Any,
+    ) -> Database:
+        file = tmp_path / folder / f"{name}.db"
+        database = Database(f"sqlite:///{file}")
+        optuna.create_study(study_name=name, storage=f"sqlite:///{file}").add_trials(wasted)
+        config = with_overrides(load_study("digits"), settings)
+        configuration = {**config.model_dump(mode="json"), "name": name, "images": {"name": name}}
+        database.add_study(StudyRecord(name, None, configuration, "", "weights", {}, {}, NOW))
+        for each in NETWORKS:
+            database.add_network(name, replace(each, epochs=(EPOCH, replace(EPOCH, epoch=1))))
+        tests = zip((1, 4, 6), (0.94, *planted), strict=True)
+        database.add_evaluations(
+            name, {key: Evaluation("test", accuracy, 0.5, 50) for key, accuracy in tests}
+        )
+        for each in baselines:
+            database.add_network(name, each)
+        return database
+
+    return make
+
+
+def trial(number: int, state: TrialState, seconds: float) -> FrozenTrial:
+    """A trial of Optuna that took so long."""
+    return FrozenTrial(
+        number=number,
+        trial_id=-1,
+        state=state,
+        value=None,
+        datetime_start=NOW,
+        datetime_complete=NOW + timedelta(seconds=seconds),
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+@pytest.fixture
+def wasted() -> list[FrozenTrial]:
+    """Trials of 30 and 20 seconds that left no network, and one of 500 seconds that did."""
+    # The others' numbers are those of networks: Optuna numbers trials by itself, from 0.
+    return [
+        trial(0, TrialState.FAIL, 500.0),
+        *(trial(number, TrialState.PRUNED, 0.0) for number in (1, 2, 3)),
+        trial(4, TrialState.FAIL, 30.0),
+        trial(5, TrialState.PRUNED, 20.0),
+    ]

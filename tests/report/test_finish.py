@@ -12,24 +12,24 @@ import pytest
 from sklearn.datasets import load_digits
 
 from plantnas.errors import DataError
-from plantnas.records.database import Database, NetworkRecord
-from plantnas.report.finish import finish
+from plantnas.records.database import BaselineRun, Database, Evaluation, NetworkRecord
+from plantnas.report.finish import finish, finish_baselines
 from plantnas.report.front import pareto_front
 
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder
 
 
-def with_test_accuracy(networks: list[NetworkRecord]) -> set[int | None]:
+def evaluated_on(split: str, networks: list[NetworkRecord]) -> set[int | None]:
     return {
         network.id
         for network in networks
-        if any(evaluation.split == "test" for evaluation in network.evaluations)
+        if any(evaluation.split == split for evaluation in network.evaluations)
     }
 
 
 def test_the_search_does_not_read_the_test_split(finished: StudyFolder) -> None:
-    assert with_test_accuracy(Database(finished.url).networks("tiny")) == set()
+    assert evaluated_on("test", Database(finished.url).networks("tiny")) == set()
 
 
 def test_the_front_the_seed_and_the_teacher_are_tested_and_nothing_else(
@@ -38,7 +38,7 @@ def test_the_front_the_seed_and_the_teacher_are_tested_and_nothing_else(
     folder = finished.copy(tmp_path / "study")
     networks, page = finish(folder.url, "tiny", folder.directory)
     chosen = {network.id for network in pareto_front(networks)} | {1, 2}
-    assert with_test_accuracy(networks) == chosen
+    assert evaluated_on("test", networks) == evaluated_on("train", networks) == chosen
     assert page == folder.directory / "pareto.html"
     assert page.exists()
 
@@ -47,6 +47,32 @@ def test_to_finish_twice_changes_nothing(finished: StudyFolder, tmp_path: Path) 
     folder = finished.copy(tmp_path / "study")
     first = finish(folder.url, "tiny", folder.directory)
     assert finish(folder.url, "tiny", folder.directory) == first
+
+
+def test_what_is_compared_with_baselines_is_tested_and_other_rates_are_not(
+    finished: StudyFolder, tmp_path: Path
+) -> None:
+    folder = finished.copy(tmp_path / "study")
+    database = Database(folder.url)
+    target = next(each for each in database.networks("tiny") if each.kind == "grow")
+    ids = {}
+    for rate, accuracy in ((0.01, 0.7), (0.02, 0.6)):
+        made = replace(
+            target,
+            id=None,
+            method="l1-kd",
+            kind="baseline",
+            trial_number=None,
+            parent_id=None,
+            planted={},
+            evaluations=(Evaluation("validation", accuracy, 0.5, 100),),
+            baseline=BaselineRun(target.id or 0, 0, rate, 3, uses_teacher=True),
+        )
+        ids[rate] = database.add_network("tiny", made)
+    finish_baselines(folder.url, "tiny")
+    networks = database.networks("tiny")
+    assert evaluated_on("test", networks) == {1, target.id, ids[0.01]}
+    assert evaluated_on("train", networks) == {1, target.id, ids[0.01]}
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

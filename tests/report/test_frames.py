@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,10 +18,17 @@ from plantnas.records.database import (
     NetworkRecord,
     StudyRecord,
 )
-from plantnas.report.frames import epochs_frame, evaluations_frame, networks_frame, widths_frame
+from plantnas.records.record import BaselineRun
+from plantnas.report.frames import (
+    baselines_frame,
+    epochs_frame,
+    evaluations_frame,
+    networks_frame,
+    widths_frame,
+)
 
 FrameOf = Callable[[Database | str | optuna.storages.RDBStorage, str], pd.DataFrame]
-FRAMES = (networks_frame, widths_frame, evaluations_frame, epochs_frame)
+FRAMES = (networks_frame, widths_frame, evaluations_frame, epochs_frame, baselines_frame)
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
@@ -133,6 +141,22 @@ def test_an_epochs_row_is_an_epoch_and_a_diverged_loss_is_nan(database: Database
         }
     )
     pd.testing.assert_frame_equal(epochs_frame(database, "digits"), expected)
+
+
+def test_a_baselines_row_says_how_it_was_made(database: Database) -> None:
+    run = BaselineRun(2, 1, 0.01, 12, uses_teacher=True)
+    made = replace(planted(), method="l1-kd", kind="baseline", trial_number=None, parent_id=None)
+    network_id = database.add_network("digits", replace(made, baseline=run))
+    assert baselines_frame(database, "digits").to_dict("records") == [
+        {
+            "network_id": network_id,
+            "target_id": 2,
+            "repetition": 1,
+            "learning_rate": 0.01,
+            "budget_epochs": 12,
+            "uses_teacher": True,
+        }
+    ]
 
 
 def test_what_no_network_has_is_a_column_of_floats(database: Database) -> None:

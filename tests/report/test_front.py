@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from plantnas.records.database import Evaluation, NetworkRecord
 from plantnas.report.front import (
     evaluation_on,
@@ -44,5 +46,14 @@ def test_a_network_without_evaluation_is_never_preferred(networks: list[NetworkR
     assert pareto_front([blank, networks[1]]) == [networks[1]]
 
 
-def test_only_screened_networks_are_not_choosable(networks: list[NetworkRecord]) -> None:
+@pytest.mark.parametrize("kind", ["baseline", "trial"])
+def test_baselines_and_their_trials_are_not_choosable(
+    networks: list[NetworkRecord], kind: str
+) -> None:
+    assert not is_choosable(replace(networks[5], method="search-kd", kind=kind))
+
+
+def test_only_screened_networks_of_a_search_are_not_choosable(
+    networks: list[NetworkRecord],
+) -> None:
     assert [network.id for network in networks if not is_choosable(network)] == [3]

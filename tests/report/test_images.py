@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from plantnas.errors import DataError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.loading import load_network
-from plantnas.report.images import evaluate_on_test, load_images
+from plantnas.report.images import evaluate_on, load_images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,18 @@ def test_a_split_has_its_normalised_images(prepared: StudyFolder, split: str, co
     assert labels.shape == (count,)
     assert images.mean().abs() < 0.05
     assert abs(images.std() - 1) < 0.05
+
+
+def test_images_without_labels_are_not_given_as_training_images(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path / "study").with_settings(
+        data__unlabelled=True, data__train=500, search__steps=1, search__trials_per_step=2
+    )
+    folder.objective().prepared(folder.open())
+    _, labels = load_images(folder.url, "tiny", "train")
+    assert len(labels) == 500
+    assert labels.min() == 0
 
 
 def test_the_splits_share_no_image(prepared: StudyFolder) -> None:
@@ -49,7 +62,7 @@ def test_test_accuracy_is_that_of_the_loaded_network_on_the_test_images(
 ) -> None:
     folder = prepared.copy(tmp_path / "study")
     database = Database(folder.url)
-    evaluate_on_test(database, "tiny", database.networks("tiny"))
+    evaluate_on(database, "tiny", "test", database.networks("tiny"))
     images, labels = load_images(folder.url, "tiny", "test")
     for record in database.networks("tiny"):
         logits = load_network(folder.url, "tiny", record.id or 0)(images)
@@ -63,7 +76,7 @@ def test_test_accuracy_is_that_of_the_loaded_network_on_the_test_images(
 def test_what_was_evaluated_is_not_read_again(prepared: StudyFolder, tmp_path: Path) -> None:
     folder = prepared.copy(tmp_path / "study")
     database = Database(folder.url)
-    evaluate_on_test(database, "tiny", database.networks("tiny"))
+    evaluate_on(database, "tiny", "test", database.networks("tiny"))
     for weights in (folder.directory / "weights").iterdir():
         weights.unlink()
-    evaluate_on_test(database, "tiny", database.networks("tiny"))
+    evaluate_on(database, "tiny", "test", database.networks("tiny"))

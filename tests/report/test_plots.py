@@ -1,6 +1,7 @@
 """Plots show the right data; the figure only draws it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -36,6 +37,13 @@ def test_only_networks_evaluated_on_the_split_are_shown(database: Database) -> N
     info = pareto_info(database, "made-up", split="test")
     assert [(point.parameters, point.accuracy) for point in info.points] == [(2_000, 0.75)]
     assert [point.parameters for point in info.family] == [2_000]
+
+
+def test_baselines_are_not_in_the_plot_of_the_search(database: Database) -> None:
+    before = pareto_info(database, "made-up")
+    made = replace(database.networks("made-up")[-1], method="l1-kd", kind="baseline")
+    database.add_network("made-up", replace(made, id=None, trial_number=None, parent_id=None))
+    assert pareto_info(database, "made-up") == before
 
 
 def test_a_points_hover_says_what_was_planted(database: Database) -> None:

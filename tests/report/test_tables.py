@@ -1,6 +1,7 @@
 """Tables say what the records say."""
 
 import json
+from dataclasses import replace
 
 import torch
 from rich.table import Table
@@ -46,6 +47,12 @@ def test_the_cost_is_summed_by_step_and_kind(networks: list[NetworkRecord]) -> N
         ("step 1, grow", "2", "5.0", "2.50"),
         ("step 2, grow", "1", "2.5", "2.50"),
     ]
+
+
+def test_the_cost_of_baselines_is_summed_by_method(networks: list[NetworkRecord]) -> None:
+    kinds = {"method": "l1-kd", "kind": "baseline", "step": 1}
+    baselines = [replace(networks[3], **kinds), replace(networks[5], **kinds)]
+    assert rows_of(cost_table(baselines)) == [("l1-kd", "2", "5.0", "2.50")]
 
 
 def test_a_study_that_has_only_begun_has_tables() -> None:

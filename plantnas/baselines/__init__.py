@@ -1,0 +1,4 @@
+"""The networks that planting is compared to: channel pruning, training from scratch, plain search.
+
+They are made here and recorded in the study's database; reading and comparing them is in report/.
+"""

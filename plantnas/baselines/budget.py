@@ -1,0 +1,174 @@
+"""What a network or a search may cost, and the only way to train a baseline: within that.
+
+One budget of epochs is for one network, whatever its method trains on the way to it.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import nn
+
+from plantnas.config import Recipe
+from plantnas.errors import PlantnasError
+from plantnas.training.distillation import Epoch, Stop, TrainingData, fit
+from plantnas.training.loss import Targets
+from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
+
+Regularize = Callable[[nn.Module], object]
+"""Adds to the gradients of a network before each step of the optimiser."""
+
+
+class BudgetExceeded(PlantnasError):
+    """A method asked for more than it was given."""
+
+
+@dataclass
+class Budget:
+    """Epochs of the study's training images that may be spent on one network.
+
+    Attributes:
+        epochs: All of them.
+        spent: How many are spent.
+    """
+
+    epochs: int
+    spent: int = 0
+
+    @property
+    def left(self) -> int:
+        """Epochs that are not spent."""
+        return self.epochs - self.spent
+
+    def spend(self, epochs: int) -> None:
+        """Take these epochs, before they are trained.
+
+        Raises:
+            BudgetExceeded: So many are not left.
+        """
+        if epochs > self.left:
+            raise BudgetExceeded(
+                f"{epochs} epochs are more than the {self.left} left of {self.epochs}."
+            )
+        self.spent += epochs
+
+
+@dataclass
+class TimeBudget:
+    """Seconds of training that a search may take.
+
+    Attributes:
+        seconds: All of them.
+        spent: How many are spent.
+        epoch: What the last epoch took.
+    """
+
+    seconds: float
+    spent: float = 0.0
+    epoch: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds that are not spent."""
+        return self.seconds - self.spent
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether another epoch, as long as the last one, would not fit."""
+        return self.left <= 0 or self.left < self.epoch
+
+    def after(self, epoch: Epoch) -> bool:
+        """Spend an epoch that was trained; whether the training must end with it."""
+        self.spent, self.epoch = self.spent + epoch.seconds, epoch.seconds
+        return self.is_spent
+
+
+@dataclass
+class Trainer:
+    """Trains what a method needs for one network, and remembers what it cost.
+
+    Attributes:
+        data: What is learnt from; without the teacher's logits, by labels alone.
+        recipe: Optimiser, peak learning rate, batch size and schedule; every call of `train` has
+            its own warm-up and cosine.
+        budget: Is spent by `train`.
+        generator: Draws the batches.
+        epochs: All epochs so far, numbered through.
+        seconds: By phase.
+    """
+
+    data: TrainingData
+    recipe: Recipe
+    budget: Budget
+    generator: torch.Generator
+    epochs: list[Epoch] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def train(
+        self,
+        network: nn.Module,
+        epochs: int,
+        phase: str = "training",
+        regularize: Regularize | None = None,
+        stop: Stop = lambda epoch: False,
+    ) -> None:
+        """Train a whole network in place.
+
+        Raises:
+            BudgetExceeded: There are not so many epochs left.
+            TrainingDiverged: A loss was not finite.
+        """
+        self.budget.spend(epochs)
+        plain = whole_network_optimizer(network, self.recipe)
+        whole = plain if regularize is None else _Regularized(plain, network, regularize)
+        with self.timed(phase):
+            trained = fit(network, whole, self.data, self.recipe, epochs, self.generator, stop)
+        before = len(self.epochs)
+        self.epochs += [epoch._replace(epoch=epoch.epoch + before) for epoch in trained]
+
+    def accumulate_gradients(self, network: nn.Module, batches: int) -> None:
+        """Leave in the parameters the gradients of the loss over some batches; nothing moves."""
+        size, indices = self.recipe.batch_size, self.data.targets.usable()
+        drawn = indices[torch.randperm(len(indices), generator=self.generator)][: batches * size]
+        network.eval().requires_grad_(True).zero_grad()
+        for batch in torch.split(drawn, size):
+            views = torch.zeros_like(batch)
+            logits = network(*self.data.inputs.batch(views, batch))
+            loss = self.data.loss(logits, *self.data.targets.batch(views, batch))
+            loss.backward()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Adds the wall time to a phase."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
+
+
+class _Regularized:
+    """An optimiser that adds to the gradients before each step."""
+
+    def __init__(
+        self, optimizer: EntryOptimizer, network: nn.Module, regularize: Regularize
+    ) -> None:
+        self._optimizer, self._network, self._regularize = optimizer, network, regularize
+        self.zero_grad = optimizer.zero_grad
+        self.set_learning_rate = optimizer.set_learning_rate
+
+    def step(self) -> None:
+        self._regularize(self._network)
+        self._optimizer.step()
+
+
+def by_labels(data: TrainingData) -> TrainingData:
+    """The same images to be learnt by their labels alone."""
+    return replace(
+        data,
+        targets=Targets(data.targets.labels),
+        validation_targets=Targets(data.validation_targets.labels),
+    )

@@ -1,0 +1,314 @@
+"""Channel pruning of a trained network to a wanted size, through torch-pruning.
+
+Coupled channels, their scores and the surgery are torch-pruning's; how many channels a group loses
+is solved for the wanted number of parameters (sizes.py), so that sizes can be compared.
+"""
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from math import inf
+from typing import Any
+
+import torch
+import torch_pruning
+from torch import Tensor, nn
+
+from plantnas.baselines.budget import Regularize, Trainer
+from plantnas.baselines.methods import Criterion, Method
+from plantnas.baselines.sizes import (
+    TOLERANCE,
+    Widths,
+    at_least,
+    counter,
+    ranked_widths,
+    sized,
+    uniform_widths,
+)
+from plantnas.channels.groups import analyse
+from plantnas.channels.structure import Structure, shape_at
+from plantnas.errors import UnsupportedArchitecture
+
+ROUNDS = 4
+"""Of iterative channel pruning: as many times channels go, with training between."""
+LEAST_KEPT = 0.1
+"""Share of its channels that a group keeps where all channels are ranked together; otherwise some
+layers end with one channel. (torch-pruning's own setting for it is `max_pruning_ratio`.)"""
+SPARSITY: dict[Criterion, tuple[str, float]] = {
+    "bn-scale": ("BNScalePruner", 1e-2),
+    "group-norm": ("GroupNormPruner", 1e-3),
+}
+"""torch-pruning's pruner that pushes channels to zero, and how strongly. Its own 1e-5 and 1e-4 are
+for SGD and cross-entropy; with Adam and distillation they moved nothing in four epochs, these bring
+5 to 50 % of a layer's channels to zero."""
+SPARSITY_SHARE = 1 / 3
+"""Of the budget, for the criteria that begin with training towards sparse channels."""
+BATCHES_FOR_GRADIENTS = 16
+"""For Taylor's scores. Less than a tenth of an epoch: it is in the seconds, not in the epochs."""
+
+Importance = Callable[[Any], Tensor | None]
+"""Scores the channels of one group of torch-pruning; the least go first."""
+
+
+def prune_by(
+    method: Method, teacher: nn.Module, example: Tensor, parameters: int, trainer: Trainer
+) -> nn.Module:
+    """A network of the wanted size out of the teacher, with the trainer's whole budget spent.
+
+    Args:
+        method: The criterion, and how it is used.
+        teacher: A trained network; left untouched.
+        example: Two images, on the teacher's device.
+        parameters: The wanted number.
+        trainer: Trains before, between and after.
+
+    Raises:
+        SizeNotReachable: Whole channels do not add up to the size.
+        UnsupportedArchitecture: torch-pruning cannot follow this architecture.
+    """
+    assert method.criterion is not None
+    network = copy.deepcopy(teacher).requires_grad_(True)
+    structure = analyse(network, example)
+    floors = _floors(structure) if method.ranked_globally else None
+    if floors is None:
+        uniform_widths(structure, network, parameters)  # refused before anything is trained
+    regularize = _sparsity(method.criterion, network, example)
+    if regularize is not None:
+        epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
+        trainer.train(network, min(epochs, trainer.budget.left - 1), "sparsity", regularize)
+    for size in _sizes(method, network, parameters, trainer.budget.left):
+        with trainer.timed("channel pruning"):
+            if method.criterion == "taylor":
+                trainer.accumulate_gradients(network, BATCHES_FOR_GRADIENTS)
+            importance = channel_importance(method.criterion, trainer.generator)
+            # On the way, any size near the wanted one will do.
+            tolerance = TOLERANCE if size == parameters else inf
+            remove_channels(network, example, size, importance, floors, tolerance)
+        if size != parameters:
+            trainer.train(network, max(1, trainer.budget.left // (2 * ROUNDS)))
+    trainer.train(network, trainer.budget.left)
+    return network
+
+
+def remove_channels(
+    network: nn.Module,
+    example: Tensor,
+    parameters: int,
+    importance: Importance,
+    floors: Widths | None = None,
+    tolerance: float = TOLERANCE,
+) -> None:
+    """Take the least important channels out of a network, in place, without training.
+
+    Args:
+        network: Trained; with gradients, for an importance that needs them.
+        example: Two images, on its device.
+        parameters: The wanted number.
+        importance: Scores channels.
+        floors: With them, the scores of all channels together decide which groups lose how many,
+            down to these widths; without, each group keeps the same share.
+        tolerance: How far the size may be from the wanted one, relative to it.
+
+    Raises:
+        SizeNotReachable: Whole channels do not add up to the size.
+        UnsupportedArchitecture: torch-pruning cannot follow this architecture.
+    """
+    # torch-pruning follows autograd, so nothing may be frozen.
+    structure = analyse(network.eval().requires_grad_(True), example)
+    scores = _scores(network, example, structure, importance)
+    if floors is None:
+        widths = uniform_widths(structure, network, parameters, tolerance)
+    else:
+        by_group = _by_group(network, structure, scores)
+        at = partial(ranked_widths, structure.growable, by_group, floors)
+        count = counter(structure, network)
+        widths = sized(at, count, structure.growable, parameters, tolerance)
+    shapes = _shapes_at(network, structure, widths)
+    _cut(network, example, structure, scores, widths)
+    found = analyse(network, example)
+    if {name: group.width for name, group in found.growable.items()} != widths or shapes != {
+        name: tuple(tensor.shape) for name, tensor in network.state_dict().items()
+    }:
+        raise UnsupportedArchitecture(
+            "torch-pruning left other widths than were asked for: its groups of coupled channels "
+            f"are not those of this architecture ({_first_difference(found, widths)})."
+        )
+
+
+def _shapes_at(
+    network: nn.Module, structure: Structure, widths: Widths
+) -> dict[str, tuple[int, ...]]:
+    """Of all tensors of the architecture at these widths, into which what is left must load."""
+    every, axes = structure.widths_with(widths), structure.axes_of
+    return {
+        name: tuple(shape_at(tensor.shape, axes.get(name, ()), every))
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _floors(structure: Structure) -> Widths:
+    """What is left of each group, at least, when all channels are ranked together."""
+    groups = structure.growable.items()
+    return {name: at_least(group, LEAST_KEPT * group.width) for name, group in groups}
+
+
+def _scores(
+    network: nn.Module, example: Tensor, structure: Structure, importance: Importance
+) -> dict[nn.Module, Tensor]:
+    """The scores of the channels that each growable layer makes, by the layer."""
+    pruner = _pruner(network, example, structure, importance, {})
+    scores: dict[nn.Module, Tensor] = {}
+    for group in pruner.DG.get_all_groups(
+        ignored_layers=pruner.ignored_layers, root_module_types=pruner.root_module_types
+    ):
+        with _said_in_words():
+            score = pruner.estimate_importance(group)
+        if score is not None:
+            scores[group[0].dep.target.module] = score
+    return scores
+
+
+def _cut(
+    network: nn.Module,
+    example: Tensor,
+    structure: Structure,
+    scores: dict[nn.Module, Tensor],
+    widths: Widths,
+) -> None:
+    names = _group_names(network, structure)
+    # torch-pruning keeps int(width * (1 - ratio)) channels.
+    ratios = {
+        module: 1 - (widths[names[module]] + 0.5) / structure.groups[names[module]].width
+        for module in scores
+    }
+    pruner = _pruner(
+        network, example, structure, lambda group: scores[group[0].dep.target.module], ratios
+    )
+    with _said_in_words():
+        pruner.step()
+
+
+def _pruner(
+    network: nn.Module,
+    example: Tensor,
+    structure: Structure,
+    importance: Importance,
+    ratios: dict[nn.Module, float],
+    kind: str = "BasePruner",
+    **settings: Any,
+) -> Any:
+    """A pruner of torch-pruning that may touch the growable groups alone."""
+    names = _group_names(network, structure)
+    with warnings.catch_warnings(), _said_in_words():
+        warnings.simplefilter("ignore")  # of parameters that no layer owns: they are left alone
+        return getattr(torch_pruning.pruner, kind)(
+            network,
+            example,
+            importance,
+            pruning_ratio=0.0,
+            pruning_ratio_dict=ratios,
+            ignored_layers=[
+                module
+                for module in network.modules()
+                if isinstance(module, nn.Conv2d | nn.Linear) and module not in names
+            ],
+            **settings,
+        )
+
+
+def _group_names(network: nn.Module, structure: Structure) -> dict[nn.Module, str]:
+    """The growable group that each layer's outputs belong to."""
+    modules, growable = dict(network.named_modules()), structure.growable
+    return {
+        modules[axis.tensor.removesuffix(".weight")]: axis.segments[0].group
+        for axis in structure.axes
+        if axis.role == "rows"
+        and axis.tensor.endswith(".weight")
+        and all(segment.group in growable for segment in axis.segments)
+    }
+
+
+def _by_group(
+    network: nn.Module, structure: Structure, scores: dict[nn.Module, Tensor]
+) -> dict[str, list[float]]:
+    """The scores by group; of several layers that make one group's channels, the first one's."""
+    names, by_group = _group_names(network, structure), dict[str, list[float]]()
+    for module, score in scores.items():
+        by_group.setdefault(names[module], score.tolist())
+    return by_group
+
+
+def channel_importance(criterion: Criterion, generator: torch.Generator) -> Importance:
+    """torch-pruning's scores of a criterion; their sources are in its documentation.
+
+    l1: Li et al. 2017. bn-scale: Liu et al. 2017, network slimming. fpgm: He et al. 2019. taylor:
+    Molchanov et al. 2019. group-norm: Fang et al. 2023, DepGraph.
+    """
+
+    def random(group: Any) -> Tensor:
+        return torch.rand(len(group[0].idxs), generator=generator)
+
+    scorers = torch_pruning.importance
+    made: dict[Criterion, Callable[[], Importance]] = {
+        "l1": lambda: scorers.GroupMagnitudeImportance(p=1),
+        "bn-scale": scorers.BNScaleImportance,
+        "fpgm": scorers.FPGMImportance,
+        "taylor": scorers.GroupTaylorImportance,
+        "group-norm": lambda: scorers.GroupMagnitudeImportance(p=2),
+        "random": lambda: random,
+    }
+    return made[criterion]()
+
+
+def _sparsity(criterion: Criterion, network: nn.Module, example: Tensor) -> Regularize | None:
+    """What pushes channels to zero before they are removed, for the criteria that need it."""
+    if criterion not in SPARSITY:
+        return None
+    kind, strength = SPARSITY[criterion]
+    importance = channel_importance(criterion, torch.Generator())
+    structure = analyse(network, example)
+    pruner = _pruner(network, example, structure, importance, {}, kind, reg=strength)
+
+    def regularize(network: nn.Module) -> None:
+        with _said_in_words():
+            pruner.regularize(network)
+
+    return regularize
+
+
+def _sizes(method: Method, network: nn.Module, parameters: int, epochs: int) -> list[int]:
+    """The numbers of parameters after each round, in equal ratios down to the wanted one."""
+    rounds = min(ROUNDS, max(1, epochs // 2)) if method.iterative else 1
+    start = sum(parameter.numel() for parameter in network.parameters())
+    between = [
+        round(start * (parameters / start) ** (number / rounds)) for number in range(1, rounds)
+    ]
+    return [*between, parameters]
+
+
+def _first_difference(found: Structure, widths: Widths) -> str:
+    name = next(
+        (
+            name
+            for name, width in widths.items()
+            if name not in found.groups or found.groups[name].width != width
+        ),
+        None,
+    )
+    if name is None:
+        return "a grouped convolution"
+    left = found.groups[name].width if name in found.groups else "none"
+    return f"{name}: {left}, not {widths[name]}"
+
+
+@contextmanager
+def _said_in_words() -> Iterator[None]:
+    """What torch-pruning raises for layers that it does not know becomes one line."""
+    try:
+        yield
+    except Exception as error:
+        raise UnsupportedArchitecture(
+            f"torch-pruning cannot follow this architecture: {type(error).__name__}: {error}"
+        ) from error

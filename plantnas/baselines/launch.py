@@ -1,0 +1,163 @@
+"""Makes all baselines that a study lacks, in processes of this machine.
+
+Every network is recorded as soon as it is trained: the same command goes on where it was stopped.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import optuna
+import torch
+
+from plantnas.baselines.making import make_baseline
+from plantnas.baselines.planning import Request, Task, lineage_epochs, outstanding
+from plantnas.baselines.searching import is_searched, search
+from plantnas.baselines.sizes import SizeNotReachable
+from plantnas.config import StudyConfig
+from plantnas.errors import ConfigurationError, StudyError, UnsupportedArchitecture
+from plantnas.files import alone
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.report.costs import wasted_seconds
+from plantnas.report.entries import seconds_of
+from plantnas.report.front import validation_accuracy
+from plantnas.search.launch import end_with_parent
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.prepared import PreparedStudy
+from plantnas.search.study import open_study
+from plantnas.training.distillation import TrainingDiverged
+
+Say = Callable[[str], None]
+
+CANNOT = (ConfigurationError, SizeNotReachable, TrainingDiverged, UnsupportedArchitecture)
+"""What a method may be unable to do; the others go on."""
+
+
+class Place(NamedTuple):
+    """Where a study is."""
+
+    config: StudyConfig
+    url: str
+    directory: Path
+    device: str
+
+
+def make_baselines(place: Place, request: Request, workers: int, say: Say) -> list[Task]:
+    """Makes what is wanted and not recorded yet.
+
+    Args:
+        place: Where the finished study is.
+        request: Which baselines.
+        workers: Processes, each on its share of the cores.
+        say: Is told of each network.
+
+    Returns:
+        The tasks that could not be done; `say` was told why.
+
+    Raises:
+        StudyError: A worker was killed.
+    """
+    database, refused = Database(place.url), list[Task]()
+    with alone(place.directory / "baselines.lock"), _crew(place, workers) as crew:
+        while tasks := _outstanding(place, database, request, refused):
+            say(f"{len(tasks)} networks to make")
+            futures = {crew.submit(_do, task, request.targets): task for task in tasks}
+            try:
+                for done in as_completed(futures):
+                    network, why = done.result()
+                    if why is not None:
+                        refused.append(futures[done])
+                    say(_line(futures[done], request, network, why))
+            except BrokenProcessPool as error:
+                raise StudyError(
+                    f"study {place.config.name!r}: a worker was killed, perhaps for want of "
+                    "memory. The same command goes on where it stopped."
+                ) from error
+    return refused
+
+
+def _outstanding(
+    place: Place, database: Database, request: Request, refused: list[Task]
+) -> list[Task]:
+    return outstanding(
+        request,
+        database.networks(place.config.name),
+        refused,
+        is_searched(place.config.name, place.url),
+        place.config.seed.learning_rate,
+    )
+
+
+@contextmanager
+def _crew(place: Place, workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that have loaded the study; however this ends, they do too."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    crew = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _start_worker, (place, threads)
+    )
+    try:
+        yield crew
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        crew.shutdown(cancel_futures=True)
+
+
+_place: Place
+_study: PreparedStudy
+_optuna_study: optuna.Study
+
+
+def _start_worker(place: Place, threads: int) -> None:
+    """Loads the study once a process."""
+    global _place, _study, _optuna_study
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
+    end_with_parent()
+    torch.set_num_threads(min(threads, torch.get_num_threads()))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _place, _optuna_study = place, open_study(place.config, place.url)
+    objective = PlantingObjective(place.config, place.directory, place.device)
+    _study = objective.prepared(_optuna_study)
+
+
+def _do(task: Task, targets: tuple[NetworkRecord, ...]) -> tuple[NetworkRecord | None, str | None]:
+    """Makes and records one network, or searches; or says why it cannot be."""
+    name, database = _study.config.name, _study.database
+    try:
+        if task.target_id is None:
+            networks = database.networks(name)
+            seconds = _search_seconds(database, name, networks)
+            search(_study, _place.url, targets, lineage_epochs(networks, targets[0]), seconds)
+            return None, None
+        network = make_baseline(_study, _optuna_study, task)
+    except CANNOT as error:
+        return None, str(error)
+    database.add_network(name, network)
+    return network, None
+
+
+def _search_seconds(database: Database, name: str, networks: list[NetworkRecord]) -> float:
+    """What the whole search by planting took: seed, screens, grown networks, wasted trials."""
+    planted = [each for each in networks if each.method in ("seed", "planting")]
+    return seconds_of(planted) + wasted_seconds(database, name, networks)
+
+
+def _line(task: Task, request: Request, network: NetworkRecord | None, why: str | None) -> str:
+    if task.target_id is None:
+        return f"{task.method}: {why or 'has spent its seconds'}"
+    (target,) = (each for each in request.targets if each.id == task.target_id)
+    what = f"{task.method} at {target.parameters:,} parameters, rate {task.learning_rate:g}"
+    if network is None:
+        return f"{what}: not made: {why}"
+    return (
+        f"{what}: {network.parameters:,} parameters, {validation_accuracy(network):.2%} on "
+        f"validation, {seconds_of([network]):.0f} seconds"
+    )

@@ -1,0 +1,179 @@
+"""Which baselines a study still lacks. Nothing here trains; what is recorded is never made again.
+
+A method's learning rate is tuned on one target, with one repetition at each rate of a grid; all its
+other networks have the rate that validation chose there.
+"""
+
+from collections.abc import Collection, Sequence
+from math import inf
+from typing import Literal, NamedTuple, get_args
+
+from plantnas.baselines.methods import DEFAULT_METHODS, Method, method_named
+from plantnas.errors import ConfigurationError, StudyError, did_you_mean
+from plantnas.records.database import NetworkRecord
+from plantnas.report.entries import chosen_rates
+from plantnas.report.front import lineage, pareto_front, validation_accuracy
+
+RATES = (0.005, 0.01, 0.02)
+"""Learning rates that every method may have."""
+
+TargetChoice = Literal["front", "lineage"]
+TARGET_CHOICES: tuple[TargetChoice, ...] = get_args(TargetChoice)
+
+
+class Request(NamedTuple):
+    """What a user wants.
+
+    Attributes:
+        methods: Of which baselines are made.
+        targets: The planted networks whose sizes they get, smallest first.
+        repetitions: Networks of each method and target.
+        rates: The grid of learning rates.
+    """
+
+    methods: tuple[Method, ...]
+    targets: tuple[NetworkRecord, ...]
+    repetitions: int = 1
+    rates: tuple[float, ...] = RATES
+
+
+class Task(NamedTuple):
+    """One network to make, or a whole search where there is no target."""
+
+    method: str
+    target_id: int | None
+    repetition: int
+    learning_rate: float
+
+
+def parse_request(
+    study: str,
+    networks: Sequence[NetworkRecord],
+    methods: str | None,
+    targets: str,
+    repetitions: int,
+    rates: str,
+) -> Request:
+    """What a user wants, from comma-separated words.
+
+    Raises:
+        ConfigurationError: An unknown method or choice of targets, or a rate that is none.
+        StudyError: The study has no grown network yet.
+    """
+    names = DEFAULT_METHODS if methods is None else methods.split(",")
+    if targets not in TARGET_CHOICES:
+        raise ConfigurationError(f"targets: {targets!r}. {did_you_mean(targets, TARGET_CHOICES)}")
+    return Request(
+        tuple(dict.fromkeys(method_named(name.strip()) for name in names)),
+        targets_among(study, networks, targets),
+        repetitions,
+        _parse_rates(rates),
+    )
+
+
+def _parse_rates(rates: str) -> tuple[float, ...]:
+    try:
+        grid = tuple(sorted({float(rate) for rate in rates.split(",")}))
+    except ValueError:
+        grid = ()
+    if not grid or not all(0 < rate < inf for rate in grid):
+        raise ConfigurationError(f"rates {rates!r}: are not positive numbers between commas.")
+    return grid
+
+
+def targets_among(
+    study: str, networks: Sequence[NetworkRecord], choice: TargetChoice
+) -> tuple[NetworkRecord, ...]:
+    """The planted networks that baselines are compared to, smallest first.
+
+    Args:
+        study: Name of the study.
+        networks: All of it.
+        choice: The planted ones on its `front`, or those of the `lineage` of the most accurate.
+
+    Raises:
+        StudyError: There are none yet.
+    """
+    planted = [each for each in networks if each.method == "planting" and each.kind == "grow"]
+    if not planted:
+        raise StudyError(f"study {study!r}: has no grown network yet; run the study first.")
+    front = [each for each in pareto_front(networks) if each.method == "planting"]
+    if choice == "lineage" or not front:  # teacher and seed may beat them all
+        best = max(front or planted, key=validation_accuracy)
+        front = [each for each in lineage(networks, best) if each.method == "planting"]
+    return tuple(sorted(front, key=lambda network: network.parameters))
+
+
+def lineage_epochs(networks: Sequence[NetworkRecord], target: NetworkRecord) -> int:
+    """Epochs of a target and all its ancestors: the budget of what is compared to it."""
+    return sum(len(network.epochs) for network in lineage(networks, target))
+
+
+def outstanding(
+    request: Request,
+    networks: Sequence[NetworkRecord],
+    refused: Collection[Task],
+    searched: bool,
+    search_rate: float,
+) -> list[Task]:
+    """The tasks that can be started now; none when all is done.
+
+    Args:
+        request: What is wanted.
+        networks: What is recorded.
+        refused: What was tried and cannot be made.
+        searched: Whether the search has ended.
+        search_rate: The learning rate of the search's trials.
+    """
+    done = {
+        Task(network.method, run.target_id, run.repetition, run.learning_rate)
+        for network in networks
+        if (run := network.baseline) is not None
+    }
+    rates = chosen_rates(networks)
+    wanted = [
+        task
+        for method in request.methods
+        for task in (
+            _of_search(request, searched, search_rate)
+            if method.kind == "search"
+            else _of_method(method.name, request, done, refused, rates)
+        )
+    ]
+    return [task for task in wanted if task not in done and task not in refused]
+
+
+def _of_search(request: Request, searched: bool, rate: float) -> list[Task]:
+    if not searched:
+        return [Task("search-kd", None, 0, rate)]
+    return [Task("search-kd", target.id, 0, rate) for target in request.targets]
+
+
+def _of_method(
+    method: str,
+    request: Request,
+    done: Collection[Task],
+    refused: Collection[Task],
+    rates: dict[str, float],
+) -> list[Task]:
+    """The grid on the target that is tuned on; when that is done, everything at the chosen rate."""
+    for target in _tuned_first(request.targets):
+        grid = [Task(method, target.id, 0, rate) for rate in request.rates]
+        if not all(task in refused for task in grid):
+            break
+    if not all(task in done or task in refused for task in grid):
+        return grid
+    if method not in rates:
+        return []
+    return [
+        Task(method, target.id, repetition, rates[method])
+        for repetition in range(request.repetitions)
+        for target in request.targets
+    ]
+
+
+def _tuned_first(targets: Sequence[NetworkRecord]) -> list[NetworkRecord]:
+    """The middle one by size, then those next to it."""
+    middle = len(targets) // 2
+    order = sorted(range(len(targets)), key=lambda place: abs(place - middle))
+    return [targets[place] for place in order]

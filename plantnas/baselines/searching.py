@@ -1,0 +1,177 @@
+"""Plain architecture search as a baseline: every trial trains a fresh network from scratch.
+
+It has the study's sampler, the study's widths from the seed's to the teacher's, the seed's recipe
+with the epochs of the smallest target's lineage, distillation from the study's teacher, and as many
+seconds as the whole search by planting took. A trial's network is final: nothing is trained again.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+
+from plantnas.baselines.budget import Budget, TimeBudget, Trainer
+from plantnas.baselines.recording import record_of
+from plantnas.baselines.scratch import fresh
+from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable, counter
+from plantnas.config import Growth, Search
+from plantnas.errors import ConfigurationError
+from plantnas.records.database import BaselineRun, NetworkRecord
+from plantnas.report.entries import seconds_of
+from plantnas.report.front import evaluation_on, validation_accuracy
+from plantnas.search.prepared import PreparedStudy, all_widths
+from plantnas.search.proposals import Room, room_to_grow, suggest_shares
+from plantnas.search.sampler import SINGLE_OBJECTIVE_SAMPLERS
+from plantnas.search.storage import open_storage
+from plantnas.search.study import METRIC_NAMES, make_sampler
+from plantnas.training.distillation import TrainingDiverged
+from plantnas.training.seeds import derived_seed, generator_for
+
+SEARCH = "search-kd"
+"""The method's name."""
+SMALLEST = 0.7
+"""The search's networks have at least this share of the smallest target's parameters."""
+COMPLETE_KEY = "complete"
+"""The user attribute of the search's Optuna study that says that its seconds are spent."""
+
+
+def search_study(config_name: str, url: str, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+    """Optuna's study of the search, beside the planting study in its database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # metric names
+        study = optuna.create_study(
+            storage=open_storage(url),
+            sampler=sampler,
+            study_name=f"{config_name}.{SEARCH}",
+            directions=["maximize", "minimize"],
+            load_if_exists=True,
+        )
+        if study.metric_names is None:
+            study.set_metric_names(METRIC_NAMES)
+    return study
+
+
+def is_searched(config_name: str, url: str) -> bool:
+    """Whether the search has spent its seconds."""
+    names = optuna.get_all_study_names(open_storage(url))
+    name = f"{config_name}.{SEARCH}"
+    if name not in names:
+        return False
+    study = optuna.load_study(study_name=name, storage=open_storage(url))
+    return COMPLETE_KEY in study.user_attrs
+
+
+def search(
+    study: PreparedStudy, url: str, targets: Sequence[NetworkRecord], epochs: int, seconds: float
+) -> None:
+    """Search until the seconds are spent; the trials' networks are recorded with their weights.
+
+    Args:
+        study: Whose data, teacher, sampler and widths it has.
+        url: Of the study's database.
+        targets: The networks are about as small as these, and as large.
+        epochs: Of each trial.
+        seconds: Of training, all trials together, those of an earlier call included.
+
+    Raises:
+        ConfigurationError: The study's sampler refuses two objectives.
+    """
+    config = study.config
+    trials = [each for each in study.database.networks(config.name) if each.method == SEARCH]
+    trials = [each for each in trials if each.kind == "trial"]
+    # Another seed when it goes on, or the sampler's first draws would be those of the first trials.
+    seed = derived_seed(config.random_seed, SEARCH, len(trials))
+    sampler = make_sampler(config.search.sampler, seed)
+    if isinstance(sampler, SINGLE_OBJECTIVE_SAMPLERS):
+        raise ConfigurationError(
+            f"search.sampler.name: {config.search.sampler.name!r} searches for one objective, but "
+            "this search has two, accuracy and parameters."
+        )
+    optuna_study = search_study(config.name, url, sampler)
+    budget = TimeBudget(seconds, seconds_of(trials))
+    room = _room(study, targets)
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        record = _train_proposal(study, trial, room, epochs, budget)
+        return validation_accuracy(record), record.parameters
+
+    def stop(optuna_study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if budget.is_spent:
+            optuna_study.stop()
+
+    if not budget.is_spent:
+        optuna_study.optimize(objective, callbacks=[stop])
+    optuna_study.set_user_attr(COMPLETE_KEY, True)
+
+
+def best_of_size(trials: Iterable[NetworkRecord], parameters: int) -> NetworkRecord:
+    """The trial's network that a user would take: the best on validation that is small enough.
+
+    Raises:
+        SizeNotReachable: None is.
+    """
+    small = [each for each in trials if each.parameters <= (1 + TOLERANCE) * parameters]
+    if not small:
+        raise SizeNotReachable(f"no network of the search has at most {parameters:,} parameters.")
+    return max(small, key=_by_validation)
+
+
+def picked(
+    trials: Iterable[NetworkRecord], target: NetworkRecord, learning_rate: float
+) -> NetworkRecord:
+    """The record of the search's network for a target.
+
+    Raises:
+        SizeNotReachable: The search has none that is small enough.
+    """
+    assert target.id is not None
+    trial = best_of_size(trials, target.parameters)
+    run = BaselineRun(target.id, 0, learning_rate, len(trial.epochs), uses_teacher=True)
+    return replace(trial, id=None, kind="baseline", step=target.step, baseline=run, created=None)
+
+
+def _by_validation(network: NetworkRecord) -> tuple[float, float]:
+    evaluation = evaluation_on(network, "validation")
+    return validation_accuracy(network), -evaluation.loss if evaluation else float("-inf")
+
+
+def _room(study: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
+    """All widths between the seed's and the teacher's, at sizes like the targets'."""
+    seed, sizes = study.parent(None), [target.parameters for target in targets]
+    window = Search(
+        minimum_growth=max(1.0, SMALLEST * min(sizes) / seed.record.parameters),
+        maximum_growth=(1 + TOLERANCE) * max(sizes) / seed.record.parameters,
+    )
+    growth = Growth(groups=study.config.search_space.grow.groups, up_to=1e9)
+    groups, teacher = seed.structure.growable, study.teacher.widths
+    return room_to_grow(groups, teacher, seed.record.parameters, growth, window)
+
+
+def _train_proposal(
+    study: PreparedStudy, trial: optuna.Trial, room: Room, epochs: int, budget: TimeBudget
+) -> NetworkRecord:
+    seed, config = study.parent(None), study.config
+    growth = suggest_shares(trial, room, counter(seed.structure, seed.network))
+    widths = all_widths(seed.structure, _widths(study, growth))
+    purpose = (SEARCH, sorted(widths.items()))
+    network = fresh(study, widths, derived_seed(config.random_seed, *purpose, "weights"))
+    generator = generator_for(config.random_seed, *purpose, "batches")
+    trainer = Trainer(study.data, config.seed, Budget(epochs), generator)
+    before = budget.spent
+    try:
+        trainer.train(network, epochs, stop=budget.after)
+    except TrainingDiverged as error:
+        budget.spent = before + trainer.seconds["training"]
+        raise optuna.TrialPruned(str(error)) from error
+    if len(trainer.epochs) == epochs:
+        budget.after(trainer.epochs[-1])  # it is not asked about the last one
+    record = record_of(study, trial, SEARCH, "trial", network, trainer)
+    study.database.add_network(config.name, record)
+    return record
+
+
+def _widths(study: PreparedStudy, growth: Mapping[str, int]) -> dict[str, int]:
+    groups = study.parent(None).structure.groups
+    return {name: groups[name].width + new for name, new in growth.items()}

@@ -1,0 +1,144 @@
+"""What each method of a study took in seconds: its networks, its search, and the teacher.
+
+The seconds of single networks are in entries.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+
+from plantnas.errors import StudyError
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.engine import storage_engine_arguments
+from plantnas.report.entries import (
+    PLANTING,
+    chosen_rates,
+    seconds_of,
+    targets_of,
+    teacher_seconds_of,
+)
+from plantnas.report.front import lineage
+
+
+class SearchCost(NamedTuple):
+    """The seconds that a method took for one network of each size.
+
+    A size that was made in several repetitions counts with their mean, as a user makes it once.
+
+    Attributes:
+        study: Where.
+        method: Whose.
+        sizes: Number of planted networks that it was compared to.
+        networks: Of training the networks; shared ancestors of planted ones count once.
+        search: Of all that was trained besides: other learning rates, screens, trials that failed.
+        teacher: Of the teacher, 0 if the method does not need it.
+    """
+
+    study: str
+    method: str
+    sizes: int
+    networks: float
+    search: float
+    teacher: float
+
+    @property
+    def alone(self) -> float:
+        """Without what was searched or tuned."""
+        return self.networks + self.teacher
+
+    @property
+    def total(self) -> float:
+        """With everything."""
+        return self.networks + self.search + self.teacher
+
+
+def method_costs(
+    study: str, networks: Sequence[NetworkRecord], wasted_seconds: float
+) -> list[SearchCost]:
+    """The cost of planting, and of each method that has baselines in a study.
+
+    Args:
+        study: What to call it.
+        networks: All of it.
+        wasted_seconds: Of the study's trials that left no network.
+    """
+    rates, teacher = chosen_rates(networks), teacher_seconds_of(networks)
+    return [
+        _planting_cost(study, networks, wasted_seconds, teacher),
+        *(_baseline_cost(study, method, rates[method], networks, teacher) for method in rates),
+    ]
+
+
+def wasted_seconds(database: Database, study: str, networks: Sequence[NetworkRecord]) -> float:
+    """Of the search's failed and refused trials, but those whose network was recorded all the same.
+
+    A trial whose worker was killed counts until it was missed, up to a minute later.
+
+    Raises:
+        StudyError: Optuna has no study of that name.
+    """
+    url = database.engine.url.render_as_string(hide_password=False)
+    storage = RDBStorage(url, engine_kwargs=storage_engine_arguments(url))
+    try:
+        study_id = storage.get_study_id_from_name(study)
+        states = (TrialState.FAIL, TrialState.PRUNED)
+        trials = storage.get_all_trials(study_id, deepcopy=False, states=states)
+    except KeyError as error:
+        raise StudyError(
+            f"study {study!r}: its trials are not in {database.url}, so that the cost of its "
+            "search is not known."
+        ) from error
+    finally:
+        storage.engine.dispose()
+    recorded = {network.trial_number for network in networks}
+    durations = [trial.duration for trial in trials if trial.number not in recorded]
+    return sum(duration.total_seconds() for duration in durations if duration is not None)
+
+
+def _planting_cost(
+    study: str, networks: Sequence[NetworkRecord], wasted: float, teacher: float
+) -> SearchCost:
+    targets = targets_of(networks)
+    family = {each.id for target in targets for each in lineage(networks, target)}
+    besides = [each for each in networks if each.method == PLANTING and each.id not in family]
+    return SearchCost(
+        study=study,
+        method=PLANTING,
+        sizes=len(targets),
+        networks=seconds_of(network for network in networks if network.id in family),
+        search=seconds_of(besides) + wasted,
+        teacher=teacher,
+    )
+
+
+def _baseline_cost(
+    study: str, method: str, rate: float, networks: Sequence[NetworkRecord], teacher: float
+) -> SearchCost:
+    theirs = [network for network in networks if network.method == method]
+    seconds, counted = defaultdict[tuple[int, float], list[float]](list), set[str | int | None]()
+    for network in theirs:
+        if (run := network.baseline) is not None:
+            is_new = _identity(network) not in counted
+            seconds[run.target_id, run.learning_rate].append(seconds_of([network] * is_new))
+            counted.add(_identity(network))
+    trials = [each for each in theirs if each.baseline is None and _identity(each) not in counted]
+    means = {key: fmean(repetitions) for key, repetitions in seconds.items()}
+    chosen = [mean for (_, tried), mean in means.items() if tried == rate]
+    uses_teacher = any(each.baseline.uses_teacher for each in theirs if each.baseline)
+    return SearchCost(
+        study=study,
+        method=method,
+        sizes=len(chosen),
+        networks=sum(chosen),
+        search=sum(means.values()) - sum(chosen) + seconds_of(trials),
+        teacher=teacher if uses_teacher else 0.0,
+    )
+
+
+def _identity(network: NetworkRecord) -> str | int | None:
+    """The weights: a search's trial and the rows of the sizes that it was taken for share them."""
+    return network.artifact_id or network.id

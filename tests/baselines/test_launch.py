@@ -1,0 +1,176 @@
+"""By real processes what is missing is made, once, and what cannot be made is said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from sqlalchemy import delete
+
+from plantnas.baselines.launch import Place, make_baselines
+from plantnas.baselines.methods import METHODS
+from plantnas.baselines.planning import Request, Task, lineage_epochs
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.tables import NetworkRow
+from plantnas.report.entries import chosen_rates
+
+if TYPE_CHECKING:
+    from tests.conftest import StudyFolder
+
+pytestmark = pytest.mark.slow
+
+GRID = (0.01, 0.02)
+NAMES = ("taylor-global-kd", "uniform", "search-kd")
+
+
+class Launched(NamedTuple):
+    """A study whose baselines were made, and what was said meanwhile."""
+
+    folder: StudyFolder
+    request: Request
+    said: list[str]
+    refused: list[Task]
+
+    @property
+    def networks(self) -> list[NetworkRecord]:
+        return Database(self.folder.url).networks("tiny")
+
+    @property
+    def baselines(self) -> dict[Task, NetworkRecord]:
+        return {
+            Task(each.method, run.target_id, run.repetition, run.learning_rate): each
+            for each in self.networks
+            if (run := each.baseline) is not None
+        }
+
+
+def launch(folder: StudyFolder, request: Request) -> Launched:
+    said: list[str] = []
+    place = Place(folder.config, folder.url, folder.directory, "cpu")
+    return Launched(folder, request, said, make_baselines(place, request, 1, said.append))
+
+
+@pytest.fixture(scope="module")
+def launched(quick: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """Not to be changed, but copied."""
+    folder = quick.copy(tmp_path_factory.mktemp("launched") / "study")
+    networks = Database(folder.url).networks("tiny")
+    targets = tuple(each for each in networks if each.kind == "grow")
+    return launch(folder, Request(tuple(METHODS[name] for name in NAMES), targets, 1, GRID))
+
+
+def test_the_grid_is_made_on_one_target_and_the_chosen_rate_on_all(launched: Launched) -> None:
+    made, rates = launched.baselines, chosen_rates(launched.networks)
+    small, large = (target.id for target in launched.request.targets)
+    for name in ("taylor-global-kd", "uniform"):
+        assert {(task.target_id, task.learning_rate) for task in made if task.method == name} == {
+            (large, GRID[0]),
+            (large, GRID[1]),
+            (small, rates[name]),
+        }
+
+
+def test_nothing_is_made_twice(launched: Launched) -> None:
+    made = [each for each in launched.networks if each.baseline]
+    assert len(made) == len(launched.baselines) == 2 * 3 + 2
+
+
+def test_what_the_search_tried_is_recorded_beside_its_picks(launched: Launched) -> None:
+    theirs = [each for each in launched.networks if each.method == "search-kd"]
+    counts = Counter(each.kind for each in theirs)
+    assert counts["baseline"] == 2
+    assert counts["trial"] >= 1
+    weights = {each.artifact_id for each in theirs if each.kind == "trial"}
+    assert {each.artifact_id for each in theirs if each.kind == "baseline"} <= weights
+
+
+def test_the_search_had_as_many_seconds_as_the_planting(launched: Launched) -> None:
+    planted = [each for each in launched.networks if each.method in ("seed", "planting")]
+    trials = [each for each in launched.networks if each.kind == "trial"]
+    given = sum(sum(each.seconds.values()) for each in planted)
+    epochs = [epoch.seconds for trial in trials for epoch in trial.epochs]
+    # Trials of the planting that left no network have taken seconds too.
+    assert sum(epochs) + epochs[-1] > given
+
+
+def test_no_budget_is_exceeded(launched: Launched) -> None:
+    networks = {each.id: each for each in launched.networks}
+    for task, each in launched.baselines.items():
+        allowed = lineage_epochs(list(networks.values()), networks[task.target_id])
+        assert len(each.epochs) <= allowed
+        assert (len(each.epochs) == allowed) or task.method == "search-kd"
+
+
+def test_each_network_is_said_with_its_size_and_accuracy(launched: Launched) -> None:
+    assert "search-kd: has spent its seconds" in launched.said
+    for task, each in launched.baselines.items():
+        assert any(
+            line.startswith(task.method)
+            and f"rate {task.learning_rate:g}: {each.parameters:,} parameters" in line
+            and f"{each.evaluations[0].accuracy:.2%} on validation" in line
+            for line in launched.said
+        )
+
+
+def test_nothing_was_refused(launched: Launched) -> None:
+    assert launched.refused == []
+    assert not [line for line in launched.said if "not made" in line]
+
+
+def test_a_second_call_makes_nothing_and_says_nothing(launched: Launched) -> None:
+    before = launched.networks
+    again = launch(launched.folder, launched.request)
+    assert (again.said, again.refused) == ([], [])
+    assert again.networks == before
+
+
+LOST = ("taylor-global-kd", "uniform")
+HUGE = 10_000_000
+
+
+@pytest.fixture(scope="module")
+def relaunched(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """After these methods' networks for the larger target were lost, and beside a huge target."""
+    folder = launched.folder.copy(tmp_path_factory.mktemp("relaunched") / "study")
+    small, large = launched.request.targets
+    lost = [
+        each.id
+        for task, each in launched.baselines.items()
+        if task.target_id == large.id and task.method in LOST
+    ]
+    database = Database(folder.url)
+    with database.engine.begin() as connection:
+        connection.execute(delete(NetworkRow).where(NetworkRow.id.in_(lost)))
+    made_up = replace(large, id=None, parameters=HUGE, trial_number=None)
+    huge = database.network("tiny", database.add_network("tiny", made_up))
+    methods = tuple(METHODS[name] for name in LOST)
+    return launch(folder, Request(methods, (small, large, huge), 1, GRID))
+
+
+def test_what_was_lost_is_made_alone(launched: Launched, relaunched: Launched) -> None:
+    kept = {each.artifact_id for each in launched.networks}
+    made = [each for each in relaunched.baselines.values() if each.artifact_id not in kept]
+    assert Counter(each.method for each in made) == dict.fromkeys(LOST, 2)
+
+
+def test_a_worker_makes_the_same_networks_bit_for_bit(
+    launched: Launched, relaunched: Launched
+) -> None:
+    first, again = launched.baselines, relaunched.baselines
+    assert {task: each.sha256 for task, each in first.items()} == {
+        task: each.sha256 for task, each in again.items()
+    }
+
+
+def test_what_cannot_be_made_is_returned(relaunched: Launched) -> None:
+    huge, rates = relaunched.request.targets[2].id, chosen_rates(relaunched.networks)
+    assert set(relaunched.refused) == {Task(name, huge, 0, rates[name]) for name in LOST}
+
+
+def test_what_cannot_be_made_is_tried_once_and_a_line_says_why(relaunched: Launched) -> None:
+    lines = [line for line in relaunched.said if f"at {HUGE:,} parameters" in line]
+    assert sorted(line.partition(" ")[0] for line in lines) == list(LOST)
+    why = f"not made: {HUGE:,} parameters are not reached by whole channels"
+    assert all(why in line for line in lines)

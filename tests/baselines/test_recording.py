@@ -1,0 +1,70 @@
+"""The record of a baseline says what was made, and its weights are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from plantnas.baselines.recording import record_of
+from plantnas.baselines.scratch import fresh
+from plantnas.channels.cost import macs_at
+from plantnas.channels.groups import analyse
+from plantnas.records.database import BaselineRun, NetworkRecord
+
+if TYPE_CHECKING:
+    from tests.baselines.conftest import Opened
+
+RUN = BaselineRun(4, 0, 0.02, 2, True)
+
+
+@pytest.fixture(scope="module")
+def trained(opened: Opened) -> tuple[torch.nn.Module, NetworkRecord]:
+    network, trainer = fresh(opened.study, opened.targets[0].widths, 0), opened.trainer(2)
+    trainer.train(network, 2)
+    study, optuna_study = opened.study, opened.optuna_study
+    record = record_of(study, optuna_study, "scratch", "baseline", network, trainer, 1, RUN)
+    return network, record
+
+
+Trained = tuple[torch.nn.Module, NetworkRecord]
+
+
+def test_the_record_says_what_it_is(trained: Trained) -> None:
+    record = trained[1]
+    assert (record.method, record.kind, record.step) == ("scratch", "baseline", 1)
+    assert record.baseline == RUN
+
+
+def test_a_baseline_is_of_no_trial_and_no_parent(trained: Trained) -> None:
+    record = trained[1]
+    assert (record.trial_number, record.parent_id, record.planted) == (None, None, {})
+
+
+def test_the_record_has_the_networks_widths_and_cost(opened: Opened, trained: Trained) -> None:
+    network, record = trained
+    assert record.widths == opened.targets[0].widths
+    assert record.parameters == sum(parameter.numel() for parameter in network.parameters())
+    assert record.macs == macs_at(analyse(network, opened.study.example), network, {})
+
+
+def test_the_record_has_the_epochs_and_seconds_of_its_trainer(trained: Trained) -> None:
+    record = trained[1]
+    assert [epoch.epoch for epoch in record.epochs] == [1, 2]
+    assert record.seconds.keys() == {"training", "evaluation"}
+    assert min(record.seconds.values()) > 0
+
+
+def test_it_is_evaluated_on_validation_alone(opened: Opened, trained: Trained) -> None:
+    network, record = trained
+    (evaluation,) = record.evaluations
+    metrics = opened.study.validate(network)
+    assert (evaluation.split, evaluation.images) == ("validation", 300)
+    assert (evaluation.accuracy, evaluation.loss) == (metrics.accuracy, metrics.loss)
+
+
+def test_its_weights_load_again_as_they_were(opened: Opened, trained: Trained) -> None:
+    network, record = trained
+    loaded = opened.weights_of(record)
+    assert all(torch.equal(value, loaded[name]) for name, value in network.state_dict().items())

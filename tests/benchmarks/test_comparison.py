@@ -1,0 +1,45 @@
+"""The one command of a comparison, on a tiny study with two random seeds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import StudyFolder
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "comparison.py"
+
+
+@pytest.mark.slow
+def test_one_command_makes_the_studies_their_baselines_and_the_verdict(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, SCRIPT, tiny.yaml, "--seeds", "2", "--workers", "1", *options],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    ended = run("--methods", "scratch-kd", "--results", "results")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rows = pd.read_csv(tmp_path / "results" / "tiny.csv")
+    assert set(rows.study) == {"tiny-0", "tiny-1"}
+    assert set(rows.method) == {"planting", "scratch-kd"}
+    assert rows.test_accuracy.notna().all()
+    page = (tmp_path / "results" / "tiny.html").read_text()
+    assert "scratch-kd (2 pairs: no interval)" in page
+    assert ended.stdout.splitlines()[-1].endswith("minutes")
+    failed = run("--methods", "scratched")
+    assert failed.returncode == 2
+    assert "'scratched' is no baseline" in failed.stderr

@@ -1,0 +1,64 @@
+"""Baselines come back as they were written, and each has a target in its own study."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from plantnas.errors import StudyError
+from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.tables import BaselineRow, StudyRow
+
+
+@pytest.mark.parametrize("uses_teacher", [True, False])
+def test_a_baseline_comes_back_as_it_was_added(
+    database: Database, baseline: NetworkRecord, uses_teacher: bool
+) -> None:
+    assert baseline.baseline is not None
+    added = replace(baseline, baseline=replace(baseline.baseline, uses_teacher=uses_teacher))
+    network_id = database.add_network("digits", added)
+    found = database.network("digits", network_id)
+    assert replace(found, id=None, created=None) == added
+
+
+def test_a_network_that_is_no_baseline_has_no_baseline_run(
+    database: Database, baseline: NetworkRecord
+) -> None:
+    database.add_network("digits", baseline)
+    runs = [network.baseline for network in database.networks("digits")]
+    assert runs == [None, baseline.baseline]
+
+
+def test_a_target_from_another_study_is_refused(
+    database: Database, study: StudyRecord, baseline: NetworkRecord
+) -> None:
+    database.add_study(replace(study, name="other"))
+    with pytest.raises(StudyError, match="study 'other' has no network 1"):
+        database.add_network("other", baseline)
+    assert database.networks("other") == []
+
+
+def test_the_database_itself_refuses_a_baseline_without_its_target(
+    database: Database, network: NetworkRecord
+) -> None:
+    network_id = database.add_network("digits", network)
+    orphan = insert(BaselineRow).values(
+        network_id=network_id,
+        target_id=99,
+        repetition=0,
+        learning_rate=0.1,
+        budget_epochs=1,
+        uses_teacher=False,
+    )
+    with database.engine.begin() as connection, pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        connection.execute(orphan)
+
+
+def test_deleting_a_study_deletes_its_baselines(
+    database: Database, baseline: NetworkRecord
+) -> None:
+    database.add_network("digits", baseline)
+    with database.engine.begin() as connection:
+        connection.execute(delete(StudyRow).where(StudyRow.name == "digits"))
+        assert connection.execute(select(BaselineRow)).all() == []

@@ -1,0 +1,111 @@
+"""What methods cost: every second that was spent is counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plantnas.errors import StudyError
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.report.costs import SearchCost, method_costs, wasted_seconds
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    Make = Callable[..., NetworkRecord]
+    MakeStudy = Callable[..., Database]
+
+
+def cost_of(
+    method: str, database: Database, wasted: float = 0.0, study: str = "made-up"
+) -> SearchCost:
+    costs = method_costs(study, database.networks(study), wasted)
+    return next(cost for cost in costs if cost.method == method)
+
+
+def test_the_networks_of_planting_are_its_targets_and_their_ancestors_once(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 4), baseline("l1-kd", 6)])
+    cost = cost_of("planting", database)
+    assert (cost.networks, cost.sizes) == (7.5, 2)
+
+
+def test_the_search_of_planting_is_its_other_networks_and_what_was_wasted(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    cost = cost_of("planting", compared_study("made-up", [baseline("l1-kd", 6)]), wasted=50.0)
+    assert cost.search == 55.0
+
+
+def test_nothing_of_the_whole_search_is_left_out(compared_study: MakeStudy, baseline: Make) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 4)])
+    networks = [network for network in database.networks("made-up") if not network.baseline]
+    whole = sum(sum(network.seconds.values()) for network in networks)
+    assert cost_of("planting", database, wasted=9.0).total == whole + 9.0
+
+
+def test_the_search_of_a_baseline_is_its_networks_at_other_rates(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    baselines = [
+        baseline("l1-kd", 4, seconds=3.0, rate=0.02),
+        baseline("l1-kd", 6, seconds=4.0, rate=0.02, validation=0.8),
+        baseline("l1-kd", 6, seconds=5.0, rate=0.01),
+    ]
+    cost = cost_of("l1-kd", compared_study("made-up", baselines))
+    assert cost == SearchCost("made-up", "l1-kd", 2, networks=7.0, search=5.0, teacher=2.5)
+    assert (cost.alone, cost.total) == (9.5, 14.5)
+
+
+def test_repetitions_count_with_their_mean(compared_study: MakeStudy, baseline: Make) -> None:
+    baselines = [
+        baseline("l1-kd", 6, seconds=seconds, repetition=number)
+        for number, seconds in enumerate((3.0, 4.0, 8.0))
+    ]
+    assert cost_of("l1-kd", compared_study("made-up", baselines)).networks == 5.0
+
+
+def test_the_search_of_a_plain_search_is_its_trials(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    tried = replace(baseline("search-kd", 6, seconds=1.5), kind="trial", baseline=None)
+    database = compared_study("made-up", [baseline("search-kd", 6), tried, tried])
+    cost = cost_of("search-kd", database)
+    assert (cost.networks, cost.search) == (4.0, 3.0)
+
+
+def test_a_trial_that_was_taken_for_two_sizes_counts_once(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    rows = [replace(baseline("search-kd", target), artifact_id="best") for target in (4, 6)]
+    trials = [
+        replace(rows[0], kind="trial", step=None, baseline=None, artifact_id=artifact_id)
+        for artifact_id in ("best", "other")
+    ]
+    cost = cost_of("search-kd", compared_study("made-up", [*trials, *rows]))
+    assert (cost.networks, cost.search, cost.sizes) == (4.0, 4.0, 2)
+
+
+def test_a_method_without_the_teacher_does_not_pay_for_it(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("made-up", [baseline("scratch", 6, uses_teacher=False)])
+    assert cost_of("scratch", database).teacher == 0.0
+    assert cost_of("planting", database).teacher == 2.5
+
+
+def test_failed_and_refused_trials_without_a_network_are_wasted(
+    compared_study: MakeStudy, baseline: Make, wasted: Sequence[FrozenTrial]
+) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 6)], wasted=wasted)
+    assert wasted_seconds(database, "made-up", database.networks("made-up")) == 50.0
+
+
+def test_a_study_whose_trials_are_elsewhere_is_refused(database: Database) -> None:
+    database.add_study(replace(database.study("made-up"), name="other"))
+    with pytest.raises(StudyError, match=r"study 'other': its trials are not in sqlite"):
+        wasted_seconds(database, "other", [])

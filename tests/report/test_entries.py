@@ -1,0 +1,146 @@
+"""Which networks are compared, at which learning rate, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plantnas.errors import StudyError
+from plantnas.report.entries import Entry, chosen_rates, compared_networks, study_entries
+
+if TYPE_CHECKING:
+    from plantnas.records.database import Database, NetworkRecord
+
+    Make = Callable[..., NetworkRecord]
+    MakeStudy = Callable[..., Database]
+
+
+def test_the_chosen_rate_is_that_of_the_best_validation_accuracy(baseline: Make) -> None:
+    networks = [
+        baseline("l1-kd", 4, rate=0.01, validation=0.7, test=0.9),
+        baseline("l1-kd", 4, rate=0.02, validation=0.8, test=0.1),
+        baseline("scratch", 4, rate=0.01, validation=0.9),
+        baseline("scratch", 4, rate=0.02, validation=0.8),
+    ]
+    assert chosen_rates(networks) == {"l1-kd": 0.02, "scratch": 0.01}
+
+
+def test_a_rate_is_judged_by_the_mean_of_its_repetitions(baseline: Make) -> None:
+    networks = [
+        baseline("l1-kd", 4, rate=0.01, validation=0.7),
+        baseline("l1-kd", 4, rate=0.01, validation=0.7, repetition=1),
+        baseline("l1-kd", 4, rate=0.02, validation=0.8),
+        baseline("l1-kd", 4, rate=0.02, validation=0.5, repetition=1),
+    ]
+    assert chosen_rates(networks) == {"l1-kd": 0.01}
+
+
+@pytest.mark.parametrize("other", [0.6, nan])
+def test_of_equal_accuracies_the_lower_loss_is_chosen(baseline: Make, other: float) -> None:
+    better, worse = (
+        baseline("l1-kd", 4, rate=rate, loss=loss) for rate, loss in ((0.02, 0.5), (0.01, other))
+    )
+    assert chosen_rates([better, worse]) == chosen_rates([worse, better]) == {"l1-kd": 0.02}
+
+
+def test_the_rate_is_chosen_at_the_target_with_the_most_rates(baseline: Make) -> None:
+    networks = [
+        baseline("l1-kd", 4, rate=0.01, validation=0.9),
+        baseline("l1-kd", 6, rate=0.01, validation=0.7),
+        baseline("l1-kd", 6, rate=0.02, validation=0.8),
+    ]
+    assert chosen_rates(networks) == {"l1-kd": 0.02}
+
+
+def test_networks_that_are_no_baselines_have_no_chosen_rate(
+    networks: list[NetworkRecord],
+) -> None:
+    assert chosen_rates(networks) == {}
+
+
+def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    baselines = [
+        baseline("l1-kd", 6, rate=0.01, validation=0.7),
+        baseline("l1-kd", 6, rate=0.02, validation=0.8),
+        baseline("l1-kd", 4, rate=0.02),
+        baseline("l1-kd", 4, rate=0.02, repetition=1),
+    ]
+    entries = study_entries(compared_study("made-up", baselines), "made-up")
+    assert [(e.method, e.network_id, e.target_id, e.step, e.repetition) for e in entries] == [
+        ("planting", 4, 4, 1, 0),
+        ("planting", 6, 6, 2, 0),
+        ("l1-kd", 8, 6, 2, 0),
+        ("l1-kd", 9, 4, 1, 0),
+        ("l1-kd", 10, 4, 1, 1),
+    ]
+
+
+def test_a_planted_network_that_no_baseline_points_at_is_not_compared(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 6)])
+    assert [entry.network_id for entry in study_entries(database, "made-up")] == [6, 7]
+
+
+def test_a_planted_network_takes_the_seconds_and_epochs_of_its_whole_lineage(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 6)])
+    planted = study_entries(database, "made-up")[0]
+    assert (planted.own_seconds, planted.epochs) == (7.5, 6)
+    assert planted.teacher_seconds == 2.5
+    assert planted.learning_rate is None
+
+
+def test_a_baseline_takes_its_own_seconds_and_epochs(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 6, seconds=4.0, rate=0.02)])
+    entry = study_entries(database, "made-up")[1]
+    assert (entry.own_seconds, entry.epochs, entry.learning_rate) == (4.0, 3, 0.02)
+
+
+def test_only_a_method_that_needs_the_teacher_takes_its_seconds(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    baselines = [baseline("l1-kd", 6), baseline("scratch", 6, uses_teacher=False)]
+    seconds = {
+        entry.method: (entry.teacher_seconds, entry.seconds)
+        for entry in study_entries(compared_study("made-up", baselines), "made-up")
+    }
+    assert seconds["l1-kd"] == (2.5, 6.5)
+    assert seconds["scratch"] == (0.0, 4.0)
+
+
+def test_an_accuracy_that_was_not_measured_is_none(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("made-up", [baseline("l1-kd", 6, 0.75), baseline("scratch", 6)])
+    entries: dict[str, Entry] = {e.method: e for e in study_entries(database, "made-up")}
+    assert entries["planting"].test_accuracy == 0.81
+    assert entries["l1-kd"].test_accuracy == 0.75
+    assert entries["scratch"].test_accuracy is None
+    assert entries["scratch"].validation_accuracy == 0.7
+    assert entries["scratch"].train_accuracy is None
+
+
+def test_what_is_compared_are_the_networks_of_the_entries(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    baselines = [baseline("l1-kd", 6, rate=rate, validation=rate) for rate in (0.01, 0.02)]
+    networks = compared_study("made-up", baselines).networks("made-up")
+    assert [network.id for network in compared_networks(networks)] == [6, 8]
+
+
+def test_a_study_without_baselines_has_no_entries(compared_study: MakeStudy) -> None:
+    assert study_entries(compared_study("made-up", []), "made-up") == []
+
+
+def test_the_entries_of_an_unknown_study_are_refused(compared_study: MakeStudy) -> None:
+    with pytest.raises(StudyError, match=r"Did you mean 'made-up'\?"):
+        study_entries(compared_study("made-up", []), "made-down")

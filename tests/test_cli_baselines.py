@@ -1,0 +1,133 @@
+"""The commands `baselines` and `compare`, and one line for each mistake."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+import pytest
+
+from plantnas.cli import main
+from plantnas.records.database import Database
+from plantnas.report.frames import baselines_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import StudyFolder
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def plantnas(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Ended]:
+    """Runs a command in this process and an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["plantnas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(ended.value.code, *capfd.readouterr())  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def compared(finished: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """The finished study, to be given baselines by the first test."""
+    return finished.copy(tmp_path_factory.mktemp("compared") / "study")
+
+
+def baselines_of(folder: StudyFolder, *options: object) -> tuple[object, ...]:
+    return ("baselines", "tiny", "--directory", folder.directory, "--targets", "lineage", *options)
+
+
+def test_baselines_are_made_and_compared(
+    plantnas: Callable[..., Ended], compared: StudyFolder
+) -> None:
+    options = ("--methods", "l1-kd,scratch", "--rates", "0.02")
+    ended = plantnas(*baselines_of(compared, *options))
+    assert ended.exit_code == 0, ended
+    assert "points" in ended.stdout
+    assert (compared.directory / "comparison.html").exists()
+    table = pd.read_csv(compared.directory / "comparison.csv")
+    assert set(table.method) == {"planting", "l1-kd", "scratch"}
+    assert table.test_accuracy.notna().all()
+    again = plantnas(*baselines_of(compared, *options))
+    assert "to make" not in again.stdout
+    assert again.exit_code == 0
+
+
+def test_a_comparison_is_written_where_it_is_wanted_and_replaces_nothing(
+    plantnas: Callable[..., Ended], compared: StudyFolder, tmp_path: Path
+) -> None:
+    wanted = ("compare", "tiny", "--storage", compared.url, "--csv", tmp_path / "table.csv")
+    assert plantnas(*wanted).exit_code == 0
+    rows = pd.read_csv(tmp_path / "table.csv")
+    targets = baselines_frame(compared.url, "tiny").target_id.nunique()
+    assert len(rows) == 3 * targets  # planting and two methods
+    refused = plantnas(*wanted)
+    assert refused.exit_code == 2
+    assert "table.csv: exists already" in refused.stderr
+    assert plantnas(*wanted, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--methods", "l1-kb"), "'l1-kb' is no baseline. Did you mean 'l1-kd'?"),
+        (("--rates", "0.1,-1"), "rates '0.1,-1': are not positive numbers"),
+        (("--targets", "fronts"), "targets: 'fronts'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_makes_nothing(
+    plantnas: Callable[..., Ended], finished: StudyFolder, options: tuple[str, ...], message: str
+) -> None:
+    ended = plantnas("baselines", "tiny", "--directory", finished.directory, *options)
+    assert (ended.exit_code, ended.stderr.count("\n")) == (2, 1)
+    assert message in ended.stderr
+    assert baselines_frame(finished.url, "tiny").empty
+
+
+def test_a_study_without_grown_networks_has_no_baselines(
+    plantnas: Callable[..., Ended], prepared: StudyFolder
+) -> None:
+    ended = plantnas("baselines", "tiny", "--directory", prepared.directory)
+    assert (ended.exit_code, ended.stderr.count("\n")) == (2, 1)
+    assert "has no grown network yet; run the study first" in ended.stderr
+
+
+def test_a_study_without_baselines_is_not_compared(
+    plantnas: Callable[..., Ended], finished: StudyFolder
+) -> None:
+    ended = plantnas("compare", "tiny", "--storage", finished.url)
+    assert (ended.exit_code, ended.stderr.count("\n")) == (2, 1)
+    assert "has no baselines; run plantnas baselines tiny first" in ended.stderr
+
+
+def test_a_study_that_does_not_exist_is_not_created(
+    plantnas: Callable[..., Ended], tmp_path: Path
+) -> None:
+    assert plantnas("compare", "missing").exit_code == 2
+    assert plantnas("baselines", "missing").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_may_have_another_name_for_another_seed(
+    plantnas: Callable[..., Ended], tiny: StudyFolder, tmp_path: Path
+) -> None:
+    ended = plantnas("run", tiny.yaml, "--name", "second", "--seed", 1, "--steps", 1)
+    assert ended.exit_code == 0, ended
+    database = Database(f"sqlite:///{tmp_path / 'plantnas-studies' / 'second' / 'study.db'}")
+    assert database.study("second").configuration["random_seed"] == 1
