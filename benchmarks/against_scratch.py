@@ -28,7 +28,7 @@ from plantnas.config import StudyConfig
 from plantnas.config_files import load_study
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import example_images, network_at
-from plantnas.report.front import evaluation_on, lineage, pareto_front, validation_accuracy
+from plantnas.report.front import lineage, pareto_front, validation_accuracy
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
@@ -124,7 +124,7 @@ def planted_lineage(database: Database, name: str) -> list[NetworkRecord]:
 def row(name: str, parameters: int, epochs: int, runs: list[Result] | NetworkRecord) -> str:
     """A line of the table: mean and standard deviation over seeds."""
     if isinstance(runs, NetworkRecord):
-        validation, test = evaluation_on(runs, "validation"), evaluation_on(runs, "test")
+        validation, test = runs.evaluation_on("validation"), runs.evaluation_on("test")
         assert validation is not None
         tested = f"{100 * test.accuracy:.2f}" if test else "-"
         accuracy = f"{100 * validation.accuracy:.2f}"
@@ -180,7 +180,7 @@ def main() -> None:
     for number, network in enumerate(steps, 1):
         epochs = lineage_epochs(config, number)
         print(row(f"step {number}: planted", network.parameters, epochs, network))
-        planted = evaluation_on(network, "test")
+        planted = network.evaluation_on("test")
         for kind in ("found widths", "uniform widths"):
             runs = [r for r in results if r.task.step == number and r.task.kind == kind]
             print(row(f"step {number}: scratch, {kind}", runs[0].parameters, epochs, runs))

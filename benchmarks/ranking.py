@@ -218,6 +218,7 @@ def train_planting(task: Task) -> tuple[Metrics, float]:
         task.planting,
         generator_for(0, *purpose, "rows"),
         column_scale=settings.column_init,
+        donor=_study.donor(),
         structure=structure,
     )
     trained = train_planted(

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import plant, planted_entries
+from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, SearchSpace, StudyConfig
 from plantnas.config_files import load_study
@@ -65,12 +65,14 @@ class Variant:
             about the square of it.
         equal_epochs: Every step has a quarter of the lineage's epochs.
         free: Earlier entries that are trained too.
+        start: What the seed starts from.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     ratio: float = 2.0
     equal_epochs: bool = False
     free: Literal["none", "affine", "all"] = "none"
+    start: Literal["teacher", "fresh"] = "teacher"
 
 
 VARIANTS = {
@@ -81,14 +83,15 @@ VARIANTS = {
     "one rate .02": Variant({"row_rate": 1.0}),
     "one rate .01": Variant({"row_rate": 1.0, "learning_rate": 0.01}),
     "one rate .005": Variant({"row_rate": 1.0, "learning_rate": 0.005}),
-    "rows at .3 of the rate": Variant({"row_rate": 0.3}),
+    "rows at .1 of the rate": Variant({"row_rate": 0.1}),
     "rate .04": Variant({"learning_rate": 0.04}),
     "rate .01": Variant({"learning_rate": 0.01}),
     "warm-up 5 %": Variant({"warmup": 0.05}),
     "batches of 32": Variant({"batch_size": 32}),
     "planted classifier": Variant({"classifier": "planted"}),
     "running statistics": Variant({"batch_norm": "running"}),
-    "random columns": Variant({"column_init": 1.0}),
+    "columns start at zero": Variant({"column_init": 0.0}),
+    "fresh rows": Variant({"rows": "fresh", "column_init": 0.0, "row_rate": 0.1}, start="fresh"),
     "weight decay 1e-4": Variant({"weight_decay": 1e-4}),
     "float32": Variant({"precision": "float32"}),
     "earlier affine trained": Variant(free="affine"),
@@ -159,11 +162,15 @@ def widths_at(fraction: float) -> dict[str, int]:
     return {name: max(1, round(fraction * width)) for name, width in whole.items()}
 
 
-def fresh_network(fraction: float, seed: int, epochs: int, rate: float | None) -> nn.Module:
+def whole_network(
+    fraction: float, seed: int, epochs: int, rate: float | None = None, start: str = "fresh"
+) -> nn.Module:
     """The architecture at a fraction of its widths, trained by the seed's recipe."""
-    config = _study.config
+    config, donor = _study.config, _study.donor()
     images = _study.database.study(config.name).configuration["images"]
     network = network_at(config.search_space, images, widths_at(fraction), seed)
+    if start == "teacher" and donor is not None:
+        network = crop(donor, _study.example, widths_at(fraction))
     recipe = config.seed.model_copy(update={"learning_rate": rate or config.seed.learning_rate})
     optimizer = whole_network_optimizer(network, recipe)
     fit(network, optimizer, _study.data, recipe, epochs, generator_for(seed, "seed"))
@@ -172,7 +179,7 @@ def fresh_network(fraction: float, seed: int, epochs: int, rate: float | None) -
 
 def from_scratch(task: Task) -> list[nn.Module]:
     """The last widths, trained for all epochs."""
-    return [fresh_network(LAST[_network], task.seed, sum(task.epochs), task.rate)]
+    return [whole_network(LAST[_network], task.seed, sum(task.epochs), task.rate)]
 
 
 def lineage(task: Task) -> list[nn.Module]:
@@ -182,7 +189,7 @@ def lineage(task: Task) -> list[nn.Module]:
     epochs = [sum(task.epochs) // (steps + 1)] * (steps + 1)
     epochs = epochs if variant.equal_epochs else list(task.epochs)
     fractions = [LAST[_network] / variant.ratio ** (steps - step) for step in range(steps + 1)]
-    networks = [fresh_network(fractions[0], task.seed, epochs[0], None)]
+    networks = [whole_network(fractions[0], task.seed, epochs[0], start=variant.start)]
     for fraction, step_epochs in zip(fractions[1:], epochs[1:], strict=True):
         generator = generator_for(task.seed, "step", len(networks))
         networks.append(
@@ -211,6 +218,7 @@ def grown(
         planting,
         generator,
         column_scale=settings.column_init,
+        donor=_study.donor() if settings.rows == "teacher" else None,
         structure=structure,
     )
     masks = planted_entries(structure, parent, planting)

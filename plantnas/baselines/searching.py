@@ -20,7 +20,7 @@ from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError
 from plantnas.records.database import BaselineRun, NetworkRecord
 from plantnas.report.entries import seconds_of
-from plantnas.report.front import evaluation_on, validation_accuracy
+from plantnas.report.front import validation_accuracy
 from plantnas.search.prepared import PreparedStudy, all_widths
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
 from plantnas.search.sampler import SINGLE_OBJECTIVE_SAMPLERS
@@ -133,7 +133,7 @@ def picked(
 
 
 def _by_validation(network: NetworkRecord) -> tuple[float, float]:
-    evaluation = evaluation_on(network, "validation")
+    evaluation = network.evaluation_on("validation")
     return validation_accuracy(network), -evaluation.loss if evaluation else float("-inf")
 
 

@@ -36,46 +36,62 @@ def plant(
     generator: torch.Generator | None = None,
     *,
     column_scale: float = 0.0,
+    donor: nn.Module | None = None,
     structure: Structure | None = None,
 ) -> nn.Module:
     """The wider network that computes the same function.
 
-    New rows are as the module's own `reset_parameters` draws them at the new width; new columns of
-    old rows are zero; new BatchNorm entries are weight 1, bias 0, mean 0, variance 1. Entries of a
-    parameter that no torch layer owns (layer scale) start at the mean of the old ones.
+    New columns of old rows are zero. All other new entries are the donor's, or without one new rows
+    are as the module's own `reset_parameters` draws them at the new width, new BatchNorm entries
+    weight 1, bias 0, mean 0, variance 1, and entries of a parameter that no torch layer owns (layer
+    scale) the mean of the old ones.
 
     Args:
         model: The parent.
         example_input: images x channels x height x width.
         planting: {group name: number of new channels}; 0 is allowed, all 0 is not.
         generator: Source of all draws; torch's default generator if None.
-        column_scale: New columns of old rows are this times what `reset_parameters` draws. If it
-            is not zero, the child does not compute its parent's function.
+        column_scale: New columns of old rows are this times the donor's, or fresh ones. If it is
+            not zero, the child does not compute its parent's function.
+        donor: A trained network, at least as wide; its first channels stand for the child's.
         structure: The parent's structure, if it is known already.
 
     Raises:
         PlantingError: An unknown or frozen group, a number that is not a multiple of the group's
-            granularity, or nothing planted.
+            granularity, nothing planted, or a narrower donor.
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
     structure = structure or analyse(model, example_input)
-    old_widths = structure.widths_with({})
-    new_widths = planted_widths(structure, planting)
-    child = resized(model, structure, new_widths)
+    old_widths, new_widths = structure.widths_with({}), planted_widths(structure, planting)
+    child, old_tensors = resized(model, structure, new_widths), named_tensors(model)
     changed = _changed_axes(structure, old_widths, new_widths)
     owners = dict.fromkeys(name.rpartition(".")[0] for name in changed)
-    old_tensors = named_tensors(model)
     initialise(child, map(child.get_submodule, owners), old_tensors, generator)
+    growable = {name: new_widths[name] for name in structure.growable}
+    donated = named_tensors(crop(donor, example_input, growable)) if donor else {}
     with torch.no_grad():
         for name, new in named_tensors(child).items():
             axes = changed.get(name, [])
-            rows = [axis for axis in axes if axis.role == "rows"]
-            if rows:
-                for _, box in shared_regions(rows, new.ndim, old_widths, new_widths):
-                    new[box] *= column_scale
+            if axes and donated:
+                new.copy_(donated[name])
+            _scale_new_columns(new, axes, old_widths, new_widths, column_scale)
             for old_box, box in shared_regions(axes, new.ndim, old_widths, new_widths):
                 new[box] = old_tensors[name][old_box]
     return child
+
+
+def _scale_new_columns(
+    new: Tensor,
+    axes: list[TensorAxis],
+    old_widths: Mapping[str, int],
+    new_widths: Mapping[str, int],
+    scale: float,
+) -> None:
+    """Scales the old rows: their old columns are overwritten, so that the new ones remain."""
+    rows = [axis for axis in axes if axis.role == "rows"]
+    if rows:
+        for _, box in shared_regions(rows, new.ndim, old_widths, new_widths):
+            new[box] *= scale
 
 
 def planted_widths(structure: Structure, planting: Mapping[str, int]) -> dict[str, int]:

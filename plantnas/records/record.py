@@ -118,3 +118,7 @@ class NetworkRecord:
     id: int | None = None
     created: datetime | None = None
     baseline: BaselineRun | None = None
+
+    def evaluation_on(self, split: Split) -> Evaluation | None:
+        """Its evaluation on a split, if there is one."""
+        return next((found for found in self.evaluations if found.split == split), None)

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from plantnas.records.database import Database, NetworkRecord, Split
-from plantnas.report.front import evaluation_on, lineage
+from plantnas.report.front import lineage
 
 PLANTING = "planting"
 """The method that all others are compared to."""
@@ -119,7 +119,7 @@ def teacher_seconds_of(networks: Iterable[NetworkRecord]) -> float:
 
 def accuracy_on(network: NetworkRecord, split: Split) -> float | None:
     """0 to 1, or None where the network was not evaluated."""
-    evaluation = evaluation_on(network, split)
+    evaluation = network.evaluation_on(split)
     return evaluation.accuracy if evaluation else None
 
 
@@ -150,7 +150,7 @@ def _entry(
 
 def _validation(repetitions: Sequence[NetworkRecord]) -> tuple[float, float]:
     """Mean accuracy and negative mean loss; a loss that is not a number is the worst."""
-    found = [each for network in repetitions if (each := evaluation_on(network, "validation"))]
+    found = [each for network in repetitions if (each := network.evaluation_on("validation"))]
     if not found:
         return 0.0, -inf
     loss = fmean(evaluation.loss for evaluation in found)

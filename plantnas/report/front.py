@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from plantnas.records.database import Evaluation, NetworkRecord, Split
-
-
-def evaluation_on(network: NetworkRecord, split: Split) -> Evaluation | None:
-    """The network's evaluation on a split, if there is one."""
-    return next((found for found in network.evaluations if found.split == split), None)
+from plantnas.records.database import NetworkRecord
 
 
 def validation_accuracy(network: NetworkRecord) -> float:
     """Accuracy on the validation split, by which networks are chosen."""
-    evaluation = evaluation_on(network, "validation")
+    evaluation = network.evaluation_on("validation")
     return evaluation.accuracy if evaluation else 0.0
 
 
@@ -48,6 +43,6 @@ def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[Netw
 
 
 def _smallest_best_first(network: NetworkRecord) -> tuple[int, float, float]:
-    evaluation = evaluation_on(network, "validation")
+    evaluation = network.evaluation_on("validation")
     loss = evaluation.loss if evaluation else float("inf")
     return network.parameters, -validation_accuracy(network), loss

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from plantnas.errors import StorageError
 from plantnas.records.database import Database, NetworkRecord
-from plantnas.report.front import evaluation_on, lineage, pareto_front, validation_accuracy
+from plantnas.report.front import lineage, pareto_front, validation_accuracy
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 COLOURS = {
@@ -65,8 +65,8 @@ def pareto_info(
     return ParetoInfo(
         study=study,
         split=split,
-        points=[_point(network, split) for network in networks if evaluation_on(network, split)],
-        family=[_point(network, split) for network in family if evaluation_on(network, split)],
+        points=[_point(network, split) for network in networks if network.evaluation_on(split)],
+        family=[_point(network, split) for network in family if network.evaluation_on(split)],
     )
 
 
@@ -156,7 +156,7 @@ def _trace(series: str, points: list[ParetoPoint]) -> go.Scatter:
 
 
 def _point(network: NetworkRecord, split: Literal["validation", "test"]) -> ParetoPoint:
-    evaluation = evaluation_on(network, split)
+    evaluation = network.evaluation_on(split)
     assert evaluation is not None
     series = network.method
     if network.kind is not None:

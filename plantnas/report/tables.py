@@ -9,7 +9,7 @@ from torch import nn
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.records.database import NetworkRecord, Split
-from plantnas.report.front import evaluation_on, pareto_front
+from plantnas.report.front import pareto_front
 
 
 def front_table(networks: list[NetworkRecord]) -> Table:
@@ -109,5 +109,5 @@ def _groups_with_costs(
 
 
 def _percent(network: NetworkRecord, split: Split) -> str:
-    evaluation = evaluation_on(network, split)
+    evaluation = network.evaluation_on(split)
     return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""

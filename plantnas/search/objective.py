@@ -209,6 +209,7 @@ def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, i
         planting,
         generator_for(study.config.random_seed, *purpose),
         column_scale=study.config.planting.column_init,
+        donor=study.donor(),
         structure=parent.structure,
     )
 

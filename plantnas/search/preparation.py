@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import narrow
+from plantnas.channels.ordering import most_important_first
+from plantnas.channels.planting import crop, narrow
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, DataError, StudyError
@@ -156,7 +157,13 @@ class _Preparation:
             "teacher", space.teacher, self.config.teacher, by_label
         )
         data = self._data(*self._logits(teacher))
-        seed = self._recorded("seed") or self._train("seed", space.seed, self.config.seed, data)
+        seed = self._recorded("seed") or self._train(
+            "seed",
+            space.seed,
+            self.config.seed,
+            data,
+            teacher if self.config.seed.start == "teacher" else None,
+        )
         self._tell_policies(teacher, seed)
         return PreparedStudy(
             config=self.config,
@@ -192,10 +199,17 @@ class _Preparation:
         return next((network for network in networks if network.method == method), None)
 
     def _train(
-        self, method: str, width: Width, recipe: Recipe, data: TrainingData
+        self,
+        method: str,
+        width: Width,
+        recipe: Recipe,
+        data: TrainingData,
+        donor: NetworkRecord | None = None,
     ) -> NetworkRecord:
         random_seed = self.config.random_seed
         network = self._fresh(method, width)
+        if donor is not None:
+            network = self._crop_of(donor, network)
         self.say(f"training the {method} for {recipe.epochs} epochs")
         start = time.perf_counter()
         optimizer = whole_network_optimizer(network, recipe)
@@ -235,6 +249,12 @@ class _Preparation:
             load_pretrained(narrowed, self.config.search_space, width.weights, classifier)
         return narrowed.to(self.device)
 
+    def _crop_of(self, donor: NetworkRecord, network: nn.Module) -> nn.Module:
+        """The donor's most important channels, as many as the network has."""
+        wide = network_of(self.database, self.config.name, donor).to(self.device)
+        widths = all_widths(analyse(network, self.example))
+        return crop(most_important_first(wide, self.example), self.example, widths)
+
     def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
         """The teacher's logits on training and validation images, computed if not on the disk."""
         return self._logits_on("train", self.inputs, teacher), self._logits_on(
@@ -255,10 +275,11 @@ class _Preparation:
 
     def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:
         """Policies are functions of Optuna's study alone, so it is told what they compare to."""
-        self.study.set_user_attr("teacher_parameters", teacher.parameters)
-        self.study.set_user_attr("teacher_accuracy", teacher.evaluations[0].accuracy)
-        self.study.set_user_attr("seed_parameters", seed.parameters)
-        self.study.set_user_attr("seed_accuracy", seed.evaluations[0].accuracy)
+        for network in (teacher, seed):
+            validation = network.evaluation_on("validation")
+            assert validation is not None
+            self.study.set_user_attr(f"{network.method}_parameters", network.parameters)
+            self.study.set_user_attr(f"{network.method}_accuracy", validation.accuracy)
 
 
 def _add_study(

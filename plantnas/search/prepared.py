@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
+from plantnas.channels.ordering import most_important_first
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.records.database import (
@@ -74,6 +75,7 @@ class PreparedStudy:
     device: torch.device
     features: FeatureCache
     _parent: Parent | None = field(default=None, repr=False)
+    _donor: nn.Module | None = field(default=None, repr=False)
 
     def parent(self, trial_number: int | None) -> Parent:
         """The network of a grow trial, or the seed if None; the last one is kept in memory."""
@@ -86,6 +88,13 @@ class PreparedStudy:
             network = network_of(self.database, self.config.name, record).to(self.device).eval()
             self._parent = Parent(network, analyse(network, self.example), record)
         return self._parent
+
+    def donor(self) -> nn.Module | None:
+        """The teacher, its most important channels first, if new channels start from it."""
+        if self.config.planting.rows == "teacher" and self._donor is None:
+            teacher = network_of(self.database, self.config.name, self.teacher)
+            self._donor = most_important_first(teacher.to(self.device), self.example)
+        return self._donor
 
     def validate(self, network: nn.Module) -> Metrics:
         """Accuracy and loss of a whole network on the validation images."""

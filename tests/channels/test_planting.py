@@ -56,6 +56,38 @@ def test_planting_a_planted_network_preserves_the_function(network):
     assert _difference(model, grandchild, images) < 1e-9
 
 
+def test_planting_from_a_donor_preserves_the_function(network):
+    model, images, structure = network
+    donor = narrow(model, images, planted_widths(structure, _everywhere(structure, times=3)))
+    child = plant(model, images, _everywhere(structure), donor=donor, structure=structure)
+    assert _difference(model, child, images) < 1e-9
+
+
+def test_new_rows_are_the_donors_and_new_columns_are_its_times_the_scale(small_network):
+    model, images, structure = small_network
+    donor = narrow(model, images, planted_widths(structure, _everywhere(structure, times=3)))
+    planting = _everywhere(structure)
+    given = crop(donor, images, planted_widths(structure, planting)).state_dict()
+    planted = {
+        scale: plant(model, images, planting, column_scale=scale, donor=donor).state_dict()
+        for scale in (0.0, 0.5)
+    }
+    donated = 0
+    for name, mask in planted_entries(structure, model, planting).items():
+        half = planted[0.5][name]
+        is_whole, is_zero = half == given[name], planted[0.0][name] == 0
+        is_scaled = (half == 0.5 * given[name]) & is_zero
+        assert (is_whole | is_scaled)[mask].all(), name
+        donated += (is_whole & ~is_zero)[mask].sum()
+    assert donated > 0
+
+
+def test_a_donor_that_is_narrower_than_the_child_is_refused(small_network):
+    model, images, structure = small_network
+    with pytest.raises(PlantingError, match=r"cannot crop to width \d+, the model has"):
+        plant(model, images, _everywhere(structure), donor=model)
+
+
 def test_random_new_columns_of_any_group_would_change_the_function(network):
     model, images, structure = network
     for name, group in structure.growable.items():

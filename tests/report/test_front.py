@@ -6,7 +6,6 @@ import pytest
 
 from plantnas.records.database import Evaluation, NetworkRecord
 from plantnas.report.front import (
-    evaluation_on,
     is_choosable,
     lineage,
     pareto_front,
@@ -37,12 +36,12 @@ def test_networks_are_chosen_by_validation_alone(networks: list[NetworkRecord]) 
     seed = networks[1]
     tested = replace(seed, evaluations=(Evaluation("test", 1.0, 0.0, 100), *seed.evaluations))
     assert validation_accuracy(tested) == 0.6
-    assert evaluation_on(tested, "test") == Evaluation("test", 1.0, 0.0, 100)
+    assert tested.evaluation_on("test") == Evaluation("test", 1.0, 0.0, 100)
 
 
 def test_a_network_without_evaluation_is_never_preferred(networks: list[NetworkRecord]) -> None:
     blank = replace(networks[1], evaluations=())
-    assert evaluation_on(blank, "validation") is None
+    assert blank.evaluation_on("validation") is None
     assert pareto_front([blank, networks[1]]) == [networks[1]]
 
 

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config_files import load_study
 from plantnas.records.database import Database
 from plantnas.records.loading import load_network
+from plantnas.report.front import validation_accuracy
 from plantnas.search.assignments import assignment_of
 from plantnas.search.launch import run_study
 from plantnas.search.study import existing_study
@@ -131,7 +132,7 @@ def check_records(folder: StudyFolder, complete: dict[int, FrozenTrial]) -> None
     for network in networks:
         load_network(folder.url, "tiny", network.id or 0)  # checks its SHA-256
         if network.trial_number in complete:
-            expected = [network.evaluations[0].accuracy, network.parameters]
+            expected = [validation_accuracy(network), network.parameters]
             assert complete[network.trial_number].values == expected
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
+from plantnas.report.finish import finish
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import check_configuration, check_device
 from plantnas.search.study import open_study
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from plantnas.config import StudyConfig
+    from plantnas.search.prepared import PreparedStudy
     from tests.conftest import StudyFolder
 
 
@@ -49,6 +52,36 @@ def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
     ]
     networks = Database(folder.url).networks("tiny")
     assert [network.method for network in networks] == ["teacher", "seed"]
+
+
+def seed_that_hardly_learns(tiny: StudyFolder, directory: Path, start: str) -> PreparedStudy:
+    folder = replace(tiny, directory=directory).with_settings(
+        teacher__epochs=1, seed__epochs=1, seed__learning_rate=1e-12, seed__start=start
+    )
+    return folder.objective().prepared(folder.open())
+
+
+def test_a_seed_starts_from_the_teachers_most_important_channels(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    study = seed_that_hardly_learns(tiny, tmp_path, "teacher")
+    donor = study.donor()
+    assert donor is not None
+    expected = crop(donor, study.example, study.seed.widths)
+    for parameter, other in zip(
+        study.parent(None).network.parameters(), expected.parameters(), strict=True
+    ):
+        torch.testing.assert_close(parameter, other)
+
+
+def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
+    study = seed_that_hardly_learns(tiny, tmp_path, "fresh")
+    donor = study.donor()
+    assert donor is not None
+    expected = crop(donor, study.example, study.seed.widths).state_dict()
+    weights = study.parent(None).network.state_dict()
+    convolutions = [name for name, tensor in weights.items() if tensor.ndim == 4]
+    assert not any(torch.allclose(weights[name], expected[name]) for name in convolutions)
 
 
 def test_nothing_is_made_twice(prepared: StudyFolder) -> None:
@@ -120,7 +153,7 @@ def test_a_setting_that_is_newer_than_the_study_has_its_default(
     change_configuration(folder, "json_remove(configuration, '$.planting.column_init')")
     check_configuration(Database(folder.url), folder.config)
     other = folder.with_settings(planting__column_init=0.5)
-    with pytest.raises(StudyError, match=r"planting.column_init is 0.0, not 0.5\. Use"):
+    with pytest.raises(StudyError, match=r"planting.column_init is 1.0, not 0.5\. Use"):
         check_configuration(Database(folder.url), other.config)
 
 
@@ -159,6 +192,16 @@ def test_workers_share_the_features_in_the_studys_folder(
     written = file.stat().st_mtime_ns
     assert torch.equal(features_behind_the_seeds_classifier(folder), first)
     assert [path.stat().st_mtime_ns for path in file.parent.glob("*.features")] == [written]
+
+
+def test_the_policies_are_told_the_same_after_the_report(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = folder.open().user_attrs
+    finish(folder.url, "tiny", folder.directory)  # which evaluates on other splits too
+    folder.objective().prepared(folder.open())
+    assert folder.open().user_attrs == before
 
 
 def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> None:
