@@ -178,9 +178,15 @@ def plantnas_steps(
     planting = {given.group: given.channels}
     for epochs in given.epochs:
         start = time.perf_counter()
-        rows, scale = generator_for(0, "rows"), config.planting.column_init
-        example = study.example
-        child = plant(network, example, planting, rows, column_scale=scale, structure=structure)
+        child = plant(
+            network,
+            study.example,
+            planting,
+            generator_for(0, "rows"),
+            column_scale=config.planting.column_init,
+            donor=study.donor(),
+            structure=structure,
+        )
         planted = planted_entries(structure, network, planting)
         seconds = {"planting": time.perf_counter() - start}
         trained = train_planted(

@@ -32,7 +32,7 @@ from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, SearchSpace, StudyConfig
 from plantnas.config_files import load_study
-from plantnas.records.loading import network_at
+from plantnas.records.loading import network_at, network_of
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
@@ -72,7 +72,7 @@ class Variant:
     ratio: float = 2.0
     equal_epochs: bool = False
     free: Literal["none", "affine", "all"] = "none"
-    start: Literal["teacher", "fresh"] = "teacher"
+    start: Literal["fresh", "teacher"] = "fresh"
 
 
 VARIANTS = {
@@ -83,15 +83,17 @@ VARIANTS = {
     "one rate .02": Variant({"row_rate": 1.0}),
     "one rate .01": Variant({"row_rate": 1.0, "learning_rate": 0.01}),
     "one rate .005": Variant({"row_rate": 1.0, "learning_rate": 0.005}),
-    "rows at .1 of the rate": Variant({"row_rate": 0.1}),
+    "rows at .3 of the rate": Variant({"row_rate": 0.3}),
     "rate .04": Variant({"learning_rate": 0.04}),
     "rate .01": Variant({"learning_rate": 0.01}),
     "warm-up 5 %": Variant({"warmup": 0.05}),
     "batches of 32": Variant({"batch_size": 32}),
     "planted classifier": Variant({"classifier": "planted"}),
     "running statistics": Variant({"batch_norm": "running"}),
-    "columns start at zero": Variant({"column_init": 0.0}),
-    "fresh rows": Variant({"rows": "fresh", "column_init": 0.0, "row_rate": 0.1}, start="fresh"),
+    "random columns": Variant({"column_init": 1.0}),
+    "from the teacher": Variant(
+        {"rows": "teacher", "column_init": 1.0, "row_rate": 0.3}, start="teacher"
+    ),
     "weight decay 1e-4": Variant({"weight_decay": 1e-4}),
     "float32": Variant({"precision": "float32"}),
     "earlier affine trained": Variant(free="affine"),
@@ -166,15 +168,20 @@ def whole_network(
     fraction: float, seed: int, epochs: int, rate: float | None = None, start: str = "fresh"
 ) -> nn.Module:
     """The architecture at a fraction of its widths, trained by the seed's recipe."""
-    config, donor = _study.config, _study.donor()
+    config = _study.config
     images = _study.database.study(config.name).configuration["images"]
     network = network_at(config.search_space, images, widths_at(fraction), seed)
-    if start == "teacher" and donor is not None:
-        network = crop(donor, _study.example, widths_at(fraction))
+    if start == "teacher":
+        network = crop(teacher(), _study.example, widths_at(fraction))
     recipe = config.seed.model_copy(update={"learning_rate": rate or config.seed.learning_rate})
     optimizer = whole_network_optimizer(network, recipe)
     fit(network, optimizer, _study.data, recipe, epochs, generator_for(seed, "seed"))
     return network
+
+
+def teacher() -> nn.Module:
+    """The study's, with its trained weights."""
+    return network_of(_study.database, _study.config.name, _study.teacher)
 
 
 def from_scratch(task: Task) -> list[nn.Module]:
@@ -218,7 +225,7 @@ def grown(
         planting,
         generator,
         column_scale=settings.column_init,
-        donor=_study.donor() if settings.rows == "teacher" else None,
+        donor=teacher() if settings.rows == "teacher" else None,
         structure=structure,
     )
     masks = planted_entries(structure, parent, planting)
@@ -316,6 +323,8 @@ def main() -> None:
         for rate in arguments.rates
         for seed in seeds
     ]
+    # Before the processes, which would make its tables at the same time.
+    open_study(configuration(arguments.network), sqlite_url(directory))
     context = multiprocessing.get_context("spawn")
     settings = (arguments.network, directory, arguments.test)
     with context.Pool(arguments.workers, start_worker, settings) as pool:

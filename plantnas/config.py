@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-Initialisation = Literal["teacher", "fresh"]
+Initialisation = Literal["fresh", "teacher"]
 Precision = Literal["auto", "float32", "bfloat16"]
 StoppingRule = Literal["none", "median", "halving"]
 
@@ -149,8 +149,8 @@ class SeedRecipe(Recipe):
     learning_rate: PositiveFloat = 0.02
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017)."""
-    start: Initialisation = "teacher"
-    """What the seed starts from: the `teacher`'s most important channels, or `fresh` weights."""
+    start: Initialisation = "fresh"
+    """What the seed starts from: `fresh` weights, or the `teacher`'s first channels."""
 
 
 class Distillation(Settings):
@@ -174,19 +174,19 @@ class Planting(Recipe):
     epochs_growth: float = Field(default=2, ge=1)
     """The growing trial of a step has this many times the epochs of the step before: what was
     planted before is frozen, so the last step's training is what a network ends with."""
-    rows: Initialisation = "teacher"
-    """What new channels start from: the `teacher`'s next important channels, by the size of their
-    weights (Li et al. 2017), or `fresh` draws of the layer's own initialisation."""
-    row_rate: PositiveFloat = 0.3
-    """Multiplies the learning rate of new channels' own rows and BatchNorm entries; fresh ones,
-    which start several times smaller than trained rows have become, do better with 0.1."""
+    rows: Initialisation = "fresh"
+    """What new channels start from: `fresh` draws of the layer's own initialisation, or the
+    `teacher`'s channels of the same places."""
+    row_rate: PositiveFloat = 0.1
+    """Multiplies the learning rate of new channels' own rows and BatchNorm entries. Fresh ones
+    start several times smaller than trained rows have become, to which new columns are added."""
     batch_norm: Literal["batch", "running"] = "batch"
     """Statistics of the earlier channels from the first planted layer on: of the `batch`, so that
     they follow their new inputs, or the parent's `running` ones. Their affine stays frozen."""
     classifier: Literal["retrained", "planted"] = "retrained"
     """Train the whole classifier in each step, or its planted columns only."""
-    column_init: float = Field(default=1.0, ge=0)
-    """Scale of the new columns of earlier rows, times the teacher's or the layer's own fresh ones,
+    column_init: float = Field(default=0.0, ge=0)
+    """Scale of the new columns of earlier rows, times the layer's own fresh ones or the teacher's,
     as `rows` says. At 0 the child starts with its parent's function, as in Net2Net (Chen,
     Goodfellow and Shlens 2016)."""
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
-from plantnas.channels.ordering import most_important_first
 from plantnas.channels.planting import crop, narrow
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, StudyConfig, Teacher, Width
@@ -250,10 +249,10 @@ class _Preparation:
         return narrowed.to(self.device)
 
     def _crop_of(self, donor: NetworkRecord, network: nn.Module) -> nn.Module:
-        """The donor's most important channels, as many as the network has."""
+        """The donor's first channels, as many as the network has."""
         wide = network_of(self.database, self.config.name, donor).to(self.device)
         widths = all_widths(analyse(network, self.example))
-        return crop(most_important_first(wide, self.example), self.example, widths)
+        return crop(wide, self.example, widths)
 
     def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
         """The teacher's logits on training and validation images, computed if not on the disk."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.ordering import most_important_first
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.records.database import (
@@ -90,10 +89,10 @@ class PreparedStudy:
         return self._parent
 
     def donor(self) -> nn.Module | None:
-        """The teacher, its most important channels first, if new channels start from it."""
+        """The teacher, if new channels start from its channels of the same places."""
         if self.config.planting.rows == "teacher" and self._donor is None:
             teacher = network_of(self.database, self.config.name, self.teacher)
-            self._donor = most_important_first(teacher.to(self.device), self.example)
+            self._donor = teacher.to(self.device)
         return self._donor
 
     def validate(self, network: nn.Module) -> Metrics:

@@ -19,7 +19,7 @@ from plantnas.records.loading import load_network
 from plantnas.records.weights import AtomicFileSystemArtifactStore, load_weights
 from plantnas.report.images import load_images
 from plantnas.search.assignments import assignment_of
-from plantnas.search.objective import PlantingObjective
+from plantnas.search.objective import PlantingObjective, planted_child
 from plantnas.search.policies import Beam, Greedy, Pareto, Policy
 from plantnas.search.sampler import PlantingSampler
 from plantnas.search.stopping import should_stop
@@ -299,3 +299,24 @@ def test_samplers_learn_from_rejected_proposals_by_their_constraint(finished: St
     for trial in filter(assignment_of, trials):
         is_feasible = trial.constraints["parameters"] <= 0
         assert is_feasible == (trial.state == TrialState.COMPLETE)
+
+
+def test_new_channels_start_from_the_teachers_if_they_are_wanted_so(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        planting__rows="teacher", planting__column_init=1.0, seed__start="teacher", search__steps=1
+    )
+    study = folder.objective().prepared(folder.open())
+    parent, donor = study.parent(None), study.donor()
+    assert donor is not None
+    first = next(iter(parent.structure.growable))
+    child = planted_child(study, parent, {first: 2})
+    width = parent.structure.groups[first].width
+    name = f"{first}.weight"
+    assert torch.equal(
+        child.get_parameter(name)[width:], donor.get_parameter(name)[width : width + 2]
+    )
+    folder.run()
+    grown = [each for each in Database(folder.url).networks("tiny") if each.kind == "grow"]
+    assert grown
