@@ -6,9 +6,11 @@ to pay. Set before torch is imported, and inherited by the processes that tests 
 
 import os
 import shutil
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -101,3 +103,30 @@ def finished(prepared: StudyFolder, tmp_path_factory: pytest.TempPathFactory) ->
     folder = prepared.copy(tmp_path_factory.mktemp("finished") / "study")
     folder.run()
     return folder
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def plantnas(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Ended]:
+    """Runs a command in this process and an empty folder, tmp_path/here."""
+    from plantnas.cli import main
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["plantnas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(ended.value.code, *capsys.readouterr())  # type: ignore[arg-type]
+
+    return run

@@ -8,42 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.cli import main
 from plantnas.config_files import shipped_search_spaces, shipped_studies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import StudyFolder
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def plantnas(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Ended]:
-    """Runs a command in this process and an empty folder."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["plantnas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Ended(ended.value.code, *capsys.readouterr())  # type: ignore[arg-type]
-
-    return run
+    from tests.conftest import Ended, StudyFolder
 
 
 @pytest.fixture

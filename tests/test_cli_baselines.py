@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
-from plantnas.cli import main
 from plantnas.records.database import Database
 from plantnas.report.frames import baselines_frame
 
@@ -16,31 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import StudyFolder
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def plantnas(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Ended]:
-    """Runs a command in this process and an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["plantnas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Ended(ended.value.code, *capfd.readouterr())  # type: ignore[arg-type]
-
-    return run
+    from tests.conftest import Ended, StudyFolder
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +95,7 @@ def test_a_study_that_does_not_exist_is_not_created(
 ) -> None:
     assert plantnas("compare", "missing").exit_code == 2
     assert plantnas("baselines", "missing").exit_code == 2
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_a_study_may_have_another_name_for_another_seed(
@@ -129,5 +103,7 @@ def test_a_study_may_have_another_name_for_another_seed(
 ) -> None:
     ended = plantnas("run", tiny.yaml, "--name", "second", "--seed", 1, "--steps", 1)
     assert ended.exit_code == 0, ended
-    database = Database(f"sqlite:///{tmp_path / 'plantnas-studies' / 'second' / 'study.db'}")
+    database = Database(
+        f"sqlite:///{tmp_path / 'here' / 'plantnas-studies' / 'second' / 'study.db'}"
+    )
     assert database.study("second").configuration["random_seed"] == 1

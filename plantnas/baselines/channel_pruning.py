@@ -74,7 +74,7 @@ def prune_by(
     floors = _floors(structure) if method.ranked_globally else None
     if floors is None:
         uniform_widths(structure, network, parameters)  # refused before anything is trained
-    regularize = _sparsity(method.criterion, network, example)
+    regularize = _sparsity(method.criterion, network, example, structure)
     if regularize is not None:
         epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
         trainer.train(network, min(epochs, trainer.budget.left - 1), "sparsity", regularize)
@@ -262,13 +262,14 @@ def channel_importance(criterion: Criterion, generator: torch.Generator) -> Impo
     return made[criterion]()
 
 
-def _sparsity(criterion: Criterion, network: nn.Module, example: Tensor) -> Regularize | None:
+def _sparsity(
+    criterion: Criterion, network: nn.Module, example: Tensor, structure: Structure
+) -> Regularize | None:
     """What pushes channels to zero before they are removed, for the criteria that need it."""
     if criterion not in SPARSITY:
         return None
     kind, strength = SPARSITY[criterion]
     importance = channel_importance(criterion, torch.Generator())
-    structure = analyse(network, example)
     pruner = _pruner(network, example, structure, importance, {}, kind, reg=strength)
 
     def regularize(network: nn.Module) -> None:

@@ -8,7 +8,7 @@ from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import train_from_scratch
-from plantnas.baselines.searching import SEARCH, picked
+from plantnas.baselines.searching import picked, trials_of
 from plantnas.records.database import BaselineRun, NetworkRecord
 from plantnas.records.loading import network_of
 from plantnas.search.prepared import PreparedStudy
@@ -31,8 +31,7 @@ def make_baseline(study: PreparedStudy, optuna_study: optuna.Study, task: Task) 
     networks = study.database.networks(config.name)
     target = next(network for network in networks if network.id == task.target_id)
     if method.kind == "search":
-        trials = [each for each in networks if each.method == SEARCH and each.kind == "trial"]
-        return picked(trials, target, task.learning_rate)
+        return picked(trials_of(networks), target, task.learning_rate)
     epochs = lineage_epochs(networks, target)
     purpose = (task.method, target.parameters, task.repetition)
     trainer = Trainer(

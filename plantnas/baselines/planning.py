@@ -135,7 +135,7 @@ def outstanding(
         task
         for method in request.methods
         for task in (
-            _of_search(request, searched, search_rate)
+            _of_search(method.name, request, searched, search_rate)
             if method.kind == "search"
             else _of_method(method.name, request, done, refused, rates)
         )
@@ -143,10 +143,10 @@ def outstanding(
     return [task for task in wanted if task not in done and task not in refused]
 
 
-def _of_search(request: Request, searched: bool, rate: float) -> list[Task]:
+def _of_search(method: str, request: Request, searched: bool, rate: float) -> list[Task]:
     if not searched:
-        return [Task("search-kd", None, 0, rate)]
-    return [Task("search-kd", target.id, 0, rate) for target in request.targets]
+        return [Task(method, None, 0, rate)]
+    return [Task(method, target.id, 0, rate) for target in request.targets]
 
 
 def _of_method(

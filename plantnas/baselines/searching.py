@@ -5,12 +5,10 @@ with the epochs of the smallest target's lineage, distillation from the study's 
 seconds as the whole search by planting took. A trial's network is final: nothing is trained again.
 """
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 
 from plantnas.baselines.budget import Budget, TimeBudget, Trainer
 from plantnas.baselines.recording import record_of
@@ -25,7 +23,7 @@ from plantnas.search.prepared import PreparedStudy, all_widths
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
 from plantnas.search.sampler import SINGLE_OBJECTIVE_SAMPLERS
 from plantnas.search.storage import open_storage
-from plantnas.search.study import METRIC_NAMES, make_sampler
+from plantnas.search.study import create_study, make_sampler
 from plantnas.training.distillation import TrainingDiverged
 from plantnas.training.seeds import derived_seed, generator_for
 
@@ -37,30 +35,22 @@ COMPLETE_KEY = "complete"
 """The user attribute of the search's Optuna study that says that its seconds are spent."""
 
 
-def search_study(config_name: str, url: str, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
-    """Optuna's study of the search, beside the planting study in its database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # metric names
-        study = optuna.create_study(
-            storage=open_storage(url),
-            sampler=sampler,
-            study_name=f"{config_name}.{SEARCH}",
-            directions=["maximize", "minimize"],
-            load_if_exists=True,
-        )
-        if study.metric_names is None:
-            study.set_metric_names(METRIC_NAMES)
-    return study
+def study_name(name: str) -> str:
+    """Of the search's own Optuna study, beside the planting study in its database."""
+    return f"{name}.{SEARCH}"
+
+
+def trials_of(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+    """The networks that the search's trials have trained."""
+    return [each for each in networks if each.method == SEARCH and each.kind == "trial"]
 
 
 def is_searched(config_name: str, url: str) -> bool:
     """Whether the search has spent its seconds."""
-    names = optuna.get_all_study_names(open_storage(url))
-    name = f"{config_name}.{SEARCH}"
-    if name not in names:
+    storage, name = open_storage(url), study_name(config_name)
+    if name not in optuna.get_all_study_names(storage):
         return False
-    study = optuna.load_study(study_name=name, storage=open_storage(url))
-    return COMPLETE_KEY in study.user_attrs
+    return COMPLETE_KEY in optuna.load_study(study_name=name, storage=storage).user_attrs
 
 
 def search(
@@ -79,8 +69,7 @@ def search(
         ConfigurationError: The study's sampler refuses two objectives.
     """
     config = study.config
-    trials = [each for each in study.database.networks(config.name) if each.method == SEARCH]
-    trials = [each for each in trials if each.kind == "trial"]
+    trials = trials_of(study.database.networks(config.name))
     # Another seed when it goes on, or the sampler's first draws would be those of the first trials.
     seed = derived_seed(config.random_seed, SEARCH, len(trials))
     sampler = make_sampler(config.search.sampler, seed)
@@ -89,7 +78,7 @@ def search(
             f"search.sampler.name: {config.search.sampler.name!r} searches for one objective, but "
             "this search has two, accuracy and parameters."
         )
-    optuna_study = search_study(config.name, url, sampler)
+    optuna_study = create_study(study_name(config.name), url, sampler)
     budget = TimeBudget(seconds, seconds_of(trials))
     room = _room(study, targets)
 
@@ -154,7 +143,7 @@ def _train_proposal(
 ) -> NetworkRecord:
     seed, config = study.parent(None), study.config
     growth = suggest_shares(trial, room, counter(seed.structure, seed.network))
-    widths = all_widths(seed.structure, _widths(study, growth))
+    widths = all_widths(seed.structure, seed.widths_with(growth))
     purpose = (SEARCH, sorted(widths.items()))
     network = fresh(study, widths, derived_seed(config.random_seed, *purpose, "weights"))
     generator = generator_for(config.random_seed, *purpose, "batches")
@@ -170,8 +159,3 @@ def _train_proposal(
     record = record_of(study, trial, SEARCH, "trial", network, trainer)
     study.database.add_network(config.name, record)
     return record
-
-
-def _widths(study: PreparedStudy, growth: Mapping[str, int]) -> dict[str, int]:
-    groups = study.parent(None).structure.groups
-    return {name: groups[name].width + new for name, new in growth.items()}

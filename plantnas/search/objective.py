@@ -190,7 +190,7 @@ def suggest_planting(
         planting = suggest_shares(trial, room, parameters_with)
     else:
         planting = suggest_counts(trial, room)
-    parameters = parameters_with(_widths(parent, planting))
+    parameters = parameters_with(parent.widths_with(planting))
     if (not planting or room.excess(parameters) > 0) and room.has_none(parameters_with):
         trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
     trial.set_user_attr("planting", json.dumps(planting))
@@ -257,7 +257,7 @@ def _record(
     metrics: Metrics,
     seconds: dict[str, float],
 ) -> NetworkRecord:
-    widths = _widths(parent, planting)
+    widths = parent.widths_with(planting)
     return NetworkRecord(
         method="planting",
         kind=assignment.kind,
@@ -274,11 +274,6 @@ def _record(
         sha256=None,
         seconds=seconds,
     )
-
-
-def _widths(parent: Parent, planting: Mapping[str, int]) -> dict[str, int]:
-    groups = parent.structure.groups
-    return {name: groups[name].width + new for name, new in planting.items()}
 
 
 def _keep(

@@ -47,6 +47,11 @@ class Parent:
         assert self.record.id is not None
         return self.record.id
 
+    def widths_with(self, planting: Mapping[str, int]) -> dict[str, int]:
+        """The widths that the planted groups get."""
+        groups = self.structure.groups
+        return {name: groups[name].width + new for name, new in planting.items()}
+
 
 @dataclass
 class PreparedStudy:

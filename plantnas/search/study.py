@@ -30,12 +30,21 @@ def open_study(config: StudyConfig, url: str) -> optuna.Study:
         StorageError: The database cannot be opened.
     """
     sampler = make_sampler(config.search.sampler, config.random_seed)
+    return create_study(config.name, url, PlantingSampler(sampler, make_policy(config.search)))
+
+
+def create_study(name: str, url: str, sampler: BaseSampler) -> optuna.Study:
+    """The study of that name, of accuracy and parameters, created if it does not exist.
+
+    Raises:
+        StorageError: The database cannot be opened.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # metric names
         study = optuna.create_study(
             storage=open_storage(url),
-            sampler=PlantingSampler(sampler, make_policy(config.search)),
-            study_name=config.name,
+            sampler=sampler,
+            study_name=name,
             directions=["maximize", "minimize"],
             load_if_exists=True,
         )
