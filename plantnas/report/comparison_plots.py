@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from plantnas.records.export import write_file
 from plantnas.report.comparison import Comparison
 from plantnas.report.entries import PLANTING, Entry
+from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
 from plantnas.report.statistics import Spread, spread
 from plantnas.report.verdict import (
     COST_COLUMNS,
@@ -30,20 +31,6 @@ from plantnas.report.verdict import (
     verdict_rows,
 )
 
-# Okabe and Ito's colours but yellow, which is too pale for a marker; six and seven have no common
-# divisor, so 42 methods look different.
-PLANTING_COLOUR = "#0072B2"
-TEACHER_COLOUR = "#D55E00"
-COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#888888")
-SYMBOLS = (
-    "square",
-    "diamond",
-    "triangle-up",
-    "x",
-    "triangle-down",
-    "cross",
-    "pentagon",
-)
 PLANTING_ALONE = "planting, lineage alone"
 """The name of planting's point without the cost of its search."""
 SPREAD_OF_METHODS = 1.4
@@ -124,10 +111,10 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
         points = [point for point in info.points if point.method == method]
         if points:
             shift = _shift(place, len(info.methods))
-            figure.add_trace(_pareto_trace(points, _marker(method, info.methods), shift))
+            figure.add_trace(_pareto_trace(points, _marker(method), shift))
     if not isnan(info.teacher_accuracy.mean):
         _add_teacher(figure, info)
-    _lay_out(figure, "Test accuracy against parameters (methods of one size side by side)")
+    lay_out(figure, "Test accuracy against parameters (methods of one size side by side)")
     figure.update_xaxes(title="parameters", type="log", dtick="D2", tickformat="~s")
     figure.update_yaxes(title="test accuracy (%)")
     return figure
@@ -156,8 +143,8 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
     """Hypervolume against seconds: up and left is better."""
     figure = go.Figure()
     for point in info.points:
-        figure.add_trace(_hypervolume_trace(point, _marker(point.method, info.methods)))
-    _lay_out(figure, "Hypervolume against seconds for one network of each size")
+        figure.add_trace(_hypervolume_trace(point, _marker(point.method)))
+    lay_out(figure, "Hypervolume against seconds for one network of each size")
     figure.update_xaxes(title="seconds with teacher, tuning and search", type="log", nticks=10)
     figure.update_yaxes(title="hypervolume (test accuracy x log parameters)")
     return figure
@@ -222,9 +209,8 @@ def _method_point(entries: Sequence[Entry]) -> MethodPoint:
 
 
 def _methods(comparison: Comparison) -> list[str]:
-    """In the order of the legend: planting first, the others by name."""
-    names = {entry.method for entry in comparison.entries}
-    return sorted(names, key=lambda name: (name != PLANTING, name))
+    """In the order of the legend."""
+    return in_legend_order([entry.method for entry in comparison.entries])
 
 
 def _shift(place: int, count: int) -> float:
@@ -236,12 +222,8 @@ def _shift(place: int, count: int) -> float:
     return float(SPREAD_OF_METHODS ** (side / (count + 2)))
 
 
-def _marker(method: str, methods: Sequence[str]) -> dict[str, object]:
-    if method == PLANTING:
-        return {"color": PLANTING_COLOUR, "symbol": "circle", "size": 12}
-    number = methods.index(method)
-    colour, symbol = COLOURS[number % len(COLOURS)], SYMBOLS[number % len(SYMBOLS)]
-    return {"color": colour, "symbol": symbol, "size": 9}
+def _marker(method: str) -> dict[str, object]:
+    return marker(method, 12 if method == PLANTING else 9)
 
 
 def _bars(deviations: Sequence[float], colour: object) -> dict[str, object]:
@@ -286,7 +268,7 @@ def _add_teacher(figure: go.Figure, info: ComparisonParetoInfo) -> None:
             y=[accuracy],
             mode="markers",
             name="teacher",
-            marker={"color": TEACHER_COLOUR, "symbol": "star", "size": 14},
+            marker=marker("teacher", 14),
             hovertext=[f"teacher<br>test accuracy {shown_spread(info.teacher_accuracy)} %"],
             hoverinfo="text",
         )
@@ -302,18 +284,6 @@ def _hover(point: MethodPoint) -> str:
         f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)",
     )
     return "<br>".join(lines)
-
-
-def _lay_out(figure: go.Figure, title: str) -> None:
-    figure.update_layout(
-        title=title,
-        template="simple_white",
-        height=560,
-        legend={"x": 1.02, "y": 1},
-        margin={"l": 70, "r": 30, "t": 60, "b": 60},
-    )
-    figure.update_xaxes(showgrid=True)
-    figure.update_yaxes(showgrid=True)
 
 
 def _list_html(lines: Iterable[str]) -> str:

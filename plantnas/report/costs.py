@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from plantnas.errors import StudyError
 from plantnas.records.database import Database, NetworkRecord
-from plantnas.records.engine import storage_engine_arguments
 from plantnas.report.entries import (
     PLANTING,
     chosen_rates,
@@ -22,6 +20,7 @@ from plantnas.report.entries import (
     teacher_seconds_of,
 )
 from plantnas.report.front import lineage
+from plantnas.report.study_data import optuna_trials
 
 
 class SearchCost(NamedTuple):
@@ -81,21 +80,19 @@ def wasted_seconds(database: Database, study: str, networks: Sequence[NetworkRec
     Raises:
         StudyError: Optuna has no study of that name.
     """
-    url = database.engine.url.render_as_string(hide_password=False)
-    storage = RDBStorage(url, engine_kwargs=storage_engine_arguments(url))
-    try:
-        study_id = storage.get_study_id_from_name(study)
-        states = (TrialState.FAIL, TrialState.PRUNED)
-        trials = storage.get_all_trials(study_id, deepcopy=False, states=states)
-    except KeyError as error:
+    trials = optuna_trials(database, study)
+    if trials is None:
         raise StudyError(
             f"study {study!r}: its trials are not in {database.url}, so that the cost of its "
             "search is not known."
-        ) from error
-    finally:
-        storage.engine.dispose()
+        )
     recorded = {network.trial_number for network in networks}
-    durations = [trial.duration for trial in trials if trial.number not in recorded]
+    wasted = [
+        trial
+        for trial in trials
+        if trial.state in (TrialState.FAIL, TrialState.PRUNED) and trial.number not in recorded
+    ]
+    durations = [trial.duration for trial in wasted]
     return sum(duration.total_seconds() for duration in durations if duration is not None)
 
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from plantnas.config import Sampler, Search, StudyConfig
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
-from plantnas.records.engine import sqlite_file
+from plantnas.records.engine import shown_url, sqlite_file
 from plantnas.search.assignments import record_of, reference_of
 from plantnas.search.policies import Policy, policy_from_name
 from plantnas.search.sampler import PlantingSampler
@@ -68,7 +68,9 @@ def existing_study(name: str, url: str) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
         names = optuna.get_all_study_names(storage)
-        raise StudyError(f"study {name!r}: is not in {url}. {did_you_mean(name, names)}") from error
+        raise StudyError(
+            f"study {name!r}: is not in {shown_url(url)}. {did_you_mean(name, names)}"
+        ) from error
 
 
 def make_sampler(settings: Sampler, random_seed: int) -> BaseSampler:

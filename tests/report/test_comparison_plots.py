@@ -113,7 +113,7 @@ def test_methods_of_one_size_are_drawn_side_by_side(compared: Comparison) -> Non
 
 def test_no_two_methods_look_alike(compared: Comparison) -> None:
     figure = comparison_pareto_figure(comparison_pareto_info(many_methods(compared)))
-    looks = {(each.marker.color, each.marker.symbol) for each in figure.data}
+    looks = {(each.marker.color, each.marker.symbol, each.marker.angle) for each in figure.data}
     assert len(looks) == len(DEFAULT_METHODS) + 2
 
 

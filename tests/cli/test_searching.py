@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, and one line for each mistake."""
+"""`quickstart` and `run`: what they print, and one line for each mistake in a file."""
 
 from __future__ import annotations
 
@@ -12,72 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.config_files import shipped_search_spaces, shipped_studies
+from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Ended, StudyFolder
-
-
-@pytest.fixture
-def yaml(tmp_path: Path, tiny: StudyFolder) -> Callable[..., Path]:
-    """Writes the small study with some text replaced."""
-
-    def write(old: str = "", new: str = "") -> Path:
-        text = tiny.yaml.read_text()
-        assert old in text
-        path = tmp_path / "tiny.yaml"
-        path.write_text(text.replace(old, new))
-        return path
-
-    return write
-
-
-def assert_one_line(ended: Ended, *parts: str) -> None:
-    assert ended.exit_code == 2, ended
-    assert ended.stderr.startswith("plantnas: ")
-    assert ended.stderr.count("\n") == 1
-    for part in parts:
-        assert part in ended.stderr
-
-
-def test_help_names_the_commands(plantnas: Callable[..., Ended]) -> None:
-    ended = plantnas("--help")
-    assert ended.exit_code == 0
-    assert ended.stderr == ""
-    for command in ("quickstart", "run", "status", "groups", "studies", "spaces", "export"):
-        assert command in ended.stdout
-
-
-def test_without_a_command_the_help_is_shown(plantnas: Callable[..., Ended]) -> None:
-    ended = plantnas()
-    assert "quickstart" in ended.stdout + ended.stderr
-
-
-def test_shipped_studies_and_search_spaces_are_listed(plantnas: Callable[..., Ended]) -> None:
-    studies, spaces = plantnas("studies"), plantnas("spaces")
-    assert [line.split()[0] for line in studies.stdout.splitlines()] == shipped_studies()
-    assert [line.split()[0] for line in spaces.stdout.splitlines()] == shipped_search_spaces()
-
-
-def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
-    plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    plantnas("studies")
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
-    monkeypatch.delenv("OMP_WAIT_POLICY")
-    plantnas("studies")
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-
-
-def test_groups_of_a_torchvision_network_are_listed(plantnas: Callable[..., Ended]) -> None:
-    ended = plantnas("groups", "torchvision/resnet18")
-    assert ended.exit_code == 0
-    rows = [line for line in ended.stdout.splitlines() if "layer" in line]
-    assert len(rows) == 11
-    assert all("yes" in row for row in rows)
 
 
 def test_a_study_is_run_shown_and_found_complete(
@@ -94,37 +34,6 @@ def test_a_study_is_run_shown_and_found_complete(
     for part in ("screened", "step 2, grow", "Pareto front"):
         assert part in status.stdout
     assert list(Path.cwd().iterdir()) == [], "nothing is written outside of --directory"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "parts"),
-    [
-        (["run", "digts"], ["study 'digts': unknown. Did you mean 'digits'?"]),
-        (["run", "none.yaml"], ["none.yaml: No such file"]),
-        (["run"], ["Missing argument"]),
-        (["rum", "digits"], ["No such command 'rum'"]),
-        (["run", "digits", "--worker", "2"], ["--worker"]),
-        (["run", "digits", "--workers", "0"], ["--workers"]),
-        (["run", "digits", "--workers", "two"], ["--workers"]),
-        (["run", "digits", "--seed", "-1"], ["random_seed: -1 is not allowed"]),
-        (["run", "digits", "--steps", "0"], ["search.steps: 0 is not allowed"]),
-        (["run", "digits", "--device", "nonsense"], ["device 'nonsense'", "Allowed: cpu"]),
-        (["run", "digits", "--device", "cuda:99"], ["device 'cuda:99'", "Allowed: cpu"]),
-        (["run", "digits", "--storage", "study.db"], ["'study.db': is not a URL"]),
-        (["run", "digits", "--storage", "nonsense://x"], ["nonsense://x: cannot be opened"]),
-        (["run", "digits", "--storage", "sqlite:////proc/none/s.db"], ["cannot be opened"]),
-        (["status", "digits"], ["there is no database", "run the study first"]),
-        (["groups", "plian"], ["architecture 'plian': unknown. Did you mean 'plain'?"]),
-        (["groups", "torchvision/resnet"], ["torchvision/resnet"]),
-        (["groups", "nowhere:network"], ["nowhere:network", "must be importable"]),
-        (["groups", "plain", "--size", "2"], ["cannot run in evaluation mode"]),
-    ],
-    ids=lambda value: " ".join(value) if "run" in value or "groups" in value else "",
-)
-def test_a_mistake_in_the_command_is_one_line(
-    plantnas: Callable[..., Ended], arguments: list[str], parts: list[str]
-) -> None:
-    assert_one_line(plantnas(*arguments), *parts)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""The commands `baselines` and `compare`: planting beside what one would do otherwise."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plantnas.cli.options import (
+    Device,
+    Directory,
+    Force,
+    Storage,
+    Study,
+    Workers,
+    console,
+    directory_of,
+    existing,
+    opened_study,
+    show,
+)
+
+if TYPE_CHECKING:
+    from plantnas.records.database import Database
+
+
+def baselines(
+    study: Study,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated: CRITERION[-global][-iterative][-kd] of channel pruning, "
+            "scratch, scratch-kd, uniform, uniform-kd, search-kd; by default most of them."
+        ),
+    ] = None,
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="Sizes: of the planted networks on the `front`, or of the best one's `lineage`."
+        ),
+    ] = "front",
+    repetitions: Annotated[
+        int, typer.Option(min=1, help="Networks of each method and size, with other seeds.")
+    ] = 1,
+    rates: Annotated[
+        str, typer.Option(help="Learning rates that each method is tuned over, comma-separated.")
+    ] = "0.005,0.01,0.02",
+    workers: Workers = 1,
+    storage: Storage = None,
+    directory: Directory = None,
+    device: Device = "cpu",
+) -> None:
+    """Add to a finished study what its users would make otherwise, and compare."""
+    from plantnas.baselines.launch import Place, make_baselines
+    from plantnas.baselines.planning import parse_request
+    from plantnas.records.database import Database
+    from plantnas.records.loading import recorded_config
+    from plantnas.report.finish import finish_baselines
+
+    name, url = existing(study, storage, directory)
+    database, folder = Database(url), directory_of(name, directory)
+    networks = database.networks(name)
+    request = parse_request(name, networks, methods, targets, repetitions, rates)
+    place = Place(recorded_config(database, name), url, folder, device)
+    sys.path.insert(0, "")  # the user's own module:function
+    make_baselines(place, request, workers, console.print)
+    finish_baselines(url, name)
+    _compare([(database, name)], folder / "comparison.html", folder / "comparison.csv")
+
+
+def compare(
+    studies: Annotated[
+        list[str], typer.Argument(help="Studies with baselines, which differ in their seeds.")
+    ],
+    page: Annotated[
+        Path | None, typer.Option("--out", help="File of a page with plots, .html.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--csv", help="File of a table with a row a network.")
+    ] = None,
+    force: Force = False,
+    storage: Storage = None,
+) -> None:
+    """Planting against its baselines: accuracy, cost, and a verdict in words."""
+    from plantnas.records.export import check_output
+
+    for path in (page, table):
+        if path is not None:
+            check_output(path, force)
+    found = [opened_study(study, storage, None)[::-1] for study in studies]
+    _compare(found, page, table)
+
+
+def _compare(studies: "list[tuple[Database, str]]", page: Path | None, table: Path | None) -> None:
+    import numpy as np
+
+    from plantnas.records.export import write_file
+    from plantnas.report.comparison import comparison, frame
+    from plantnas.report.comparison_plots import write_comparison_page
+    from plantnas.report.verdict import NOTES, comparison_cost_table, sentences, verdict_table
+
+    compared = comparison(studies, np.random.default_rng(0))
+    console.print(verdict_table(compared))
+    console.print(comparison_cost_table(compared))
+    for line in (*sentences(compared), "", *NOTES):
+        show(line)
+    if page is not None:
+        write_comparison_page(compared, page)
+    if table is not None:
+        write_file(table, frame(compared).to_csv(index=False).encode())
+    for path in (page, table):
+        if path is not None:
+            show(f"Written: {path}")

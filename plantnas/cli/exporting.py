@@ -1,0 +1,45 @@
+"""The command `export`: networks of a study as files for elsewhere."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plantnas.cli.options import Directory, Force, Storage, Study, existing, show
+
+
+def export(
+    study: Study,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="state-dict (the default), pt2 or onnx.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File of the network; by default its study and number.")
+    ] = None,
+    family: Annotated[
+        Path | None, typer.Option(help="Family file of the network and all its ancestors.")
+    ] = None,
+    max_parameters: Annotated[int | None, typer.Option(min=1, help="Most parameters.")] = None,
+    max_macs: Annotated[int | None, typer.Option(min=1, help="Most MACs for an image.")] = None,
+    network_id: Annotated[
+        int | None, typer.Option(help="This network; by default the most accurate on validation.")
+    ] = None,
+    widths: Annotated[
+        str | None, typer.Option(help="Crop it to smaller widths: group=width,... or JSON.")
+    ] = None,
+    force: Force = False,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """Save a network of a study, or a family of nested ones, as files for elsewhere."""
+    from plantnas.report.choice import Wanted, parse_widths
+    from plantnas.report.saving import Files, save
+
+    crop_to = None if widths is None else parse_widths(widths)
+    wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
+    files = Files(family, output, format_name, force)
+    name, url = existing(study, storage, directory)
+    sys.path.insert(0, "")  # the user's own module:function
+    for line in save(url, name, wanted, files):
+        show(line)

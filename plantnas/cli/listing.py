@@ -1,0 +1,57 @@
+"""The commands that need no study: `groups`, `studies` and `spaces`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from plantnas.cli.options import console
+from plantnas.config_files import (
+    load_search_space,
+    load_study,
+    shipped_search_spaces,
+    shipped_studies,
+)
+
+
+def groups(
+    architecture: Annotated[
+        str,
+        typer.Argument(
+            help="A family of plantnas, torchvision/NAME, timm/NAME or module:function."
+        ),
+    ],
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 10,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
+    size: Annotated[int, typer.Option(min=1, help="Height and width of the images.")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """What could grow in an architecture: its channel groups, and what a channel costs."""
+    import torch
+
+    from plantnas.channels.groups import analyse
+    from plantnas.networks.loader import build_network
+    from plantnas.report.tables import groups_json, groups_table
+
+    sys.path.insert(0, "")  # the user's own module:function
+    network = build_network(architecture, classes, channels)
+    structure = analyse(network, torch.zeros(2, channels, size, size))
+    if as_json:
+        typer.echo(groups_json(structure, network))
+    else:
+        console.print(groups_table(structure, network))
+
+
+def list_studies() -> None:
+    """The studies that ship with plantnas."""
+    for name in shipped_studies():
+        config = load_study(name)
+        console.print(f"{name:15} {config.data.name:15} {config.search_space.architecture}")
+
+
+def spaces() -> None:
+    """The search spaces that ship with plantnas."""
+    for name in shipped_search_spaces():
+        space = load_search_space(name)
+        seed = f"seed at {space.seed.width:g} of the width"
+        console.print(f"{name:15} {space.architecture:26} {seed}, {space.grow.proposal}")

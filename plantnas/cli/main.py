@@ -1,0 +1,52 @@
+"""The command `plantnas` and its exit codes. What each command does is beside this file.
+
+Heavy imports are inside the commands, so that help and mistakes answer at once.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from plantnas.cli.comparing import baselines, compare
+from plantnas.cli.exporting import export
+from plantnas.cli.listing import groups, list_studies, spaces
+from plantnas.cli.reading import status
+from plantnas.cli.searching import quickstart, run
+from plantnas.errors import PlantnasError
+
+app = typer.Typer(
+    help="Neural architecture search by channel planting: grow small, accurate CNNs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (quickstart, run, status, groups, export, baselines, compare, spaces):
+    app.command()(command)
+app.command("studies")(list_studies)
+
+INTERRUPTED = 130
+"""The exit code that Typer and shells give to a command that Ctrl-C ended."""
+
+
+def main() -> None:
+    """The command `plantnas`: one line and exit code 2 for what the user can mend."""
+    # Before torch is loaded. Threads that spin while they wait for one another made the training of
+    # a small teacher over 20 times slower on a machine with anything else to do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        exit_code = app(standalone_mode=False) or 0
+    except typer.TyperException as error:  # a mistake in the command line itself
+        _end(error.format_message(), 2)
+    except PlantnasError as error:
+        _end(str(error), 2)
+    if exit_code == INTERRUPTED:
+        _end("interrupted. The same command goes on where it stopped.", INTERRUPTED)
+    sys.exit(exit_code)
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    if message:  # a bare `plantnas` has shown its help
+        typer.echo(f"plantnas: {message}", err=True)
+    sys.exit(exit_code)

@@ -1,0 +1,98 @@
+"""Options that several commands have, and what they stand for.
+
+Heavy imports are in the functions.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from plantnas.config_files import is_path, load_study
+from plantnas.errors import StudyError, did_you_mean
+
+if TYPE_CHECKING:
+    from plantnas.records.database import Database
+
+# A table that goes to a file or a pipe is as wide as it needs to be.
+console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+STUDIES = Path("plantnas-studies")
+"""The folder of studies in the folder where a command is run."""
+
+Study = Annotated[str, typer.Argument(help="A study's name or the path of its YAML file.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that run trials.")]
+Storage = Annotated[
+    str | None, typer.Option(help="URL of the database; by default study.db in --directory.")
+]
+Directory = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the study's files; by default plantnas-studies/NAME."),
+]
+Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
+Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+def existing(study: str, storage: str | None, directory: Path | None) -> tuple[str, str]:
+    """The name of a study that exists, shipped or not, and the URL of its database.
+
+    Raises:
+        StudyError: There is no such study. A database is not made by asking for it.
+    """
+    from plantnas.search.study import existing_study
+
+    name, url = place_of(study, storage, directory)
+    if storage is None and directory is None:
+        _check_is_here(name)
+    existing_study(name, url)
+    return name, url
+
+
+def place_of(study: str, storage: str | None, directory: Path | None) -> tuple[str, str]:
+    """The name of a study, and the URL where its database is or would be."""
+    name = load_study(study).name if is_path(study) else study
+    return name, storage or url_of(directory_of(name, directory))
+
+
+def opened_study(study: str, storage: str | None, directory: Path | None) -> "tuple[str, Database]":
+    """The name of a study that exists, and its database.
+
+    Raises:
+        StudyError: There is no such study.
+        StorageError: The database cannot be opened.
+    """
+    from plantnas.records.database import Database
+
+    name, url = existing(study, storage, directory)
+    return name, Database(url)
+
+
+def directory_of(name: str, directory: Path | None) -> Path:
+    """The folder of a study's files."""
+    return directory or STUDIES / name
+
+
+def url_of(directory: Path) -> str:
+    """The URL of the database in a study's folder."""
+    from plantnas.search.storage import sqlite_url
+
+    return sqlite_url(directory)
+
+
+def _check_is_here(name: str) -> None:
+    if (STUDIES / name / "study.db").exists():
+        return
+    here = sorted(file.parent.name for file in STUDIES.glob("*/study.db"))
+    hint = did_you_mean(name, here) if here else "There is no other study either."
+    raise StudyError(
+        f"study {name!r}: there is no database {STUDIES / name / 'study.db'}; run the study first, "
+        f"or say where it is by --directory or --storage. {hint}"
+    )
+
+
+def show(line: str) -> None:
+    """Prints a line as it is, however long."""
+    console.print(line, soft_wrap=True, markup=False)

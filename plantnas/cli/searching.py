@@ -1,0 +1,79 @@
+"""The commands that search: `quickstart` and `run`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plantnas.cli.options import (
+    Device,
+    Directory,
+    Seed,
+    Storage,
+    Study,
+    Workers,
+    console,
+    directory_of,
+    url_of,
+)
+from plantnas.config import StudyConfig
+from plantnas.config_files import load_study, with_overrides
+
+
+def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = None) -> None:
+    """A whole study on scikit-learn's handwritten digits, in less than a minute."""
+    config = with_overrides(load_study("digits"), {"random_seed": seed})
+    _run(config, workers, None, directory, "cpu")
+    console.print(
+        "\nTo try next:\n"
+        "  plantnas status digits                    steps, trials and cost of this study\n"
+        "  plantnas groups torchvision/resnet18      what could grow in a network\n"
+        "  plantnas run fashion-mnist --workers 2    a longer study, on Fashion-MNIST"
+    )
+
+
+def run(
+    study: Study,
+    workers: Workers = 1,
+    storage: Storage = None,
+    directory: Directory = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of the search.")] = None,
+    trials_per_step: Annotated[int | None, typer.Option(help="Screening trials a step.")] = None,
+    seed: Seed = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the study, such as of one with another --seed.")
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """Run a study, or resume it if it exists."""
+    overrides = {
+        "name": name,
+        "search.steps": steps,
+        "search.trials_per_step": trials_per_step,
+        "random_seed": seed,
+    }
+    _run(with_overrides(load_study(study), overrides), workers, storage, directory, device)
+
+
+def _run(
+    config: StudyConfig, workers: int, storage: str | None, directory: Path | None, device: str
+) -> None:
+    import optuna
+    from rich.progress import Progress
+
+    from plantnas.report.finish import finish
+    from plantnas.report.tables import front_table
+    from plantnas.search.launch import run_study
+    from plantnas.search.progress import ProgressBars, bars_columns
+
+    folder = directory_of(config.name, directory)
+    url = storage or url_of(folder)
+    sys.path.insert(0, "")  # the user's own module:function
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
+    with Progress(*bars_columns(), console=console) as bars:
+        shown = ProgressBars(bars, config)
+        run_study(config, url, folder, workers, device, bars.console.print, shown.show)
+    networks, page = finish(url, config.name, folder)
+    console.print(front_table(networks))
+    console.print(f"Database: {url}\nPareto plot: {page}", soft_wrap=True)

@@ -1,0 +1,33 @@
+"""How readers of a study come to its database. Nothing here reads a study, and none is created."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna.storages import RDBStorage
+
+from plantnas.errors import StorageError
+from plantnas.records.database import Database
+from plantnas.records.engine import shown_url, sqlite_file
+
+Storage = str | Database | RDBStorage
+"""A database URL, our own database object, or Optuna's storage object for the same database."""
+
+
+@contextmanager
+def opened(storage: Storage) -> Iterator[Database]:
+    """The database; one that is opened here is closed again.
+
+    Raises:
+        StorageError: It cannot be opened, or is an SQLite file that does not exist.
+    """
+    if isinstance(storage, Database):
+        yield storage
+        return
+    url = storage if isinstance(storage, str) else storage.url
+    if (file := sqlite_file(url)) and not file.exists():
+        raise StorageError(f"{shown_url(url)}: no such file.")
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,1 @@
+"""One plot of a study a file: its data (info) and its drawing (figure). `plots.py` names them."""

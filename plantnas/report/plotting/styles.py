@@ -1,0 +1,117 @@
+"""How plots look: one marker a method, the same in every plot, and one layout. No data here.
+
+Colours are those of Okabe and Ito and of Paul Tol, which colour-blind readers tell apart; a method
+has a symbol of its own too, so that a print in grey can be read.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+PLANTING = "planting"
+PLANTING_COLOUR = "#0072B2"
+SCREENED_COLOUR = "#999999"
+TEACHER_COLOUR = "#D55E00"
+SEED_COLOUR = "#009E73"
+ACCURACY_SCALE = "Cividis"
+"""The scale of accuracies and other quantities that are shown by colour."""
+STEP_COLOURS = ("#9ecae1", "#4292c6", "#08519c", "#56B4E9", "#332288", "#88CCEE", "#44AA99")
+"""Of the first step, the second ...; beyond the last they begin again."""
+
+
+class Look(NamedTuple):
+    """Colour and symbol of a marker."""
+
+    colour: str
+    symbol: str
+
+
+LOOKS = {
+    PLANTING: Look(PLANTING_COLOUR, "circle"),
+    "seed": Look(SEED_COLOUR, "diamond"),
+    "teacher": Look(TEACHER_COLOUR, "star"),
+    "l1": Look("#E69F00", "square"),
+    "bn-scale": Look("#56B4E9", "triangle-up"),
+    "fpgm": Look("#CC79A7", "triangle-down"),
+    "taylor": Look("#000000", "cross"),
+    "group-norm": Look("#882255", "pentagon"),
+    "random": Look("#999933", "x"),
+    "scratch": Look("#44AA99", "hexagon"),
+    "uniform": Look("#332288", "bowtie"),
+    "search": Look("#AA4499", "hexagram"),
+}
+OTHER = Look("#666666", "diamond-tall")
+"""Of a method that is not in the table."""
+
+
+def marker(method: str, size: int = 9) -> dict[str, Any]:
+    """A method's plotly marker.
+
+    The colour and the symbol are those of what it does; it is open if it learns from labels alone,
+    has a dot if it goes in several rounds, and is turned if it ranks all layers together.
+    """
+    family, variants = _family(method)
+    look = LOOKS.get(family, OTHER)
+    is_open = family not in (PLANTING, "seed", "teacher") and "kd" not in variants
+    symbol = look.symbol + "-open" * is_open + "-dot" * ("iterative" in variants)
+    turned = {"angle": 45} if "global" in variants else {}
+    return {"color": look.colour, "symbol": symbol, "size": size, **turned}
+
+
+def in_legend_order(methods: Sequence[str]) -> list[str]:
+    """Each once: planting, seed and teacher first, then the others by name."""
+    first = (PLANTING, "seed", "teacher")
+    rest = sorted(set(methods) - set(first))
+    return [*(method for method in first if method in methods), *rest]
+
+
+def step_colour(step: int) -> str:
+    """The colour of a step, from 1; the seed's is its own."""
+    return SEED_COLOUR if step == 0 else STEP_COLOURS[(step - 1) % len(STEP_COLOURS)]
+
+
+def lay_out(figure: go.Figure, title: str, height: int = 520) -> go.Figure:
+    """The common layout: white, with a grid, the legend below where it can be as long as it is."""
+    figure.update_layout(
+        title={"text": title, "x": 0.01, "xanchor": "left"},
+        template="simple_white",
+        height=height,
+        font={"family": "system-ui, sans-serif", "size": 13},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.16, "yanchor": "top"},
+        margin={"l": 70, "r": 30, "t": 60, "b": 60},
+        hoverlabel={"align": "left"},
+    )
+    figure.update_xaxes(showgrid=True, automargin=True)
+    figure.update_yaxes(showgrid=True, automargin=True)
+    return figure
+
+
+def say_empty(figure: go.Figure, why: str) -> go.Figure:
+    """A line in the middle of a plot that has nothing to show yet."""
+    figure.add_annotation(
+        text=why, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"size": 15}
+    )
+    return figure
+
+
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """Settings of a logarithmic axis of counts with round ticks: 1 k, 2 k, 5 k, 10 k ..."""
+    return {"type": "log", "tickvals": _round_numbers(values), "tickformat": "~s"}
+
+
+def _round_numbers(values: Sequence[float]) -> list[float]:
+    """1, 2 and 5 times the powers of ten that the values reach."""
+    positive = [value for value in values if value > 0]
+    if not positive:
+        return []
+    low, high = (len(str(int(value))) - 1 for value in (min(positive), max(positive)))
+    return [digit * 10.0**exponent for exponent in range(low, high + 1) for digit in (1, 2, 5)]
+
+
+def _family(method: str) -> tuple[str, set[str]]:
+    """`l1-global-kd` is of the family `l1`, with the variants `global` and `kd`."""
+    words, variants = method.split("-"), set[str]()
+    while words and words[-1] in ("kd", "iterative", "global"):
+        variants.add(words.pop())
+    return "-".join(words), variants

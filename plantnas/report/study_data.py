@@ -1,0 +1,63 @@
+"""All that is recorded of a study, read once, for plots and pages. Nothing here draws."""
+
+from typing import NamedTuple
+
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial
+
+from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.engine import storage_engine_arguments
+from plantnas.report.opening import Storage, opened
+
+
+class StudyData(NamedTuple):
+    """What a study has recorded so far.
+
+    Attributes:
+        study: What it was asked, and what it runs on.
+        networks: All of them, oldest first.
+        trials: Optuna's, by number; none if Optuna does not know the study any more.
+    """
+
+    study: StudyRecord
+    networks: list[NetworkRecord]
+    trials: list[FrozenTrial]
+
+    @property
+    def name(self) -> str:
+        """The study's."""
+        return self.study.name
+
+    @property
+    def teacher(self) -> NetworkRecord | None:
+        """The teacher, once it is trained."""
+        return next((each for each in self.networks if each.method == "teacher"), None)
+
+
+def study_data(storage: Storage, study: str) -> StudyData:
+    """What a study has recorded so far.
+
+    Args:
+        storage: Where it is: a URL, our database, or Optuna's storage.
+        study: Its name.
+
+    Raises:
+        StudyError: There is no such study.
+        StorageError: The database cannot be read.
+    """
+    with opened(storage) as database:
+        return StudyData(
+            database.study(study), database.networks(study), optuna_trials(database, study) or []
+        )
+
+
+def optuna_trials(database: Database, study: str) -> list[FrozenTrial] | None:
+    """The trials of a study by number, or None if Optuna has no study of that name."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    storage = RDBStorage(url, engine_kwargs=storage_engine_arguments(url))
+    try:
+        return storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False)
+    except KeyError:
+        return None
+    finally:
+        storage.engine.dispose()

@@ -1,0 +1,107 @@
+"""The Pareto plot shows the right data; the figure only draws it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from plantnas.records.database import Database, Evaluation, StudyRecord
+from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
+from plantnas.report.study_data import StudyData, study_data
+from tests.report.conftest import MakeBaseline, MakeStudy
+
+
+@pytest.fixture
+def data(database: Database) -> StudyData:
+    return study_data(database, "made-up")
+
+
+@pytest.fixture
+def info(data: StudyData) -> ParetoInfo:
+    return pareto_info(data)
+
+
+def test_every_network_is_a_point(info: ParetoInfo) -> None:
+    assert [(point.method, point.kind, point.cost, point.accuracy) for point in info.points] == [
+        ("teacher", None, 50_000, 0.95),
+        ("seed", None, 500, 0.60),
+        ("planting", "screen", 900, 0.65),
+        ("planting", "grow", 1_000, 0.70),
+        ("planting", "grow", 1_500, 0.68),
+        ("planting", "grow", 2_000, 0.80),
+    ]
+
+
+def test_the_dominated_network_is_not_on_the_front(info: ParetoInfo) -> None:
+    assert [point.on_front for point in info.points] == [True, True, False, True, False, True]
+
+
+def test_the_family_is_the_lineage_of_the_most_accurate_planted_network(info: ParetoInfo) -> None:
+    assert [point.cost for point in info.family] == [500, 1_000, 2_000]
+
+
+def test_macs_are_shown_instead_of_parameters(data: StudyData) -> None:
+    info = pareto_info(data, cost="macs")
+    assert [point.cost for point in info.family] == [5_000, 10_000, 20_000]
+    assert pareto_figure(info).layout.xaxis.title.text == "MACs for an image"
+
+
+def test_only_networks_evaluated_on_the_split_are_shown(database: Database) -> None:
+    database.add_evaluations("made-up", {6: Evaluation("test", 0.75, 0.6, 50)})
+    info = pareto_info(study_data(database, "made-up"), split="test")
+    assert [(point.cost, point.accuracy) for point in info.points] == [(2_000, 0.75)]
+    assert [point.cost for point in info.family] == [2_000]
+
+
+def test_baselines_are_shown_at_their_chosen_rates_with_their_own_markers(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    poor = baseline("l1-kd", 4, rate=0.1, validation=0.3)
+    good = baseline("l1-kd", 4, rate=0.01, validation=0.7)
+    info = pareto_info(study_data(compared_study("some", [poor, good]), "some"))
+    shown = [point for point in info.points if point.method == "l1-kd"]
+    assert [point.accuracy for point in shown] == [0.7]
+    traces = {trace.name: trace.marker.symbol for trace in pareto_figure(info).data}
+    assert traces["l1-kd"] != traces["grown planting"]
+
+
+def test_what_a_search_of_a_baseline_tried_is_left_out(database: Database) -> None:
+    before = pareto_info(study_data(database, "made-up"))
+    tried = replace(database.networks("made-up")[-1], method="search-kd", kind="trial")
+    database.add_network("made-up", replace(tried, id=None, trial_number=None, parent_id=None))
+    assert pareto_info(study_data(database, "made-up")) == before
+
+
+def test_a_points_hover_says_what_was_planted(info: ParetoInfo) -> None:
+    for part in (
+        "network 4",
+        "step 1, trial 1, grow",
+        "1,000 parameters",
+        "stem 4 (+2)",
+        "70.00 %",
+    ):
+        assert part in info.points[3].hover
+
+
+def test_the_figure_has_a_trace_for_each_series_and_one_for_the_family(info: ParetoInfo) -> None:
+    figure = pareto_figure(info)
+    assert {trace.name: len(trace.x) for trace in figure.data} == {
+        "screened planting": 1,
+        "grown planting": 3,
+        "seed": 1,
+        "teacher": 1,
+        "lineage of the best": 3,
+    }
+    assert figure.layout.xaxis.type == "log"
+
+
+def test_dominated_networks_are_fainter(info: ParetoInfo) -> None:
+    grown = next(each for each in pareto_figure(info).data if each.name == "grown planting")
+    assert grown.marker.opacity[1] < grown.marker.opacity[0] == grown.marker.opacity[2]
+
+
+def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
+    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    info = pareto_info(study_data(database, "empty"))
+    assert info.points == info.family == []
+    assert "no network" in pareto_figure(info).layout.annotations[0].text

@@ -1,0 +1,37 @@
+"""Readers of a study open no database that is not there, and leave an open one open."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from sqlalchemy import text
+
+from plantnas.errors import StorageError
+from plantnas.records.database import Database
+from plantnas.report.opening import opened
+
+
+def test_a_file_that_does_not_exist_is_refused_and_not_made(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"missing.db: no such file"),
+        opened(f"sqlite:///{tmp_path}/missing.db"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_our_own_object_is_taken_as_it_is(database: Database) -> None:
+    with opened(database) as found:
+        assert found is database
+
+
+def test_a_url_and_optunas_storage_lead_to_the_same_study(database: Database, url: str) -> None:
+    for storage in (url, optuna.storages.RDBStorage(url)):
+        with opened(storage) as found:
+            assert found.study_names() == ["made-up"]
+
+
+def test_what_was_opened_here_is_closed_again(database: Database, url: str) -> None:
+    with opened(url) as found, found.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    assert found.engine.pool.checkedin() == 0
