@@ -97,11 +97,18 @@ def _compare(studies: "list[tuple[Database, str]]", page: Path | None, table: Pa
     from plantnas.records.export import write_file
     from plantnas.report.comparison import comparison, frame
     from plantnas.report.comparison_plots import write_comparison_page
-    from plantnas.report.verdict import NOTES, comparison_cost_table, sentences, verdict_table
+    from plantnas.report.verdict import (
+        NOTES,
+        comparison_cost_table,
+        sentences,
+        small_table,
+        verdict_table,
+    )
 
     compared = comparison(studies, np.random.default_rng(0))
     console.print(verdict_table(compared))
     console.print(comparison_cost_table(compared))
+    console.print(small_table(compared))
     for line in (*sentences(compared), "", *NOTES):
         show(line)
     if page is not None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from plantnas.errors import StudyError
 from plantnas.hypervolume import Network, hypervolume, worst_corner
-from plantnas.records.database import Database
+from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import recorded_config
 from plantnas.report.costs import SearchCost, method_costs, wasted_seconds
 from plantnas.report.entries import PLANTING, Entry, accuracy_on, compared_entries, targets_of
@@ -26,11 +26,13 @@ MAY_DIFFER = ("name", "random_seed")
 
 
 class Reference(NamedTuple):
-    """A study's teacher: parameters, and test accuracy (None where it was not evaluated)."""
+    """A study's teacher: parameters, and accuracies, 0 to 1 (None where it was not evaluated)."""
 
     study: str
     parameters: int
     test_accuracy: float | None
+    validation_accuracy: float | None = None
+    train_accuracy: float | None = None
 
 
 class Pair(NamedTuple):
@@ -123,9 +125,7 @@ def comparison(
         entries += compared_entries(label, networks)
         costs += method_costs(label, networks, wasted_seconds(database, name, networks))
         references += [
-            Reference(label, network.parameters, accuracy_on(network, "test"))
-            for network in networks
-            if network.method == "teacher"
+            reference_of(label, network) for network in networks if network.method == "teacher"
         ]
     return Comparison(
         entries,
@@ -134,6 +134,12 @@ def comparison(
         differences(entries, costs, generator),
         areas(entries, references),
     )
+
+
+def reference_of(study: str, teacher: NetworkRecord) -> Reference:
+    """What is compared of a study's teacher."""
+    test, validation, train = (accuracy_on(teacher, s) for s in ("test", "validation", "train"))
+    return Reference(study, teacher.parameters, test, validation, train)
 
 
 def pairs(entries: Iterable[Entry]) -> list[Pair]:

@@ -21,6 +21,8 @@ from plantnas.report.verdict import (
     COST_COLUMNS,
     COST_TITLE,
     NOTES,
+    SMALL_COLUMNS,
+    SMALL_TITLE,
     TEXT_COLUMNS,
     VERDICT_COLUMNS,
     VERDICT_TITLE,
@@ -28,6 +30,7 @@ from plantnas.report.verdict import (
     cost_rows,
     sentences,
     shown_spread,
+    small_rows,
     verdict_rows,
 )
 
@@ -171,6 +174,7 @@ def comparison_page(comparison: Comparison) -> str:
         _list_html(sentences(comparison)),
         _table_html(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison)),
         _table_html(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
+        _table_html(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
         *(f"<p>{escape(note)}</p>" for note in NOTES),
     )
     return PAGE.format(title=f"{escape(studies)}: comparison", body="\n".join(body))

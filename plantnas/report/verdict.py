@@ -13,6 +13,7 @@ from rich.table import Table
 from plantnas.report.comparison import Comparison, MethodDifference
 from plantnas.report.costs import SearchCost
 from plantnas.report.entries import PLANTING, Entry
+from plantnas.report.small_networks import PAPERS_SHARE, small_networks
 from plantnas.report.statistics import Difference, Spread, spread
 
 VERDICT_COLUMNS = (
@@ -26,11 +27,13 @@ VERDICT_COLUMNS = (
     "learning rate",
 )
 COST_COLUMNS = ("method", "sizes", "networks", "search or tuning", "teacher", "all")
+SMALL_COLUMNS = ("method", "% of teacher", "test %", "behind the teacher", "training - validation")
 TEXT_COLUMNS = ("step", "method")
 """The columns that are aligned to the left."""
 
 VERDICT_TITLE = "Planting and baselines of the same size"
 COST_TITLE = "Seconds for one network of each size"
+SMALL_TITLE = f"Nearest to {PAPERS_SHARE:.0%} of the teacher's parameters, and how much it overfits"
 NOTES = (
     "Test accuracy is mean ± standard deviation over studies and repetitions. Differences are in "
     "points, planting minus the method, with the 95 % bootstrap interval over studies, which is "
@@ -38,6 +41,8 @@ NOTES = (
     "Seconds are means, learning rates were chosen by validation. Times include the teacher's "
     "training where the method needs it. Search or tuning: planting's screens and failed trials, "
     "the trials of another search, and networks at other learning rates.",
+    "Behind the teacher: points of test accuracy. Training - validation: points of accuracy by "
+    "which a network is better on the images that it was trained on.",
 )
 """What a reader of the tables must know."""
 
@@ -69,6 +74,23 @@ def cost_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 def comparison_cost_table(comparison: Comparison) -> Table:
     """A row for each method: all sizes together, with search or tuning and the teacher beside."""
     return _table(COST_TITLE, COST_COLUMNS, cost_rows(comparison))
+
+
+def small_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """The cells of `SMALL_COLUMNS`, the teacher first; none where a split was not evaluated."""
+    return [
+        (
+            row.method,
+            f"{100 * row.share:.1f}",
+            *map(shown_spread, (row.test_accuracy, row.behind_teacher, row.gap)),
+        )
+        for row in small_networks(comparison)
+    ]
+
+
+def small_table(comparison: Comparison) -> Table:
+    """A row for the teacher and for each method, at one size: what the paper's claim is about."""
+    return _table(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison))
 
 
 def sentences(comparison: Comparison) -> list[str]:

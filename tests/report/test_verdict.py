@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from plantnas.records.database import Evaluation
 from plantnas.report.comparison import Comparison, MethodDifference, comparison
 from plantnas.report.statistics import Difference
 from plantnas.report.verdict import (
@@ -18,6 +19,8 @@ from plantnas.report.verdict import (
     comparison_cost_table,
     cost_rows,
     sentences,
+    small_rows,
+    small_table,
     verdict_rows,
     verdict_table,
 )
@@ -175,3 +178,19 @@ def test_every_method_and_size_has_a_sentence(compared: Comparison) -> None:
     assert len(said) == len(compared.differences) == 4
     assert said[0].startswith("at 2.0 k parameters planting is 4.00 points better than l1-kd")
     assert said[1].startswith("at 2.0 k parameters planting is 10.00 points worse than scratch")
+
+
+def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(
+    compared_study: MakeStudy, baseline: Make
+) -> None:
+    database = compared_study("one", [baseline("l1-kd", 6, 0.8)])
+    rated = {1: 0.99, 6: 0.83}
+    database.add_evaluations(
+        "one", {key: Evaluation("train", value, 0.1, 100) for key, value in rated.items()}
+    )
+    compared = comparison([(database, "one")], np.random.default_rng(0))
+    assert small_rows(compared) == [
+        ("teacher", "100.0", "94.00", "0.00", "4.00"),
+        ("planting", "4.0", "81.00", "13.00", "3.00"),
+    ]
+    assert small_table(compared).row_count == 2
