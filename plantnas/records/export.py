@@ -84,7 +84,7 @@ def about_network(study: StudyRecord, widths: dict[str, int]) -> dict[str, Any]:
 
     Returns:
         `network`: arguments of `build_network`; `widths` of the channel groups; `images`: the shape
-        of two; `mean` and `std` by which images, 0 to 1, are normalised, a number a channel.
+        of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel.
     """
     space, images = study.configuration["search_space"], study.configuration["images"]
     return {

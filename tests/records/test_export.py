@@ -23,6 +23,9 @@ from plantnas.records.export import (
 )
 from plantnas.records.loading import load_network
 from plantnas.report.images import load_images
+from plantnas.training.data import load_dataset
+from plantnas.training.seeds import derived_seed
+from tests.conftest import StudyFolder
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,14 @@ def test_a_state_dict_is_plain_and_says_how_wide_it_is(seed: Seed, tmp_path: Pat
     assert state.keys() == network.state_dict().keys()
     assert state._metadata["plantnas"] == about
     assert about["widths"]["features.0"] == state["features.0.weight"].shape[0]
-    assert about["mean"]
+
+
+def test_pixels_are_normalised_by_what_a_file_says(seed: Seed, prepared: StudyFolder) -> None:
+    _, images, about = seed
+    config = prepared.config
+    dataset = load_dataset(config.data, derived_seed(config.random_seed, "split"))
+    mean, std = (torch.tensor(about[name]).reshape(-1, 1, 1) for name in ("mean", "std"))
+    torch.testing.assert_close((dataset.validation.pixels - mean) / std, images)
 
 
 @torch.inference_mode()
