@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from plantnas.records.loading import load_network as load_network
     from plantnas.report import plots as plots
     from plantnas.report.frames import baselines_frame as baselines_frame
+    from plantnas.report.frames import costs_frame as costs_frame
     from plantnas.report.frames import epochs_frame as epochs_frame
     from plantnas.report.frames import evaluations_frame as evaluations_frame
     from plantnas.report.frames import networks_frame as networks_frame
+    from plantnas.report.frames import trials_frame as trials_frame
     from plantnas.report.frames import widths_frame as widths_frame
     from plantnas.report.images import load_images as load_images
     from plantnas.search.launch import run_study as run_study
@@ -42,6 +44,7 @@ _HOMES = {
     "baselines_frame": "plantnas.report.frames",
     "build_network": "plantnas.networks.loader",
     "channel_groups": "plantnas.channels.groups",
+    "costs_frame": "plantnas.report.frames",
     "crop": "plantnas.channels.planting",
     "epochs_frame": "plantnas.report.frames",
     "evaluations_frame": "plantnas.report.frames",
@@ -54,6 +57,7 @@ _HOMES = {
     "plant": "plantnas.channels.planting",
     "register_rule": "plantnas.channels.rules",
     "run_study": "plantnas.search.launch",
+    "trials_frame": "plantnas.report.frames",
     "widths": "plantnas.channels.groups",
     "widths_frame": "plantnas.report.frames",
 }

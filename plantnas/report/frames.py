@@ -1,37 +1,66 @@
-"""A study's records as pandas frames, one query each. Nothing here draws.
+"""A study's records as pandas frames, a few queries each. Nothing here draws or writes files.
 
 A frame's columns are documented at its function; a study without rows gives an empty frame with the
-same columns, and NaN (or ``<NA>`` for integers) stands for what was not recorded.
+same columns and types. NaN (``<NA>`` for integers) stands for what was not recorded, and moments
+are in UTC. Frames as text and files are in frame_files.py.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
-from optuna.storages import RDBStorage
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, func, select
 from sqlalchemy.orm import aliased
 
-from plantnas.errors import StorageError
 from plantnas.records.database import Database
-from plantnas.records.engine import shown_url, sqlite_file
 from plantnas.records.tables import (
     BaselineRow,
     EpochRow,
     EvaluationRow,
+    Measurement,
     NetworkRow,
     OfNetwork,
     PhaseRow,
     StudyRow,
+    UtcDateTime,
     WidthRow,
 )
-
-Storage = str | Database | RDBStorage
-"""A database URL, our own database object, or Optuna's storage object for the same database."""
+from plantnas.report.opening import Storage, opened
+from plantnas.report.trial_rows import trial_rows
 
 if TYPE_CHECKING:
     Query: TypeAlias = Select[*tuple[Any, ...]]
+
+WITHOUT_NETWORK = {"FAIL": "failed", "PRUNED": "refused"}
+"""By Optuna's state of a trial that left no network, the phase that its seconds count as."""
+
+_MOMENT = "datetime64[us, UTC]"
+_TEXT = pd.Series(["text"]).dtype  # str; object before pandas 3
+_TYPES: dict[type, Any] = {
+    Boolean: "bool",
+    Integer: "int64",
+    Measurement: "float64",
+    String: _TEXT,
+    UtcDateTime: _MOMENT,
+}
+"""Of a frame's column, by the type of the table's column that it holds."""
+
+_TRIAL_TYPES: dict[str, Any] = {
+    "number": "int64",
+    "state": _TEXT,
+    "kind": _TEXT,
+    "step": "Int64",
+    "parent_trial": "Int64",
+    "parent_id": "Int64",
+    "network_id": "Int64",
+    "worker": _TEXT,
+    "datetime_start": _MOMENT,
+    "datetime_complete": _MOMENT,
+    "seconds": "float64",
+    "validation_accuracy": "float64",
+    "parameters": "Int64",
+    "reason": _TEXT,
+}
 
 
 def networks_frame(storage: Storage, study: str) -> pd.DataFrame:
@@ -50,10 +79,7 @@ def networks_frame(storage: Storage, study: str) -> pd.DataFrame:
         StudyError: If there is no such study.
         StorageError: If the database cannot be read.
     """
-    frame = _read(storage, study, _networks_query())
-    integers = dict.fromkeys(("step", "trial_number", "parent_id"), "Int64")
-    frame["created"] = pd.to_datetime(frame["created"], utc=True).dt.as_unit("us")
-    return frame.astype(integers)
+    return _read(storage, study, _networks_query())
 
 
 def widths_frame(storage: Storage, study: str) -> pd.DataFrame:
@@ -103,6 +129,40 @@ def baselines_frame(storage: Storage, study: str) -> pd.DataFrame:
     return _read(storage, study, _of_networks(BaselineRow))
 
 
+def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each phase of each network, and for each trial that took time and left no network.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id (``<NA>`` without a network), method, kind, step, trial_number, phase
+        (of a trial without a network: failed or refused), seconds.
+    """
+    with opened(storage) as database:
+        trials = _trials(database, study)  # first: a network is recorded before its trial ends
+        phases = _frame(database, study, _phases_query()).astype({"network_id": "Int64"})
+    ended = trials["state"].isin(list(WITHOUT_NETWORK)) & trials["seconds"].notna()
+    wasted = trials[ended & trials["network_id"].isna()].rename(columns={"number": "trial_number"})
+    wasted = wasted.assign(method="planting", phase=wasted["state"].map(WITHOUT_NETWORK))
+    rows = wasted[phases.columns].astype(phases.dtypes.to_dict())
+    return pd.concat([phases, rows], ignore_index=True)
+
+
+def trials_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each of Optuna's trials of a study, by number; none if Optuna has no such study.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns number, state (Optuna's: RUNNING, COMPLETE, FAIL, PRUNED for refused), kind,
+        step, parent_trial (``<NA>`` if it planted the seed), parent_id and network_id (of the
+        networks that it planted and that it left), worker, datetime_start, datetime_complete,
+        seconds, validation_accuracy (0 to 1), parameters, reason (why it was refused).
+    """
+    with opened(storage) as database:
+        return _trials(database, study)
+
+
 def _networks_query() -> "Query":
     validation, test = aliased(EvaluationRow), aliased(EvaluationRow)
     phases = (
@@ -137,6 +197,15 @@ def _networks_query() -> "Query":
     )
 
 
+def _phases_query() -> "Query":
+    of_network = (NetworkRow.method, NetworkRow.kind, NetworkRow.step, NetworkRow.trial_number)
+    return (
+        select(PhaseRow.network_id, *of_network, PhaseRow.phase, PhaseRow.seconds)
+        .join(NetworkRow, NetworkRow.id == PhaseRow.network_id)
+        .order_by(PhaseRow.network_id, PhaseRow.phase)
+    )
+
+
 def _of_networks(table: type[OfNetwork]) -> "Query":
     """All columns of a table, by network."""
     joined = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
@@ -144,27 +213,56 @@ def _of_networks(table: type[OfNetwork]) -> "Query":
 
 
 def _read(storage: Storage, study: str, query: "Query") -> pd.DataFrame:
-    of_study = query.join(StudyRow, StudyRow.id == NetworkRow.study_id).where(
-        StudyRow.name == study
-    )
-    with _opened(storage) as database:
-        frame = pd.read_sql_query(of_study, database.engine)
-        if frame.empty:
-            database.study(study)  # tells an unknown study from one without rows
-    return frame
+    with opened(storage) as database:
+        return _frame(database, study, query)
 
 
-@contextmanager
-def _opened(storage: Storage) -> Iterator[Database]:
-    """The database; one that is opened here is closed again, and none is created."""
-    if isinstance(storage, Database):
-        yield storage
-        return
-    url = storage if isinstance(storage, str) else storage.url
-    if (file := sqlite_file(url)) and not file.exists():
-        raise StorageError(f"{shown_url(url)}: no such file.")
-    database = Database(url)
-    try:
-        yield database
-    finally:
-        database.close()
+def _frame(database: Database, study: str, query: "Query") -> pd.DataFrame:
+    """What a query of networks finds in a study.
+
+    Raises:
+        StudyError: If there is no such study.
+    """
+    of_study = query.join(StudyRow, StudyRow.id == NetworkRow.study_id)
+    frame = pd.read_sql_query(of_study.where(StudyRow.name == study), database.engine)
+    if frame.empty:
+        database.study(study)  # tells an unknown study from one without rows
+    return _typed(frame, {column.name: _type_of(column) for column in query.selected_columns})
+
+
+def _trials(database: Database, study: str) -> pd.DataFrame:
+    """The frame of trials.
+
+    Raises:
+        StudyError: If there is no such study.
+    """
+    trials = trial_rows(database.engine, study)
+    columns = (NetworkRow.id, NetworkRow.method, NetworkRow.trial_number)
+    networks = _frame(database, study, select(*columns).order_by(NetworkRow.id))
+    of_trial = networks.dropna(subset="trial_number").drop_duplicates("trial_number", keep="last")
+    network_of = of_trial.set_index("trial_number")["id"]
+    seeds = networks.loc[networks["method"] == "seed", "id"]
+    trials["parent_trial"] = pd.to_numeric(trials["parent"], errors="coerce").astype("Int64")
+    parents = trials["parent_trial"].map(network_of)
+    trials["parent_id"] = parents.mask(trials["parent"] == "seed", seeds.max())
+    trials["network_id"] = trials["number"].map(network_of)
+    took = pd.to_timedelta(trials["datetime_complete"] - trials["datetime_start"])
+    trials["seconds"] = took.dt.total_seconds()
+    return _typed(trials, _TRIAL_TYPES)
+
+
+def _type_of(column: ColumnElement[Any]) -> Any:
+    """Of a frame's column that holds this one of a table, whose integers may be missing or not."""
+    if isinstance(column.type, Integer) and getattr(column, "nullable", True):
+        return "Int64"
+    return next(kind for of, kind in _TYPES.items() if isinstance(column.type, of))
+
+
+def _typed(frame: pd.DataFrame, types: Mapping[str, Any]) -> pd.DataFrame:
+    """The columns of these names with these types."""
+    moments = {
+        name: pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
+        for name, kind in types.items()
+        if kind == _MOMENT
+    }
+    return frame.assign(**moments)[list(types)].astype(dict(types))

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import (
@@ -19,16 +20,27 @@ from plantnas.records.database import (
     StudyRecord,
 )
 from plantnas.records.record import BaselineRun
+from plantnas.report.costs import wasted_seconds
 from plantnas.report.frames import (
     baselines_frame,
+    costs_frame,
     epochs_frame,
     evaluations_frame,
     networks_frame,
+    trials_frame,
     widths_frame,
 )
 
 FrameOf = Callable[[Database | str | optuna.storages.RDBStorage, str], pd.DataFrame]
-FRAMES = (networks_frame, widths_frame, evaluations_frame, epochs_frame, baselines_frame)
+FRAMES = (
+    networks_frame,
+    widths_frame,
+    evaluations_frame,
+    epochs_frame,
+    costs_frame,
+    baselines_frame,
+    trials_frame,
+)
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
@@ -59,7 +71,7 @@ def planted() -> NetworkRecord:
     return NetworkRecord(
         method="planting",
         kind="grow",
-        trial_number=7,
+        trial_number=1,
         parent_id=1,
         step=1,
         parameters=5000,
@@ -74,9 +86,51 @@ def planted() -> NetworkRecord:
     )
 
 
+def trial(
+    state: TrialState, seconds: float | None, values: list[float] | None = None, **shown: object
+) -> FrozenTrial:
+    """One that began at NOW."""
+    made = create_trial(state=state, values=values, user_attrs=shown)
+    local = NOW.astimezone().replace(tzinfo=None)  # as Optuna has moments
+    made.datetime_start = local
+    made.datetime_complete = None if seconds is None else local + timedelta(seconds=seconds)
+    return made
+
+
+TRIALS = (
+    trial(
+        TrialState.PRUNED,
+        2,
+        kind="screen",
+        step=1,
+        parent="seed",
+        worker="host:1:2",
+        parameters=99,
+        reason="too small",
+    ),
+    trial(
+        TrialState.COMPLETE,
+        60,
+        [0.9, 5000],
+        kind="grow",
+        step=1,
+        parent="seed",
+        worker="host:1:2",
+        parameters=5000,
+    ),
+    trial(TrialState.FAIL, 3, kind="screen", step=2, parent=1, worker="host:3:4"),
+    trial(TrialState.RUNNING, None, kind="screen", step=2, parent=1, worker="host:1:2"),
+)
+"""By number; the second one left the planted network."""
+
+
 @pytest.fixture
 def database(url: str) -> Database:
     database = Database(url)
+    study = optuna.create_study(
+        study_name="digits", storage=url, directions=["maximize", "minimize"]
+    )
+    study.add_trials(TRIALS)
     for name in ("digits", "other", "empty"):
         database.add_study(StudyRecord(name, None, {}, "", "weights", {}, {}, NOW))
     database.add_network("digits", seed())
@@ -92,7 +146,7 @@ def test_a_networks_row_holds_what_was_recorded(database: Database) -> None:
             "method": ["seed", "planting"],
             "kind": pd.Series([None, "grow"], dtype="str"),
             "step": pd.Series([0, 1], dtype="Int64"),
-            "trial_number": pd.Series([None, 7], dtype="Int64"),
+            "trial_number": pd.Series([None, 1], dtype="Int64"),
             "parent_id": pd.Series([None, 1], dtype="Int64"),
             "parameters": [4782, 5000],
             "macs": [3_000_000_000, 4_000_000_000],
@@ -159,6 +213,66 @@ def test_a_baselines_row_says_how_it_was_made(database: Database) -> None:
     ]
 
 
+def test_a_costs_row_is_a_phase_of_a_network_or_a_trial_that_left_none(database: Database) -> None:
+    rows = (
+        (1, "seed", None, 0, None, "evaluation", 0.5),
+        (1, "seed", None, 0, None, "training", 2.5),
+        (None, "planting", "screen", 1, 0, "refused", 2.0),
+        (None, "planting", "screen", 2, 2, "failed", 3.0),
+    )
+    names = ("network_id", "method", "kind", "step", "trial_number", "phase", "seconds")
+    integers = dict.fromkeys(("network_id", "step", "trial_number"), "Int64")
+    expected = pd.DataFrame(rows, columns=names).astype(integers)
+    pd.testing.assert_frame_equal(costs_frame(database, "digits"), expected)
+
+
+def test_the_cost_of_trials_without_a_network_is_what_the_search_wasted(database: Database) -> None:
+    frame = costs_frame(database, "digits")
+    wasted = wasted_seconds(database, "digits", database.networks("digits"))
+    assert frame.seconds[frame.network_id.isna()].sum() == wasted == 5
+
+
+def test_a_failed_trial_whose_network_was_recorded_costs_nothing_besides(
+    database: Database,
+) -> None:
+    recorded = replace(planted(), trial_number=2, seconds={"training": 2.0})
+    network_id = database.add_network("digits", recorded)
+    frame = costs_frame(database, "digits")
+    (row,) = frame[frame.trial_number == 2].to_dict("records")
+    assert (row["network_id"], row["phase"], row["seconds"]) == (network_id, "training", 2.0)
+
+
+def test_a_trials_row_is_a_trial_of_optuna_with_what_the_search_says_of_it(
+    database: Database,
+) -> None:
+    ends = [NOW + timedelta(seconds=seconds) for seconds in (2, 60, 3)]
+    expected = pd.DataFrame(
+        {
+            "number": [0, 1, 2, 3],
+            "state": ["PRUNED", "COMPLETE", "FAIL", "RUNNING"],
+            "kind": ["screen", "grow", "screen", "screen"],
+            "step": pd.Series([1, 1, 2, 2], dtype="Int64"),
+            "parent_trial": pd.Series([None, None, 1, 1], dtype="Int64"),
+            "parent_id": pd.Series([1, 1, 2, 2], dtype="Int64"),
+            "network_id": pd.Series([None, 2, None, None], dtype="Int64"),
+            "worker": ["host:1:2", "host:1:2", "host:3:4", "host:1:2"],
+            "datetime_start": pd.Series([NOW] * 4, dtype="datetime64[us, UTC]"),
+            "datetime_complete": pd.Series([*ends, None], dtype="datetime64[us, UTC]"),
+            "seconds": [2, 60, 3, math.nan],
+            "validation_accuracy": [math.nan, 0.9, math.nan, math.nan],
+            "parameters": pd.Series([99, 5000, None, None], dtype="Int64"),
+            "reason": pd.Series(["too small", None, None, None], dtype="str"),
+        }
+    )
+    pd.testing.assert_frame_equal(trials_frame(database, "digits"), expected)
+
+
+def test_a_study_that_optuna_does_not_know_has_no_trials(database: Database) -> None:
+    database.add_network("empty", seed())
+    assert trials_frame(database, "empty").empty
+    assert costs_frame(database, "empty").phase.tolist() == ["evaluation", "training"]
+
+
 def test_what_no_network_has_is_a_column_of_floats(database: Database) -> None:
     database.add_study(StudyRecord("new", None, {}, "", "weights", {}, {}, NOW))
     database.add_network("new", NetworkRecord(**(vars(planted()) | {"parent_id": None})))
@@ -176,12 +290,14 @@ def test_a_frame_is_the_same_from_a_url_and_from_optunas_storage(
 
 
 @pytest.mark.parametrize("frame_of", FRAMES)
-def test_a_study_without_networks_gives_an_empty_frame_with_the_same_columns(
+def test_a_study_without_rows_gives_an_empty_frame_with_the_same_columns_and_types(
     database: Database, frame_of: FrameOf
 ) -> None:
-    empty = frame_of(database, "empty")
+    run = BaselineRun(2, 1, 0.01, 12, uses_teacher=True)
+    database.add_network("digits", replace(seed(), method="l1-kd", baseline=run))
+    full, empty = frame_of(database, "digits"), frame_of(database, "empty")
     assert empty.empty
-    assert empty.columns.tolist() == frame_of(database, "digits").columns.tolist()
+    pd.testing.assert_frame_equal(empty, full.head(0))
 
 
 @pytest.mark.parametrize("frame_of", FRAMES)
