@@ -13,7 +13,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from alembic.util import CommandError
 from sqlalchemy import ColumnElement, Connection, Insert, Row, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -28,7 +27,7 @@ from plantnas.records.engine import (
     sqlite_file,
     storage_engine_arguments,
 )
-from plantnas.records.migrations.upgrade import upgrade
+from plantnas.records.migrations.upgrade import create_tables
 from plantnas.records.record import (
     SPLITS,
     BaselineRun,
@@ -87,25 +86,19 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        """Open the database, making the SQLite file's folder and migrating the tables as needed.
+        """Open the database; an SQLite file, its folder and our tables are made if needed.
 
         Args:
             url: A database URL, e.g. ``sqlite:///study.db``.
 
         Raises:
-            StorageError: If it cannot be opened, or was written by a newer plantnas.
+            StorageError: If it cannot be opened, was written by a newer plantnas, or by an older
+                one whose tables differ: ``plantnas db upgrade`` brings them up to date.
         """
         self.engine = open_engine(url)
         self.url = shown_url(url)
         self._file = sqlite_file(url)
-        try:
-            upgrade(self.engine)
-        except SQLAlchemyError as error:
-            raise StorageError(f"{self.url}: cannot be opened: {reason(error, url)}") from error
-        except CommandError as error:
-            raise StorageError(
-                f"{self.url}: was written by a newer plantnas, which this one cannot read: {error}."
-            ) from error
+        create_tables(self.engine)
 
     def close(self) -> None:
         """Close all connections. The object may still be used: it connects again."""

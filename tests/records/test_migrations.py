@@ -1,6 +1,12 @@
-"""The migrations lead to the tables of the code, once, and leave Optuna's tables alone."""
+"""The migrations lead to the tables of the code and lose nothing; Optuna's tables stay alone."""
 
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -13,7 +19,13 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from plantnas.errors import StorageError
 from plantnas.records.database import BaselineRun, Database, NetworkRecord
-from plantnas.records.migrations.upgrade import VERSION_TABLE, upgrade
+from plantnas.records.migrations import upgrade as upgrading
+from plantnas.records.migrations.upgrade import (
+    VERSION_TABLE,
+    Upgrade,
+    planned_upgrade,
+    upgrade_database,
+)
 from plantnas.records.tables import Table
 
 
@@ -50,6 +62,35 @@ def url_of_0001(url: str) -> str:
             connection.execute(text(row), {"now": "2026-01-02 03:04:05.000000"})
     engine.dispose()
     return url
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def dump(url: str) -> list[str]:
+    """All that is in a database, as SQL."""
+    with closing(sqlite3.connect(file_of(url))) as connection:
+        return list(connection.iterdump())
+
+
+def set_revision(database: Database, revision: str) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
+
+
+def add_revision(folder: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """Lets a revision 0003 follow the package's own, in a copy of them."""
+    scripts = shutil.copytree(Path(upgrading.__file__).parent, folder / "migrations")
+    (scripts / "versions" / "v0003_next.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        "revision, down_revision = '0003', '0002'\n\n"
+        f"def upgrade():\n    {change.strip()}\n"
+    )
+    monkeypatch.setattr(upgrading, "SCRIPTS", str(scripts))
+
+
+# New databases, and those of other versions
 
 
 def test_the_migrations_lead_to_the_tables_of_the_code(url: str) -> None:
@@ -89,19 +130,45 @@ def test_constraints_of_the_migrations_are_those_of_the_code(url: str) -> None:
     assert from_migrations == constraints(from_code)
 
 
-def test_migrating_again_changes_nothing(database: Database, network: NetworkRecord) -> None:
-    network_id = database.add_network("digits", network)
-    before = database.network("digits", network_id)
-    upgrade(database.engine)
-    assert Database(str(database.engine.url)).network("digits", network_id) == before
+def test_an_empty_file_gets_the_tables_of_the_code(url: str) -> None:
+    file_of(url).touch()
+    assert differences(Database(url).engine) == []
 
 
-def test_a_database_of_the_first_revision_gets_the_tables_of_the_code(url_of_0001: str) -> None:
-    assert "plantnas_baselines" not in inspect(create_engine(url_of_0001)).get_table_names()
+def test_opening_again_changes_nothing(database: Database, network: NetworkRecord) -> None:
+    database.add_network("digits", network)
+    before = dump(database.url)
+    Database(database.url)
+    assert dump(database.url) == before
+
+
+def test_a_database_of_an_older_plantnas_is_refused_as_it_is(url_of_0001: str) -> None:
+    before = dump(url_of_0001)
+    with pytest.raises(StorageError) as refused:
+        Database(url_of_0001)
+    assert str(refused.value) == (
+        f"{url_of_0001}: was written by an older plantnas (revision 0001, this one needs 0002): "
+        "run plantnas db upgrade STUDY."
+    )
+    assert dump(url_of_0001) == before
+
+
+def test_a_database_of_a_newer_plantnas_is_refused(database: Database) -> None:
+    set_revision(database, "9999")
+    with pytest.raises(StorageError, match=r"written by a newer plantnas.*9999"):
+        Database(database.url)
+
+
+# Upgrades
+
+
+def test_an_upgrade_leads_to_the_tables_of_the_code(url_of_0001: str) -> None:
+    upgrade_database(url_of_0001)
     assert differences(Database(url_of_0001).engine) == []
 
 
-def test_a_database_of_the_first_revision_keeps_its_rows(url_of_0001: str) -> None:
+def test_an_upgrade_keeps_the_rows(url_of_0001: str) -> None:
+    upgrade_database(url_of_0001)
     (found,) = Database(url_of_0001).networks("old")
     assert (found.id, found.method, found.kind, found.trial_number) == (1, "planting", "grow", 3)
     assert (found.widths, found.planted) == ({"stem": 8}, {"stem": 2})
@@ -109,14 +176,160 @@ def test_a_database_of_the_first_revision_keeps_its_rows(url_of_0001: str) -> No
     assert found.baseline is None
 
 
-def test_a_database_of_the_first_revision_takes_baselines(
-    url_of_0001: str, network: NetworkRecord
-) -> None:
+def test_an_upgraded_database_takes_baselines(url_of_0001: str, network: NetworkRecord) -> None:
+    upgrade_database(url_of_0001)
     database = Database(url_of_0001)
     run = BaselineRun(1, repetition=0, learning_rate=0.1, budget_epochs=12, uses_teacher=False)
     added = replace(network, kind="baseline", trial_number=None, baseline=run)
     network_id = database.add_network("old", added)
     assert database.network("old", network_id).baseline == run
+
+
+def test_an_upgrade_says_from_which_revision_to_which_and_where_the_copy_is(
+    url_of_0001: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "study.db.before-0002"
+    assert upgrade_database(url_of_0001) == Upgrade("0001", "0002", copy)
+
+
+def test_an_upgrade_of_the_newest_revision_does_nothing(database: Database, tmp_path: Path) -> None:
+    before = dump(database.url)
+    assert upgrade_database(database.url) == Upgrade("0002", "0002", None)
+    assert dump(database.url) == before
+    assert not list(tmp_path.glob("*before*"))
+
+
+def test_a_planned_upgrade_is_what_an_upgrade_does_and_changes_nothing(url_of_0001: str) -> None:
+    before = dump(url_of_0001)
+    planned = planned_upgrade(url_of_0001)
+    assert dump(url_of_0001) == before
+    assert planned.copy is not None
+    assert not planned.copy.exists()
+    assert planned == upgrade_database(url_of_0001)
+
+
+def test_the_copy_holds_what_was_in_the_write_ahead_log_only(
+    url_of_0001: str, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(file_of(url_of_0001))) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("UPDATE plantnas_networks SET parameters = 77")
+        connection.commit()  # while it stays open, nothing of it gets into the file itself
+        before = dump(url_of_0001)
+        shutil.copy(file_of(url_of_0001), tmp_path / "alone.db")
+        assert dump(f"sqlite:///{tmp_path}/alone.db") != before
+        upgrade_database(url_of_0001)
+    assert dump(f"sqlite:///{tmp_path}/study.db.before-0002") == before
+
+
+def test_nothing_is_left_beside_the_copy(url_of_0001: str, tmp_path: Path) -> None:
+    upgrade_database(url_of_0001)
+    assert {path.name for path in tmp_path.iterdir()} == {"study.db", "study.db.before-0002"}
+
+
+def test_a_copy_that_exists_is_neither_replaced_nor_ignored(
+    url_of_0001: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "study.db.before-0002"
+    copy.write_text("of an earlier upgrade")
+    before = dump(url_of_0001)
+    with pytest.raises(StorageError, match=r"study.db.before-0002: exists already: move it"):
+        upgrade_database(url_of_0001)
+    assert copy.read_text() == "of an earlier upgrade"
+    assert dump(url_of_0001) == before
+
+
+def test_an_upgrade_that_fails_half_way_leaves_the_database_as_it_was(
+    url_of_0001: str, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(file_of(url_of_0001))) as connection:
+        # The table is made before its index, whose name is taken.
+        connection.execute(
+            "CREATE INDEX plantnas_baselines_target_id_index ON plantnas_networks (macs)"
+        )
+    before = dump(url_of_0001)
+    with pytest.raises(StorageError, match=r"study.db: cannot be upgraded: index .* already exist"):
+        upgrade_database(url_of_0001)
+    assert dump(url_of_0001) == before
+    assert not list(tmp_path.glob("*before*"))
+
+
+def test_a_migration_that_is_wrong_leaves_the_database_as_it_was(
+    url_of_0001: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_revision(tmp_path, monkeypatch, 'op.execute("DELETE FROM plantnas_widths"); 1 / 0')
+    before = dump(url_of_0001)
+    with pytest.raises(ZeroDivisionError):
+        upgrade_database(url_of_0001)
+    assert dump(url_of_0001) == before
+
+
+def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(
+    url_of_0001: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = """
+    with op.batch_alter_table("plantnas_networks", recreate="always") as table:
+        table.add_column(sa.Column("colour", sa.Integer))
+    """
+    add_revision(tmp_path, monkeypatch, change)
+    assert upgrade_database(url_of_0001).new == "0003"
+    with closing(sqlite3.connect(file_of(url_of_0001))) as connection:
+        found = connection.execute("SELECT group_name, width FROM plantnas_widths").fetchall()
+    assert found == [("stem", 8)]
+
+
+def test_a_process_that_has_the_database_open_works_on_after_an_upgrade(url_of_0001: str) -> None:
+    script = f"""
+import sqlite3
+connection = sqlite3.connect({str(file_of(url_of_0001))!r})
+print(connection.execute("SELECT group_name FROM plantnas_widths").fetchall(), flush=True)
+input()
+connection.execute("INSERT INTO plantnas_widths VALUES (1, 'head', 1, 16, 0)")
+connection.commit()
+"""
+    reader, pipe = [sys.executable, "-c", script], subprocess.PIPE
+    with subprocess.Popen(reader, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout.readline() == "[('stem',)]\n"
+        upgrade_database(url_of_0001)
+        process.communicate("go on\n", timeout=60)
+    assert process.returncode == 0
+    assert Database(url_of_0001).network("old", 1).widths == {"stem": 8, "head": 16}
+
+
+def test_upgrades_at_once_all_succeed_and_one_migrates(url_of_0001: str) -> None:
+    script = f"""
+from plantnas.records.migrations.upgrade import upgrade_database
+print(upgrade_database({url_of_0001!r}).old)
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    found = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert sorted(found) == ["0001", "0002", "0002"]
+
+
+def test_an_upgrade_does_not_make_a_database(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"missing.db: no such file"):
+        upgrade_database(f"sqlite:///{tmp_path}/missing.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_our_tables_is_not_upgraded(url: str) -> None:
+    optuna.storages.RDBStorage(url)
+    before = dump(url)
+    with pytest.raises(StorageError, match=r"study.db: has no tables of plantnas"):
+        upgrade_database(url)
+    assert dump(url) == before
+
+
+def test_a_database_of_a_newer_plantnas_is_not_upgraded(database: Database) -> None:
+    set_revision(database, "9999")
+    with pytest.raises(StorageError, match=r"written by a newer plantnas.*9999"):
+        upgrade_database(database.url)
+
+
+# Beside Optuna
 
 
 @pytest.mark.parametrize("first", ["optuna", "plantnas"])
@@ -130,10 +343,3 @@ def test_optuna_and_our_tables_share_a_database(url: str, first: str) -> None:
     )
     assert storage.get_current_version() == storage.get_head_version()
     assert differences(database.engine) == []
-
-
-def test_a_database_of_a_newer_plantnas_is_refused(database: Database) -> None:
-    with database.engine.begin() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(StorageError, match=r"written by a newer plantnas.*9999"):
-        Database(str(database.engine.url))
