@@ -1,0 +1,278 @@
+"""What the stock optuna-dashboard shows of a study, put into the study, and its server.
+
+The words are made in headline.py, the figures in plotting/; the pages are the dashboard's own.
+"""
+
+import shlex
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from plantnas.errors import PlantnasError, StorageError
+from plantnas.records.database import Database, NetworkRecord, Split
+from plantnas.records.engine import (
+    reason,
+    set_sqlite_pragmas,
+    shown_url,
+    sqlite_file,
+    storage_engine_arguments,
+)
+from plantnas.report.front import pareto_front
+from plantnas.report.headline import caveats, first_choice, headline, teacher_of
+from plantnas.report.study_data import StudyData
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+METRIC_NAMES = ["validation accuracy", "parameters"]
+FIGURE_HEIGHT = 450
+"""Pixels: the dashboard's frame has so many, whatever the figure says, and shows no more."""
+LARGEST_FIGURE = 500_000
+"""Characters: a figure is read again every ten seconds, in rows of two thousand characters."""
+COLUMNS = (
+    "network",
+    "made by",
+    "step",
+    "trial",
+    "parameters",
+    "% of teacher",
+    "validation %",
+    "test %",
+)
+"""Of the table in a study's note."""
+YOURS = "*Above is what plantnas writes; what you write below this line stays.*"
+"""The end of our part of a study's note."""
+
+
+def is_installed() -> bool:
+    """Whether the extra `dashboard` is."""
+    return find_spec("optuna_dashboard") is not None
+
+
+def publish(study: optuna.Study, database: Database) -> str | None:
+    """Puts note, figures and names of the values into a study, in place of those before.
+
+    It is for one process of a study, beside its workers; what the study's other processes write
+    is not touched. Whatever goes wrong, nothing is raised: a study must not fail by being shown.
+
+    Args:
+        study: To be shown.
+        database: With its records.
+
+    Returns:
+        Why it was not published, in a line; None if it was.
+    """
+    if not is_installed():
+        return _NOT_INSTALLED
+    try:
+        _name_values(study)
+        data = _study_data(study, database)
+        _save_note(study, data.networks)
+        _save_figures(study, data)
+    except Exception as error:  # of Optuna, of the database, of a figure: see above
+        return f"study {study.study_name!r}: cannot be shown: {_first_line(error, database)}"
+    return None
+
+
+def serve(
+    url: str,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Runs the dashboard of a database until it is interrupted.
+
+    Args:
+        url: The database.
+        host: The name or address to listen on. Who reaches it can change and delete studies.
+        port: Where to listen; 0 takes a free one.
+        ready: Is told the dashboard's address, once it answers there.
+
+    Raises:
+        PlantnasError: The extra is missing, or nothing can listen there.
+        StorageError: The database cannot be opened.
+    """
+    with server(url, host, port) as listening:
+        try:
+            ready(f"http://{host}:{listening.server_port}")
+            listening.serve_forever()
+        except KeyboardInterrupt:
+            return  # how one ends it
+
+
+def server(url: str, host: str, port: int) -> WSGIServer:
+    """The dashboard's server, which listens and does not answer yet.
+
+    Raises:
+        PlantnasError: The extra is missing, or nothing can listen there.
+        StorageError: The database cannot be opened.
+    """
+    if not is_installed():
+        raise PlantnasError(_NOT_INSTALLED)
+    from optuna_dashboard import wsgi
+
+    app = wsgi(_dashboard_storage(url))
+    try:
+        return make_server(host, port, app, _ThreadingServer, _SilentHandler)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise PlantnasError(f"port {port} of {host}: cannot be listened on: {why}.") from error
+
+
+_NOT_INSTALLED = "optuna-dashboard is not installed: pip install 'plantnas[dashboard]'."
+
+
+class _ThreadingServer(ThreadingMixIn, WSGIServer):
+    """Answers while a browser keeps another connection open, as it does in advance."""
+
+    daemon_threads = True
+
+
+class _SilentHandler(WSGIRequestHandler):
+    """Only the command line prints."""
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing: a page asks every few seconds."""
+
+
+def _dashboard_storage(url: str) -> optuna.storages.BaseStorage:
+    """Optuna's storage of a database that exists, which reads finished trials once."""
+    arguments = storage_engine_arguments(url)
+    if (file := sqlite_file(url)) and not file.exists():
+        raise StorageError(f"{shown_url(url)}: no such file.")
+    try:
+        storage = RDBStorage(url, engine_kwargs=arguments)
+    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
+    set_sqlite_pragmas(storage.engine)
+    return optuna.storages.get_storage(storage)
+
+
+def _first_line(error: Exception, database: Database) -> str:
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    url = database.engine.url.render_as_string(hide_password=False)
+    return f"{type(cause or error).__name__}: {reason(cause or error, url)}"
+
+
+def _study_data(study: optuna.Study, database: Database) -> StudyData:
+    """As study_data.py reads it, but with the trials that Optuna's study has read already."""
+    name = study.study_name
+    trials = study.get_trials(deepcopy=False)
+    return StudyData(database.study(name), database.networks(name), trials)
+
+
+def _name_values(study: optuna.Study) -> None:
+    """For studies that were not made by plantnas itself."""
+    if study.metric_names is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(METRIC_NAMES)
+
+
+def _save_note(study: optuna.Study, networks: Sequence[NetworkRecord]) -> None:
+    from optuna_dashboard import get_note, save_note
+
+    before = get_note(study)
+    users = (before.partition(YOURS)[2] if YOURS in before else before).strip()
+    note = f"{note_text(study.study_name, study._study_id, networks)}\n\n{users}".rstrip()
+    if note != before:  # who edits it meanwhile must copy the edit
+        save_note(study, note)
+
+
+def note_text(study: str, study_id: int, networks: Sequence[NetworkRecord]) -> str:
+    """The Markdown of a study's note: headline, front, how to take a network, caveats.
+
+    Args:
+        study: Its name.
+        study_id: Optuna's number of it, which is in the dashboard's addresses.
+        networks: All of the study.
+    """
+    parts = [f"### {headline(networks)}", _front(study_id, networks), _export(study, networks)]
+    parts.append("\n".join(f"- {sentence}" for sentence in caveats(1, networks)))
+    return "\n\n".join([*filter(None, parts), YOURS])
+
+
+def _front(study_id: int, networks: Sequence[NetworkRecord]) -> str:
+    """A table in Markdown; numbers of trials lead to their pages."""
+    shown = {network.id: network for network in pareto_front(networks)}
+    shown |= {network.id: network for network in networks if network.kind is None}
+    if not shown:
+        return ""
+    teacher, address = teacher_of(networks), f"/dashboard/studies/{study_id}/trials?numbers="
+    in_order = sorted(shown.values(), key=lambda network: network.parameters)
+    rows = [_row(network, teacher, address) for network in in_order]
+    ruler = ["---" if name == "made by" else "---:" for name in COLUMNS]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ruler, *rows))
+
+
+def _row(network: NetworkRecord, teacher: NetworkRecord | None, address: str) -> list[str]:
+    number = network.trial_number
+    return [
+        str(network.id),
+        network.method,
+        "" if network.step is None else str(network.step),
+        "" if number is None else f"[{number}]({address}{number})",
+        f"{network.parameters:,}",
+        f"{100 * network.parameters / teacher.parameters:.1f}" if teacher else "",
+        *(_percent(network, split) for split in ("validation", "test")),
+    ]
+
+
+def _percent(network: NetworkRecord, split: Split) -> str:
+    evaluation = network.evaluation_on(split)
+    return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""
+
+
+def _export(study: str, networks: Sequence[NetworkRecord]) -> str:
+    chosen = first_choice(networks)
+    if chosen is None:
+        return ""
+    command = f"plantnas export {shlex.quote(study)} --network-id {chosen.id}"
+    return f"To take network {chosen.id}:\n\n```\n{command}\n```"
+
+
+def _save_figures(study: optuna.Study, data: StudyData) -> None:
+    from optuna_dashboard import save_plotly_graph_object
+
+    for name, figure in figures(data).items():
+        save_plotly_graph_object(study, fitted(figure), graph_object_id=name)
+
+
+def figures(data: StudyData) -> dict[str, "go.Figure"]:
+    """The plots that Optuna's dashboard has none like, by the names that they have there."""
+    from plantnas.report.plotting.pareto import pareto_figure, pareto_info
+    from plantnas.report.plotting.widths import widths_figure, widths_info
+
+    return {
+        "pareto": pareto_figure(pareto_info(data)),
+        "widths": widths_figure(widths_info(data)),
+    }
+
+
+def fitted(figure: "go.Figure") -> "go.Figure":
+    """The figure for the dashboard's frame, without the largest traces where it is too large."""
+    left_out = list(_too_large(figure.data))
+    figure.data = [trace for trace in figure.data if trace not in left_out]
+    if left_out:
+        names = ", ".join(str(trace.name) for trace in left_out)
+        figure.layout.title.text += f"<br><sup>too many to show here: {names}</sup>"
+    legend = {"y": -0.25}  # below the axis title, in a lower figure than it was made for
+    return figure.update_layout(height=FIGURE_HEIGHT, autosize=True, legend=legend)
+
+
+def _too_large(traces: Iterable[Any]) -> Iterable[Any]:
+    sizes = {id(trace): len(trace.to_json()) for trace in traces}
+    left = sum(sizes.values())
+    for trace in sorted(traces, key=lambda trace: -sizes[id(trace)]):
+        if left <= LARGEST_FIGURE:
+            return
+        left -= sizes[id(trace)]
+        yield trace
