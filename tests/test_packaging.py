@@ -19,6 +19,7 @@ import plantnas
 ROOT = Path(__file__).parents[1]
 YAML_FOLDERS = ("search_spaces", "studies")
 YAML_FILES = [path for folder in YAML_FOLDERS for path in sorted((ROOT / folder).glob("*.yaml"))]
+TEMPLATES = ROOT / "plantnas" / "report" / "templates"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 OF_ANOTHER = {"pydantic_core"}
@@ -93,7 +94,8 @@ def test_a_wheel_holds_code_types_and_yaml(tmp_path: Path) -> None:
     code = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("plantnas/**/*.py")}
     code |= {f"plantnas/{folder}/__init__.py" for folder in YAML_FOLDERS}
     yaml = {f"plantnas/{path.relative_to(ROOT).as_posix()}" for path in YAML_FILES}
-    assert names == code | yaml | {"plantnas/py.typed"}
+    templates = {path.relative_to(ROOT).as_posix() for path in TEMPLATES.iterdir()}
+    assert names == code | yaml | templates | {"plantnas/py.typed"}
 
 
 def build_wheel(folder: Path) -> Path:

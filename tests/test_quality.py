@@ -87,7 +87,9 @@ def test_only_the_command_line_prints() -> None:
     def prints(node: ast.AST) -> bool:
         return isinstance(node, ast.Call) and ast.unparse(node.func) in printing
 
-    silent = {place: tree for place, tree in PACKAGE.items() if not place.startswith("plantnas/cli/")}
+    silent = {
+        place: tree for place, tree in PACKAGE.items() if not place.startswith("plantnas/cli/")
+    }
     assert not violations(silent, prints)
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import typer
 import plantnas
 from plantnas.cli import app
 from plantnas.config_files import load_study
+from tests.pages import PAGES, ROOT, blocks, shell_commands
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS: Any = typer.main.get_command(app)
 
-of_every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+of_every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 
 
 @of_every_page
@@ -38,8 +38,8 @@ def test_a_file_that_is_named_exists(page: Path) -> None:
 @of_every_page
 def test_a_command_exists_with_its_options(page: Path) -> None:
     for words in commands_on(page):
-        command = COMMANDS.commands.get(words[0])
-        assert command is not None, f"plantnas {words[0]}"
+        command = named_command(words)
+        assert command is not None, f"plantnas {' '.join(words)}"
         known = {option for parameter in command.params for option in parameter.opts}
         used = {word.split("=")[0] for word in words if word.startswith("--")}
         assert used <= known | {"--help"}, f"plantnas {' '.join(words)}"
@@ -79,15 +79,20 @@ def test_the_check_is_the_readmes() -> None:
         assert command in check
 
 
-def blocks(page: Path, *languages: str) -> list[str]:
-    """The fenced blocks in one of these languages."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
-    return [text for language, text in fenced if language in languages]
-
-
 def commands_on(page: Path) -> Iterator[list[str]]:
     """The arguments of every `plantnas ...` in a block of shell or between backticks."""
     quoted = re.findall(r"`(plantnas [^`]+)`", page.read_text())
     text = "\n".join([*blocks(page, "", "sh", "bash", "console"), *quoted])
-    for line in re.findall(r"^(?:\$ )?(?:\.venv/bin/)?plantnas (.+)$", text, re.MULTILINE):
-        yield shlex.split(line, comments=True)
+    begins = r"(?:^|&& )(?:\$ )?(?:\.venv/bin/)?"
+    for line in re.findall(rf"{begins}plantnas ([^&\n]+)", text, re.MULTILINE):
+        yield from shell_commands(line)
+
+
+def named_command(words: list[str]) -> Any:
+    """The command that words name, maybe one of a group as `db upgrade` is; None if it is none."""
+    command: Any = COMMANDS
+    for word in words:
+        if not hasattr(command, "commands"):
+            break
+        command = command.commands.get(word)
+    return command

@@ -24,9 +24,10 @@ from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
 from plantnas.records.database import Database, NetworkRecord
-from plantnas.report.costs import wasted_seconds
 from plantnas.report.entries import seconds_of
+from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import validation_accuracy
+from plantnas.report.study_data import StudyData, study_data
 from plantnas.search.launch import end_with_parent
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
@@ -133,9 +134,9 @@ def _do(task: Task, targets: tuple[NetworkRecord, ...]) -> tuple[NetworkRecord |
     name, database = _study.config.name, _study.database
     try:
         if task.target_id is None:
-            networks = database.networks(name)
-            seconds = _search_seconds(database, name, networks)
-            search(_study, _place.url, targets, lineage_epochs(networks, targets[0]), seconds)
+            data = study_data(database, name)
+            epochs = lineage_epochs(data.networks, targets[0])
+            search(_study, _place.url, targets, epochs, _search_seconds(data))
             return None, None
         network = make_baseline(_study, _optuna_study, task)
     except CANNOT as error:
@@ -144,10 +145,10 @@ def _do(task: Task, targets: tuple[NetworkRecord, ...]) -> tuple[NetworkRecord |
     return network, None
 
 
-def _search_seconds(database: Database, name: str, networks: list[NetworkRecord]) -> float:
+def _search_seconds(data: StudyData) -> float:
     """What the whole search by planting took: seed, screens, grown networks, wasted trials."""
-    planted = [each for each in networks if each.method in ("seed", "planting")]
-    return seconds_of(planted) + wasted_seconds(database, name, networks)
+    planted = [each for each in data.networks if each.method in ("seed", "planting")]
+    return seconds_of(planted) + wasted_seconds(data)
 
 
 def _line(task: Task, request: Request, network: NetworkRecord | None, why: str | None) -> str:

@@ -10,9 +10,10 @@ from typing import NoReturn
 import typer
 
 from plantnas.cli.comparing import baselines, compare
+from plantnas.cli.databases import app as databases
 from plantnas.cli.exporting import export
 from plantnas.cli.listing import groups, list_studies, spaces
-from plantnas.cli.reading import status
+from plantnas.cli.reading import dashboard, plot, report, status, table
 from plantnas.cli.searching import quickstart, run
 from plantnas.errors import PlantnasError
 
@@ -22,9 +23,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (quickstart, run, status, groups, export, baselines, compare, spaces):
+SEARCHING = (quickstart, run)
+READING = (status, report, plot, table, dashboard, export)
+OTHERS = (baselines, compare, groups, spaces)
+for command in (*SEARCHING, *READING, *OTHERS):
     app.command()(command)
 app.command("studies")(list_studies)
+app.add_typer(databases, name="db")
 
 INTERRUPTED = 130
 """The exit code that Typer and shells give to a command that Ctrl-C ended."""

@@ -1,17 +1,180 @@
-"""The commands that show a study: `status`."""
+"""The commands that show a study: `status`, `plot`, `report`, `table` and `dashboard`."""
 
-from plantnas.cli.options import Directory, Storage, Study, console, existing
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+
+from plantnas.cli.options import (
+    Directory,
+    Force,
+    Storage,
+    Study,
+    console,
+    directory_of,
+    existing,
+    opened_study,
+    show,
+)
 
 
-def status(study: Study, storage: Storage = None, directory: Directory = None) -> None:
+def status(
+    study: Study,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until the study ends.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
     """Steps, trials, failures, best networks and cost of a study so far."""
+    from rich.live import Live
+
+    name, url = existing(study, storage, directory)
+    shown, is_over = _status(name, url)
+    if not watch:
+        console.print(shown)
+        return
+    with Live(shown, console=console, auto_refresh=False) as live:
+        while not is_over:
+            time.sleep(every)
+            shown, is_over = _status(name, url)
+            live.update(shown, refresh=True)
+
+
+def plot(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="pareto, lineage, widths, hypervolume, curves, cost, importance or timeline."
+        ),
+    ],
+    study: Study,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File: .html, .json, or a picture (.png, .svg, .pdf); by default an HTML page "
+            "of the plot's and the study's name."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Of pareto: accuracy on validation or test.")
+    ] = None,
+    cost: Annotated[str | None, typer.Option(help="Of pareto: parameters or macs.")] = None,
+    network_id: Annotated[
+        int | None,
+        typer.Option("--network", help="Of widths and curves: this one; by default the best."),
+    ] = None,
+    force: Force = False,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """One plot of a study, finished or running."""
+    from plantnas.records.export import check_output
+    from plantnas.report.plots import check_figure_file, checked_plot, write_figure
+
+    asked = {"split": split, "cost": cost, "network_id": network_id}
+    options = {key: value for key, value in asked.items() if value is not None}
+    draw = checked_plot(name, options)
+    study_name, database = opened_study(study, storage, directory)
+    path = out or Path(f"{study_name}-{name}.html")
+    check_output(path, force)
+    check_figure_file(path)
+    write_figure(draw(database, study_name, **options), path)
+    show(f"Written: {path}")
+
+
+def report(
+    study: Study,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the page; by default report.html in the study's folder, which is "
+            "replaced."
+        ),
+    ] = None,
+    force: Force = False,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """One page for a study, finished or running: what to pick, what it cost, why, and caveats."""
+    from plantnas.records.export import check_output
+    from plantnas.report.page import write_report
+    from plantnas.report.study_data import study_data
+
+    name, database = opened_study(study, storage, directory)
+    page = out or directory_of(name, directory) / "report.html"
+    check_output(page, force or out is None)
+    for trouble in write_report(study_data(database, name), page):
+        show(trouble)
+    show(f"Written: {page}")
+
+
+def table(
+    study: Study,
+    what: Annotated[
+        str,
+        typer.Option(help="networks, widths, evaluations, epochs, costs, baselines or trials."),
+    ] = "networks",
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="csv (the default), json or parquet.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; by default it is printed.")
+    ] = None,
+    force: Force = False,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """What a study recorded, as a table for other programs."""
+    from plantnas.records.export import check_output
+    from plantnas.report.frame_files import checked_format, checked_frame, table_text, write_table
+
+    frame_of, table_format = checked_frame(what), checked_format(format_name, out)
+    if out is not None:
+        check_output(out, force)
+    name, database = opened_study(study, storage, directory)
+    frame = frame_of(database, name)
+    if out is None:
+        typer.echo(table_text(frame, table_format), nl=False)
+        return
+    write_table(frame, out, table_format)
+    show(f"Written: {out}, {len(frame)} rows")
+
+
+def dashboard(
+    study: Study,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1",
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""
+    from plantnas.errors import PlantnasError
     from plantnas.records.database import Database
-    from plantnas.report.tables import cost_table, front_table
-    from plantnas.search.progress import progress, progress_table
+    from plantnas.report.dashboard import publish, serve
     from plantnas.search.study import existing_study
 
     name, url = existing(study, storage, directory)
-    console.print(progress_table(progress(existing_study(name, url))))
-    networks = Database(url).networks(name)
-    console.print(cost_table(networks))
-    console.print(front_table(networks))
+    if (why := publish(existing_study(name, url), Database(url))) is not None:
+        raise PlantnasError(why)
+    serve(url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
+
+
+def _status(name: str, url: str) -> tuple[Group, bool]:
+    """The tables, and whether the study has ended."""
+    from plantnas.records.database import Database
+    from plantnas.records.loading import recorded_config
+    from plantnas.report.headline import headline
+    from plantnas.report.tables import cost_table, front_table
+    from plantnas.search.progress import progress, progress_table
+    from plantnas.search.study import existing_study, is_complete
+
+    optuna_study, database = existing_study(name, url), Database(url)
+    steps = progress_table(progress(optuna_study))
+    if database.find_study(name) is None:  # its data is being read
+        return Group(steps), False
+    networks = database.networks(name)
+    is_over = is_complete(optuna_study, recorded_config(database, name).search)
+    tables = cost_table(networks), front_table(networks)
+    return Group(steps, *tables, f"{name}: {headline(networks)}"), is_over

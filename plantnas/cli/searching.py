@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,10 +15,14 @@ from plantnas.cli.options import (
     Workers,
     console,
     directory_of,
+    show,
     url_of,
 )
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = None) -> None:
@@ -27,6 +31,7 @@ def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = N
     _run(config, workers, None, directory, "cpu")
     console.print(
         "\nTo try next:\n"
+        "  plantnas report digits                    one page: what to pick, what it cost, why\n"
         "  plantnas status digits                    steps, trials and cost of this study\n"
         "  plantnas groups torchvision/resnet18      what could grow in a network\n"
         "  plantnas run fashion-mnist --workers 2    a longer study, on Fashion-MNIST"
@@ -62,6 +67,7 @@ def _run(
     import optuna
     from rich.progress import Progress
 
+    from plantnas.records.engine import shown_url
     from plantnas.report.finish import finish
     from plantnas.report.tables import front_table
     from plantnas.search.launch import run_study
@@ -71,9 +77,49 @@ def _run(
     url = storage or url_of(folder)
     sys.path.insert(0, "")  # the user's own module:function
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
+    publisher = Publisher(url)
     with Progress(*bars_columns(), console=console) as bars:
         shown = ProgressBars(bars, config)
-        run_study(config, url, folder, workers, device, bars.console.print, shown.show)
+
+        def watch(study: optuna.Study) -> None:
+            shown.show(study)
+            publisher.after_step(study)
+
+        study = run_study(config, url, folder, workers, device, bars.console.print, watch)
     networks, page = finish(url, config.name, folder)
+    publisher.publish(study)
     console.print(front_table(networks))
-    console.print(f"Database: {url}\nPareto plot: {page}", soft_wrap=True)
+    show(f"Database: {shown_url(url)}\nPareto plot: {page}")
+    if publisher.trouble:
+        show(publisher.trouble)
+
+
+class Publisher:
+    """Keeps what Optuna's dashboard shows of a study fresh while it runs, where that is installed.
+
+    Attributes:
+        trouble: Why it could not be, the last time; empty if it could.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Publishes studies of the database at this URL."""
+        self.trouble = ""
+        self._url = url
+        self._step = 1
+
+    def after_step(self, study: "optuna.Study") -> None:
+        """Publish if a step has begun since the last time: the one before it has a winner."""
+        from plantnas.search.progress import progress
+
+        step = max((each.step for each in progress(study)), default=1)
+        if step > self._step:
+            self._step = step
+            self.publish(study)
+
+    def publish(self, study: "optuna.Study") -> None:
+        """Publish now."""
+        from plantnas.records.database import Database
+        from plantnas.report.dashboard import is_installed, publish
+
+        if is_installed():
+            self.trouble = publish(study, Database(self._url)) or ""

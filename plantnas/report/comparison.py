@@ -17,9 +17,12 @@ from plantnas.errors import StudyError
 from plantnas.hypervolume import Network, hypervolume, worst_corner
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import recorded_config
-from plantnas.report.costs import SearchCost, method_costs, wasted_seconds
-from plantnas.report.entries import PLANTING, Entry, accuracy_on, compared_entries, targets_of
+from plantnas.report.costs import SearchCost, method_costs
+from plantnas.report.entries import Entry, accuracy_on, compared_entries, targets_of
+from plantnas.report.finished_trials import wasted_seconds
+from plantnas.report.front import PLANTING
 from plantnas.report.statistics import Difference, paired_difference
+from plantnas.report.study_data import study_data
 
 MAY_DIFFER = ("name", "random_seed")
 """Settings of studies that are compared together; the places of their data and memory may too."""
@@ -117,13 +120,14 @@ def comparison(
     _check_comparable(studies)
     entries, costs, references = list[Entry](), list[SearchCost](), list[Reference]()
     for label, (database, name) in zip(_labels(studies), studies, strict=True):
-        networks = database.networks(name)
+        data = study_data(database, name)
+        networks = data.networks
         if not targets_of(networks):
             raise StudyError(
                 f"study {name!r}: has no baselines; run plantnas baselines {name} first."
             )
         entries += compared_entries(label, networks)
-        costs += method_costs(label, networks, wasted_seconds(database, name, networks))
+        costs += method_costs(label, networks, wasted_seconds(data))
         references += [
             reference_of(label, network) for network in networks if network.method == "teacher"
         ]

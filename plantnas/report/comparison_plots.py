@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 
 from plantnas.records.export import write_file
 from plantnas.report.comparison import Comparison
-from plantnas.report.entries import PLANTING, Entry
+from plantnas.report.entries import Entry
+from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
 from plantnas.report.statistics import Spread, spread
 from plantnas.report.verdict import (

@@ -1,6 +1,6 @@
 """What each method of a study took in seconds: its networks, its search, and the teacher.
 
-The seconds of single networks are in entries.py.
+The seconds of single networks are in entries.py, those of trials without one in finished_trials.py.
 """
 
 from collections import defaultdict
@@ -8,19 +8,14 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from optuna.trial import TrialState
-
-from plantnas.errors import StudyError
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import NetworkRecord
 from plantnas.report.entries import (
-    PLANTING,
     chosen_rates,
     seconds_of,
     targets_of,
     teacher_seconds_of,
 )
-from plantnas.report.front import lineage
-from plantnas.report.study_data import optuna_trials
+from plantnas.report.front import PLANTING, lineage
 
 
 class SearchCost(NamedTuple):
@@ -70,30 +65,6 @@ def method_costs(
         _planting_cost(study, networks, wasted_seconds, teacher),
         *(_baseline_cost(study, method, rates[method], networks, teacher) for method in rates),
     ]
-
-
-def wasted_seconds(database: Database, study: str, networks: Sequence[NetworkRecord]) -> float:
-    """Of the search's failed and refused trials, but those whose network was recorded all the same.
-
-    A trial whose worker was killed counts until it was missed, up to a minute later.
-
-    Raises:
-        StudyError: Optuna has no study of that name.
-    """
-    trials = optuna_trials(database, study)
-    if trials is None:
-        raise StudyError(
-            f"study {study!r}: its trials are not in {database.url}, so that the cost of its "
-            "search is not known."
-        )
-    recorded = {network.trial_number for network in networks}
-    wasted = [
-        trial
-        for trial in trials
-        if trial.state in (TrialState.FAIL, TrialState.PRUNED) and trial.number not in recorded
-    ]
-    durations = [trial.duration for trial in wasted]
-    return sum(duration.total_seconds() for duration in durations if duration is not None)
 
 
 def _planting_cost(

@@ -264,8 +264,7 @@ def fitted(figure: "go.Figure") -> "go.Figure":
     if left_out:
         names = ", ".join(str(trace.name) for trace in left_out)
         figure.layout.title.text += f"<br><sup>too many to show here: {names}</sup>"
-    legend = {"y": -0.25}  # below the axis title, in a lower figure than it was made for
-    return figure.update_layout(height=FIGURE_HEIGHT, autosize=True, legend=legend)
+    return figure.update_layout(height=FIGURE_HEIGHT, autosize=True)
 
 
 def _too_large(traces: Iterable[Any]) -> Iterable[Any]:

@@ -9,10 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from plantnas.records.database import Database, NetworkRecord, Split
-from plantnas.report.front import lineage
-
-PLANTING = "planting"
-"""The method that all others are compared to."""
+from plantnas.report.front import PLANTING, lineage
 
 
 class Entry(NamedTuple):

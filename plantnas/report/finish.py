@@ -6,7 +6,7 @@ from plantnas.records.database import Database, NetworkRecord
 from plantnas.report.entries import compared_networks
 from plantnas.report.front import pareto_front
 from plantnas.report.images import evaluate_on
-from plantnas.report.plots import pareto, write_page
+from plantnas.report.plots import pareto, write_figure
 
 
 def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], Path]:
@@ -30,7 +30,7 @@ def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], 
     chosen = {network.id: network for network in [*pareto_front(networks), *references]}
     _evaluate(database, study, list(chosen.values()))
     page = directory / "pareto.html"
-    write_page(pareto(database, study), page)
+    write_figure(pareto(database, study), page)
     return database.networks(study), page
 
 

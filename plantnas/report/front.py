@@ -1,8 +1,11 @@
-"""Which networks of a study to choose from: its Pareto front. The plot of it is in plots.py."""
+"""Which networks of a study to choose from: its Pareto front. The plot of it is in plotting/."""
 
 from collections.abc import Iterable, Sequence
 
 from plantnas.records.database import NetworkRecord
+
+PLANTING = "planting"
+"""The method that all others are compared to."""
 
 
 def validation_accuracy(network: NetworkRecord) -> float:
@@ -40,6 +43,12 @@ def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[Netw
     while line[-1].parent_id is not None:
         line.append(by_id[line[-1].parent_id])
     return line[::-1]
+
+
+def winning_lineage(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
+    """The seed first, the most accurate planted network on the front last; empty if none is."""
+    planted = [network for network in pareto_front(networks) if network.method == PLANTING]
+    return lineage(networks, max(planted, key=validation_accuracy)) if planted else []
 
 
 def _smallest_best_first(network: NetworkRecord) -> tuple[int, float, float]:

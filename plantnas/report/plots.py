@@ -1,43 +1,165 @@
 """The plots of a study by name, as plotly figures. How each is made is in plotting/.
 
-Each is made in two steps there: info (data), figure (drawing).
+Each is made in two steps there: info (data), figure (drawing). All take the study's place alike:
+``storage`` is the URL of its database, our object for it or Optuna's storage, ``study`` its name.
+They show a running study as far as it has come, and raise StudyError for an unknown one and
+StorageError for a database that cannot be read.
 """
 
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
+from typing import get_args
 
 import plotly.graph_objects as go
 
-from plantnas.errors import StorageError
+from plantnas.errors import ConfigurationError, StorageError, did_you_mean
+from plantnas.records.export import write_file
 from plantnas.report.opening import Storage
+from plantnas.report.plotting.cost import cost_figure, cost_info
+from plantnas.report.plotting.curves import curves_figure, curves_info
+from plantnas.report.plotting.hypervolume import hypervolume_figure, hypervolume_info
+from plantnas.report.plotting.importance import importance_figure, importance_info
+from plantnas.report.plotting.lineage import lineage_figure, lineage_info
 from plantnas.report.plotting.pareto import Cost, PlotSplit, pareto_figure, pareto_info
+from plantnas.report.plotting.timeline import timeline_figure, timeline_info
+from plantnas.report.plotting.widths import widths_figure, widths_info
 from plantnas.report.study_data import study_data
 
 
 def pareto(
     storage: Storage, study: str, split: PlotSplit = "validation", cost: Cost = "parameters"
 ) -> go.Figure:
-    """Accuracy against cost: the front, the family, every trial, the baselines.
-
-    Args:
-        storage: URL of the study's database, our object for it, or Optuna's storage.
-        study: Name of the study.
-        split: Whose accuracy to show: `validation` or `test`.
-        cost: `parameters` or `macs`.
-
-    Raises:
-        StudyError: There is no such study.
-        StorageError: The database cannot be read.
-    """
+    """Accuracy on a split against parameters or MACs: front, lineage, every trial, baselines."""
     return pareto_figure(pareto_info(study_data(storage, study), split, cost))
 
 
-def write_page(figure: go.Figure, path: Path) -> None:
-    """Writes a figure as one interactive page that works offline.
+def lineage(storage: Storage, study: str) -> go.Figure:
+    """The tree of parents and children, with size and accuracy of each network."""
+    return lineage_figure(lineage_info(study_data(storage, study)))
+
+
+def widths(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
+    """What each step planted in each channel group, beside the teacher's widths.
+
+    Args:
+        storage: See above.
+        study: Its name.
+        network_id: Whose lineage; None stands for the most accurate planted network's.
 
     Raises:
-        StorageError: The file cannot be written.
+        StudyError: There is no such planted network.
     """
+    return widths_figure(widths_info(study_data(storage, study), network_id))
+
+
+def hypervolume(storage: Storage, study: str) -> go.Figure:
+    """Hypervolume against finished trials and against seconds, with the baselines as lines."""
+    return hypervolume_figure(hypervolume_info(study_data(storage, study)))
+
+
+def curves(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
+    """Loss and accuracy by epoch of a lineage, from the seed on.
+
+    Args:
+        storage: See above.
+        study: Its name.
+        network_id: Whose lineage; None stands for the most accurate planted network's.
+
+    Raises:
+        StudyError: There is no such network.
+    """
+    return curves_figure(curves_info(study_data(storage, study), network_id))
+
+
+def cost(storage: Storage, study: str) -> go.Figure:
+    """Seconds by step and phase, with teacher, seed, trials in vain, and baselines."""
+    return cost_figure(cost_info(study_data(storage, study)))
+
+
+def importance(storage: Storage, study: str) -> go.Figure:
+    """Which groups' planting raised accuracy, by step."""
+    return importance_figure(importance_info(study_data(storage, study)))
+
+
+def timeline(storage: Storage, study: str) -> go.Figure:
+    """What each worker did when."""
+    return timeline_figure(timeline_info(study_data(storage, study), datetime.now()))
+
+
+PLOTS: dict[str, Callable[..., go.Figure]] = {
+    plot.__name__: plot
+    for plot in (pareto, lineage, widths, hypervolume, curves, cost, importance, timeline)
+}
+"""Every plot by its name."""
+
+_CHOICES = {"split": get_args(PlotSplit), "cost": get_args(Cost)}
+_PICTURES = (".png", ".svg", ".pdf")
+_SUFFIXES = (".html", ".json", *_PICTURES)
+
+
+def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.Figure]:
+    """The plot of that name, which takes these options.
+
+    Raises:
+        ConfigurationError: There is none, or it does not.
+    """
+    if name not in PLOTS:
+        raise ConfigurationError(f"plot {name!r}: unknown. {did_you_mean(name, PLOTS)}")
+    allowed = list(signature(PLOTS[name]).parameters)[2:]
+    for option, value in options.items():
+        if option not in allowed:
+            raise ConfigurationError(f"plot {name!r}: has no {option}. {_allowed(allowed)}")
+        if option in _CHOICES and value not in _CHOICES[option]:
+            raise ConfigurationError(
+                f"{option} {value!r}: is not allowed. Allowed: {', '.join(_CHOICES[option])}."
+            )
+    return PLOTS[name]
+
+
+def check_figure_file(path: Path) -> None:
+    """Refuse a file that no figure can be written to, before one is made.
+
+    Raises:
+        ConfigurationError: Its ending is unknown, or is that of a picture without kaleido.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise ConfigurationError(f"{path}: ends in none of {', '.join(_SUFFIXES)}.")
+    if path.suffix in _PICTURES and find_spec("kaleido") is None:
+        raise ConfigurationError(f"{path}: pictures need kaleido: pip install 'plantnas[images]'.")
+
+
+def write_figure(figure: go.Figure, path: Path, width: int = 1100) -> None:
+    """Writes a figure: a page that works offline, plotly's JSON, or a picture, by the ending.
+
+    Args:
+        figure: What to write.
+        path: The file; one that exists is replaced.
+        width: Of a picture, in pixels.
+
+    Raises:
+        ConfigurationError: Its ending is unknown, or is that of a picture without kaleido.
+        StorageError: It cannot be written, or no browser is there to draw a picture.
+    """
+    check_figure_file(path)
+    if path.suffix == ".html":
+        content = figure.to_html(include_plotlyjs=True, full_html=True).encode()
+    elif path.suffix == ".json":
+        content = figure.to_json().encode()
+    else:
+        content = _picture(figure, path, width)
+    write_file(path, content)
+
+
+def _picture(figure: go.Figure, path: Path, width: int) -> bytes:
     try:
-        figure.write_html(path, include_plotlyjs=True, full_html=True)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}.") from error
+        return bytes(figure.to_image(format=path.suffix[1:], width=width))
+    except (RuntimeError, ValueError, OSError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StorageError(f"{path}: the picture cannot be drawn: {line}") from error
+
+
+def _allowed(options: Collection[str]) -> str:
+    return f"It has {' and '.join(options)}." if options else "It has no options."

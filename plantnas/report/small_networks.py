@@ -10,7 +10,8 @@ from statistics import fmean
 from typing import NamedTuple
 
 from plantnas.report.comparison import Comparison, Reference
-from plantnas.report.entries import PLANTING, Entry
+from plantnas.report.entries import Entry
+from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import in_legend_order
 from plantnas.report.statistics import Spread, spread
 

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from plantnas.report.comparison import Comparison, MethodDifference
 from plantnas.report.costs import SearchCost
-from plantnas.report.entries import PLANTING, Entry
+from plantnas.report.entries import Entry
+from plantnas.report.front import PLANTING
 from plantnas.report.small_networks import PAPERS_SHARE, small_networks
 from plantnas.report.statistics import Difference, Spread, spread
 

@@ -140,12 +140,14 @@ def compared_study(tmp_path: Path) -> MakeStudy:
         *,
         planted: Sequence[float] = (0.71, 0.81),
         folder: str = "studies",
-        wasted: Sequence[FrozenTrial] = (),
+        wasted: Sequence[FrozenTrial] | None = None,
         **settings: Any,
     ) -> Database:
         file = tmp_path / folder / f"{name}.db"
         database = Database(f"sqlite:///{file}")
-        optuna.create_study(study_name=name, storage=f"sqlite:///{file}").add_trials(wasted)
+        trials = [trial(number, TrialState.PRUNED, 0.0) for number in range(4)]  # of the networks
+        study = optuna.create_study(study_name=name, storage=f"sqlite:///{file}")
+        study.add_trials(trials if wasted is None else wasted)
         config = with_overrides(load_study("digits"), settings)
         configuration = {**config.model_dump(mode="json"), "name": name, "images": {"name": name}}
         database.add_study(StudyRecord(name, None, configuration, "", "weights", {}, {}, NOW))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
-from plantnas.errors import StudyError
 from plantnas.records.database import Database, NetworkRecord
-from plantnas.report.costs import SearchCost, method_costs, wasted_seconds
+from plantnas.report.costs import SearchCost, method_costs
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
     Make = Callable[..., NetworkRecord]
     MakeStudy = Callable[..., Database]
 
@@ -96,16 +91,3 @@ def test_a_method_without_the_teacher_does_not_pay_for_it(
     database = compared_study("made-up", [baseline("scratch", 6, uses_teacher=False)])
     assert cost_of("scratch", database).teacher == 0.0
     assert cost_of("planting", database).teacher == 2.5
-
-
-def test_failed_and_refused_trials_without_a_network_are_wasted(
-    compared_study: MakeStudy, baseline: Make, wasted: Sequence[FrozenTrial]
-) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 6)], wasted=wasted)
-    assert wasted_seconds(database, "made-up", database.networks("made-up")) == 50.0
-
-
-def test_a_study_whose_trials_are_elsewhere_is_refused(database: Database) -> None:
-    database.add_study(replace(database.study("made-up"), name="other"))
-    with pytest.raises(StudyError, match=r"study 'other': its trials are not in sqlite"):
-        wasted_seconds(database, "other", [])

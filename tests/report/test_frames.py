@@ -20,7 +20,7 @@ from plantnas.records.database import (
     StudyRecord,
 )
 from plantnas.records.record import BaselineRun
-from plantnas.report.costs import wasted_seconds
+from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.frames import (
     baselines_frame,
     costs_frame,
@@ -30,6 +30,7 @@ from plantnas.report.frames import (
     trials_frame,
     widths_frame,
 )
+from plantnas.report.study_data import study_data
 
 FrameOf = Callable[[Database | str | optuna.storages.RDBStorage, str], pd.DataFrame]
 FRAMES = (
@@ -228,7 +229,7 @@ def test_a_costs_row_is_a_phase_of_a_network_or_a_trial_that_left_none(database:
 
 def test_the_cost_of_trials_without_a_network_is_what_the_search_wasted(database: Database) -> None:
     frame = costs_frame(database, "digits")
-    wasted = wasted_seconds(database, "digits", database.networks("digits"))
+    wasted = wasted_seconds(study_data(database, "digits"))
     assert frame.seconds[frame.network_id.isna()].sum() == wasted == 5
 
 

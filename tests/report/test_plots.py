@@ -1,16 +1,22 @@
 """Every plot by its name, and the page that holds one."""
 
 import json
+import re
+import shutil
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import plotly.io as pio
 import pytest
+from PIL import Image
 
-from plantnas.errors import StorageError, StudyError
-from plantnas.records.database import Database
-from plantnas.report.plots import pareto, write_page
+from plantnas.errors import ConfigurationError, StorageError, StudyError
+from plantnas.records.database import Database, StudyRecord
+from plantnas.report.plots import PLOTS, checked_plot, pareto, write_figure
 from plantnas.report.plotting.pareto import pareto_figure, pareto_info
 from plantnas.report.study_data import study_data
+from tests.conftest import StudyFolder
 
 
 def test_a_figure_is_made_from_a_url(database: Database, url: str) -> None:
@@ -40,7 +46,7 @@ def test_the_page_loads_nothing_from_elsewhere(
     url: str, database: Database, tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"
-    write_page(pareto(url, "made-up"), page)
+    write_figure(pareto(url, "made-up"), page)
     text = page.read_text()
     parser = Loaded()
     parser.feed(text)
@@ -49,9 +55,73 @@ def test_the_page_loads_nothing_from_elsewhere(
     assert "network 4" in text
 
 
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_plot_of_a_finished_study_shows_something(name: str, finished: StudyFolder) -> None:
+    figure = PLOTS[name](finished.url, finished.config.name)
+    assert len(figure.data) > 0
+    assert finished.config.name in figure.layout.title.text
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_plot_of_a_study_without_networks_says_why_it_is_empty(
+    name: str, database: Database
+) -> None:
+    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    figure = PLOTS[name](database, "empty")
+    assert any(note.text for note in figure.layout.annotations)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_plot_of_a_study_that_has_just_begun_is_drawn(
+    name: str, prepared: StudyFolder
+) -> None:
+    PLOTS[name](prepared.url, prepared.config.name).to_json()
+
+
+def test_a_figure_is_written_as_plotlys_json(url: str, database: Database, tmp_path: Path) -> None:
+    figure = pareto(url, "made-up")
+    write_figure(figure, tmp_path / "figure.json")
+    assert pio.read_json(tmp_path / "figure.json").to_dict() == figure.to_dict()
+
+
+def test_a_figure_is_drawn_as_a_picture_of_the_wanted_width(
+    url: str, database: Database, tmp_path: Path
+) -> None:
+    if shutil.which("chromium") is None and shutil.which("google-chrome") is None:
+        pytest.skip("no Chromium or Chrome is on this machine to draw a picture with")
+    write_figure(pareto(url, "made-up"), tmp_path / "figure.png", width=400)
+    assert Image.open(tmp_path / "figure.png").width == 400
+
+
+@pytest.mark.parametrize("name", ["figure.gif", "figure"])
+def test_a_file_of_another_kind_is_refused(
+    url: str, database: Database, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}: ends in none of .html, .json"):
+        write_figure(pareto(url, "made-up"), tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("paretto", {}, "plot 'paretto': unknown. Did you mean 'pareto'?"),
+        ("cost", {"split": "test"}, "plot 'cost': has no split. It has no options."),
+        ("pareto", {"network_id": 1}, "plot 'pareto': has no network_id. It has split and cost."),
+        ("pareto", {"split": "train"}, "split 'train': is not allowed. Allowed: validation, test."),
+        ("pareto", {"cost": "flops"}, "cost 'flops': is not allowed. Allowed: parameters, macs."),
+    ],
+)
+def test_a_plot_or_an_option_that_does_not_exist_is_refused(
+    name: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        checked_plot(name, options)
+
+
 def test_a_page_that_cannot_be_written_is_one_line(
     url: str, database: Database, tmp_path: Path
 ) -> None:
-    with pytest.raises(StorageError, match=r"page.html: cannot be written: No such file") as error:
-        write_page(pareto(url, "made-up"), tmp_path / "none" / "page.html")
+    (tmp_path / "none").touch()
+    with pytest.raises(StorageError, match=r"page.html: cannot be written: ") as error:
+        write_figure(pareto(url, "made-up"), tmp_path / "none" / "page.html")
     assert "\n" not in str(error.value)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plantnas.records.database import Evaluation
+from plantnas.records.database import Database, Evaluation
 from plantnas.report.comparison import Comparison, comparison
 from plantnas.report.small_networks import SmallNetwork, small_networks
 from tests.report.conftest import MakeBaseline, MakeStudy
@@ -19,7 +19,7 @@ def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> Comparison:
 
     Parameters are 50 000, 1 000 (2 %) and 2 000 (4 %).
     """
-    studies = []
+    studies = list[tuple[Database, str]]()
     for name, accuracy in (("one", 0.82), ("two", 0.84)):
         beside = [
             replace(each, evaluations=(*each.evaluations, Evaluation("train", 0.9, 0.1, 100)))

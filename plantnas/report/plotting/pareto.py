@@ -1,15 +1,19 @@
 """Accuracy against parameters or MACs: every network of a study, and what to choose from."""
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from plantnas.records.database import NetworkRecord
 from plantnas.report.entries import chosen_rates
-from plantnas.report.front import lineage, pareto_front, validation_accuracy
-from plantnas.report.plotting.styles import (
+from plantnas.report.front import (
     PLANTING,
+    pareto_front,
+    winning_lineage,
+)
+from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
     SCREENED_COLOUR,
     in_legend_order,
@@ -70,8 +74,6 @@ def pareto_info(
 ) -> ParetoInfo:
     """The data of the Pareto plot; the front and the family are those of validation."""
     front = pareto_front(data.networks)
-    planted = [network for network in front if network.method == PLANTING]
-    family = lineage(data.networks, max(planted, key=validation_accuracy)) if planted else []
     on_front = {network.id for network in front}
 
     def points(networks: Iterable[NetworkRecord]) -> list[ParetoPoint]:
@@ -82,7 +84,7 @@ def pareto_info(
         ]
 
     shown = points(_shown(data.networks))
-    return ParetoInfo(data.name, split, cost, shown, points(family))
+    return ParetoInfo(data.name, split, cost, shown, points(winning_lineage(data.networks)))
 
 
 def pareto_figure(info: ParetoInfo) -> go.Figure:
@@ -95,11 +97,10 @@ def pareto_figure(info: ParetoInfo) -> go.Figure:
     others = [point for point in info.points if point.kind != "screen"]
     for method in in_legend_order([point.method for point in others]):
         theirs = [point for point in others if point.method == method]
-        name = "grown planting" if method == PLANTING else method
-        figure.add_trace(_trace(name, theirs, _marker(method, theirs)))
+        figure.add_traces(_traces(method, theirs))
     if len(info.family) > 1:
         figure.add_trace(_family_line(info.family))
-    lay_out(figure, f"{info.study}: accuracy against {COST_TITLES[info.cost]}", 560)
+    lay_out(figure, f"{escape(info.study)}: accuracy against {COST_TITLES[info.cost]}", 560)
     axis = log_axis([point.cost for point in info.points])
     figure.update_xaxes(title=COST_TITLES[info.cost], **axis)
     figure.update_yaxes(title=f"{info.split} accuracy (%)")
@@ -125,11 +126,16 @@ def _point(network: NetworkRecord, accuracy: float, cost: Cost, on_front: bool) 
     return ParetoPoint(network.method, network.kind, on_front, spent, accuracy, hover)
 
 
-def _marker(method: str, points: Sequence[ParetoPoint]) -> dict[str, object]:
+def _traces(method: str, points: Sequence[ParetoPoint]) -> list[go.Scatter]:
+    """A method's; grown networks that others beat are fainter."""
     if method != PLANTING:
-        return marker(method, 14 if method == "teacher" else 10)
-    faded = [1.0 if point.on_front else 0.35 for point in points]
-    return {**marker(method, 11), "opacity": faded}
+        look = marker(method, 14 if method == "teacher" else 10)
+        return [_trace(escape(method), points, look)]
+    beaten = [point for point in points if not point.on_front]
+    best = [point for point in points if point.on_front]
+    faint = {**marker(method, 11), "opacity": 0.35}
+    named = (("grown planting", best, marker(method, 11)), ("grown, dominated", beaten, faint))
+    return [_trace(name, theirs, look) for name, theirs, look in named if theirs]
 
 
 def _trace(name: str, points: Sequence[ParetoPoint], look: dict[str, object]) -> go.Scatter:
@@ -157,7 +163,7 @@ def _family_line(family: Sequence[ParetoPoint]) -> go.Scatter:
 
 def network_hover(network: NetworkRecord) -> str:
     """A network in a few lines: number, origin, cost, accuracies, widths."""
-    lines = [f"<b>network {network.id}</b>: {network.method}"]
+    lines = [f"<b>network {network.id}</b>: {escape(network.method)}"]
     if network.step and network.trial_number is not None:
         lines.append(f"step {network.step}, trial {network.trial_number}, {network.kind}")
     if (run := network.baseline) is not None:
@@ -168,7 +174,8 @@ def network_hover(network: NetworkRecord) -> str:
         for evaluation in network.evaluations
     ]
     widths = [
-        f"{group} {width}" + (f" (+{network.planted[group]})" if group in network.planted else "")
+        f"{escape(group)} {width}"
+        + (f" (+{network.planted[group]})" if group in network.planted else "")
         for group, width in network.widths.items()
     ]
     more = len(widths) - MOST_WIDTHS

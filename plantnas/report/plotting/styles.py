@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-PLANTING = "planting"
+from plantnas.report.front import PLANTING
+
 PLANTING_COLOUR = "#0072B2"
 SCREENED_COLOUR = "#999999"
 TEACHER_COLOUR = "#D55E00"
@@ -78,13 +79,18 @@ def lay_out(figure: go.Figure, title: str, height: int = 520) -> go.Figure:
         template="simple_white",
         height=height,
         font={"family": "system-ui, sans-serif", "size": 13},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.16, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         margin={"l": 70, "r": 30, "t": 60, "b": 60},
         hoverlabel={"align": "left"},
     )
     figure.update_xaxes(showgrid=True, automargin=True)
     figure.update_yaxes(showgrid=True, automargin=True)
     return figure
+
+
+def legend_at_bottom(figure: go.Figure, room: int = 110) -> go.Figure:
+    """So many pixels for the legend below the axis' title; entries in the order of the traces."""
+    return figure.update_layout(legend_traceorder="normal", margin_b=room)
 
 
 def say_empty(figure: go.Figure, why: str) -> go.Figure:
@@ -98,6 +104,36 @@ def say_empty(figure: go.Figure, why: str) -> go.Figure:
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Settings of a logarithmic axis of counts with round ticks: 1 k, 2 k, 5 k, 10 k ..."""
     return {"type": "log", "tickvals": _round_numbers(values), "tickformat": "~s"}
+
+
+class TimeUnit(NamedTuple):
+    """A unit of an axis of time.
+
+    Attributes:
+        name: In the plural, as axes have it.
+        seconds: Of one of it.
+    """
+
+    name: str
+    seconds: float
+
+
+def time_unit(longest: float) -> TimeUnit:
+    """The unit of an axis that reaches so many seconds."""
+    if longest < 180:
+        return TimeUnit("seconds", 1.0)
+    return TimeUnit("minutes", 60.0) if longest < 3 * 3600 else TimeUnit("hours", 3600.0)
+
+
+def duration(seconds: float) -> str:
+    """As one says it: 0.04 s, 8.1 s, 10 min 21 s, 3 h 5 min."""
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"
 
 
 def _round_numbers(values: Sequence[float]) -> list[float]:

@@ -8,12 +8,15 @@ import pytest
 from plantnas.baselines.methods import METHODS
 from plantnas.report.plotting.styles import (
     OTHER,
+    duration,
     in_legend_order,
     lay_out,
+    legend_at_bottom,
     log_axis,
     marker,
     say_empty,
     step_colour,
+    time_unit,
 )
 
 
@@ -61,6 +64,39 @@ def test_the_layout_has_no_width_so_that_it_follows_the_page() -> None:
     assert lay_out(go.Figure(), "title").layout.width is None
 
 
+def test_a_legend_is_below_all_that_the_axes_have() -> None:
+    legend = lay_out(go.Figure(), "title").layout.legend
+    assert (legend.yref, legend.y, legend.yanchor) == ("container", 0, "bottom")
+
+
+def test_a_legend_at_the_bottom_keeps_its_room_at_any_height() -> None:
+    layout = legend_at_bottom(lay_out(go.Figure(), "title"), room=99).layout
+    assert (layout.legend.yref, layout.legend.y, layout.margin.b) == ("container", 0, 99)
+
+
 def test_an_empty_plot_says_why() -> None:
     figure = say_empty(go.Figure(), "nothing yet")
     assert [note.text for note in figure.layout.annotations] == ["nothing yet"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name"),
+    [(0, "seconds"), (179, "seconds"), (180, "minutes"), (10_799, "minutes"), (10_800, "hours")],
+)
+def test_an_axis_of_time_has_a_unit_that_fits(seconds: float, name: str) -> None:
+    assert time_unit(seconds).name == name
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.044, "0.04 s"),
+        (8.06, "8.1 s"),
+        (59.96, "1 min 0 s"),
+        (621, "10 min 21 s"),
+        (3599.7, "1 h 0 min"),
+        (11_100, "3 h 5 min"),
+    ],
+)
+def test_a_duration_is_said_in_words(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

@@ -1,0 +1,128 @@
+"""The search's trials that are over, with their networks, in the order in which they ended.
+
+What all of a study took is summed in costs.py; how trials are shown is in plotting/.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from optuna.trial import FrozenTrial, TrialState
+
+from plantnas.errors import StudyError
+from plantnas.records.database import NetworkRecord
+from plantnas.report.entries import seconds_of
+from plantnas.report.front import PLANTING
+from plantnas.report.study_data import StudyData
+
+Outcome = Literal["network", "failed", "refused"]
+"""What a trial left: a network, or nothing, as it failed or its planting was not worth training."""
+
+_WITHOUT_NETWORK: dict[TrialState, Outcome] = {
+    TrialState.FAIL: "failed",
+    TrialState.PRUNED: "refused",
+}
+
+BELIEVED = {TrialState.FAIL: 2, TrialState.RUNNING: 10}
+"""So many times as long as the longest complete trial of its step, one may be believed to have run.
+
+The end of a killed worker's trial is when that was noticed: at the next run, maybe days later.
+"""
+
+
+class FinishedTrial(NamedTuple):
+    """A trial that is over.
+
+    Attributes:
+        number: Optuna's.
+        outcome: What it left.
+        network: The planted network, if it left one.
+        seconds: The phases of its network; without one, from its start to its end, as far as that
+            is believed.
+        end: When, in UTC.
+    """
+
+    number: int
+    outcome: Outcome
+    network: NetworkRecord | None
+    seconds: float
+    end: datetime
+
+
+def finished_trials(data: StudyData) -> list[FinishedTrial]:
+    """Those that left a network, and those that failed or were refused, the first to end first.
+
+    A network that was recorded counts even if its worker died before Optuna was told. Where Optuna
+    does not know the study any more, the trials without a network are missing.
+    """
+    planted = [network for network in data.networks if network.method == PLANTING]
+    recorded = {network.trial_number for network in planted}
+    ends = {trial.number: trial.datetime_complete for trial in data.trials}
+    believed = believed_durations(data.trials, utc(None))
+    found = [
+        *(_with_network(network, ends.get(network.trial_number or 0)) for network in planted),
+        *(
+            _without_network(trial, believed.get(trial.number, timedelta()))
+            for trial in data.trials
+            if trial.state in _WITHOUT_NETWORK and trial.number not in recorded
+        ),
+    ]
+    return sorted(found, key=lambda trial: (trial.end, trial.number))
+
+
+def wasted_seconds(data: StudyData) -> float:
+    """Of the search's failed and refused trials, but those whose network was recorded all the same.
+
+    Raises:
+        StudyError: Optuna does not know the study, or nothing of it.
+    """
+    if not data.trials:
+        raise StudyError(
+            f"study {data.name!r}: Optuna has no trials of it, so that the cost of its search is "
+            "not known."
+        )
+    return sum(trial.seconds for trial in finished_trials(data) if trial.network is None)
+
+
+def believed_durations(trials: Iterable[FrozenTrial], now: datetime) -> dict[int, timedelta]:
+    """How long each trial that has begun ran, by number; a running one runs until now.
+
+    That of a failed or running trial whose worker may have been dead is cut off; see ``BELIEVED``.
+    """
+    durations, longest = dict[int, timedelta](), dict[Any, timedelta]()
+    begun = [trial for trial in trials if trial.datetime_start]
+    for trial in begun:
+        durations[trial.number] = _duration(trial, now)
+        if trial.state == TrialState.COMPLETE:
+            for key in (_work(trial), "any"):
+                longest[key] = max(longest.get(key, timedelta()), durations[trial.number])
+    for trial in begun:
+        if trial.state in BELIEVED:
+            usual = longest.get(_work(trial)) or longest.get("any") or timedelta(minutes=1)
+            durations[trial.number] = min(durations[trial.number], BELIEVED[trial.state] * usual)
+    return durations
+
+
+def utc(moment: datetime | None) -> datetime:
+    """A moment in UTC; one without a time zone is local, as Optuna gives it; None is now."""
+    return (moment or datetime.now(UTC)).astimezone(UTC)
+
+
+def _with_network(network: NetworkRecord, end: datetime | None) -> FinishedTrial:
+    seconds = seconds_of([network])
+    number = network.trial_number or 0
+    return FinishedTrial(number, "network", network, seconds, utc(end or network.created))
+
+
+def _without_network(trial: FrozenTrial, believed: timedelta) -> FinishedTrial:
+    outcome, end = _WITHOUT_NETWORK[trial.state], utc(trial.datetime_complete)
+    return FinishedTrial(trial.number, outcome, None, believed.total_seconds(), end)
+
+
+def _work(trial: FrozenTrial) -> tuple[Any, Any]:
+    return trial.user_attrs.get("kind"), trial.user_attrs.get("step")
+
+
+def _duration(trial: FrozenTrial, now: datetime) -> timedelta:
+    end = utc(trial.datetime_complete) if trial.datetime_complete else now
+    return max(timedelta(), end - utc(trial.datetime_start))
