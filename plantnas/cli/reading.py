@@ -60,7 +60,9 @@ def plot(
     split: Annotated[
         str | None, typer.Option(help="Of pareto: accuracy on validation or test.")
     ] = None,
-    cost: Annotated[str | None, typer.Option(help="Of pareto: parameters or macs.")] = None,
+    cost: Annotated[
+        str | None, typer.Option(help="Of pareto: parameters, macs or latency.")
+    ] = None,
     network_id: Annotated[
         int | None,
         typer.Option("--network", help="Of widths and curves: this one; by default the best."),

@@ -32,7 +32,14 @@ from plantnas.report.study_data import study_data
 def pareto(
     storage: Storage, study: str, split: PlotSplit = "validation", cost: Cost = "parameters"
 ) -> go.Figure:
-    """Accuracy on a split against parameters or MACs: front, lineage, every trial, baselines."""
+    """Accuracy against parameters, MACs or latency: front, lineage, every trial, baselines.
+
+    Args:
+        storage: See above.
+        study: Its name.
+        split: Whose accuracy: `validation` or `test`.
+        cost: `parameters`, `macs`, or `latency`: milliseconds for an image, measured here and now.
+    """
     return pareto_figure(pareto_info(study_data(storage, study), split, cost))
 
 

@@ -108,7 +108,11 @@ def test_a_file_of_another_kind_is_refused(
         ("cost", {"split": "test"}, "plot 'cost': has no split. It has no options."),
         ("pareto", {"network_id": 1}, "plot 'pareto': has no network_id. It has split and cost."),
         ("pareto", {"split": "train"}, "split 'train': is not allowed. Allowed: validation, test."),
-        ("pareto", {"cost": "flops"}, "cost 'flops': is not allowed. Allowed: parameters, macs."),
+        (
+            "pareto",
+            {"cost": "flops"},
+            "cost 'flops': is not allowed. Allowed: parameters, macs, latency.",
+        ),
     ],
 )
 def test_a_plot_or_an_option_that_does_not_exist_is_refused(

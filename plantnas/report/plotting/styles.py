@@ -5,6 +5,7 @@ has a symbol of its own too, so that a print in grey can be read.
 """
 
 from collections.abc import Sequence
+from math import floor, log10
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -102,8 +103,9 @@ def say_empty(figure: go.Figure, why: str) -> go.Figure:
 
 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
-    """Settings of a logarithmic axis of counts with round ticks: 1 k, 2 k, 5 k, 10 k ..."""
-    return {"type": "log", "tickvals": _round_numbers(values), "tickformat": "~s"}
+    """Settings of a logarithmic axis with round ticks: 0.5, 1, 2, 5; or 1 k, 2 k, 5 k ..."""
+    tick_format = "~g" if min(values, default=1) < 1 else "~s"
+    return {"type": "log", "tickvals": _round_numbers(values), "tickformat": tick_format}
 
 
 class TimeUnit(NamedTuple):
@@ -141,7 +143,7 @@ def _round_numbers(values: Sequence[float]) -> list[float]:
     positive = [value for value in values if value > 0]
     if not positive:
         return []
-    low, high = (len(str(int(value))) - 1 for value in (min(positive), max(positive)))
+    low, high = (floor(log10(value)) for value in (min(positive), max(positive)))
     return [digit * 10.0**exponent for exponent in range(low, high + 1) for digit in (1, 2, 5)]
 
 

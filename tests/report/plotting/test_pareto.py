@@ -8,6 +8,7 @@ import pytest
 from plantnas.records.database import Database, Evaluation, StudyRecord
 from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
 from plantnas.report.study_data import StudyData, study_data
+from tests.conftest import StudyFolder
 from tests.report.conftest import MakeBaseline, MakeStudy
 
 
@@ -44,6 +45,13 @@ def test_macs_are_shown_instead_of_parameters(data: StudyData) -> None:
     info = pareto_info(data, cost="macs")
     assert [point.cost for point in info.family] == [5_000, 10_000, 20_000]
     assert pareto_figure(info).layout.xaxis.title.text == "MACs for an image"
+
+
+def test_latency_is_measured_of_all_but_screened_plantings(finished: StudyFolder) -> None:
+    data = study_data(finished.url, "tiny")
+    info = pareto_info(data, cost="latency")
+    assert len(info.points) == sum(network.kind != "screen" for network in data.networks)
+    assert all(0 < point.cost < 1000 for point in info.points)
 
 
 def test_only_networks_evaluated_on_the_split_are_shown(database: Database) -> None:

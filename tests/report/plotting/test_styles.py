@@ -60,6 +60,12 @@ def test_a_log_axis_has_ticks_around_its_values() -> None:
     assert log_axis([])["tickvals"] == []
 
 
+def test_a_log_axis_below_one_is_in_plain_numbers() -> None:
+    axis = log_axis([0.3, 4])
+    assert axis["tickformat"] == "~g"
+    assert axis["tickvals"] == pytest.approx([0.1, 0.2, 0.5, 1, 2, 5])
+
+
 def test_the_layout_has_no_width_so_that_it_follows_the_page() -> None:
     assert lay_out(go.Figure(), "title").layout.width is None
 
