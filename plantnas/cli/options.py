@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from plantnas.config_files import is_path, load_study
-from plantnas.errors import StudyError, did_you_mean
+from plantnas.errors import StorageError, StudyError, did_you_mean
 
 if TYPE_CHECKING:
     from plantnas.records.database import Database
@@ -22,10 +22,27 @@ console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 STUDIES = Path("plantnas-studies")
 """The folder of studies in the folder where a command is run."""
 
+
+def _from_file(storage: str | None) -> str | None:
+    """A URL with a password may be kept in a file: `@file`."""
+    if storage is None or not storage.startswith("@"):
+        return storage
+    try:
+        return Path(storage[1:]).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not text"
+        raise StorageError(f"storage {storage}: cannot be read: {why}.") from error
+
+
 Study = Annotated[str, typer.Argument(help="A study's name or the path of its YAML file.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that run trials.")]
 Storage = Annotated[
-    str | None, typer.Option(help="URL of the database; by default study.db in --directory.")
+    str | None,
+    typer.Option(
+        envvar="PLANTNAS_STORAGE",
+        callback=_from_file,
+        help="URL of the database, or @FILE with it; by default study.db in --directory.",
+    ),
 ]
 Directory = Annotated[
     Path | None,

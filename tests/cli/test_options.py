@@ -1,12 +1,14 @@
 """Where a command looks for a study, and what it says if the study is not there."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from plantnas.cli.options import existing, opened_study, place_of
 from plantnas.errors import StudyError
-from tests.conftest import StudyFolder
+from tests.cli.conftest import assert_one_line
+from tests.conftest import Ended, StudyFolder
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,31 @@ def test_where_no_study_is_it_is_said_and_nothing_is_made(tmp_path: Path) -> Non
 def test_the_database_of_a_study_is_opened(prepared: StudyFolder) -> None:
     name, database = opened_study("tiny", None, prepared.directory)
     assert [network.method for network in database.networks(name)] == ["teacher", "seed"]
+
+
+def test_a_storage_may_be_in_a_file_or_in_the_environment(
+    plantnas: Callable[..., Ended],
+    prepared: StudyFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "url").write_text(f"{prepared.url}\n")
+    assert plantnas("status", "tiny", "--storage", f"@{tmp_path}/url").exit_code == 0
+    monkeypatch.setenv("PLANTNAS_STORAGE", f"@{tmp_path}/url")
+    assert plantnas("status", "tiny").exit_code == 0
+
+
+def test_a_file_of_a_storage_that_cannot_be_read_is_one_line(
+    plantnas: Callable[..., Ended],
+) -> None:
+    ended = plantnas("status", "tiny", "--storage", "@missing")
+    assert_one_line(ended, "storage @missing: cannot be read: No such file")
+
+
+def test_no_command_tells_the_password_of_a_storage(plantnas: Callable[..., Ended]) -> None:
+    url = "postgresql+psycopg://someone:secret@localhost:1/nothing?password=hidden"
+    for command in (("status", "tiny"), ("run", "digits"), ("db", "upgrade", "tiny")):
+        ended = plantnas(*command, "--storage", url)
+        assert ended.exit_code == 2
+        assert "secret" not in ended.stdout + ended.stderr
+        assert "hidden" not in ended.stdout + ended.stderr
