@@ -91,7 +91,7 @@ def pareto_info(
                 method=network.method,
                 kind=network.kind,
                 on_front=network.id in on_front,
-                cost=costs[network.id],
+                cost=costs[network.id or 0],
                 accuracy=evaluation.accuracy,
                 hover=network_hover(network),
             )
@@ -137,15 +137,14 @@ def _shown(networks: Sequence[NetworkRecord], cost: Cost) -> list[NetworkRecord]
     ]
 
 
-def _costs(
-    data: StudyData, networks: Sequence[NetworkRecord], cost: Cost
-) -> Mapping[int | None, float]:
+def _costs(data: StudyData, networks: Sequence[NetworkRecord], cost: Cost) -> Mapping[int, float]:
     """By network id."""
     if cost == "latency":
         from plantnas.report.latency import latencies  # torch, for this alone
 
-        return {**latencies(data, networks)}
-    return {each.id: each.parameters if cost == "parameters" else each.macs for each in networks}
+        return latencies(data, networks)
+    sizes = {each.id or 0: (each.parameters, each.macs) for each in networks}
+    return {number: size[cost == "macs"] for number, size in sizes.items()}
 
 
 def _traces(method: str, points: Sequence[ParetoPoint]) -> list[go.Scatter]:
