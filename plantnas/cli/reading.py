@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -19,6 +19,11 @@ from plantnas.cli.options import (
     show,
 )
 
+if TYPE_CHECKING:
+    import optuna
+
+    from plantnas.records.database import Database
+
 
 def status(
     study: Study,
@@ -30,15 +35,19 @@ def status(
     """Steps, trials, failures, best networks and cost of a study so far."""
     from rich.live import Live
 
+    from plantnas.records.database import Database
+    from plantnas.search.study import existing_study
+
     name, url = existing(study, storage, directory)
-    shown, is_over = _status(name, url)
+    optuna_study, database = existing_study(name, url), Database(url)
+    shown, is_over = _status(optuna_study, database)
     if not watch:
         console.print(shown)
         return
     with Live(shown, console=console, auto_refresh=False) as live:
         while not is_over:
             time.sleep(every)
-            shown, is_over = _status(name, url)
+            shown, is_over = _status(optuna_study, database)
             live.update(shown, refresh=True)
 
 
@@ -163,20 +172,18 @@ def dashboard(
     serve(url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
 
 
-def _status(name: str, url: str) -> tuple[Group, bool]:
+def _status(study: "optuna.Study", database: "Database") -> tuple[Group, bool]:
     """The tables, and whether the study has ended."""
-    from plantnas.records.database import Database
     from plantnas.records.loading import recorded_config
     from plantnas.report.headline import headline
     from plantnas.report.tables import cost_table, front_table
     from plantnas.search.progress import progress, progress_table
-    from plantnas.search.study import existing_study, is_complete
+    from plantnas.search.study import is_complete
 
-    optuna_study, database = existing_study(name, url), Database(url)
-    steps = progress_table(progress(optuna_study))
+    name, steps = study.study_name, progress_table(progress(study))
     if database.find_study(name) is None:  # its data is being read
         return Group(steps), False
     networks = database.networks(name)
-    is_over = is_complete(optuna_study, recorded_config(database, name).search)
+    is_over = is_complete(study, recorded_config(database, name).search)
     tables = cost_table(networks), front_table(networks)
     return Group(steps, *tables, f"{name}: {headline(networks)}"), is_over

@@ -22,7 +22,11 @@ from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import optuna
+
+    from plantnas.search.progress import StepProgress
 
 
 def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = None) -> None:
@@ -82,8 +86,7 @@ def _run(
         shown = ProgressBars(bars, config)
 
         def watch(study: optuna.Study) -> None:
-            shown.show(study)
-            publisher.after_step(study)
+            publisher.after_step(study, shown.show(study))
 
         study = run_study(config, url, folder, workers, device, bars.console.print, watch)
     networks, page = finish(url, config.name, folder)
@@ -107,11 +110,9 @@ class Publisher:
         self._url = url
         self._step = 1
 
-    def after_step(self, study: "optuna.Study") -> None:
+    def after_step(self, study: "optuna.Study", steps: "Sequence[StepProgress]") -> None:
         """Publish if a step has begun since the last time: the one before it has a winner."""
-        from plantnas.search.progress import progress
-
-        step = max((each.step for each in progress(study)), default=1)
+        step = max((each.step for each in steps), default=1)
         if step > self._step:
             self._step = step
             self.publish(study)

@@ -73,6 +73,16 @@ def sqlite_file(url: str) -> Path | None:
     return Path(database).resolve()
 
 
+def check_exists(url: str) -> None:
+    """Refuse an SQLite file that is not there, which connecting to it would make.
+
+    Raises:
+        StorageError: It is refused.
+    """
+    if (file := sqlite_file(url)) and not file.exists():
+        raise StorageError(f"{shown_url(url)}: no such file.")
+
+
 def shown_url(url: str) -> str:
     """The URL as messages may show it: without password and options."""
     return _parsed(url).set(query={}).render_as_string(hide_password=True)

@@ -14,15 +14,21 @@ import numpy as np
 import pandas as pd
 
 from plantnas.errors import StudyError
-from plantnas.hypervolume import Network, hypervolume, worst_corner
+from plantnas.hypervolume import hypervolume, worst_corner
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import recorded_config
 from plantnas.report.costs import SearchCost, method_costs
-from plantnas.report.entries import Entry, accuracy_on, compared_entries, targets_of
+from plantnas.report.entries import (
+    Entry,
+    accuracy_on,
+    compared_entries,
+    networks_of_all_sizes,
+    targets_of,
+)
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import PLANTING
 from plantnas.report.statistics import Difference, paired_difference
-from plantnas.report.study_data import study_data
+from plantnas.report.study_data import StudyData, study_data
 
 MAY_DIFFER = ("name", "random_seed")
 """Settings of studies that are compared together; the places of their data and memory may too."""
@@ -118,19 +124,34 @@ def comparison(
         ConfigurationError: A study is of a plantnas whose settings this one does not know.
     """
     _check_comparable(studies)
-    entries, costs, references = list[Entry](), list[SearchCost](), list[Reference]()
+    found = list[tuple[str, StudyData]]()
     for label, (database, name) in zip(_labels(studies), studies, strict=True):
         data = study_data(database, name)
-        networks = data.networks
-        if not targets_of(networks):
+        if not targets_of(data.networks):
             raise StudyError(
                 f"study {name!r}: has no baselines; run plantnas baselines {name} first."
             )
-        entries += compared_entries(label, networks)
-        costs += method_costs(label, networks, wasted_seconds(data))
-        references += [
-            reference_of(label, network) for network in networks if network.method == "teacher"
-        ]
+        found.append((label, data))
+    return compared(found, generator)
+
+
+def compared(
+    studies: Sequence[tuple[str, StudyData]], generator: np.random.Generator
+) -> Comparison:
+    """Everything that is compared in studies that were read already and have baselines.
+
+    Args:
+        studies: What to call each, and what it recorded.
+        generator: Draws the resamples of the intervals.
+
+    Raises:
+        StudyError: The trials of a study are not known, and so not what its search cost.
+    """
+    entries, costs, references = list[Entry](), list[SearchCost](), list[Reference]()
+    for label, data in studies:
+        entries += compared_entries(label, data.networks)
+        costs += method_costs(label, data.networks, wasted_seconds(data))
+        references += [reference_of(label, data.teacher)] if data.teacher else []
     return Comparison(
         entries,
         costs,
@@ -178,15 +199,13 @@ def differences(
 
 def areas(entries: Iterable[Entry], references: Iterable[Reference]) -> list[Area]:
     """The hypervolume of each method that was tested at all sizes of a study."""
-    by_study: dict[str, list[Entry]] = {reference.study: [] for reference in references}
-    for entry in entries:
-        if entry.test_accuracy is not None:
-            by_study[entry.study].append(entry)
-    teachers = {reference.study: reference.parameters for reference in references}
+    entries = list(entries)
     return [
         area
-        for study, tested in by_study.items()
-        for area in _areas_of_study(study, tested, teachers[study])
+        for reference in references
+        for area in _areas_of_study(
+            reference, [entry for entry in entries if entry.study == reference.study]
+        )
     ]
 
 
@@ -257,25 +276,16 @@ def _ratio(seconds: Sequence[tuple[float, float]]) -> float:
     return planted / others if others else nan
 
 
-def _areas_of_study(study: str, tested: Iterable[Entry], teacher_parameters: int) -> list[Area]:
-    networks: dict[str, dict[int, list[Entry]]] = {}
-    for entry in tested:
-        networks.setdefault(entry.method, {}).setdefault(entry.target_id, []).append(entry)
-    sizes = networks.get(PLANTING, {}).keys()
-    points = {
-        method: [_point(repetitions) for repetitions in by_target.values()]
-        for method, by_target in networks.items()
-        if by_target.keys() == sizes
-    }
+def _areas_of_study(reference: Reference, entries: Sequence[Entry]) -> list[Area]:
+    points = networks_of_all_sizes(entries, "test")
     if not points:
         return []
-    corner = worst_corner([point for each in points.values() for point in each], teacher_parameters)
-    return [Area(study, method, hypervolume(each, corner)) for method, each in points.items()]
-
-
-def _point(repetitions: Sequence[Entry]) -> Network:
-    parameters = fmean(entry.parameters for entry in repetitions)
-    return Network(fmean(map(_tested, repetitions)), parameters)
+    corner = worst_corner(
+        [point for each in points.values() for point in each], reference.parameters
+    )
+    return [
+        Area(reference.study, method, hypervolume(each, corner)) for method, each in points.items()
+    ]
 
 
 def _labels(studies: Sequence[tuple[Database, str]]) -> list[str]:

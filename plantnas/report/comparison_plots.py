@@ -19,20 +19,12 @@ from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
 from plantnas.report.statistics import Spread, spread
 from plantnas.report.verdict import (
-    COST_COLUMNS,
-    COST_TITLE,
     NOTES,
-    SMALL_COLUMNS,
-    SMALL_TITLE,
     TEXT_COLUMNS,
-    VERDICT_COLUMNS,
-    VERDICT_TITLE,
     accuracy_spread,
-    cost_rows,
+    comparison_tables,
     sentences,
     shown_spread,
-    small_rows,
-    verdict_rows,
 )
 
 PLANTING_ALONE = "planting, lineage alone"
@@ -173,9 +165,7 @@ def comparison_page(comparison: Comparison) -> str:
         pareto.to_html(full_html=False, include_plotlyjs=True, div_id="pareto"),
         volumes.to_html(full_html=False, include_plotlyjs=False, div_id="hypervolume"),
         _list_html(sentences(comparison)),
-        _table_html(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison)),
-        _table_html(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
-        _table_html(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
+        *(_table_html(*table) for table in comparison_tables(comparison)),
         *(f"<p>{escape(note)}</p>" for note in NOTES),
     )
     return PAGE.format(title=f"{escape(studies)}: comparison", body="\n".join(body))

@@ -14,6 +14,7 @@ from plantnas.report.entries import (
     seconds_of,
     targets_of,
     teacher_seconds_of,
+    weights_of,
 )
 from plantnas.report.front import PLANTING, lineage
 
@@ -90,10 +91,10 @@ def _baseline_cost(
     seconds, counted = defaultdict[tuple[int, float], list[float]](list), set[str | int | None]()
     for network in theirs:
         if (run := network.baseline) is not None:
-            is_new = _identity(network) not in counted
+            is_new = weights_of(network) not in counted
             seconds[run.target_id, run.learning_rate].append(seconds_of([network] * is_new))
-            counted.add(_identity(network))
-    trials = [each for each in theirs if each.baseline is None and _identity(each) not in counted]
+            counted.add(weights_of(network))
+    trials = [each for each in theirs if each.baseline is None and weights_of(each) not in counted]
     means = {key: fmean(repetitions) for key, repetitions in seconds.items()}
     chosen = [mean for (_, tried), mean in means.items() if tried == rate]
     uses_teacher = any(each.baseline.uses_teacher for each in theirs if each.baseline)
@@ -105,8 +106,3 @@ def _baseline_cost(
         search=sum(means.values()) - sum(chosen) + seconds_of(trials),
         teacher=teacher if uses_teacher else 0.0,
     )
-
-
-def _identity(network: NetworkRecord) -> str | int | None:
-    """The weights: a search's trial and the rows of the sizes that it was taken for share them."""
-    return network.artifact_id or network.id

@@ -3,7 +3,6 @@
 The words are made in headline.py, the figures in plotting/; the pages are the dashboard's own.
 """
 
-import shlex
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
@@ -17,17 +16,18 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from plantnas.errors import PlantnasError, StorageError
-from plantnas.records.database import Database, NetworkRecord, Split
+from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.engine import (
+    check_exists,
     reason,
     set_sqlite_pragmas,
     shown_url,
-    sqlite_file,
     storage_engine_arguments,
 )
-from plantnas.report.front import pareto_front
-from plantnas.report.headline import caveats, first_choice, headline, teacher_of
+from plantnas.report.front import front_and_references, teacher_of
+from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.study_data import StudyData
+from plantnas.report.tables import accuracy_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -146,8 +146,7 @@ class _SilentHandler(WSGIRequestHandler):
 def _dashboard_storage(url: str) -> optuna.storages.BaseStorage:
     """Optuna's storage of a database that exists, which reads finished trials once."""
     arguments = storage_engine_arguments(url)
-    if (file := sqlite_file(url)) and not file.exists():
-        raise StorageError(f"{shown_url(url)}: no such file.")
+    check_exists(url)
     try:
         storage = RDBStorage(url, engine_kwargs=arguments)
     except (SQLAlchemyError, ImportError, RuntimeError) as error:
@@ -202,13 +201,11 @@ def note_text(study: str, study_id: int, networks: Sequence[NetworkRecord]) -> s
 
 def _front(study_id: int, networks: Sequence[NetworkRecord]) -> str:
     """A table in Markdown; numbers of trials lead to their pages."""
-    shown = {network.id: network for network in pareto_front(networks)}
-    shown |= {network.id: network for network in networks if network.kind is None}
+    shown = front_and_references(networks)
     if not shown:
         return ""
     teacher, address = teacher_of(networks), f"/dashboard/studies/{study_id}/trials?numbers="
-    in_order = sorted(shown.values(), key=lambda network: network.parameters)
-    rows = [_row(network, teacher, address) for network in in_order]
+    rows = [_row(network, teacher, address) for network in shown]
     ruler = ["---" if name == "made by" else "---:" for name in COLUMNS]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ruler, *rows))
 
@@ -222,21 +219,17 @@ def _row(network: NetworkRecord, teacher: NetworkRecord | None, address: str) ->
         "" if number is None else f"[{number}]({address}{number})",
         f"{network.parameters:,}",
         f"{100 * network.parameters / teacher.parameters:.1f}" if teacher else "",
-        *(_percent(network, split) for split in ("validation", "test")),
+        accuracy_text(network, "validation"),
+        accuracy_text(network, "test"),
     ]
-
-
-def _percent(network: NetworkRecord, split: Split) -> str:
-    evaluation = network.evaluation_on(split)
-    return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""
 
 
 def _export(study: str, networks: Sequence[NetworkRecord]) -> str:
     chosen = first_choice(networks)
     if chosen is None:
         return ""
-    command = f"plantnas export {shlex.quote(study)} --network-id {chosen.id}"
-    return f"To take network {chosen.id}:\n\n```\n{command}\n```"
+    assert chosen.id is not None
+    return f"To take network {chosen.id}:\n\n```\n{export_command(study, chosen.id)}\n```"
 
 
 def _save_figures(study: optuna.Study, data: StudyData) -> None:

@@ -3,11 +3,12 @@
 What follows from them, over several studies, is in comparison.py; what they cost, in costs.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isnan
 from statistics import fmean
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from plantnas.hypervolume import Network
 from plantnas.records.database import Database, NetworkRecord, Split
 from plantnas.report.front import PLANTING, lineage
 
@@ -91,17 +92,45 @@ def targets_of(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
 def compared_networks(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """These planted networks, and the baselines at their methods' chosen rates."""
     rates = chosen_rates(networks)
-    return targets_of(networks) + [
-        network
-        for network in networks
-        if network.baseline and network.baseline.learning_rate == rates[network.method]
-    ]
+    return targets_of(networks) + [each for each in networks if has_chosen_rate(each, rates)]
+
+
+def has_chosen_rate(network: NetworkRecord, rates: Mapping[str, float]) -> bool:
+    """Whether it is a baseline at the rate that was chosen for its method."""
+    run = network.baseline
+    return run is not None and run.learning_rate == rates[network.method]
 
 
 def compared_entries(study: str, networks: Sequence[NetworkRecord]) -> list[Entry]:
     """The entries of a study's networks, under this name."""
     teacher_seconds = teacher_seconds_of(networks)
     return [_entry(study, each, networks, teacher_seconds) for each in compared_networks(networks)]
+
+
+def weights_of(network: NetworkRecord) -> str | int | None:
+    """What tells weights apart: a search's trial and the sizes that it was taken for share them."""
+    return network.artifact_id or network.id
+
+
+def networks_of_all_sizes(
+    entries: Iterable[Entry], split: Literal["validation", "test"]
+) -> dict[str, list[Network]]:
+    """By method that was evaluated at all sizes of a study, a network for each size.
+
+    Repetitions are one network: their mean accuracy on the split, and their mean parameters.
+    """
+    sizes: dict[str, dict[int, list[Network]]] = {}
+    for entry in entries:
+        accuracy = entry.test_accuracy if split == "test" else entry.validation_accuracy
+        if accuracy is not None:
+            made = sizes.setdefault(entry.method, {}).setdefault(entry.target_id, [])
+            made.append(Network(accuracy, entry.parameters))
+    wanted = sizes.get(PLANTING, {}).keys()
+    return {
+        method: [Network(*map(fmean, zip(*made, strict=True))) for made in theirs.values()]
+        for method, theirs in sizes.items()
+        if theirs.keys() == wanted
+    }
 
 
 def seconds_of(networks: Iterable[NetworkRecord]) -> float:

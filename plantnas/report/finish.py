@@ -4,7 +4,7 @@ from pathlib import Path
 
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.report.entries import compared_networks
-from plantnas.report.front import pareto_front
+from plantnas.report.front import front_and_references
 from plantnas.report.images import evaluate_on
 from plantnas.report.plots import pareto, write_figure
 
@@ -26,9 +26,7 @@ def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], 
     """
     database = Database(url)
     networks = database.networks(study)
-    references = [network for network in networks if network.kind is None]
-    chosen = {network.id: network for network in [*pareto_front(networks), *references]}
-    _evaluate(database, study, list(chosen.values()))
+    _evaluate(database, study, front_and_references(networks))
     page = directory / "pareto.html"
     write_figure(pareto(database, study), page)
     return database.networks(study), page

@@ -81,7 +81,12 @@ def wasted_seconds(data: StudyData) -> float:
             f"study {data.name!r}: Optuna has no trials of it, so that the cost of its search is "
             "not known."
         )
-    return sum(trial.seconds for trial in finished_trials(data) if trial.network is None)
+    return seconds_in_vain(finished_trials(data))
+
+
+def seconds_in_vain(finished: Iterable[FinishedTrial]) -> float:
+    """Of those that left no network."""
+    return sum(trial.seconds for trial in finished if trial.network is None)
 
 
 def believed_durations(trials: Iterable[FrozenTrial], now: datetime) -> dict[int, timedelta]:

@@ -45,6 +45,19 @@ def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[Netw
     return line[::-1]
 
 
+def front_and_references(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+    """The Pareto front with the seed and the teacher, which may not be on it, smallest first."""
+    networks = list(networks)
+    shown = {network.id: network for network in pareto_front(networks)}
+    shown |= {network.id: network for network in networks if network.kind is None}
+    return sorted(shown.values(), key=lambda network: network.parameters)
+
+
+def teacher_of(networks: Iterable[NetworkRecord]) -> NetworkRecord | None:
+    """The teacher, once it is trained."""
+    return next((network for network in networks if network.method == "teacher"), None)
+
+
 def winning_lineage(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The seed first, the most accurate planted network on the front last; empty if none is."""
     planted = [network for network in pareto_front(networks) if network.method == PLANTING]

@@ -4,11 +4,12 @@ Plain strings without markup, made of records alone. What a comparison with base
 verdict.py; nothing here prints or draws.
 """
 
+import shlex
 from collections.abc import Sequence
 from math import sqrt
 
 from plantnas.records.database import Evaluation, NetworkRecord, Split
-from plantnas.report.front import pareto_front, validation_accuracy
+from plantnas.report.front import pareto_front, teacher_of, validation_accuracy
 
 TOLERANCE = 0.005
 """A network so much less accurate on validation than the teacher is as good as the teacher."""
@@ -32,11 +33,6 @@ def first_choice(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
         close = [network for network in grown if validation_accuracy(network) >= enough]
         grown = close[:1] or grown
     return grown[-1] if grown else None
-
-
-def teacher_of(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
-    """The teacher, once it is trained."""
-    return next((network for network in networks if network.method == "teacher"), None)
 
 
 def headline(networks: Sequence[NetworkRecord]) -> str:
@@ -77,6 +73,11 @@ def caveats(study_count: int, networks: Sequence[NetworkRecord]) -> list[str]:
             "would be at these sizes is not known."
         )
     return [sentence for sentence in said if sentence]
+
+
+def export_command(study: str, network_id: int | str) -> str:
+    """What saves a network of a study as a file, as a shell takes it."""
+    return f"plantnas export {shlex.quote(study)} --network-id {network_id}"
 
 
 def _why_none(networks: Sequence[NetworkRecord]) -> str:

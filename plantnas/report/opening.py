@@ -5,9 +5,8 @@ from contextlib import contextmanager
 
 from optuna.storages import RDBStorage
 
-from plantnas.errors import StorageError
 from plantnas.records.database import Database
-from plantnas.records.engine import shown_url, sqlite_file
+from plantnas.records.engine import check_exists
 
 Storage = str | Database | RDBStorage
 """A database URL, our own database object, or Optuna's storage object for the same database."""
@@ -24,8 +23,7 @@ def opened(storage: Storage) -> Iterator[Database]:
         yield storage
         return
     url = storage if isinstance(storage, str) else storage.url
-    if (file := sqlite_file(url)) and not file.exists():
-        raise StorageError(f"{shown_url(url)}: no such file.")
+    check_exists(url)
     database = Database(url)
     try:
         yield database

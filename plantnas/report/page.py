@@ -15,11 +15,10 @@ from plotly.offline import get_plotlyjs
 
 from plantnas.errors import StudyError
 from plantnas.records.export import write_file
-from plantnas.report.headline import caveats, first_choice, headline
+from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.page_plots import COSTS, LAYERS, PARETO, TRUST, DrawnPlot, drawn_plots
 from plantnas.report.page_tables import (
     configuration_text,
-    export_command,
     facts,
     group_names,
     network_rows,
@@ -28,27 +27,12 @@ from plantnas.report.page_tables import (
 )
 from plantnas.report.study_data import StudyData
 from plantnas.report.verdict import (
-    COST_COLUMNS,
-    COST_TITLE,
     NOTES,
-    SMALL_COLUMNS,
-    SMALL_TITLE,
     TEXT_COLUMNS,
-    VERDICT_COLUMNS,
-    VERDICT_TITLE,
-    cost_rows,
+    TextTable,
+    comparison_tables,
     sentences,
-    small_rows,
-    verdict_rows,
 )
-
-
-class TextTable(NamedTuple):
-    """A table of texts."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 class Beside(NamedTuple):
@@ -103,16 +87,12 @@ def beside_baselines(data: StudyData) -> Beside | None:
     if compared is None:
         return None
     said = [each[0].upper() + each[1:] + "." for each in sentences(compared)]
+    verdict, cost, small = comparison_tables(compared)
     is_overall = [difference.step is None for difference in compared.differences]
-    tables = (
-        TextTable(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(compared)),
-        TextTable(SMALL_TITLE, SMALL_COLUMNS, small_rows(compared)),
-        TextTable(COST_TITLE, COST_COLUMNS, cost_rows(compared)),
-    )
     return Beside(
         overall=[text for text, whole in zip(said, is_overall, strict=True) if whole],
         by_size=[text for text, whole in zip(said, is_overall, strict=True) if not whole],
-        tables=[table for table in tables if table.rows],
+        tables=[table for table in (verdict, small, cost) if table.rows],
         notes=NOTES,
     )
 

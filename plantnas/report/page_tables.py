@@ -3,7 +3,6 @@
 The plots are in page_plots.py.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,17 +13,16 @@ import yaml
 from optuna.trial import TrialState
 
 from plantnas.records.database import NetworkRecord
-from plantnas.report.comparison import Comparison, areas, differences, reference_of
-from plantnas.report.costs import method_costs
+from plantnas.report.comparison import Comparison, compared
 from plantnas.report.entries import (
     accuracy_on,
-    compared_entries,
     compared_networks,
     seconds_of,
     targets_of,
 )
-from plantnas.report.finished_trials import utc, wasted_seconds
-from plantnas.report.front import PLANTING, lineage, pareto_front
+from plantnas.report.finished_trials import utc
+from plantnas.report.front import PLANTING, front_and_references, lineage
+from plantnas.report.headline import export_command
 from plantnas.report.study_data import StudyData
 
 STATES = {
@@ -80,17 +78,9 @@ class Fact(NamedTuple):
 
 def network_rows(data: StudyData) -> list[NetworkRow]:
     """The Pareto front, seed, teacher, and baselines at their chosen rates, smallest first."""
-    shown = {network.id: network for network in pareto_front(data.networks)}
-    shown |= {network.id: network for network in data.networks if _is_compared(network)}
     baselines = [each for each in compared_networks(data.networks) if each.baseline]
-    shown |= {network.id: network for network in baselines}
-    in_order = sorted(shown.values(), key=lambda network: network.parameters)
-    return [_row(data, network) for network in in_order]
-
-
-def export_command(study: str, network_id: int | str) -> str:
-    """What saves a network of a study as a file, as a shell takes it."""
-    return f"plantnas export {shlex.quote(study)} --network-id {network_id}"
+    shown = [*front_and_references(data.networks), *baselines]
+    return [_row(data, each) for each in sorted(shown, key=lambda each: each.parameters)]
 
 
 def group_names(networks: Sequence[NetworkRecord]) -> list[str]:
@@ -139,20 +129,7 @@ def own_comparison(data: StudyData) -> Comparison | None:
     """
     if not targets_of(data.networks):
         return None
-    entries = compared_entries(data.name, data.networks)
-    costs = method_costs(data.name, data.networks, wasted_seconds(data))
-    references = [reference_of(data.name, data.teacher)] if data.teacher else []
-    return Comparison(
-        entries,
-        costs,
-        references,
-        differences(entries, costs, np.random.default_rng(0)),
-        areas(entries, references) if references else [],
-    )
-
-
-def _is_compared(network: NetworkRecord) -> bool:
-    return network.method in ("teacher", "seed")
+    return compared([(data.name, data)], np.random.default_rng(0))
 
 
 def _row(data: StudyData, network: NetworkRecord) -> NetworkRow:

@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial
 
 from plantnas.records.database import Database, NetworkRecord, StudyRecord
 from plantnas.records.engine import storage_engine_arguments
+from plantnas.report.front import teacher_of
 from plantnas.report.opening import Storage, opened
 
 
@@ -31,7 +32,7 @@ class StudyData(NamedTuple):
     @property
     def teacher(self) -> NetworkRecord | None:
         """The teacher, once it is trained."""
-        return next((each for each in self.networks if each.method == "teacher"), None)
+        return teacher_of(self.networks)
 
 
 def study_data(storage: Storage, study: str) -> StudyData:

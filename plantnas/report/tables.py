@@ -9,7 +9,7 @@ from torch import nn
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.records.database import NetworkRecord, Split
-from plantnas.report.front import pareto_front
+from plantnas.report.front import front_and_references, teacher_of
 
 
 def front_table(networks: list[NetworkRecord]) -> Table:
@@ -20,20 +20,18 @@ def front_table(networks: list[NetworkRecord]) -> Table:
     table.add_column("widths", overflow="fold")
     for column in ("parameters", "% of teacher", "MACs", "validation %", "test %"):
         table.add_column(column, justify="right")
-    references = {network.method: network for network in networks if network.kind is None}
-    shown = {network.id: network for network in pareto_front(networks)}
-    shown |= {network.id: network for network in references.values()}
-    for network in sorted(shown.values(), key=lambda network: network.parameters):
+    teacher = teacher_of(networks)
+    for network in front_and_references(networks):
         table.add_row(
             str(network.id),
             network.method,
             "" if network.step is None else str(network.step),
             " ".join(map(str, network.widths.values())),
             f"{network.parameters:,}",
-            f"{100 * network.parameters / references['teacher'].parameters:.1f}",
+            f"{100 * network.parameters / teacher.parameters:.1f}" if teacher else "",
             f"{network.macs:,}",
-            _percent(network, "validation"),
-            _percent(network, "test"),
+            accuracy_text(network, "validation"),
+            accuracy_text(network, "test"),
         )
     return table
 
@@ -108,6 +106,7 @@ def _groups_with_costs(
             yield group, None, None
 
 
-def _percent(network: NetworkRecord, split: Split) -> str:
+def accuracy_text(network: NetworkRecord, split: Split) -> str:
+    """In per cent, without the sign; empty where the network was not evaluated."""
     evaluation = network.evaluation_on(split)
     return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""

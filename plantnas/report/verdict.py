@@ -7,6 +7,7 @@ points of per cent.
 from collections.abc import Iterable, Sequence
 from math import isnan
 from statistics import fmean
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -46,6 +47,23 @@ NOTES = (
     "which a network is better on the images that it was trained on.",
 )
 """What a reader of the tables must know."""
+
+
+class TextTable(NamedTuple):
+    """A table of texts."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def comparison_tables(comparison: Comparison) -> list[TextTable]:
+    """What each method reached and took, and what the paper's claim is about; rows may be none."""
+    return [
+        TextTable(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison)),
+        TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
+        TextTable(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
+    ]
 
 
 def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:

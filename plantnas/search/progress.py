@@ -100,8 +100,8 @@ class ProgressBars:
         ]
         self._started: dict[int, tuple[float, int]] = {}
 
-    def show(self, study: optuna.Study) -> None:
-        """Shows the bars, and moves them to where the study is."""
+    def show(self, study: optuna.Study) -> list[StepProgress]:
+        """Shows the bars, and moves them to where the study is, which is returned."""
         for task in self._tasks:
             self._bars.update(task, visible=True)
         steps = progress(study)
@@ -118,6 +118,7 @@ class ProgressBars:
                 best=f"best {accuracy} with {parameters} parameters" if step.best else "",
                 left=self._left(step.step, done),
             )
+        return steps
 
     def _total(self, step: int) -> int:
         screening = self._wanted * self._planting.screen_epochs

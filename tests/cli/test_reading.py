@@ -145,9 +145,12 @@ def test_the_dashboard_is_served_with_the_study_until_ctrl_c(
     words = ("dashboard", "tiny", "--directory", str(folder.directory), "--port", "0")
     command = [sys.executable, "-u", "-c", "from plantnas.cli import main; main()", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().split()[0]
-        with urlopen(f"{address}/api/studies") as answer:
-            assert b"tiny" in answer.read()
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=30) == 0
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().split()[0]
+            with urlopen(f"{address}/api/studies") as answer:
+                assert b"tiny" in answer.read()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=30) == 0
+        finally:
+            server.kill()  # who ignores SIGINT, as what a shell put behind it does, ignores Ctrl-C

@@ -15,9 +15,9 @@ from optuna.trial import TrialState, create_trial
 from plantnas.errors import StudyError
 from plantnas.records.database import Evaluation, StudyRecord
 from plantnas.report.comparison import comparison
+from plantnas.report.headline import export_command
 from plantnas.report.page_tables import (
     configuration_text,
-    export_command,
     facts,
     group_names,
     network_rows,

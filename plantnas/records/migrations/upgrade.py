@@ -20,7 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plantnas.errors import StorageError
 from plantnas.files import write_atomically
-from plantnas.records.engine import open_engine, reason, shown_url, sqlite_file
+from plantnas.records.engine import (
+    check_exists,
+    open_engine,
+    reason,
+    shown_url,
+    sqlite_file,
+)
 
 VERSION_TABLE = "plantnas_alembic_version"
 SCRIPTS = "plantnas.records:migrations"
@@ -145,8 +151,7 @@ def _opened(url: str) -> Iterator[Engine]:
     Raises:
         StorageError: If there is no such SQLite file, or the URL is none.
     """
-    if (file := sqlite_file(url)) and not file.exists():
-        raise StorageError(f"{shown_url(url)}: no such file.")
+    check_exists(url)
     engine = open_engine(url)
     if engine.dialect.name == "sqlite":
         # To change a table is to drop it and make it anew, which deletes what refers to its rows.

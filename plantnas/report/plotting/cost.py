@@ -13,7 +13,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.records.database import NetworkRecord
-from plantnas.report.entries import chosen_rates
+from plantnas.report.entries import chosen_rates, has_chosen_rate, weights_of
 from plantnas.report.finished_trials import FinishedTrial, finished_trials
 from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import (
@@ -135,9 +135,9 @@ def _baseline_rows(networks: Sequence[NetworkRecord]) -> list[CostRow]:
     rates, rows = chosen_rates(networks), list[CostRow]()
     for method in in_legend_order(list(rates)):
         theirs = [network for network in networks if network.method == method]
-        chosen = [each for each in theirs if _rate(each) == rates[method]]
-        kept = {_identity(network) for network in chosen}
-        rest = [network for network in theirs if _identity(network) not in kept]
+        chosen = [each for each in theirs if has_chosen_rate(each, rates)]
+        kept = {weights_of(network) for network in chosen}
+        rest = [network for network in theirs if weights_of(network) not in kept]
         rows.append(_row(method, _once(chosen)))
         rows.append(_row(method, _once(rest))._replace(is_tuning=True))
     return rows
@@ -156,17 +156,8 @@ def _trials_row(finished: Sequence[FinishedTrial], outcome: str) -> CostRow:
     return CostRow(f"{outcome} trials", {NO_NETWORK: seconds}, len(trials))
 
 
-def _rate(network: NetworkRecord) -> float | None:
-    return network.baseline.learning_rate if network.baseline else None
-
-
-def _identity(network: NetworkRecord) -> str | int | None:
-    """The weights: a search's trial and the sizes that it was taken for share them."""
-    return network.artifact_id or network.id
-
-
 def _once(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
-    return list({_identity(network): network for network in networks}.values())
+    return list({weights_of(network): network for network in networks}.values())
 
 
 def _merged(phases: dict[str, float], named: Sequence[str]) -> dict[str, float]:

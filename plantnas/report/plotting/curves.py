@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from math import floor, isfinite, log10
+from math import isfinite
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -21,6 +21,7 @@ from plantnas.report.plotting.styles import (
     TEACHER_COLOUR,
     lay_out,
     legend_at_bottom,
+    round_numbers,
     say_empty,
     step_colour,
 )
@@ -215,8 +216,7 @@ def _loss_axis(steps: Sequence[CurvesStep]) -> dict[str, Any]:
     low, high = min(positive, default=1.0), max(positive, default=1.0)
     if high <= LARGE_SPAN * low:
         return {}
-    exponents = range(floor(log10(low)), floor(log10(high)) + 1)
-    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
+    ticks = round_numbers(positive)
     return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 

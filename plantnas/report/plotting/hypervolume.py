@@ -6,7 +6,6 @@ the test split, is in comparison_plots.py.
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from statistics import fmean
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -14,9 +13,9 @@ from plotly.subplots import make_subplots
 
 from plantnas.hypervolume import Corner, Network, hypervolume, worst_corner
 from plantnas.records.database import NetworkRecord
-from plantnas.report.costs import method_costs
-from plantnas.report.entries import Entry, accuracy_on, compared_entries, seconds_of
-from plantnas.report.finished_trials import FinishedTrial, finished_trials
+from plantnas.report.costs import SearchCost, method_costs
+from plantnas.report.entries import accuracy_on, compared_entries, networks_of_all_sizes, seconds_of
+from plantnas.report.finished_trials import FinishedTrial, finished_trials, seconds_in_vain
 from plantnas.report.front import PLANTING, is_choosable
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
@@ -92,13 +91,16 @@ def hypervolume_info(data: StudyData) -> HypervolumeInfo:
     The curve is of seed and grown networks of any size. A method has the compared sizes alone, so
     planting is shown a second time with these: that point is what the others are to be held to.
     """
-    done, methods = list(_done(data)), _methods(data)
+    finished = finished_trials(data)
+    done = list(_done(data.networks, finished))
+    methods = networks_of_all_sizes(compared_entries(data.name, data.networks), "validation")
     shown = [*(done[-1].networks if done else []), *_flat(methods.values())]
     if not shown:
         return HypervolumeInfo(data.name, [], [])
     corner = worst_corner(shown, data.teacher.parameters if data.teacher else None)
     points = [_point(each, corner) for each in done]
-    return HypervolumeInfo(data.name, points, _reached(data, methods, corner))
+    costs = method_costs(data.name, data.networks, seconds_in_vain(finished))
+    return HypervolumeInfo(data.name, points, _reached(costs, methods, corner))
 
 
 def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
@@ -125,15 +127,15 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
     return figure
 
 
-def _done(data: StudyData) -> Iterator[_Done]:
+def _done(networks: Sequence[NetworkRecord], finished: Iterable[FinishedTrial]) -> Iterator[_Done]:
     """After the seed, and after each trial."""
-    prepared = [network for network in data.networks if network.method in ("teacher", "seed")]
+    prepared = [network for network in networks if network.method in ("teacher", "seed")]
     seeds = [network for network in prepared if network.method == "seed"]
     if not (chosen := _evaluated(seeds)):
         return
     seconds = seconds_of(prepared)
     yield _Done(0, seconds, chosen, f"teacher and seed after {duration(seconds)}")
-    for number, trial in enumerate(finished_trials(data), 1):
+    for number, trial in enumerate(finished, 1):
         seconds += trial.seconds
         if trial.network and is_choosable(trial.network):
             chosen = [*chosen, *_evaluated([trial.network])]
@@ -162,38 +164,16 @@ def _point(done: _Done, corner: Corner) -> HypervolumePoint:
     return HypervolumePoint(done.trials, done.seconds, volume, hover)
 
 
-def _methods(data: StudyData) -> dict[str, list[Network]]:
-    """The networks of each method that was evaluated at all sizes; repetitions by their mean."""
-    sizes: dict[str, dict[int, list[Entry]]] = {}
-    for entry in compared_entries(data.name, data.networks):
-        if entry.validation_accuracy is not None:
-            sizes.setdefault(entry.method, {}).setdefault(entry.target_id, []).append(entry)
-    wanted = sizes.get(PLANTING, {}).keys()
-    return {
-        method: [_mean(repetitions) for repetitions in theirs.values()]
-        for method, theirs in sizes.items()
-        if theirs.keys() == wanted
-    }
-
-
-def _mean(repetitions: Sequence[Entry]) -> Network:
-    return Network(
-        fmean(entry.validation_accuracy or 0.0 for entry in repetitions),
-        fmean(entry.parameters for entry in repetitions),
-    )
-
-
 def _flat(lists: Iterable[Sequence[Network]]) -> list[Network]:
     return [network for each in lists for network in each]
 
 
 def _reached(
-    data: StudyData, methods: dict[str, list[Network]], corner: Corner
+    costs: Iterable[SearchCost], methods: dict[str, list[Network]], corner: Corner
 ) -> list[MethodHypervolume]:
-    wasted = sum(trial.seconds for trial in finished_trials(data) if trial.network is None)
-    costs = {cost.method: cost for cost in method_costs(data.name, data.networks, wasted)}
+    seconds = {cost.method: cost.total for cost in costs}
     return [
-        MethodHypervolume(method, costs[method].total, hypervolume(methods[method], corner))
+        MethodHypervolume(method, seconds[method], hypervolume(methods[method], corner))
         for method in in_legend_order(list(methods))
     ]
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.records.database import NetworkRecord
-from plantnas.report.entries import chosen_rates
+from plantnas.report.entries import chosen_rates, has_chosen_rate
 from plantnas.report.front import (
     PLANTING,
     pareto_front,
@@ -133,7 +133,7 @@ def _shown(networks: Sequence[NetworkRecord], cost: Cost) -> list[NetworkRecord]
         network
         for network in networks
         if network.kind not in left_out
-        and (network.baseline is None or network.baseline.learning_rate == rates[network.method])
+        and (network.baseline is None or has_chosen_rate(network, rates))
     ]
 
 

@@ -105,7 +105,7 @@ def say_empty(figure: go.Figure, why: str) -> go.Figure:
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Settings of a logarithmic axis with round ticks: 0.5, 1, 2, 5; or 1 k, 2 k, 5 k ..."""
     tick_format = "~g" if min(values, default=1) < 1 else "~s"
-    return {"type": "log", "tickvals": _round_numbers(values), "tickformat": tick_format}
+    return {"type": "log", "tickvals": round_numbers(values), "tickformat": tick_format}
 
 
 class TimeUnit(NamedTuple):
@@ -138,7 +138,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def _round_numbers(values: Sequence[float]) -> list[float]:
+def round_numbers(values: Sequence[float]) -> list[float]:
     """1, 2 and 5 times the powers of ten that the values reach."""
     positive = [value for value in values if value > 0]
     if not positive:
