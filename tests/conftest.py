@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.postgres import new_postgres, postgres, postgres_server  # noqa: F401 (fixtures)
+
 if TYPE_CHECKING:
     import optuna
 

@@ -124,7 +124,9 @@ def imported_distributions(folder: str) -> set[str]:
         for name in imported_names(node)
     }
     installed = packages_distributions()
-    others = modules - set(sys.stdlib_module_names) - OF_ANOTHER - {"plantnas", "tests"}
+    others = (
+        modules - set(sys.stdlib_module_names) - OF_ANOTHER - {"plantnas", "tests", "benchmarks"}
+    )
     # What is not installed here, as an extra for benchmarks, is taken to be named like its module.
     return {installed.get(module, [module])[0].lower() for module in others}
 

@@ -15,6 +15,8 @@ from plantnas.cli.exporting import export
 from plantnas.cli.listing import groups, list_studies, spaces
 from plantnas.cli.reading import dashboard, plot, report, status, table
 from plantnas.cli.searching import quickstart, run
+from plantnas.cli.working import app as launching
+from plantnas.cli.working import worker
 from plantnas.errors import PlantnasError
 
 app = typer.Typer(
@@ -23,12 +25,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-SEARCHING = (quickstart, run)
+SEARCHING = (quickstart, run, worker)
 READING = (status, report, plot, table, dashboard, export)
 OTHERS = (baselines, compare, groups, spaces)
 for command in (*SEARCHING, *READING, *OTHERS):
     app.command()(command)
 app.command("studies")(list_studies)
+app.add_typer(launching, name="launch")
 app.add_typer(databases, name="db")
 
 INTERRUPTED = 130

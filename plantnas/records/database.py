@@ -6,12 +6,12 @@ in ``weights.py``. Optuna keeps its own tables in the same database.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Insert, Row, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from plantnas.errors import PlantingError, StorageError, StudyError, did_you_mean
+from plantnas.records.artifacts import is_url, open_artifacts
 from plantnas.records.engine import (
     open_engine,
     reason,
@@ -27,7 +28,10 @@ from plantnas.records.engine import (
     sqlite_file,
     storage_engine_arguments,
 )
+from plantnas.records.locks import Say, alone_in_database
 from plantnas.records.migrations.upgrade import create_tables
+from plantnas.records.ownership import Guard, id_of_recorded, no_guard
+from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
     SPLITS,
     BaselineRun,
@@ -47,6 +51,9 @@ from plantnas.records.tables import (
     StudyRow,
     WidthRow,
 )
+
+if TYPE_CHECKING:
+    from optuna.artifacts._protocol import ArtifactStore
 
 __all__ = [
     "SPLITS",
@@ -77,6 +84,7 @@ class LossCurve(NamedTuple):
     losses: tuple[float, ...]
 
 
+@patient()
 class Database:
     """The study database. Open one in each process; threads may share it.
 
@@ -85,11 +93,12 @@ class Database:
         engine: For reading with your own SQL, or with ``plantnas.report.frames``.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, artifacts: str | None = None) -> None:
         """Open the database; an SQLite file, its folder and our tables are made if needed.
 
         Args:
             url: A database URL, e.g. ``sqlite:///study.db``.
+            artifacts: Where the artifacts are, if this machine finds them elsewhere than recorded.
 
         Raises:
             StorageError: If it cannot be opened, was written by a newer plantnas, or by an older
@@ -97,7 +106,10 @@ class Database:
         """
         self.engine = open_engine(url)
         self.url = shown_url(url)
+        self.patience = Patience(url)
         self._file = sqlite_file(url)
+        self._artifacts = artifacts and _absolute(artifacts)
+        self._stores: dict[str, ArtifactStore] = {}
         create_tables(self.engine)
 
     def close(self) -> None:
@@ -139,16 +151,38 @@ class Database:
         with self._transaction() as connection:
             return list(connection.scalars(select(StudyRow.name).order_by(StudyRow.id)))
 
-    def artifacts_directory(self, study: str) -> Path:
-        """The absolute path of the folder that holds a study's weights.
+    def artifacts_place(self, study: str) -> str:
+        """Where the artifacts of a study are: the absolute path of a folder, or a URL.
 
         Raises:
             StudyError: If there is no such study.
         """
-        return self._folder() / self.study(study).artifacts
+        place = self.study(study).artifacts if self._artifacts is None else self._artifacts
+        return place if is_url(place) else str(self._folder() / place)
 
-    def add_network(self, study: str, network: NetworkRecord) -> int:
+    def artifact_store(self, study: str) -> "ArtifactStore":
+        """The store of a study's artifacts: its weights, and the teacher's logits.
+
+        Raises:
+            StudyError: If there is no such study.
+            StorageError: If its place cannot be opened, as for want of a package.
+        """
+        place = self.artifacts_place(study)
+        if place not in self._stores:  # to connect to a bucket takes a while
+            self._stores[place] = open_artifacts(place)
+        return self._stores[place]
+
+    def alone(self, purpose: str, say: Say = lambda message: None) -> AbstractContextManager[None]:
+        """One worker of this database at a time; see ``locks.alone_in_database``."""
+        return alone_in_database(self.engine, purpose, say)
+
+    def add_network(self, study: str, network: NetworkRecord, guard: Guard = no_guard) -> int:
         """Record a network with all that belongs to it, in one transaction.
+
+        Args:
+            study: The study's name.
+            network: The network; one with weights that are recorded already is left as it is.
+            guard: Is asked in the transaction, and raises to refuse the network.
 
         Returns:
             Its id.
@@ -165,9 +199,12 @@ class Database:
                 + did_you_mean(group, network.widths)
             )
         with self._transaction(f"study {study!r}: {network.method} network: ") as connection:
+            guard(connection)
+            row = _network_row(network) | {"study_id": self._study_id(connection, study)}
+            if recorded := id_of_recorded(connection, row):
+                return recorded  # the answer to an earlier attempt was lost
             if network.baseline is not None:
                 self._check_networks(connection, study, {network.baseline.target_id})
-            row = _network_row(network) | {"study_id": self._study_id(connection, study)}
             key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
             network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
             for table, rows in _rows_of_network(network).items():
@@ -275,9 +312,15 @@ class Database:
         return self._file.parent if self._file else Path.cwd()
 
     def _relative(self, artifacts: str) -> str:
+        if is_url(artifacts):
+            return artifacts
         path = (self._folder() / artifacts).resolve()
         below = self._file is not None and path.is_relative_to(self._folder())
         return (path.relative_to(self._folder()) if below else path).as_posix()
+
+
+def _absolute(artifacts: str) -> str:
+    return artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
 
 
 def _network_row(network: NetworkRecord) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from plantnas.config_files import validated
 from plantnas.errors import StudyError
 from plantnas.networks.loader import build_network
 from plantnas.records.database import Database, NetworkRecord
-from plantnas.records.weights import AtomicFileSystemArtifactStore, load_weights
+from plantnas.records.weights import load_weights
 
 
 def example_images(images: dict[str, Any]) -> Tensor:
@@ -67,7 +67,7 @@ def network_of(database: Database, study: str, record: NetworkRecord) -> nn.Modu
     configuration = database.study(study).configuration
     search_space = SearchSpace.model_validate(configuration["search_space"])
     network = network_at(search_space, configuration["images"], record.widths)
-    store = AtomicFileSystemArtifactStore(database.artifacts_directory(study))
+    store = database.artifact_store(study)
     network.load_state_dict(load_weights(store, record.artifact_id, record.sha256))
     return network.eval()
 

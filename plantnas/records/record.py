@@ -17,8 +17,9 @@ class StudyRecord:
         optuna_study_id: Optuna's id of it, once there is one.
         configuration: The whole configuration, as JSON has it.
         configuration_hash: Hexadecimal hash of what may not change between runs.
-        artifacts: The folder of the weights: relative to the SQLite file's folder when it lies
-            below it (so both can be moved together), else absolute.
+        artifacts: Where weights and the teacher's logits are: a URL of ``artifacts.py``, or a
+            folder: relative to the SQLite file's when it lies below it (so both can be moved
+            together), else absolute.
         versions: The version of each library that matters.
         hardware: What the study was started on.
         created: When, in UTC.

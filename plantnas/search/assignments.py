@@ -4,6 +4,7 @@ Which assignment a trial gets is in `policies`; when it is written, in `sampler`
 """
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, Literal
 
 import optuna
@@ -31,6 +32,9 @@ EPOCHS_SAVED_KEY = "epochs_saved"
 
 SCREEN_OF_SEED = Assignment("screen", 1, None)
 """What a trial without a stored assignment counts as: nothing was ever planted before it."""
+
+_known_assignment = lru_cache(maxsize=1024)(Assignment)
+"""Thousands of trials have the same few, and each is asked for its own several times a trial."""
 
 _STATES: dict[TrialState, Literal["running", "complete", "pruned", "failed"]] = {
     TrialState.RUNNING: "running",
@@ -117,7 +121,7 @@ def reference_of(study: optuna.Study) -> Reference:
 
 def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
     stored = trial.system_attrs.get(ASSIGNMENT_KEY)
-    return None if stored is None else Assignment(**stored)
+    return None if stored is None else _known_assignment(**stored)
 
 
 def _readable(assignment: Assignment) -> dict[str, Any]:

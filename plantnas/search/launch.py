@@ -1,6 +1,7 @@
 """Runs a study on this machine: one process a worker, and a parent that watches them.
 
 Workers share nothing but the database and the study's folder, so any of them may die at any time.
+What a worker does between two trials is in loop.py.
 """
 
 import multiprocessing
@@ -18,17 +19,18 @@ from pathlib import Path
 
 import optuna
 import torch
-from optuna.trial import FrozenTrial
 
 from plantnas.config import StudyConfig
 from plantnas.errors import PlantnasError, StudyError
 from plantnas.records.database import Database
+from plantnas.search import interruption
+from plantnas.search.loop import optimize_until_complete as optimize_until_complete
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import Say, check_configuration, check_device
 from plantnas.search.prepared import features_folder
 from plantnas.search.progress import progress
 from plantnas.search.storage import make_folder, storage_errors
-from plantnas.search.study import has_nothing_to_start, is_complete, open_study
+from plantnas.search.study import is_complete, open_study
 from plantnas.search.workers import fail_trials_of_dead_workers
 
 POLL_SECONDS = 0.25
@@ -133,8 +135,9 @@ class _Crew:
                     self._ended(number, process.exitcode, study)
 
     def stop(self) -> None:
+        """Their trials are put back by whoever fails them: to end politely would only delay it."""
         for process in self._processes.values():
-            process.terminate()
+            process.kill()
         for process in self._processes.values():
             process.join()
 
@@ -153,7 +156,8 @@ class _Crew:
         fail_trials_of_dead_workers(study)
         if not self._failures.empty():
             raise StudyError(self._failures.get())
-        if exit_code > 0 or self._respawns == 0:
+        asked_to_end = exit_code == interruption.EXIT_CODE
+        if (exit_code > 0 and not asked_to_end) or self._respawns == 0:
             log = log_file(self._directory, number)
             raise StudyError(f"worker {number} ended with exit code {exit_code}: see {log}.")
         self._respawns -= 1
@@ -185,21 +189,10 @@ def work(
         with storage_errors(url):
             study = open_study(config, url)
             objective = PlantingObjective(config, directory, device)
-            objective.prepared(study)  # before there is a trial, which would wait for its parent
-            study.optimize(objective, callbacks=[_stop_when_complete(config)])
+            optimize_until_complete(study, objective, config)
     except PlantnasError as error:
         failures.put(str(error))
         raise SystemExit(2) from error
-
-
-def _stop_when_complete(
-    config: StudyConfig,
-) -> Callable[[optuna.Study, FrozenTrial], None]:
-    def stop(study: optuna.Study, trial: FrozenTrial) -> None:
-        if has_nothing_to_start(study, config.search):
-            study.stop()
-
-    return stop
 
 
 @contextmanager

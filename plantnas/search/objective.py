@@ -29,6 +29,7 @@ from plantnas.search.assignments import (
     assignment_of,
 )
 from plantnas.search.history import Assignment
+from plantnas.search.interruption import give_up_if_asked
 from plantnas.search.preparation import Say, prepare
 from plantnas.search.prepared import (
     Parent,
@@ -41,6 +42,7 @@ from plantnas.search.proposals import Room, room_to_grow, suggest_counts, sugges
 from plantnas.search.sampler import PlantingSampler
 from plantnas.search.stopping import should_stop
 from plantnas.search.storage import default_directory
+from plantnas.search.workers import owned
 from plantnas.training.distillation import Epoch, Stop, TrainingDiverged
 from plantnas.training.evaluation import Metrics
 from plantnas.training.planted import PlantedTraining, train_planted
@@ -58,6 +60,8 @@ class PlantingObjective:
         directory: Folder of weights and logits; by default beside the SQLite file, or
             `plantnas-studies/NAME` for other databases.
         device: Where networks are trained.
+        artifacts: Where weights and logits are kept, a folder or a URL such as s3://bucket/prefix;
+            by default where the study says, which is `weights` in the directory of a new one.
 
     Raises:
         ConfigurationError: The configuration is not valid.
@@ -68,10 +72,12 @@ class PlantingObjective:
         config: StudyConfig | str,
         directory: Path | str | None = None,
         device: str = "cpu",
+        artifacts: str | None = None,
     ) -> None:
         self.config = load_study(config) if isinstance(config, str) else config
         self._directory = directory
         self._device = device
+        self._artifacts = artifacts
         self._prepared: PreparedStudy | None = None
 
     def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
@@ -81,6 +87,8 @@ class PlantingObjective:
             optuna.TrialPruned: The planting is not worth training; the user attribute `reason`
                 says why.
             StudyError: The study cannot be searched by planting.
+            Interrupted: The process is to end, and the training is not at its last epoch.
+            TrialTaken: Another worker took this one for dead and does its work again.
         """
         assignment = assignment_of(trial) or _prune(trial, "the study is complete")
         study = self.prepared(trial.study)
@@ -106,7 +114,9 @@ class PlantingObjective:
         if self._prepared is None:
             _check_study(study)
             directory = Path(self._directory or default_directory(study))
-            self._prepared = prepare(study, self.config, directory, self._device, say)
+            self._prepared = prepare(
+                study, self.config, directory, self._device, say, self._artifacts
+            )
         return self._prepared
 
     def _train(
@@ -150,6 +160,7 @@ def _stop(trial: optuna.Trial, study: PreparedStudy, assignment: Assignment, epo
     parameters: int = trial.user_attrs["parameters"]
 
     def stop(epoch: Epoch) -> bool:
+        give_up_if_asked()
         if rule == "none" or assignment.kind == "grow":
             return False
         losses.append(epoch.validation_loss)
@@ -289,7 +300,7 @@ def _keep(
     """
     artifact_id, sha256 = save_weights(child.state_dict(), study.weights, trial)
     record = replace(record, artifact_id=artifact_id, sha256=sha256)
-    network_id = study.database.add_network(study.config.name, record)
+    network_id = study.database.add_network(study.config.name, record, owned(trial))
     shown = {
         "network": network_id,
         "macs": record.macs,

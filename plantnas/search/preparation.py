@@ -3,12 +3,9 @@
 It may be interrupted at any moment and called again: what is recorded is not made again.
 """
 
-import os
-import platform
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,14 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop, narrow
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, StudyConfig, Teacher, Width
-from plantnas.errors import ConfigurationError, DataError, StudyError
-from plantnas.files import alone
+from plantnas.errors import ConfigurationError, StorageError
 from plantnas.networks.pretrained import load_pretrained
-from plantnas.records.database import Database, NetworkRecord, StudyRecord
-from plantnas.records.loading import network_at, network_of, recorded_config
-from plantnas.records.weights import AtomicFileSystemArtifactStore, save_weights
+from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.loading import network_at, network_of
+from plantnas.records.weights import save_weights
+from plantnas.search.logits import SharedLogits
+from plantnas.search.new_study import add_study, check_data, data_of
+from plantnas.search.new_study import check_configuration as check_configuration
 from plantnas.search.prepared import (
     PreparedStudy,
     all_widths,
@@ -35,15 +34,18 @@ from plantnas.search.prepared import (
     features_folder,
 )
 from plantnas.search.storage import make_folder, storage_url
-from plantnas.training.data import Dataset, load_dataset
+from plantnas.training.data import Dataset
 from plantnas.training.distillation import TrainingData, fit
 from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.seeds import derived_seed, generator_for
-from plantnas.training.teacher import load_logits, save_logits, teacher_logits
+from plantnas.training.teacher import teacher_logits
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
+
+_TOLD_LAST = "seed_accuracy"
+"""The attribute of Optuna's study that is written when all else is done."""
 
 Say = Callable[[str], None]
 """Is told what happens, for a person who waits."""
@@ -55,17 +57,21 @@ def prepare(
     directory: Path,
     device: str = "cpu",
     say: Say = lambda message: None,
+    artifacts: str | None = None,
 ) -> PreparedStudy:
     """Trains teacher and seed if they are not recorded yet, and loads what trials need.
 
-    Only one process of a machine does it at a time; the others wait and find it done.
+    Only one worker of a database trains at a time; the others wait and find it done.
 
     Args:
         study: Optuna's study, in an SQL database.
         config: The study's configuration.
-        directory: Folder of the weights and the teacher's logits.
+        directory: Folder of this machine for the teacher's logits and features, and of the
+            artifacts of a new study.
         device: Where networks are trained.
         say: Is told what is being trained.
+        artifacts: Where this machine finds the artifacts, if elsewhere than recorded; a new
+            study's are recorded to be there.
 
     Raises:
         StudyError: The study exists with another configuration.
@@ -74,40 +80,17 @@ def prepare(
         StorageError: The database or the folder cannot be used.
     """
     check_device(device)
-    database = Database(storage_url(study))
+    database = Database(storage_url(study), artifacts)
     check_configuration(database, config)
-    dataset = load_dataset(config.data, derived_seed(config.random_seed, "split"))
+    dataset = data_of(config)
     make_folder(directory)
-    with alone(directory / "preparation.lock"):
-        _add_study(database, study, config, dataset, directory)
-        _check_data(database, config, dataset)
-        return _Preparation(study, config, database, dataset, directory, device, say).prepared()
-
-
-def check_configuration(database: Database, config: StudyConfig) -> None:
-    """Refuse to go on with a study of that name that was made with another configuration.
-
-    Raises:
-        StudyError: Names the keys that differ.
-        ConfigurationError: The study is of a plantnas whose settings this one does not know.
-    """
-    existing = database.find_study(config.name)
-    if existing is None or existing.configuration_hash == config.hash():
-        return
-    recorded = recorded_config(database, config.name).identity()
-    wanted = config.identity()
-    differing = [
-        f"{key} is {recorded.get(key)!r}, not {wanted.get(key)!r}"
-        for key in sorted(recorded.keys() | wanted.keys())
-        if recorded.get(key) != wanted.get(key)
-    ]
-    if not differing:
-        return
-    raise StudyError(
-        f"study {config.name!r} exists in {database.url} with another configuration: "
-        f"{'; '.join(differing)}. Use that configuration, or another name, --directory or "
-        "--storage."
-    )
+    add_study(database, study, config, dataset, artifacts or str(directory / "weights"))
+    check_data(database, config, dataset)
+    preparation = _Preparation(study, config, database, dataset, directory, device, say)
+    # Workers that join later do not wait for each other.
+    purpose = f"prepares study {config.name!r}"
+    with nullcontext() if preparation.is_done() else database.alone(purpose, say):
+        return preparation.prepared()
 
 
 def check_device(name: str) -> None:
@@ -142,12 +125,16 @@ class _Preparation:
     ) -> None:
         self.study, self.config, self.database, self.say = study, config, database, say
         self.dataset, self.directory, self.device = dataset, directory, torch.device(device)
-        self.weights = AtomicFileSystemArtifactStore(database.artifacts_directory(config.name))
+        self.weights = database.artifact_store(config.name)
         self.images: dict[str, Any] = database.study(config.name).configuration["images"]
         seed = derived_seed(config.random_seed, "views")
         self.inputs = augmented_inputs(dataset, config.data, seed, self.device)
         self.validation_inputs = image_inputs(dataset.validation, dataset, self.device)
         (self.example,) = next(self.validation_inputs.in_order(0, 2))
+
+    def is_done(self) -> bool:
+        """Whether there is nothing to train or to tell."""
+        return _TOLD_LAST in self.study.user_attrs
 
     def prepared(self) -> PreparedStudy:
         space = self.config.search_space
@@ -163,7 +150,8 @@ class _Preparation:
             data,
             teacher if self.config.seed.start == "teacher" else None,
         )
-        self._tell_policies(teacher, seed)
+        if not self.is_done():
+            self._tell_policies(teacher, seed)
         return PreparedStudy(
             config=self.config,
             database=self.database,
@@ -234,7 +222,16 @@ class _Preparation:
             sha256=sha256,
             seconds={"training": trained - start, "evaluation": time.perf_counter() - trained},
         )
-        network_id = self.database.add_network(self.config.name, record)
+        return self._added(record)
+
+    def _added(self, record: NetworkRecord) -> NetworkRecord:
+        """The record, or that of another worker who made the same: this one had lost its lock."""
+        try:
+            network_id = self.database.add_network(self.config.name, record)
+        except StorageError:
+            if (other := self._recorded(record.method)) is None:
+                raise
+            return other
         return self.database.network(self.config.name, network_id)
 
     def _fresh(self, method: str, width: Width) -> nn.Module:
@@ -255,7 +252,7 @@ class _Preparation:
         return crop(wide, self.example, widths)
 
     def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
-        """The teacher's logits on training and validation images, computed if not on the disk."""
+        """The teacher's logits on training and validation images."""
         return self._logits_on("train", self.inputs, teacher), self._logits_on(
             "validation", self.validation_inputs, teacher
         )
@@ -266,11 +263,13 @@ class _Preparation:
         assert teacher.sha256 is not None
         key = f"{teacher.sha256[:12]}-{self.dataset.fingerprint[:12]}"
         path = self.directory / f"teacher-logits-{split}-{key}.npy"
-        if not path.exists():
-            self.say(f"computing the teacher's logits on the {split} images")
+
+        def compute() -> Tensor:
             network = network_of(self.database, self.config.name, teacher).to(self.device)
-            save_logits(path, teacher_logits(network, inputs).cpu())
-        return load_logits(path).to(self.device)
+            return teacher_logits(network, inputs).cpu()
+
+        shared = SharedLogits(self.study, self.weights, self.database.alone, self.say)
+        return shared.at(path, split, compute).to(self.device)
 
     def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:
         """Policies are functions of Optuna's study alone, so it is told what they compare to."""
@@ -279,51 +278,3 @@ class _Preparation:
             assert validation is not None
             self.study.set_user_attr(f"{network.method}_parameters", network.parameters)
             self.study.set_user_attr(f"{network.method}_accuracy", validation.accuracy)
-
-
-def _add_study(
-    database: Database, study: optuna.Study, config: StudyConfig, dataset: Dataset, directory: Path
-) -> None:
-    if database.find_study(config.name) is not None:
-        return
-    _, channels, height, width = dataset.train.pixels.shape
-    images = {
-        "num_classes": dataset.num_classes,
-        "channels": channels,
-        "height": height,
-        "width": width,
-        "mean": dataset.mean.tolist(),
-        "std": dataset.std.tolist(),
-        "fingerprint": dataset.fingerprint,
-    }
-    database.add_study(
-        StudyRecord(
-            name=config.name,
-            optuna_study_id=study._study_id,
-            configuration={**config.model_dump(mode="json"), "images": images},
-            configuration_hash=config.hash(),
-            artifacts=str(directory.resolve() / "weights"),
-            versions={name: version(name) for name in ("plantnas", "torch", "optuna")},
-            hardware=_hardware(),
-            created=datetime.now(UTC),
-        )
-    )
-
-
-def _check_data(database: Database, config: StudyConfig, dataset: Dataset) -> None:
-    images = database.study(config.name).configuration["images"]
-    if images["fingerprint"] != dataset.fingerprint:
-        raise DataError(
-            f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
-            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {images['fingerprint'][:12]}."
-        )
-
-
-def _hardware() -> dict[str, Any]:
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {
-        "machine": platform.machine(),
-        "processors": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": gpus,
-    }

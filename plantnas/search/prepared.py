@@ -6,6 +6,7 @@ How teacher and seed come to be is in preparation.py, what a trial does with it 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +22,12 @@ from plantnas.records.database import (
     Split,
 )
 from plantnas.records.loading import network_of
-from plantnas.records.weights import AtomicFileSystemArtifactStore
 from plantnas.training.distillation import Epoch, TrainingData
 from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.features import FeatureCache
+
+if TYPE_CHECKING:
+    from optuna.artifacts._protocol import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class PreparedStudy:
 
     config: StudyConfig
     database: Database
-    weights: AtomicFileSystemArtifactStore
+    weights: "ArtifactStore"
     data: TrainingData
     example: Tensor
     teacher: NetworkRecord

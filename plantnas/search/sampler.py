@@ -140,6 +140,7 @@ class PlantingSampler(BaseSampler):
         """Tell the base sampler of a screen."""
         assignment = assignment_of(trial)
         if assignment is not None and assignment.kind == "screen":
+            study._thread_local.cached_all_trials = None  # of when the trial began
             sampler, scoped_study = self._scoped(study, trial)
             seen = None if values is None else values[: len(scoped_study.directions)]
             sampler.after_trial(scoped_study, trial, state, seen)
@@ -187,21 +188,30 @@ class PlantingSampler(BaseSampler):
 
 def _place(study: optuna.Study, trial: FrozenTrial) -> int:
     """How many trials before this one did not fail: work that is done again draws the same."""
-    failed = study._storage.get_all_trials(
-        study._study_id, deepcopy=False, states=(TrialState.FAIL,)
-    )
+    failed = study._get_trials(deepcopy=False, states=(TrialState.FAIL,), use_cache=True)
     return trial.number - sum(other.number < trial.number for other in failed)
 
 
 def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:
-    """The study's other trials, once those with lower numbers have their assignments."""
+    """The study's other trials, once those with lower numbers have their assignments.
+
+    Optuna keeps them, with this one, for those who read trials while this one begins: to read all
+    running trials again takes as long as all else that a sampler does.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
-        undecided = any(_is_deciding(other) for other in trials if other.number < trial.number)
+        others = [other for other in trials if other.number != trial.number]
+        undecided = any(_is_deciding(other) for other in others if other.number < trial.number)
         if not undecided or time.monotonic() > deadline:
-            return [other for other in trials if other.number != trial.number]
+            study._thread_local.cached_all_trials = _with(trial, others)
+            return others
         time.sleep(POLL_SECONDS)
+
+
+def _with(trial: FrozenTrial, others: list[FrozenTrial]) -> list[FrozenTrial]:
+    """All trials by number; of this one what its process knows, not what was read before that."""
+    return sorted([*others, trial], key=lambda one: one.number)
 
 
 def _is_deciding(trial: FrozenTrial) -> bool:

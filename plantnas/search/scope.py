@@ -60,6 +60,8 @@ class ScopedStudy(optuna.Study):
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
+        # Those that were read when the trial began: its policy and its sampler see the same study.
+        use_cache = use_cache or is_planting_study(self._study)
         trials = self._study._get_trials(deepcopy=False, states=states, use_cache=use_cache)
         return self._view.of(trials, deepcopy)
 

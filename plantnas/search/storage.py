@@ -3,15 +3,18 @@
 One storage a process: its engine and connection pool are not to be shared after a fork.
 """
 
+import random
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from plantnas.errors import StorageError
 from plantnas.records.engine import (
@@ -21,9 +24,26 @@ from plantnas.records.engine import (
     sqlite_file,
     storage_engine_arguments,
 )
+from plantnas.records.patience import Patience, is_away, patient
+from plantnas.search.running_trials import SparingStorage
+from plantnas.search.workers import retry
 
 HEARTBEAT_SECONDS = 15
 """A worker says so often that it lives. After four times as long without, its trial fails."""
+
+_ATTEMPTS = 10
+"""To make Optuna's tables while others make them too; each attempt finds more of them made."""
+
+_TRANSACTIONS = (
+    *(
+        name
+        for name in vars(BaseStorage)
+        if name.startswith(("get_", "set_", "create_", "delete_"))
+    ),
+    # What Optuna's cache calls.
+    *("_create_new_trial", "_get_best_trial_id", "_get_stale_trial_ids", "_get_trials"),
+    "_set_trial_param",
+)
 
 
 def sqlite_url(directory: Path) -> str:
@@ -31,7 +51,48 @@ def sqlite_url(directory: Path) -> str:
     return f"sqlite:///{directory.resolve() / 'study.db'}"
 
 
-def open_storage(url: str) -> RDBStorage:
+@patient(*_TRANSACTIONS)
+class PatientStorage(SparingStorage):
+    """Optuna's storage, whose transactions wait for a database that is away for a while.
+
+    All may be done twice, but for what a lost answer leaves behind: of a trial that was created,
+    or taken from the queue, without its worker's knowing, a running one that nobody signs, which
+    `fail_trials_of_dead_workers` fails; of one that was ended, `UpdateFinishedTrialError`.
+
+    Attributes:
+        patience: How it waits.
+    """
+
+    def __init__(self, url: str, *, seconds: float | None = None, **arguments: Any) -> None:
+        """Open the storage; a database that does not answer now is not waited for.
+
+        Args:
+            url: Its URL.
+            seconds: How long a transaction waits at most.
+            arguments: What `RDBStorage` takes.
+        """
+        super().__init__(url, **arguments)
+        self.patience = Patience(url) if seconds is None else Patience(url, seconds)
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Say that the trial's worker lives; one heartbeat may be lost, the next comes soon."""
+        try:
+            super().record_heartbeat(trial_id)
+        except StorageInternalError as error:
+            if not is_away(error):
+                raise
+            self.patience.note_absence()
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """Nobody is stale until the database has been there for two heartbeats of everyone."""
+        # Else the first to find it back would fail the trials of all the others, which waited too.
+        there = time.monotonic() - self.patience.since
+        if there < 2 * (self.heartbeat_interval or 0):
+            return []
+        return super()._get_stale_trial_ids(study_id)
+
+
+def open_storage(url: str) -> PatientStorage:
     """An Optuna storage with heartbeats and the settings of a database that many workers share.
 
     Raises:
@@ -43,18 +104,32 @@ def open_storage(url: str) -> RDBStorage:
     try:
         if file := sqlite_file(url):
             file.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
-            storage = RDBStorage(
-                url,
-                engine_kwargs=arguments,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=4 * HEARTBEAT_SECONDS,
-            )
-    except (SQLAlchemyError, ImportError, OSError, RuntimeError) as error:
+        storage = _with_tables(url, arguments)
+    except (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError) as error:
         raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
     set_sqlite_pragmas(storage.engine)
     return storage
+
+
+def _with_tables(url: str, engine_arguments: dict[str, Any]) -> PatientStorage:
+    """The storage; its tables are made, by this process or by another one at the same moment."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats
+                return PatientStorage(
+                    url,
+                    engine_kwargs=engine_arguments,
+                    heartbeat_interval=HEARTBEAT_SECONDS,
+                    grace_period=4 * HEARTBEAT_SECONDS,
+                    heartbeat_stale_trial_callback=retry,
+                )
+        except (IntegrityError, OperationalError, ProgrammingError) as error:
+            raced = isinstance(error, IntegrityError) or "already exists" in str(error.orig)
+            if not raced or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.0, 0.1))  # two that retry must not meet each time
+    raise AssertionError("the last attempt returns or raises")
 
 
 @contextmanager

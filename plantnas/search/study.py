@@ -5,6 +5,7 @@ What its trials do is in objective.py, who runs them in launch.py.
 
 import inspect
 import warnings
+from typing import Literal
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -117,13 +118,24 @@ def make_policy(search: Search) -> Policy:
 
 def is_complete(study: optuna.Study, search: Search) -> bool:
     """Whether there is nothing left to start, and nothing that runs."""
-    trials = study.get_trials(deepcopy=False)
-    if any(trial.state in (TrialState.RUNNING, TrialState.WAITING) for trial in trials):
-        return False
-    return has_nothing_to_start(study, search)
+    return outlook(study, search) == "complete"
 
 
 def has_nothing_to_start(study: optuna.Study, search: Search) -> bool:
-    """Whether the policy has no work for another trial."""
-    history = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
-    return make_policy(search).assign(history, reference_of(study)) is None
+    """Whether neither the queue nor the policy has work for another trial."""
+    return outlook(study, search) != "start"
+
+
+def outlook(study: optuna.Study, search: Search) -> Literal["start", "wait", "complete"]:
+    """Whether a trial can be started, or those that run may leave something to start, or neither.
+
+    Trials are read once.
+    """
+    trials = study.get_trials(deepcopy=False)
+    states = {trial.state for trial in trials}
+    if TrialState.WAITING in states:
+        return "start"
+    history = [record_of(trial) for trial in trials]
+    if make_policy(search).assign(history, reference_of(study)) is not None:
+        return "start"
+    return "wait" if TrialState.RUNNING in states else "complete"

@@ -1,17 +1,42 @@
-"""Who runs a trial, and what becomes of the trials of workers that died."""
+"""Who runs a trial, and what becomes of the trials of workers that died.
+
+Their heartbeats are in storage.py, the loop that runs trials in launch.py.
+"""
 
 import os
 import platform
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState
+
+from plantnas.records.ownership import Guard, guard_of
+from plantnas.search.assignments import (
+    ASSIGNMENT_KEY,
+    FIXED_PARAMS_KEY,
+    assignment_of,
+    is_assigned,
+)
 
 WORKER_KEY = "worker"
 """The trial's user attribute that names its worker."""
 
 UNSIGNED_SECONDS = 60
 """A worker signs a trial within milliseconds; after so long without a name, it died before."""
+
+RETRIES = 1
+"""A planting whose worker dies is tried so often again; then the policy assigns its place anew."""
+
+_KEPT_USER_ATTRIBUTES = ("kind", "step", "parent")
+_HISTORY_KEY, _FIRST_KEY = "retry_history", "failed_trial"
+"""The system attributes of Optuna's own `RetryHeartbeatStaleTrialCallback`, which can read them."""
+
+_KEPT_SYSTEM_ATTRIBUTES = (ASSIGNMENT_KEY, FIXED_PARAMS_KEY, _HISTORY_KEY, _FIRST_KEY)
 
 
 def this_worker() -> str:
@@ -21,24 +46,76 @@ def this_worker() -> str:
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
     """Write this process's name on a trial that begins: if it dies, the trial can be failed."""
-    worker = this_worker()
-    study._storage.set_trial_user_attr(trial._trial_id, WORKER_KEY, worker)
+    worker, storage = this_worker(), study._storage
+    if is_heartbeat_enabled(storage) and isinstance(storage, BaseHeartbeat):
+        storage.record_heartbeat(trial._trial_id)  # whoever has signed is found if it dies
+    storage.set_trial_user_attr(trial._trial_id, WORKER_KEY, worker)
     trial.user_attrs = {**trial.user_attrs, WORKER_KEY: worker}
+
+
+def owned(trial: optuna.Trial) -> Guard:
+    """Lets rows of the trial be written while it runs and is signed by this worker."""
+    return guard_of(trial._trial_id, trial.number, WORKER_KEY, this_worker())
 
 
 def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
     """Fails the running trials whose worker was a process of this machine that has ended.
 
-    Workers elsewhere are known by their heartbeat alone. The policy assigns the work again.
+    Workers elsewhere are known by their heartbeat alone. What the trials were to do is done again.
 
     Returns:
         The numbers of the failed trials.
     """
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    dead = [trial.number for trial in running if _is_dead(trial)]
-    for number in dead:
-        study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
-    return dead
+    return [trial.number for trial in running if _is_dead(trial) and _failed(study, trial)]
+
+
+def retry(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Puts the planting of a trial whose worker died back into the queue, if it was tried once.
+
+    Unlike Optuna's own callback it leaves out what the dead worker wrote: with its name, the next
+    worker's trial would be taken for the dead one's.
+    """
+    history = [*trial.system_attrs.get(_HISTORY_KEY, ()), trial.number]
+    if len(history) <= RETRIES:
+        put_back(study, trial, {_HISTORY_KEY: history, _FIRST_KEY: history[0]})
+
+
+def put_back(
+    study: optuna.Study, trial: FrozenTrial, notes: Mapping[str, Any] | None = None
+) -> None:
+    """Queues a failed screen again: its assignment and the parameters that it has got so far.
+
+    What else a trial may be, the policy assigns again by itself, a grow with the same planting. To
+    queue it too would grow it twice, if another worker asks before it stands in the queue.
+    """
+    assignment = assignment_of(trial) if is_assigned(trial) else None
+    if assignment is None or assignment.kind == "grow":
+        return
+    system = {key: trial.system_attrs.get(key) for key in _KEPT_SYSTEM_ATTRIBUTES}
+    user = {key: trial.user_attrs.get(key) for key in _KEPT_USER_ATTRIBUTES}
+    study.add_trial(
+        optuna.create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs=_present(user),
+            system_attrs=_present(system) | dict(notes or {}),
+        )
+    )
+
+
+def _present(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attributes.items() if value is not None}
+
+
+def _failed(study: optuna.Study, trial: FrozenTrial) -> bool:
+    """Fail a running trial and retry it, unless it has ended or somebody else was first."""
+    with suppress(UpdateFinishedTrialError):
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        retry(study, study._storage.get_trial(trial._trial_id))
+        return True
+    return False
 
 
 def _is_dead(trial: FrozenTrial) -> bool:

@@ -1,4 +1,4 @@
-"""A database in a file with one study, and a planted network and a baseline to record in it."""
+"""A database of one study, in a file or on a server, and a planted network and a baseline."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,10 +15,17 @@ from plantnas.records.database import (
     StudyRecord,
 )
 
+ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+"""Runs a test on an SQLite file and on a PostgreSQL server."""
+
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/study.db"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database: an SQLite file, unless the test is `ON_BOTH`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
+    made: str = request.getfixturevalue("new_postgres")()
+    return made
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from plantnas.records.database import (
     StudyRecord,
 )
 from plantnas.records.tables import NetworkRow, StudyRow, Table
+from tests.records.conftest import ON_BOTH
 
 
 def rows(database: Database) -> dict[str, int]:
@@ -46,6 +46,7 @@ def test_a_study_comes_back_as_it_was_added(database: Database, study: StudyReco
     assert database.find_study("digits") == study
 
 
+@ON_BOTH
 def test_a_second_study_of_the_same_name_is_refused(database: Database, study: StudyRecord) -> None:
     with pytest.raises(StudyError, match="'digits' exists already"):
         database.add_study(replace(study, optuna_study_id=2))
@@ -54,7 +55,7 @@ def test_a_second_study_of_the_same_name_is_refused(database: Database, study: S
 
 def test_an_unknown_study_is_named_with_the_nearest_known_one(database: Database) -> None:
     assert database.find_study("digit") is None
-    for ask in (database.study, database.networks, database.artifacts_directory):
+    for ask in (database.study, database.networks, database.artifact_store):
         with pytest.raises(StudyError, match=r"no study 'digit'. Did you mean 'digits'\?"):
             ask("digit")
 
@@ -71,25 +72,10 @@ def test_study_names_are_in_the_order_of_their_making(
     assert database.study_names() == ["digits", "a later one"]
 
 
-def test_artifacts_below_the_database_file_move_with_it(url: str, study: StudyRecord) -> None:
-    folder = Path(url.removeprefix("sqlite:///")).parent
-    database = Database(url)
-    database.add_study(replace(study, artifacts=str(folder / "weights" / "digits")))
-    assert database.study("digits").artifacts == "weights/digits"
-    assert database.artifacts_directory("digits") == folder / "weights" / "digits"
-
-
-def test_artifacts_elsewhere_are_kept_as_an_absolute_path(url: str, study: StudyRecord) -> None:
-    database = Database(url)
-    database.add_study(replace(study, artifacts="../weights"))
-    elsewhere = Path(url.removeprefix("sqlite:///")).parent.parent / "weights"
-    assert database.study("digits").artifacts == str(elsewhere)
-    assert database.artifacts_directory("digits") == elsewhere
-
-
 # Networks
 
 
+@ON_BOTH
 def test_a_network_comes_back_as_it_was_added(database: Database, network: NetworkRecord) -> None:
     network_id = database.add_network("digits", network)
     found = database.network("digits", network_id)
@@ -99,6 +85,7 @@ def test_a_network_comes_back_as_it_was_added(database: Database, network: Netwo
     assert abs(datetime.now(UTC) - found.created) < timedelta(minutes=1)
 
 
+@ON_BOTH
 def test_loss_curves_are_of_a_steps_trials_of_one_kind(
     database: Database, network: NetworkRecord
 ) -> None:
@@ -119,6 +106,7 @@ def test_widths_come_back_in_the_order_of_the_network(
     assert list(found.widths) == ["stem", "block", "a_head"]
 
 
+@ON_BOTH
 def test_a_moment_in_another_time_zone_comes_back_as_the_same_moment(
     database: Database, network: NetworkRecord
 ) -> None:
@@ -129,6 +117,7 @@ def test_a_moment_in_another_time_zone_comes_back_as_the_same_moment(
     assert found.tzinfo == UTC
 
 
+@ON_BOTH
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_diverged_loss_is_kept(database: Database, network: NetworkRecord, value: float) -> None:
     epoch = EpochRecord(1, 0.1, value, value, 0.1, 1.0)
@@ -219,7 +208,7 @@ def test_the_database_itself_refuses_a_network_without_its_study(database: Datab
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param({}, id="a second network of the same trial and kind"),
+        pytest.param({"artifact_id": "2"}, id="a second network of the same trial and kind"),
         pytest.param({"trial_number": 4, "kind": None}, id="a trial's network without a kind"),
         pytest.param({"trial_number": 4, "parent_id": 99}, id="a parent that does not exist"),
         pytest.param({"trial_number": None, "method": "teacher"}, id="a second teacher"),
@@ -277,6 +266,7 @@ def test_a_planting_of_an_unknown_group_is_refused(
 # All or nothing
 
 
+@ON_BOTH
 def test_a_failure_within_a_transaction_leaves_no_rows(
     database: Database, network: NetworkRecord
 ) -> None:
@@ -285,6 +275,7 @@ def test_a_failure_within_a_transaction_leaves_no_rows(
     assert set(rows(database).values()) == {0}
 
 
+@ON_BOTH
 def test_a_process_that_dies_within_a_transaction_leaves_no_rows(
     database: Database, url: str
 ) -> None:
@@ -308,6 +299,7 @@ database.add_network("digits", NetworkRecord(
     assert set(rows(database).values()) == {0}
 
 
+@ON_BOTH
 def test_deleting_a_study_deletes_its_networks_and_no_others(
     database: Database, study: StudyRecord, network: NetworkRecord
 ) -> None:
@@ -336,6 +328,7 @@ def test_evaluations_are_added_to_recorded_networks(
         assert found.evaluations == (*network.evaluations, test)
 
 
+@ON_BOTH
 def test_an_evaluation_that_exists_is_left_as_it_is(
     database: Database, network: NetworkRecord
 ) -> None:
@@ -361,6 +354,7 @@ def test_no_evaluations_are_nothing_to_do(database: Database) -> None:
 # Many at once
 
 
+@ON_BOTH
 def test_threads_that_add_networks_at_once_lose_nothing(
     database: Database, network: NetworkRecord
 ) -> None:
@@ -374,6 +368,7 @@ def test_threads_that_add_networks_at_once_lose_nothing(
     assert found == {number: replace(network, trial_number=number) for number in range(80)}
 
 
+@ON_BOTH
 def test_processes_that_open_a_new_database_at_once_and_add_networks_lose_nothing(url: str) -> None:
     script = f"""
 import sys

@@ -33,6 +33,7 @@ def compared(network: NetworkRecord, method: str, target_id: int, **run: Any) ->
     baseline = BaselineRun(target_id, run.get("repetition", 0), run.get("rate", 0.01), 24, True)
     changed = replace(network, method=method, kind="baseline", trial_number=None, planted={})
     changed = replace(changed, parameters=12_345, baseline=baseline)
+    changed = replace(changed, artifact_id=f"{method} of {target_id} {run}")
     return evaluated(changed, 0.5, run["test"])
 
 

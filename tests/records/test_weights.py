@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 from torch import Tensor, nn
 
 from plantnas.errors import StorageError
-from plantnas.records.weights import AtomicFileSystemArtifactStore, load_weights, save_weights
+from plantnas.records.artifacts import AtomicFileSystemArtifactStore
+from plantnas.records.weights import load_weights, save_weights
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_a_write_that_the_system_stops_leaves_no_file(store: AtomicFileSystemArt
     script = f"""
 import io, resource
 from plantnas.errors import StorageError
-from plantnas.records.weights import AtomicFileSystemArtifactStore
+from plantnas.records.artifacts import AtomicFileSystemArtifactStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 try:
     AtomicFileSystemArtifactStore({str(store.directory)!r}).write("weights", io.BytesIO(bytes(500)))
@@ -155,5 +156,5 @@ def test_a_file_in_the_way_of_the_folder_is_an_error_of_one_line(tmp_path: Path)
 
 
 def test_an_artifact_outside_the_folder_is_refused(store: AtomicFileSystemArtifactStore) -> None:
-    with pytest.raises(ValueError, match="Invalid artifact_id"):
+    with pytest.raises(StorageError, match="is not a name within it"):
         store.write("../elsewhere", io.BytesIO(b"1"))

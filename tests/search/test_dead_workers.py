@@ -12,6 +12,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from plantnas.search.assignments import ASSIGNMENT_KEY, is_assigned, write_assignment
+from plantnas.search.history import Assignment
 from plantnas.search.workers import WORKER_KEY, fail_trials_of_dead_workers, sign, this_worker
 
 if TYPE_CHECKING:
@@ -86,3 +88,58 @@ def test_a_trial_that_nobody_signed_is_failed_after_a_minute(
         )
     )  # fmt: skip
     assert fail_trials_of_dead_workers(study) == expected
+
+
+DEAD = f"{this_worker()}0"
+"""A process of this machine that began at another time: the number is another's now."""
+
+
+def begin(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    """A trial of a dead worker, with an assignment and a parameter; the one in the queue first."""
+    trial = study.ask()
+    if not is_assigned(study.trials[trial.number]):
+        write_assignment(study, study.trials[trial.number], Assignment("screen", 2, 7))
+    trial.suggest_int("a", 0, 9)
+    trial.set_user_attr(WORKER_KEY, DEAD)
+    trial.set_user_attr("planting", "what the dead worker found")
+    return study.trials[trial.number]
+
+
+def test_the_planting_of_a_dead_worker_is_queued_with_its_assignment(study: optuna.Study) -> None:
+    dead = begin(study)
+    assert fail_trials_of_dead_workers(study) == [0]
+    failed, queued = study.trials
+    assert (failed.state, queued.state) == (TrialState.FAIL, TrialState.WAITING)
+    assert queued.params == dead.params != {}
+    assert queued.system_attrs[ASSIGNMENT_KEY] == dead.system_attrs[ASSIGNMENT_KEY]
+    assert queued.user_attrs == {"kind": "screen", "step": 2, "parent": 7}
+
+
+def test_the_retried_trial_repeats_the_planting(study: optuna.Study) -> None:
+    dead = begin(study)
+    fail_trials_of_dead_workers(study)
+    assert study.ask().suggest_int("a", 0, 9) == dead.params["a"]
+
+
+def test_a_planting_that_killed_two_workers_is_left_to_the_policy(study: optuna.Study) -> None:
+    begin(study)
+    fail_trials_of_dead_workers(study)
+    begin(study)
+    assert fail_trials_of_dead_workers(study) == [1]
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 2
+
+
+def test_a_trial_without_an_assignment_is_not_queued(study: optuna.Study) -> None:
+    study.ask().set_user_attr(WORKER_KEY, DEAD)
+    assert fail_trials_of_dead_workers(study) == [0]
+    assert len(study.trials) == 1
+
+
+def test_of_two_that_find_a_worker_dead_one_queues_its_planting(study: optuna.Study) -> None:
+    begin(study)
+    found = study.get_trials(states=(TrialState.RUNNING,))
+    fail_trials_of_dead_workers(study)
+    study.get_trials = lambda **_: found  # type: ignore[method-assign]  # the other one is late
+    assert fail_trials_of_dead_workers(study) == []
+    del study.get_trials
+    assert len(study.trials) == 2

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.errors import PlantnasError, StorageError, StudyError
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import load_network
-from plantnas.records.weights import AtomicFileSystemArtifactStore, load_weights
+from plantnas.records.weights import load_weights
 from plantnas.report.images import load_images
 from plantnas.search.assignments import assignment_of
 from plantnas.search.objective import PlantingObjective, planted_child
@@ -178,7 +178,7 @@ def assert_same_weights(one: StudyFolder, other: StudyFolder) -> None:
             for network in database.networks("tiny")
         ]
         for database in (Database(one.url), Database(other.url))
-        for store in [AtomicFileSystemArtifactStore(database.artifacts_directory("tiny"))]
+        for store in [database.artifact_store("tiny")]
     ]
     for first, second in zip(*tensors, strict=True):
         assert first.keys() == second.keys()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from optuna.artifacts import get_all_artifact_meta
+from sqlalchemy import text
 
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
@@ -18,8 +20,10 @@ from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import check_configuration, check_device
 from plantnas.search.study import open_study
 from plantnas.training.prefix import cut_before
+from tests.postgres import administrator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -90,13 +94,52 @@ def test_nothing_is_made_twice(prepared: StudyFolder) -> None:
     assert sayings(prepared) == []
 
 
-def test_deleted_logits_are_made_again_to_the_bit(prepared: StudyFolder, tmp_path: Path) -> None:
+def test_deleted_logits_are_fetched_from_the_artifacts(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
     folder = prepared.copy(tmp_path / "study")
     before = [path.read_bytes() for path in logits(folder)]
     for path in logits(folder):
         path.unlink()
-    assert len(sayings(folder)) == 2
+    assert [said.partition(" ")[0] for said in sayings(folder)] == ["fetching", "fetching"]
     assert [path.read_bytes() for path in logits(folder)] == before
+
+
+def test_logits_that_are_lost_everywhere_are_made_again_to_the_bit(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = [path.read_bytes() for path in logits(folder)]
+    for meta in get_all_artifact_meta(folder.open()):
+        if meta.filename.startswith("teacher-logits"):
+            (folder.directory / "weights" / meta.artifact_id).unlink()
+    for path in logits(folder):
+        path.unlink()
+    assert sum(said.startswith("computing") for said in sayings(folder)) == 2
+    assert [path.read_bytes() for path in logits(folder)] == before
+
+
+def test_a_preparation_that_loses_its_lock_takes_what_another_made(
+    tiny: StudyFolder, new_postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    url, said = new_postgres(), list[str]()
+
+    def worker(name: str) -> PlantingObjective:
+        return PlantingObjective(tiny.config, tmp_path / name, artifacts=str(tmp_path / "shared"))
+
+    def lose_the_lock(message: str) -> None:
+        said.append(message)
+        if len(said) == 1:
+            with administrator(url) as connection:
+                connection.execute(text(LOSE_LOCKS))
+            worker("second").prepared(open_study(tiny.config, url))
+
+    study = worker("first").prepared(open_study(tiny.config, url), lose_the_lock)
+    assert [message.partition(" ")[0] for message in said] == ["training", "fetching", "fetching"]
+    assert [study.teacher, study.seed] == Database(url).networks("tiny")
+
+
+LOSE_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
 
 
 def prepare_it(config: StudyConfig, url: str, directory: Path) -> None:
@@ -223,7 +266,8 @@ def test_weights_lie_in_the_studys_folder_also_if_it_is_relative(
     config = tiny.config
     url = f"sqlite:///{tmp_path / 'out' / 'study.db'}"
     PlantingObjective(config, "out").prepared(open_study(config, url))
-    assert len(list((tmp_path / "out" / "weights").iterdir())) == 2
+    kept = list((tmp_path / "out" / "weights").iterdir())
+    assert len(kept) == 4  # of teacher and seed, and the teacher's logits of two splits
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

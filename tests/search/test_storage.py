@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.storages import RDBStorage
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from plantnas.errors import StorageError
 from plantnas.search.storage import (
@@ -18,6 +21,9 @@ from plantnas.search.storage import (
     storage_errors,
     storage_url,
 )
+from tests.records.test_patience import Server, server
+
+__all__ = ["server"]
 
 
 def test_a_storage_has_heartbeats_and_a_log_that_readers_do_not_wait_for(tmp_path: Path) -> None:
@@ -74,3 +80,73 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     for place in (file, file / "below"):
         with pytest.raises(StorageError, match="cannot be made a folder"):
             make_folder(place)
+
+
+def test_tables_that_another_process_makes_at_the_same_moment_are_no_error(tmp_path: Path) -> None:
+    url, others = sqlite_url(tmp_path), list[bool]()
+
+    def be_overtaken(_conn, _cursor, statement: str, *_: object) -> None:
+        if "CREATE TABLE studies" in statement and not others:
+            others.append(True)
+            RDBStorage(url)
+
+    event.listen(Engine, "before_cursor_execute", be_overtaken)
+    try:
+        storage = open_storage(url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", be_overtaken)
+    assert others
+    assert optuna.create_study(storage=storage).trials == []
+
+
+def test_processes_that_open_a_new_database_together_all_do(tmp_path: Path) -> None:
+    lines = (
+        "from plantnas.search.storage import open_storage; import sys; print('ready', flush=True)"
+    )
+    script = f"{lines}; sys.stdin.readline(); open_storage(sys.argv[1])"
+    command = [sys.executable, "-c", script, sqlite_url(tmp_path)]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait(60) for process in processes] == [0] * 3
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_a_study_waits_for_a_server_that_restarts(server: Server) -> None:
+    storage = open_storage(server.url)
+    study = optuna.create_study(storage=storage, directions=["maximize", "minimize"])
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        trial = study.ask()
+    server.stop()
+    storage.record_heartbeat(trial._trial_id)  # one is lost, and its thread lives on
+    timer = server.start_after(0.5)
+    trial.suggest_int("a", 0, 3)
+    timer.join()
+    server.stop()
+    timer = server.start_after(0.5)
+    study.tell(trial, (1.0, 2.0))
+    timer.join()
+    assert study.trials[0].values == [1.0, 2.0]
+
+
+def test_nobody_is_stale_at_once_after_the_database_was_away(server: Server) -> None:
+    """All workers waited: the first that finds it back must not fail the trials of the others."""
+    storage = open_storage(server.url)
+    storage.heartbeat_interval, storage.grace_period = 1, 1
+    study = optuna.create_study(storage=storage, directions=["maximize", "minimize"])
+    trial_id = storage.create_new_trial(study._study_id)
+    storage.record_heartbeat(trial_id)
+    server.stop()
+    server.start_after(2.0).join()
+    storage.get_trial(trial_id)
+    storage.patience.note_absence()
+    assert storage._get_stale_trial_ids(study._study_id) == []
+    time.sleep(2.2)
+    assert storage._get_stale_trial_ids(study._study_id) == [trial_id]

@@ -1,0 +1,181 @@
+"""The commands that add workers to a study: `worker`, and `launch local|ray|slurm`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plantnas.cli.options import (
+    Device,
+    Directory,
+    Storage,
+    Study,
+    directory_of,
+    existing,
+    place_of,
+    show,
+)
+from plantnas.config_files import load_study
+from plantnas.errors import ConfigurationError, StudyError
+
+if TYPE_CHECKING:
+    from plantnas.launchers.base import Launcher, WorkerCommand
+
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        help="Place of the weights: a folder, s3://bucket/prefix or gs://bucket/prefix; by default "
+        "where the study has them."
+    ),
+]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Folder of the images; by default where the study found them.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Number of workers.")]
+Logs = Annotated[
+    Path | None, typer.Option(help="Folder of the workers' logs; by default logs in --directory.")
+]
+Gpus = Annotated[float, typer.Option(min=0, help="GPUs a worker.")]
+
+app = typer.Typer(help="Start many workers of a study on an existing engine.", no_args_is_help=True)
+
+
+def worker(
+    study: Study,
+    storage: Storage = None,
+    artifacts: Artifacts = None,
+    directory: Directory = None,
+    data_root: DataRoot = None,
+    device: Device = "cpu",
+) -> None:
+    """Run trials of a study that exists, from anywhere that reaches its database, until it ends."""
+    import optuna
+
+    from plantnas.search.worker import run_worker
+
+    name, url = existing(study, storage, directory)
+    sys.path.insert(0, "")  # the user's own module:function
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    root = None if data_root is None else str(data_root)
+    run_worker(name, url, directory_of(name, directory), artifacts, device, root, show)
+
+
+@app.command()
+def local(
+    study: Study,
+    workers: Workers,
+    storage: Storage = None,
+    artifacts: Artifacts = None,
+    directory: Directory = None,
+    data_root: DataRoot = None,
+    device: Device = "cpu",
+    logs: Logs = None,
+) -> None:
+    """On this machine: one process a worker, each on its share of the cores."""
+    from plantnas.launchers.local import LocalLauncher
+
+    command = _command(study, storage, artifacts, directory, data_root, device)
+    _launch(LocalLauncher(_logs(command, logs)), command, workers)
+
+
+@app.command()
+def ray(
+    study: Study,
+    workers: Workers,
+    address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
+    cpus: Annotated[float, typer.Option(min=0, help="Cores a worker.")] = 1,
+    gpus: Gpus = 0,
+    storage: Storage = None,
+    artifacts: Artifacts = None,
+    directory: Directory = None,
+    data_root: DataRoot = None,
+    device: Device = "cpu",
+    logs: Logs = None,
+) -> None:
+    """On an existing Ray cluster: one task a worker."""
+    from plantnas.launchers.base import check_shared
+    from plantnas.launchers.ray import RayLauncher
+
+    command = _command(study, storage, artifacts, directory, data_root, device)
+    check_shared(command.storage)
+    _launch(RayLauncher(address, _logs(command, logs), cpus, gpus), command, workers)
+
+
+@app.command()
+def slurm(
+    study: Study,
+    workers: Workers,
+    partition: Annotated[str | None, typer.Option(help="Of the cluster.")] = None,
+    minutes: Annotated[int, typer.Option(min=1, help="Most a job may take.")] = 240,
+    cpus: Annotated[int, typer.Option(min=1, help="Cores a worker.")] = 1,
+    gpus: Annotated[int, typer.Option(min=0, help="GPUs a worker.")] = 0,
+    sbatch: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of any other option of sbatch.")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for the jobs, or print their numbers.")
+    ] = True,
+    storage: Storage = None,
+    artifacts: Artifacts = None,
+    directory: Directory = None,
+    data_root: DataRoot = None,
+    device: Device = "cpu",
+    logs: Logs = None,
+) -> None:
+    """On a Slurm cluster: an array of jobs, one a worker."""
+    from plantnas.launchers.base import check_shared
+    from plantnas.launchers.slurm import SlurmJobs, SlurmLauncher
+
+    command = _command(study, storage, artifacts, directory, data_root, device)
+    check_shared(command.storage)
+    jobs = SlurmJobs(partition, minutes, cpus, gpus, _pairs(sbatch or []))
+    launcher = SlurmLauncher(_logs(command, logs), jobs)
+    if wait:
+        _launch(launcher, command, workers)
+        return
+    for job in launcher.submit(command, workers):
+        show(job)
+
+
+def _command(
+    study: str,
+    storage: str | None,
+    artifacts: str | None,
+    directory: Path | None,
+    data_root: Path | None,
+    device: str,
+) -> "WorkerCommand":
+    """What every worker runs. A study that does not exist yet is recorded, for them to prepare."""
+    from plantnas.launchers.base import WorkerCommand
+    from plantnas.search.new_study import make_study
+    from plantnas.search.study import existing_study
+
+    name, url = place_of(study, storage, directory)
+    folder = directory_of(name, directory)
+    sys.path.insert(0, "")  # the user's own module:function
+    try:
+        existing_study(name, url)
+    except StudyError:
+        make_study(load_study(study), url, artifacts or str(folder / "weights"))
+    return WorkerCommand(name, url, folder, artifacts, device, data_root)
+
+
+def _logs(command: "WorkerCommand", logs: Path | None) -> Path:
+    return logs or command.directory / "logs"
+
+
+def _launch(launcher: "Launcher", command: "WorkerCommand", workers: int) -> None:
+    """Waits for the workers; the exit code is 1 if one did not end well, as the lines say."""
+    from plantnas.launchers.base import launch
+
+    ends = launch(launcher, command, workers, show)
+    if any(end.exit_code for end in ends):
+        raise typer.Exit(1)
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    for option in options:
+        if "=" not in option:
+            raise ConfigurationError(f"sbatch {option!r}: is not NAME=VALUE.")
+    return dict(option.split("=", 1) for option in options)

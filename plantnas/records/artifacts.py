@@ -1,0 +1,254 @@
+"""The stores of a study's artifacts: a folder, or a prefix of a bucket of S3 or Google Cloud.
+
+What is kept in them is elsewhere: weights in ``weights.py``, the teacher's logits in
+``plantnas.search.logits``.
+"""
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256 as sha256_of
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from optuna import Study, Trial
+from optuna.artifacts import (
+    Backoff,
+    Boto3ArtifactStore,
+    FileSystemArtifactStore,
+    GCSArtifactStore,
+    upload_artifact,
+)
+from optuna.artifacts.exceptions import ArtifactNotFound
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+
+from plantnas.errors import StorageError
+from plantnas.files import write_atomically
+
+if TYPE_CHECKING:
+    from optuna.artifacts._protocol import ArtifactStore
+
+_BUCKETS = {"s3": (Boto3ArtifactStore, "s3"), "gs": (GCSArtifactStore, "gcs")}
+"""By a URL's scheme: Optuna's store, and the extra that it needs."""
+
+
+def is_url(place: str) -> bool:
+    """Whether a place of artifacts is a bucket's, not a folder."""
+    return "://" in place
+
+
+def open_artifacts(place: str) -> "ArtifactStore":
+    """The store of artifacts at a place. A folder is made on the first write.
+
+    Args:
+        place: A folder, ``s3://bucket/prefix`` or ``gs://bucket/prefix``; the prefix may be left
+            out. Credentials are those of the machine, as boto3 and google-cloud-storage find them.
+
+    Raises:
+        StorageError: It is another kind of URL, its package is missing, or it cannot be opened.
+    """
+    if not is_url(place):
+        return AtomicFileSystemArtifactStore(place)
+    scheme, _, rest = place.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme not in _BUCKETS or not bucket:
+        raise StorageError(
+            f"artifacts {place!r}: not a place. Allowed: a folder, s3://bucket/prefix or "
+            "gs://bucket/prefix."
+        )
+    return BucketArtifactStore(place, _opened(place, scheme, bucket), prefix)
+
+
+class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
+    """Optuna's store of artifacts in a folder, but a file is either complete or not there.
+
+    Attributes:
+        directory: The folder; made on the first write.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        super().__init__(directory)
+        self.directory = Path(directory)
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Write an artifact under a temporary name, sync it to the disk, and rename it.
+
+        Raises:
+            StorageError: If the disk is full, the folder cannot be written to, or the name leads
+                out of it.
+        """
+        path = self._get_filepath(artifact_id)
+        try:
+            write_atomically(path, lambda file: shutil.copyfileobj(content_body, file))
+        except OSError as error:
+            raise cannot_write(self.directory, error) from error
+
+    def _get_filepath(self, artifact_id: str) -> Path:
+        """What Optuna's methods ask for; they too refuse a name that leads out of the folder."""
+        _check_name(str(self.directory), artifact_id)
+        return super()._get_filepath(artifact_id)
+
+
+class BucketArtifactStore:
+    """Artifacts below a prefix of a bucket, each read whole; short failures are tried again.
+
+    Attributes:
+        directory: The URL of bucket and prefix.
+    """
+
+    def __init__(self, place: str, bucket: "ArtifactStore", prefix: str) -> None:
+        """Keeps artifacts in a bucket.
+
+        Args:
+            place: Its URL, for messages.
+            bucket: Optuna's store of the whole bucket.
+            prefix: Comes before all names, with a slash between.
+        """
+        self.directory = place
+        self._prefix = prefix.strip("/")
+        self._bucket = bucket
+        self._patient = Backoff(_ReadWhole(bucket))
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The content of an artifact, in memory.
+
+        Raises:
+            ArtifactNotFound: There is none of that name.
+            StorageError: The bucket cannot be read.
+        """
+        with self._errors("read"):
+            return self._patient.open_reader(self._key(artifact_id))
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Write an artifact; a bucket shows it when it is complete.
+
+        Raises:
+            StorageError: The bucket cannot be written to.
+        """
+        with self._errors("written to"):
+            self._patient.write(self._key(artifact_id), content_body)
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove an artifact.
+
+        Raises:
+            StorageError: The bucket cannot be written to.
+        """
+        with self._errors("written to"):
+            # Not by Optuna's Backoff, which removes ten times, also if the first time succeeds.
+            self._bucket.remove(self._key(artifact_id))
+
+    def _key(self, artifact_id: str) -> str:
+        _check_name(self.directory, artifact_id)
+        return f"{self._prefix}/{artifact_id}" if self._prefix else artifact_id
+
+    @contextmanager
+    def _errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except (ArtifactNotFound, StorageError):
+            raise
+        except Exception as error:  # the packages of the clouds have no common base class
+            raise StorageError(
+                f"{self.directory}: cannot be {done}: {_first_line(error)}"
+            ) from error
+
+
+class _ReadWhole:
+    """A store whose readers hold the whole content: a connection that breaks is seen at once."""
+
+    def __init__(self, store: "ArtifactStore") -> None:
+        self._store = store
+        self.write, self.remove = store.write, store.remove
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        reader = self._store.open_reader(artifact_id)
+        try:
+            return BytesIO(reader.read())
+        finally:
+            reader.close()
+
+
+def upload(
+    path: Path,
+    store: "ArtifactStore",
+    study_or_trial: Study | Trial | FrozenTrial,
+    storage: BaseStorage | None = None,
+) -> str:
+    """Keep a file as an artifact of a study or trial, and return its id.
+
+    Raises:
+        StorageError: If it cannot be written. Optuna's link to it remains, then, and leads nowhere.
+    """
+    return upload_artifact(
+        artifact_store=store,
+        file_path=str(path),
+        study_or_trial=study_or_trial,
+        storage=storage,
+        mimetype="application/octet-stream",
+    )
+
+
+def read_artifact(store: "ArtifactStore", artifact_id: str, sha256: str, what: str) -> bytes:
+    """The content of an artifact.
+
+    Args:
+        store: Where from.
+        artifact_id: Its id.
+        sha256: The hexadecimal hash that it must have.
+        what: What it is, for messages.
+
+    Raises:
+        StorageError: If it is missing, truncated or another one, or cannot be read.
+    """
+    place = f"{getattr(store, 'directory', type(store).__name__)}: {what} {artifact_id}"
+    try:
+        with store.open_reader(artifact_id) as file:
+            content = file.read()
+    except ArtifactNotFound as error:
+        raise StorageError(f"{place}: no such file.") from error
+    except OSError as error:
+        raise StorageError(f"{place}: cannot be read: {error.strerror}.") from error
+    found = sha256_of(content).hexdigest()
+    if found != sha256:
+        raise StorageError(
+            f"{place}: truncated or changed: the SHA-256 of its {len(content)} bytes is "
+            f"{found[:12]}..., recorded is {sha256[:12]}..."
+        )
+    return content
+
+
+def cannot_write(directory: str | Path, error: OSError) -> StorageError:
+    """The error of a folder that is full or closed."""
+    return StorageError(f"{directory}: cannot be written to: {error.strerror or error}.")
+
+
+def _opened(place: str, scheme: str, bucket: str) -> "ArtifactStore":
+    """Optuna's store of a bucket."""
+    store, extra = _BUCKETS[scheme]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            opened: ArtifactStore = store(bucket)
+            return opened
+    except ImportError as error:
+        raise StorageError(
+            f"artifacts {place!r}: a package is missing: pip install 'plantnas[{extra}]'."
+        ) from error
+    except Exception as error:  # such as credentials that are not there
+        raise StorageError(f"{place}: cannot be opened: {_first_line(error)}") from error
+
+
+def _check_name(place: str, artifact_id: str) -> None:
+    """Refuse a name that is absolute, empty, or leads up."""
+    parts = PurePosixPath(artifact_id).parts
+    if not parts or ".." in parts or parts[0].startswith("/"):
+        raise StorageError(f"{place}: artifact {artifact_id!r}: is not a name within it.")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

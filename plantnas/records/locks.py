@@ -1,0 +1,119 @@
+"""Locks that all workers of a database see: one of them does something, the others wait.
+
+On PostgreSQL they are advisory locks, on SQLite locks of a file beside the database's. Both go
+with the process, however it ends. What is done under a lock is elsewhere.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from plantnas.errors import StorageError
+from plantnas.files import alone, is_locked
+from plantnas.records.engine import reason, shown_url, sqlite_file
+
+Say = Callable[[str], None]
+
+FIRST_WAIT_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 5.0
+
+# A machine that loses its power or its network says no goodbye: unless asked, PostgreSQL would
+# keep its lock for two hours.
+_ASK_WHETHER_ALIVE = (
+    "SET tcp_keepalives_idle = 30",
+    "SET tcp_keepalives_interval = 10",
+    "SET tcp_keepalives_count = 3",
+)
+
+
+@contextmanager
+def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
+    """One worker of a database at a time for one purpose, on whatever machine.
+
+    Who holds it and loses the connection holds it no more, and is not told: what is done within
+    must be harmless if two do it.
+
+    Args:
+        engine: Of the database.
+        purpose: What is done within, such as "prepares study 'digits'". Who does something else
+            does not wait.
+        say: Is told once if another worker holds it.
+
+    Raises:
+        StorageError: The database, or the folder of its file, cannot be used.
+    """
+    url = engine.url.render_as_string(hide_password=False)
+    key, waiting = _key(purpose), f"waiting for another worker that {purpose}"
+    if engine.dialect.name != "sqlite":
+        with _alone_on_server(url, key, lambda: say(waiting)):
+            yield
+    elif file := sqlite_file(url):
+        with _alone_beside(file.with_name(f"{file.name}.{key:x}.lock"), lambda: say(waiting)):
+            yield
+    else:  # in memory, which no other process sees
+        yield
+
+
+def _key(purpose: str) -> int:
+    """The same number in every process, of 63 bits."""
+    return int.from_bytes(sha256(purpose.encode()).digest()[:8]) >> 1
+
+
+@contextmanager
+def _alone_beside(lock: Path, say: Callable[[], None]) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            if is_locked(lock):
+                say()
+            held.enter_context(alone(lock))
+        except OSError as error:
+            raise StorageError(f"{lock}: cannot be locked: {error.strerror}.") from error
+        yield
+
+
+@contextmanager
+def _alone_on_server(url: str, key: int, say: Callable[[], None]) -> Iterator[None]:
+    """To close the connection frees the lock; so does to lose it."""
+    connection = _locked(url, key, say)
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):  # it is lost already
+            connection.close()
+
+
+def _locked(url: str, key: int, say: Callable[[], None]) -> Connection:
+    """A connection that holds the lock, once it does; who waits has none."""
+    # Nothing is begun on it: a transaction that is open for hours keeps a database from cleaning.
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    seconds = FIRST_WAIT_SECONDS
+    while True:
+        try:
+            connection = _try_to_lock(engine, key)
+        except SQLAlchemyError as error:
+            raise StorageError(f"{shown_url(url)}: {reason(error, url)}") from error
+        if connection is not None:
+            return connection
+        if seconds == FIRST_WAIT_SECONDS:
+            say()
+        time.sleep(seconds)
+        seconds = min(2 * seconds, LONGEST_WAIT_SECONDS)
+
+
+def _try_to_lock(engine: Engine, key: int) -> Connection | None:
+    connection = engine.connect()
+    try:
+        for statement in _ASK_WHETHER_ALIVE:
+            connection.execute(text(statement))
+        if connection.scalar(select(func.pg_try_advisory_lock(key))):
+            return connection
+    except SQLAlchemyError:
+        connection.close()
+        raise
+    connection.close()
+    return None

@@ -1,0 +1,84 @@
+"""Ends a worker that is asked to end (SIGTERM), as when its machine is taken away, without haste.
+
+Its trial ends with the epoch that it is in. What becomes of the trial is in launch.py.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from plantnas.errors import PlantnasError
+
+EXIT_CODE = 128 + signal.SIGTERM
+"""What shells say of a process that SIGTERM ended."""
+
+_SLICE_SECONDS = 0.1
+
+
+class _Asked:
+    """Whether this process was asked to end: a signal comes to a process, not to an object."""
+
+    # Not a threading.Event, whose lock a signal handler may find held by its own thread.
+    now = False
+
+
+class Interrupted(PlantnasError):
+    """A trial was given up between two epochs, because its process was asked to end."""
+
+
+@contextmanager
+def ends_politely() -> Iterator[None]:
+    """Within, SIGTERM is noted; a second one ends the process at once.
+
+    Signals are a process's and go to its main thread: in another thread this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        _Asked.now = False  # it was noted for what ran within
+
+
+def give_up_if_asked() -> None:
+    """To be called where a trial can be given up: between two epochs.
+
+    Raises:
+        Interrupted: If the process was asked to end.
+    """
+    if _Asked.now:
+        raise Interrupted("interrupted")
+
+
+def end_if_asked() -> None:
+    """To be called between two trials.
+
+    Raises:
+        SystemExit: If the process was asked to end.
+    """
+    if _Asked.now:
+        raise SystemExit(EXIT_CODE)
+
+
+def wait(seconds: float) -> None:
+    """Wait for so long, or until the process is asked to end.
+
+    Raises:
+        SystemExit: If it was.
+    """
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        end_if_asked()
+        time.sleep(min(left, _SLICE_SECONDS))
+    end_if_asked()
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _Asked.now = True

