@@ -38,7 +38,7 @@ FAILURES_IN_A_ROW = 3
 """A worker that fails so often in the same way has a fault of its own and ends."""
 
 FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 1.0
 """A worker without work looks so often whether there is some again, or the study is complete."""
 
 _log = logging.getLogger("plantnas")
