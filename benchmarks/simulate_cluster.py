@@ -54,10 +54,10 @@ from benchmarks.simulated_study import (
 )
 from plantnas.config import Search
 from plantnas.errors import StudyError
-from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.search.policies import Greedy
 from plantnas.search.sampler import PlantingSampler
+from plantnas.search.storage import open_database
 from plantnas.search.study import create_study, make_sampler
 
 TRIALS_A_SECOND = 2.0
@@ -85,12 +85,6 @@ class Watched(NamedTuple):
     server_processor: float
 
 
-def engine_of(study: optuna.Study) -> Engine:
-    """Optuna's connections to a study's database."""
-    storage: Any = study._storage
-    return storage._backend.engine
-
-
 def simulate(
     url: str, setting: Setting, networks: Sequence[NetworkRecord], profile: bool = False
 ) -> "Result":
@@ -101,7 +95,8 @@ def simulate(
     """
     policy = Greedy(trials_per_step=setting.trials_per_step)
     sampler = PlantingSampler(make_sampler(Search().sampler, random_seed=0), policy)
-    study, database = create_study(f"simulated-{time.time_ns()}", url, sampler), Database(url)
+    study = create_study(f"simulated-{time.time_ns()}", url, sampler)
+    database = open_database(study)
     for key, value in asdict(SEED).items():
         study.set_user_attr(key, value)
     database.add_study(study_record(study.study_name))
@@ -109,13 +104,12 @@ def simulate(
     start = time.perf_counter()
     study.get_trials(deepcopy=False)  # workers inherit it, by the fork
     joining = time.perf_counter() - start
-    engine_of(study).dispose()
     database.close()
     with tempfile.TemporaryDirectory(prefix="plantnas-") as folder:
 
         def work(number: int) -> None:
             objective = Simulation(database, networks, setting, number)
-            engines = [engine_of(study), database.engine] if profile else []
+            engines = [database.engine] if profile else []
             _work(study, objective, setting, number, Path(folder), engines)
 
         watched = _run(work, setting, database.engine)

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Insert, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, Row, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute
@@ -93,18 +93,22 @@ class Database:
         engine: For reading with your own SQL, or with ``plantnas.report.frames``.
     """
 
-    def __init__(self, url: str, artifacts: str | None = None) -> None:
+    def __init__(
+        self, url: str, artifacts: str | None = None, engine: Engine | None = None
+    ) -> None:
         """Open the database; an SQLite file, its folder and our tables are made if needed.
 
         Args:
             url: A database URL, e.g. ``sqlite:///study.db``.
             artifacts: Where the artifacts are, if this machine finds them elsewhere than recorded.
+            engine: Connections to it that this process has, as Optuna's storage does, to be shared:
+                servers limit their number, and workers are many.
 
         Raises:
             StorageError: If it cannot be opened, was written by a newer plantnas, or by an older
                 one whose tables differ: ``plantnas db upgrade`` brings them up to date.
         """
-        self.engine = open_engine(url)
+        self.engine = open_engine(url) if engine is None else engine
         self.url = shown_url(url)
         self.patience = Patience(url)
         self._file = sqlite_file(url)

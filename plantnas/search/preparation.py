@@ -33,7 +33,7 @@ from plantnas.search.prepared import (
     evaluation,
     features_folder,
 )
-from plantnas.search.storage import make_folder, storage_url
+from plantnas.search.storage import make_folder, open_database
 from plantnas.training.data import Dataset
 from plantnas.training.distillation import TrainingData, fit
 from plantnas.training.evaluation import evaluate
@@ -80,7 +80,7 @@ def prepare(
         StorageError: The database or the folder cannot be used.
     """
     check_device(device)
-    database = Database(storage_url(study), artifacts)
+    database = open_database(study, artifacts)
     check_configuration(database, config)
     dataset = data_of(config)
     make_folder(directory)

@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from plantnas.errors import StorageError
+from plantnas.records.database import Database
 from plantnas.records.engine import (
     reason,
     set_sqlite_pragmas,
@@ -164,10 +165,27 @@ def storage_url(study: optuna.Study) -> str:
     Raises:
         StorageError: The study is kept in memory or in a journal.
     """
+    return str(_rdb_storage(study).url)
+
+
+def open_database(study: optuna.Study, artifacts: str | None = None) -> Database:
+    """Our records of a study, by the connections of its storage: one a worker is enough for both.
+
+    A storage that the user opened has settings of its own: the records get other connections, then.
+
+    Raises:
+        StorageError: The study is kept in memory or in a journal, or the tables cannot be made.
+    """
+    storage = _rdb_storage(study)
+    shared = storage.engine if isinstance(storage, PatientStorage) else None
+    return Database(str(storage.url), artifacts, shared)
+
+
+def _rdb_storage(study: optuna.Study) -> RDBStorage:
     storage: BaseStorage = study._storage
     backend = getattr(storage, "_backend", storage)  # Optuna wraps it in a cache
     if isinstance(backend, RDBStorage):
-        return str(backend.url)
+        return backend
     raise StorageError(
         f"study {study.study_name!r}: is kept in a {type(backend).__name__}, but plantnas needs an "
         "SQL database for its records: create_study(storage='sqlite:///study.db', ...)."

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 from sqlalchemy import Engine, event, text
 
@@ -16,11 +18,14 @@ from plantnas.errors import StorageError
 from plantnas.search.storage import (
     default_directory,
     make_folder,
+    open_database,
     open_storage,
     sqlite_url,
     storage_errors,
     storage_url,
 )
+from plantnas.search.study import create_study
+from tests.postgres import administrator
 from tests.records.test_patience import Server, server
 
 __all__ = ["server"]
@@ -61,6 +66,27 @@ def test_the_url_of_a_study_is_found_behind_optunas_cache(tmp_path: Path) -> Non
 def test_a_study_in_memory_has_no_database() -> None:
     with pytest.raises(StorageError, match="InMemoryStorage, but plantnas needs an SQL database"):
         storage_url(optuna.create_study())
+
+
+def test_storage_and_records_of_a_study_share_one_connection(
+    new_postgres: Callable[[], str],
+) -> None:
+    url = new_postgres()
+    study = create_study("shared", url, RandomSampler())
+    database = open_database(study)
+    study.enqueue_trial({})
+    assert database.study_names() == []
+    with administrator(url) as connection:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert connection.scalar(text(count)) == 1 + 1  # the one that asks
+    database.close()
+
+
+def test_a_storage_of_the_users_own_shares_nothing(tmp_path: Path) -> None:
+    storage = RDBStorage(sqlite_url(tmp_path))  # its connections do not check foreign keys
+    database = open_database(optuna.create_study(storage=storage))
+    assert database.engine is not storage.engine
+    assert database.study_names() == []
 
 
 def test_what_a_storage_raises_is_one_line(tmp_path: Path) -> None:
