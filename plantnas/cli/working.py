@@ -16,7 +16,7 @@ from plantnas.cli.options import (
     place_of,
     show,
 )
-from plantnas.config_files import load_study
+from plantnas.config_files import is_path, load_study
 from plantnas.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
@@ -146,19 +146,26 @@ def _command(
     data_root: Path | None,
     device: str,
 ) -> "WorkerCommand":
-    """What every worker runs. A study that does not exist yet is recorded, for them to prepare."""
+    """What every worker runs. A new study is recorded; a file is compared with what is recorded."""
     from plantnas.launchers.base import WorkerCommand
     from plantnas.search.new_study import make_study
-    from plantnas.search.study import existing_study
 
     name, url = place_of(study, storage, directory)
     folder = directory_of(name, directory)
     sys.path.insert(0, "")  # the user's own module:function
+    if is_path(study) or not _exists(name, url):
+        make_study(load_study(study), url, artifacts or str(folder / "weights"))
+    return WorkerCommand(name, url, folder, artifacts, device, data_root)
+
+
+def _exists(name: str, url: str) -> bool:
+    from plantnas.search.study import existing_study
+
     try:
         existing_study(name, url)
     except StudyError:
-        make_study(load_study(study), url, artifacts or str(folder / "weights"))
-    return WorkerCommand(name, url, folder, artifacts, device, data_root)
+        return False
+    return True
 
 
 def _logs(command: "WorkerCommand", logs: Path | None) -> Path:

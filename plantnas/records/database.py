@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, Insert, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute
@@ -132,6 +132,16 @@ class Database:
                 connection.execute(insert(StudyRow).values(row))
             except IntegrityError as error:
                 raise StudyError(f"{self.url}: study {study.name!r} exists already.") from error
+
+    def configure(self, name: str, configuration: Mapping[str, Any]) -> None:
+        """Record another configuration of a study, as when it is to go further than it did.
+
+        Raises:
+            StudyError: If there is no such study.
+        """
+        with self._transaction() as connection:
+            this = StudyRow.id == self._study_id(connection, name)
+            connection.execute(update(StudyRow).where(this).values(configuration=configuration))
 
     def study(self, name: str) -> StudyRecord:
         """The study of that name.

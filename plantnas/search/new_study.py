@@ -28,7 +28,7 @@ LIBRARIES = ("plantnas", "torch", "optuna")
 
 
 def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
-    """Record a study that workers anywhere can join by its name, unless it exists.
+    """Record a study that workers anywhere can join by its name; one that exists may go on.
 
     Its data is read here, for its hash; teacher and seed are trained by the first worker.
 
@@ -46,6 +46,7 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
         study, database = open_study(config, url), Database(url)
         check_configuration(database, config)
         add_study(database, study, config, data_of(config), artifacts)
+        record_steps(database, config)
 
 
 def data_of(config: StudyConfig) -> Dataset:
@@ -111,6 +112,14 @@ def check_configuration(database: Database, config: StudyConfig) -> None:
         f"{'; '.join(differing)}. Use that configuration, or another name, --directory or "
         "--storage."
     )
+
+
+def record_steps(database: Database, config: StudyConfig) -> None:
+    """Record how many steps a study is to take now: workers that join by its name look there."""
+    recorded = database.study(config.name).configuration
+    if recorded["search"]["steps"] != config.search.steps:
+        search = {**recorded["search"], "steps": config.search.steps}
+        database.configure(config.name, {**recorded, "search": search})
 
 
 def check_data(database: Database, config: StudyConfig, dataset: Dataset) -> None:

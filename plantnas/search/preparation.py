@@ -24,7 +24,7 @@ from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import network_at, network_of
 from plantnas.records.weights import save_weights
 from plantnas.search.logits import SharedLogits
-from plantnas.search.new_study import add_study, check_data, data_of
+from plantnas.search.new_study import add_study, check_data, data_of, record_steps
 from plantnas.search.new_study import check_configuration as check_configuration
 from plantnas.search.prepared import (
     PreparedStudy,
@@ -86,6 +86,7 @@ def prepare(
     make_folder(directory)
     add_study(database, study, config, dataset, artifacts or str(directory / "weights"))
     check_data(database, config, dataset)
+    record_steps(database, config)
     preparation = _Preparation(study, config, database, dataset, directory, device, say)
     # Workers that join later do not wait for each other.
     purpose = f"prepares study {config.name!r}"

@@ -41,6 +41,15 @@ def test_local_workers_are_launched_for_a_study_that_does_not_exist_yet(
     assert len(list((folder / "logs").iterdir())) == 2
 
 
+def test_a_file_that_asks_for_another_study_of_that_name_is_refused(
+    plantnas: Callable[..., Ended], prepared: StudyFolder, tmp_path: Path
+) -> None:
+    changed = tmp_path / "tiny.yaml"
+    changed.write_text(f"random_seed: 99\n{prepared.yaml.read_text()}")
+    place = ("--workers", 1, "--directory", prepared.directory)
+    assert_one_line(plantnas("launch", "local", changed, *place), "random_seed is 0, not 99")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

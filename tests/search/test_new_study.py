@@ -10,7 +10,8 @@ import pytest
 
 from plantnas.errors import DataError, StorageError, StudyError
 from plantnas.records.database import Database
-from plantnas.search.new_study import check_data, data_of, make_study, versions
+from plantnas.records.loading import recorded_config
+from plantnas.search.new_study import check_configuration, check_data, data_of, make_study, versions
 from plantnas.search.study import existing_study
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ def test_a_study_that_exists_is_left_as_it_is(tiny: StudyFolder, tmp_path: Path,
     before = Database(url).study("tiny")
     make_study(tiny.config, url, "s3://another/place")
     assert Database(url).study("tiny") == before
+
+
+def test_a_study_that_goes_further_says_so_to_those_who_join(
+    tiny: StudyFolder, tmp_path: Path, url: str
+) -> None:
+    make_study(tiny.config, url, str(tmp_path / "shared"))
+    further = tiny.with_settings(search__steps=7)
+    make_study(further.config, url, str(tmp_path / "shared"))
+    assert recorded_config(Database(url), "tiny") == further.config
+    check_configuration(Database(url), tiny.config)  # it is the same study
 
 
 def test_a_study_of_another_configuration_is_refused(prepared: StudyFolder) -> None:
