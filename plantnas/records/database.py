@@ -215,7 +215,7 @@ class Database:
         with self._transaction(f"study {study!r}: {network.method} network: ") as connection:
             guard(connection)
             row = _network_row(network) | {"study_id": self._study_id(connection, study)}
-            if recorded := id_of_recorded(connection, row):
+            if recorded := id_of_recorded(connection, row, network.baseline):
                 return recorded  # the answer to an earlier attempt was lost
             if network.baseline is not None:
                 self._check_networks(connection, study, {network.baseline.target_id})

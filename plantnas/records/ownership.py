@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from plantnas.errors import StorageError
-from plantnas.records.tables import NetworkRow
+from plantnas.records.record import BaselineRun
+from plantnas.records.tables import BaselineRow, NetworkRow
 
 Guard = Callable[[Connection], None]
 """Is called in a transaction before its first write; it raises to refuse the write."""
@@ -56,10 +57,21 @@ def no_guard(connection: Connection) -> None:
     """For networks of no trial."""
 
 
-def id_of_recorded(connection: Connection, row: Mapping[str, Any]) -> int | None:
-    """The id of the network that has the row's weights, if an earlier attempt recorded it."""
+def id_of_recorded(
+    connection: Connection, row: Mapping[str, Any], baseline: BaselineRun | None = None
+) -> int | None:
+    """The id of the network that has the row's weights, if an earlier attempt recorded it.
+
+    Args:
+        connection: The transaction that would write it.
+        row: Of the network.
+        baseline: What it was made for: one trial's network may be the baseline of several targets.
+    """
     if row["artifact_id"] is None:
         return None
     keys = ("study_id", "method", "kind", "trial_number", "artifact_id")
     same = [getattr(NetworkRow, key) == row[key] for key in keys]
+    if baseline is not None:
+        made_for = {"target_id": baseline.target_id, "repetition": baseline.repetition}
+        same.append(NetworkRow.id.in_(select(BaselineRow.network_id).filter_by(**made_for)))
     return connection.scalar(select(NetworkRow.id).where(*same))

@@ -22,6 +22,17 @@ def test_a_baseline_comes_back_as_it_was_added(
     assert replace(found, id=None, created=None) == added
 
 
+def test_one_network_of_a_search_may_be_the_baseline_of_two_targets(
+    database: Database, network: NetworkRecord, baseline: NetworkRecord
+) -> None:
+    assert baseline.baseline is not None
+    other = database.add_network("digits", replace(network, trial_number=4, artifact_id="other"))
+    again = replace(baseline, baseline=replace(baseline.baseline, target_id=other))
+    ids = [database.add_network("digits", each) for each in (baseline, again, baseline, again)]
+    assert ids[0] != ids[1]
+    assert ids[2:] == ids[:2], "their answers were lost"
+
+
 def test_a_network_that_is_no_baseline_has_no_baseline_run(
     database: Database, baseline: NetworkRecord
 ) -> None:
