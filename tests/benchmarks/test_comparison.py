@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "comparison.py"
 
 
+@pytest.fixture
+def short(tiny: StudyFolder, tmp_path: Path) -> Path:
+    """The file of a study of one step: each command of it takes longer to start than to run."""
+    text = tiny.yaml.read_text().replace(
+        "steps: 2, trials_per_step: 3", "steps: 1, trials_per_step: 2"
+    )
+    file = tmp_path / "short.yaml"
+    file.write_text(text.replace("epochs: 6", "epochs: 2"))
+    return file
+
+
 @pytest.mark.slow
 def test_one_command_makes_the_studies_their_baselines_and_the_verdict(
-    tiny: StudyFolder, tmp_path: Path
+    short: Path, tmp_path: Path
 ) -> None:
     def run(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, SCRIPT, tiny.yaml, "--seeds", "2", "--workers", "1", *options],
+            [sys.executable, SCRIPT, short, "--seeds", "2", "--workers", "1", *options],
             cwd=tmp_path,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             capture_output=True,
@@ -33,11 +44,11 @@ def test_one_command_makes_the_studies_their_baselines_and_the_verdict(
 
     ended = run("--methods", "scratch-kd", "--results", "results")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    rows = pd.read_csv(tmp_path / "results" / "tiny.csv")
-    assert set(rows.study) == {"tiny-0", "tiny-1"}
+    rows = pd.read_csv(tmp_path / "results" / "short.csv")
+    assert set(rows.study) == {"short-0", "short-1"}
     assert set(rows.method) == {"planting", "scratch-kd"}
     assert rows.test_accuracy.notna().all()
-    page = (tmp_path / "results" / "tiny.html").read_text()
+    page = (tmp_path / "results" / "short.html").read_text()
     assert "scratch-kd (2 pairs: no interval)" in page
     assert ended.stdout.splitlines()[-1].endswith("minutes")
     failed = run("--methods", "scratched")
