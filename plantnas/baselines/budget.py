@@ -4,15 +4,16 @@ One budget of epochs is for one network, whatever its method trains on the way t
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 from torch import nn
 
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
+from plantnas.records.record import NetworkRecord
 from plantnas.training.distillation import Epoch, Stop, TrainingData, fit
 from plantnas.training.loss import Targets
 from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
@@ -105,6 +106,19 @@ class Trainer:
     generator: torch.Generator
     epochs: list[Epoch] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def inherit(self, ancestors: Sequence[NetworkRecord]) -> None:
+        """Spend what other networks took that this one continues, oldest first.
+
+        Raises:
+            BudgetExceeded: They had more epochs than there are.
+        """
+        trained = [epoch for network in ancestors for epoch in network.epochs]
+        self.budget.spend(len(trained))
+        for number, epoch in enumerate(trained, len(self.epochs) + 1):
+            self.epochs.append(Epoch(**{**asdict(epoch), "epoch": number}))
+        spent = sum(sum(network.seconds.values()) for network in ancestors)
+        self.seconds["ancestors"] = self.seconds.get("ancestors", 0.0) + spent
 
     def train(
         self,

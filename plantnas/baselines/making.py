@@ -9,6 +9,7 @@ from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import train_from_scratch
 from plantnas.baselines.searching import picked, trials_of
+from plantnas.baselines.unfrozen import train_unfrozen
 from plantnas.records.database import BaselineRun, NetworkRecord
 from plantnas.records.loading import network_of
 from plantnas.search.prepared import PreparedStudy
@@ -43,6 +44,8 @@ def make_baseline(study: PreparedStudy, optuna_study: optuna.Study, task: Task) 
     if method.kind == "channel pruning":
         teacher = network_of(study.database, config.name, study.teacher).to(study.device)
         network = prune_by(method, teacher, study.example, target.parameters, trainer)
+    elif method.kind == "lineage":
+        network = train_unfrozen(study, networks, target, trainer)
     else:
         seed = derived_seed(config.random_seed, *purpose, "weights")
         network = train_from_scratch(method, study, target, trainer, seed)

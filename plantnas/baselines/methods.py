@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from plantnas.errors import ConfigurationError
 
-Kind = Literal["channel pruning", "found widths", "uniform widths", "search"]
+Kind = Literal["channel pruning", "found widths", "uniform widths", "lineage", "search"]
 Criterion = Literal["l1", "bn-scale", "fpgm", "taylor", "group-norm", "random"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 
@@ -20,6 +20,7 @@ DEFAULT_METHODS = (
     "scratch",
     "scratch-kd",
     "uniform-kd",
+    "unfrozen-kd",
     "search-kd",
 )
 """What `plantnas baselines` makes unless told."""
@@ -32,7 +33,8 @@ class Method:
     Attributes:
         name: As users and the database have it.
         kind: Where its network comes from: the teacher by channel pruning, fresh weights at the
-            widths that planting found, fresh weights at evenly narrowed widths, or a search.
+            widths that planting found, fresh weights at evenly narrowed widths, the planted
+            network's own lineage, or a search.
         criterion: By which channels are ranked; None without channel pruning.
         ranked_globally: Channels are ranked in all layers together, so that the criterion decides
             about the widths; otherwise every group loses the same share of its channels.
@@ -73,13 +75,15 @@ def _all_methods() -> dict[str, Method]:
         Method("scratch-kd", "found widths", distilled=True),
         Method("uniform", "uniform widths"),
         Method("uniform-kd", "uniform widths", distilled=True),
+        Method("unfrozen-kd", "lineage", distilled=True),
         Method("search-kd", "search", distilled=True),
     ]
     return {method.name: method for method in methods}
 
 
 METHODS = _all_methods()
-"""By name: CRITERION[-global][-iterative][-kd], scratch[-kd], uniform[-kd], search-kd."""
+"""By name: CRITERION[-global][-iterative][-kd], scratch[-kd], uniform[-kd], unfrozen-kd, search-kd.
+"""
 
 
 def method_named(name: str) -> Method:
@@ -93,6 +97,6 @@ def method_named(name: str) -> Method:
         raise ConfigurationError(
             f"methods: {name!r} is no baseline. {f'Did you mean {close[0]!r}? ' if close else ''}"
             f"Allowed are CRITERION[-global][-iterative][-kd] with {', '.join(CRITERIA)}, and "
-            "scratch, scratch-kd, uniform, uniform-kd, search-kd."
+            "scratch, scratch-kd, uniform, uniform-kd, unfrozen-kd, search-kd."
         )
     return METHODS[name]

@@ -30,7 +30,8 @@ def baselines(
         str | None,
         typer.Option(
             help="Comma-separated: CRITERION[-global][-iterative][-kd] of channel pruning, "
-            "scratch, scratch-kd, uniform, uniform-kd, search-kd; by default most of them."
+            "scratch, scratch-kd, uniform, uniform-kd, unfrozen-kd, search-kd; by default most of "
+            "them."
         ),
     ] = None,
     targets: Annotated[

@@ -41,6 +41,7 @@ LOOKS = {
     "random": Look("#999933", "x"),
     "scratch": Look("#44AA99", "hexagon"),
     "uniform": Look("#332288", "bowtie"),
+    "unfrozen": Look("#D55E00", "circle"),
     "search": Look("#AA4499", "hexagram"),
 }
 OTHER = Look("#666666", "diamond-tall")
