@@ -26,7 +26,8 @@ from sqlalchemy import Connection, insert, select
 
 from plantnas.config import Search
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, _network_row, _rows_of_network
+from plantnas.records.database import Database
+from plantnas.records.network_rows import network_row, rows_of_network
 from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, StudyRecord
 from plantnas.records.tables import (
     NetworkRow,
@@ -270,13 +271,13 @@ def insert_history(
         of_study = StudyRow.name == study.study_name
         study_id = connection.scalar(select(StudyRow.id).where(of_study))
         records = [trial_record(networks[t.number % len(networks)], t) for t in trials]
-        rows = [_network_row(record) | {"study_id": study_id} for record in records]
+        rows = [network_row(record) | {"study_id": study_id} for record in records]
         connection.execute(insert(NetworkRow), rows)
         ids = select(NetworkRow.trial_number, NetworkRow.id)
         id_of = dict(connection.execute(ids.where(NetworkRow.study_id == study_id)).all())
         children: dict[type, list[dict[str, Any]]] = {}
         for record in records:
-            for table, values in _rows_of_network(record).items():
+            for table, values in rows_of_network(record).items():
                 network_id = {"network_id": id_of[record.trial_number]}
                 children.setdefault(table, []).extend(network_id | value for value in values)
         for table, values in children.items():

@@ -1,8 +1,18 @@
 """The commands `db ...`: a study's database itself."""
 
+from typing import Annotated
+
 import typer
 
-from plantnas.cli.options import Directory, Storage, Study, place_of, show
+from plantnas.cli.options import (
+    Directory,
+    Storage,
+    Study,
+    directory_of,
+    existing,
+    place_of,
+    show,
+)
 
 app = typer.Typer(help="The database of a study itself.", no_args_is_help=True)
 
@@ -21,3 +31,27 @@ def upgrade(study: Study, storage: Storage = None, directory: Directory = None) 
     show(f"Upgrading the tables from revision {planned.old} to {planned.new}.{copied}")
     upgrade_database(url)
     show("Done.")
+
+
+@app.command()
+def clean(
+    study: Study,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List only.")] = False,
+    storage: Storage = None,
+    directory: Directory = None,
+) -> None:
+    """Remove what crashes left behind and nobody refers to; workers may run meanwhile."""
+    from plantnas.search.cleaning import clean, shown_size, summary
+    from plantnas.search.storage import open_database, storage_errors
+    from plantnas.search.study import existing_study
+
+    name, url = existing(study, storage, directory)
+    found = []
+    with storage_errors(url):
+        opened = existing_study(name, url)
+        folder = directory_of(name, directory)
+        for leftover in clean(opened, open_database(opened), folder, dry_run):
+            size = "" if leftover.bytes is None else f" ({shown_size(leftover.bytes)})"
+            show(f"{leftover.kind} {leftover.name}{size}: {leftover.why}")
+            found.append(leftover)
+    show(summary(found, dry_run))

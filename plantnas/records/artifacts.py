@@ -5,13 +5,14 @@ What is kept in them is elsewhere: weights in ``weights.py``, the teacher's logi
 """
 
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256 as sha256_of
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from optuna import Study, Trial
 from optuna.artifacts import (
@@ -41,7 +42,7 @@ def is_url(place: str) -> bool:
     return "://" in place
 
 
-def open_artifacts(place: str) -> "ArtifactStore":
+def open_artifacts(place: str) -> "ArtifactPlace":
     """The store of artifacts at a place. A folder is made on the first write.
 
     Args:
@@ -61,6 +62,38 @@ def open_artifacts(place: str) -> "ArtifactStore":
             "gs://bucket/prefix."
         )
     return BucketArtifactStore(place, _opened(place, scheme, bucket), prefix)
+
+
+class Found(NamedTuple):
+    """What a store tells of an artifact.
+
+    Attributes:
+        bytes: Its size.
+        seconds: Since it was written; None where Optuna's store does not tell.
+    """
+
+    bytes: int
+    seconds: float | None
+
+    def is_older(self, seconds: float) -> bool:
+        """Whether it is certain that it was written so long ago."""
+        return self.seconds is not None and self.seconds > seconds
+
+
+class ArtifactPlace(Protocol):
+    """What `open_artifacts` opens: a store of Optuna's that can also be asked for a size."""
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The content of an artifact."""
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Write an artifact."""
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove an artifact."""
+
+    def find(self, artifact_id: str) -> Found | None:
+        """What is known of an artifact, or None if there is none of that name."""
 
 
 class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
@@ -86,6 +119,20 @@ class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
             write_atomically(path, lambda file: shutil.copyfileobj(content_body, file))
         except OSError as error:
             raise cannot_write(self.directory, error) from error
+
+    def find(self, artifact_id: str) -> Found | None:
+        """Size and age of an artifact, or None if there is none of that name.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        try:
+            status = self._get_filepath(artifact_id).stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{self.directory}: cannot be read: {error.strerror}.") from error
+        return Found(status.st_size, time.time() - status.st_mtime)
 
     def _get_filepath(self, artifact_id: str) -> Path:
         """What Optuna's methods ask for; they too refuse a name that leads out of the folder."""
@@ -131,6 +178,18 @@ class BucketArtifactStore:
         """
         with self._errors("written to"):
             self._patient.write(self._key(artifact_id), content_body)
+
+    def find(self, artifact_id: str) -> Found | None:
+        """Size of an artifact, which is read for that, or None if there is none of that name.
+
+        Raises:
+            StorageError: The bucket cannot be read.
+        """
+        try:
+            with self.open_reader(artifact_id) as reader:
+                return Found(len(reader.read()), None)
+        except ArtifactNotFound:
+            return None
 
     def remove(self, artifact_id: str) -> None:
         """Remove an artifact.

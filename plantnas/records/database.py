@@ -4,22 +4,20 @@ The records are in ``record.py``, the tables in ``tables.py``, connections in ``
 in ``weights.py``. Optuna keeps its own tables in the same database.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, Insert, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Insert, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import InstrumentedAttribute
 
 from plantnas.errors import PlantingError, StorageError, StudyError, did_you_mean
-from plantnas.records.artifacts import is_url, open_artifacts
+from plantnas.records.abandoned import abandoned_networks
+from plantnas.records.artifacts import ArtifactPlace, is_url, open_artifacts
 from plantnas.records.engine import (
     open_engine,
     reason,
@@ -30,6 +28,7 @@ from plantnas.records.engine import (
 )
 from plantnas.records.locks import Say, alone_in_database
 from plantnas.records.migrations.upgrade import create_tables
+from plantnas.records.network_rows import network_row, read_networks, rows_of_network
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
@@ -42,18 +41,12 @@ from plantnas.records.record import (
     StudyRecord,
 )
 from plantnas.records.tables import (
-    BaselineRow,
     EpochRow,
     EvaluationRow,
     NetworkRow,
     OfNetwork,
-    PhaseRow,
     StudyRow,
-    WidthRow,
 )
-
-if TYPE_CHECKING:
-    from optuna.artifacts._protocol import ArtifactStore
 
 __all__ = [
     "SPLITS",
@@ -113,7 +106,7 @@ class Database:
         self.patience = Patience(url)
         self._file = sqlite_file(url)
         self._artifacts = artifacts and _absolute(artifacts)
-        self._stores: dict[str, ArtifactStore] = {}
+        self._stores: dict[str, ArtifactPlace] = {}
         create_tables(self.engine)
 
     def close(self) -> None:
@@ -174,7 +167,7 @@ class Database:
         place = self.study(study).artifacts if self._artifacts is None else self._artifacts
         return place if is_url(place) else str(self._folder() / place)
 
-    def artifact_store(self, study: str) -> "ArtifactStore":
+    def artifact_store(self, study: str) -> ArtifactPlace:
         """The store of a study's artifacts: its weights, and the teacher's logits.
 
         Raises:
@@ -214,28 +207,31 @@ class Database:
             )
         with self._transaction(f"study {study!r}: {network.method} network: ") as connection:
             guard(connection)
-            row = _network_row(network) | {"study_id": self._study_id(connection, study)}
+            row = network_row(network) | {"study_id": self._study_id(connection, study)}
             if recorded := id_of_recorded(connection, row, network.baseline):
                 return recorded  # the answer to an earlier attempt was lost
             if network.baseline is not None:
                 self._check_networks(connection, study, {network.baseline.target_id})
             key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
             network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
-            for table, rows in _rows_of_network(network).items():
+            for table, rows in rows_of_network(network).items():
                 if rows:
                     rows = [{"network_id": network_id, **row} for row in rows]
                     connection.execute(insert(table), rows)
         return network_id
 
     def networks(self, study: str) -> list[NetworkRecord]:
-        """All networks of a study, oldest first.
+        """All networks of a study, oldest first, but for those of trials that failed.
 
         Raises:
             StudyError: If there is no such study.
         """
         with self._transaction() as connection:
-            study_id = self._study_id(connection, study)
-            return _read_networks(connection, NetworkRow.study_id == study_id)
+            condition = NetworkRow.study_id == self._study_id(connection, study)
+            # Asked once: as a part of the condition it would cost each of the queries seconds.
+            if abandoned := [network.id for network in abandoned_networks(connection, study)]:
+                condition &= NetworkRow.id.not_in(abandoned)
+            return read_networks(connection, condition)
 
     def network(self, study: str, network_id: int) -> NetworkRecord:
         """One network of a study.
@@ -245,7 +241,7 @@ class Database:
         """
         with self._transaction() as connection:
             self._check_networks(connection, study, {network_id})
-            return _read_networks(connection, NetworkRow.id == network_id)[0]
+            return read_networks(connection, NetworkRow.id == network_id)[0]
 
     def network_of_trial(self, study: str, trial_number: int) -> NetworkRecord | None:
         """The network that a trial made (the last one, if it made two kinds), or None.
@@ -256,7 +252,7 @@ class Database:
         with self._transaction() as connection:
             of_study = NetworkRow.study_id == self._study_id(connection, study)
             of_trial = NetworkRow.trial_number == trial_number
-            networks = _read_networks(connection, of_study & of_trial)
+            networks = read_networks(connection, of_study & of_trial)
         return networks[-1] if networks else None
 
     def loss_curves(self, study: str, kind: str, step: int) -> list[LossCurve]:
@@ -337,77 +333,11 @@ def _absolute(artifacts: str) -> str:
     return artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
 
 
-def _network_row(network: NetworkRecord) -> dict[str, Any]:
-    names = ("method", "kind", "trial_number", "parent_id", "step", "parameters", "macs")
-    row = {name: getattr(network, name) for name in (*names, "artifact_id", "sha256")}
-    return row | {"created": network.created or datetime.now(UTC)}
-
-
-def _rows_of_network(network: NetworkRecord) -> dict[type[OfNetwork], list[dict[str, Any]]]:
-    widths = [
-        {
-            "group_name": group,
-            "position": position,
-            "width": width,
-            "planted": network.planted.get(group, 0),
-        }
-        for position, (group, width) in enumerate(network.widths.items())
-    ]
-    phases = [{"phase": phase, "seconds": seconds} for phase, seconds in network.seconds.items()]
-    return {
-        WidthRow: widths,
-        EvaluationRow: [asdict(evaluation) for evaluation in network.evaluations],
-        EpochRow: [asdict(epoch) for epoch in network.epochs],
-        PhaseRow: phases,
-        BaselineRow: [asdict(network.baseline)] if network.baseline else [],
-    }
-
-
 def _insert_missing(dialect: str, table: type[OfNetwork]) -> Insert:
     """An insert that skips rows whose key exists: the same SQL in both, but two functions here."""
     if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
-
-
-def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> list[NetworkRecord]:
-    """The networks that satisfy the condition, by id: one query a table, however many there are."""
-    rows = connection.execute(select(NetworkRow).where(condition).order_by(NetworkRow.id)).all()
-    widths = _read_rows(connection, WidthRow, WidthRow.position, condition)
-    evaluations = _read_rows(connection, EvaluationRow, EvaluationRow.split, condition)
-    epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
-    phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
-    baselines = _read_rows(connection, BaselineRow, BaselineRow.network_id, condition)
-    return [
-        NetworkRecord(
-            **_without(row, "study_id"),
-            widths={name: width for name, _, width, _ in widths[row.id]},
-            planted={name: planted for name, _, _, planted in widths[row.id] if planted},
-            evaluations=_in_order_of_use(Evaluation(*values) for values in evaluations[row.id]),
-            epochs=tuple(EpochRecord(*values) for values in epochs[row.id]),
-            seconds=dict(phases[row.id]),
-            baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
-        )
-        for row in rows
-    ]
-
-
-def _read_rows(
-    connection: Connection,
-    table: type[OfNetwork],
-    order: InstrumentedAttribute[Any],
-    condition: ColumnElement[bool],
-) -> defaultdict[int, list[Any]]:
-    """By network id, the other columns of some networks' rows in one table, in the given order."""
-    query = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
-    rows_of: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in connection.execute(query.where(condition).order_by(order)):
-        rows_of[row.network_id].append(row[1:])
-    return rows_of
-
-
-def _in_order_of_use(evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
-    return tuple(sorted(evaluations, key=lambda evaluation: SPLITS.index(evaluation.split)))
 
 
 def _without(row: Row[Any], name: str) -> dict[str, Any]:

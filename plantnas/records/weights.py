@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
 
 
+WEIGHTS_FILE = "weights.safetensors"
+"""The name of the file in Optuna's link to an artifact of weights."""
+
+
 def save_weights(
     state_dict: Mapping[str, Tensor],
     store: "ArtifactStore",
@@ -46,7 +50,7 @@ def save_weights(
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in state_dict.items()}
     content = safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()})
     with TemporaryDirectory(prefix="plantnas-") as directory:
-        file = Path(directory) / "weights.safetensors"
+        file = Path(directory) / WEIGHTS_FILE
         try:
             file.write_bytes(content)
         except OSError as error:

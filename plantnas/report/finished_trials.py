@@ -52,8 +52,9 @@ class FinishedTrial(NamedTuple):
 def finished_trials(data: StudyData) -> list[FinishedTrial]:
     """Those that left a network, and those that failed or were refused, the first to end first.
 
-    A network that was recorded counts even if its worker died before Optuna was told. Where Optuna
-    does not know the study any more, the trials without a network are missing.
+    A network counts as soon as it is recorded, unless its trial fails before Optuna was told:
+    `Database.networks` leaves that out. Where Optuna does not know the study any more, the trials
+    without a network are missing.
     """
     planted = [network for network in data.networks if network.method == PLANTING]
     recorded = {network.trial_number for network in planted}

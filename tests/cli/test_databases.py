@@ -1,4 +1,4 @@
-"""`plantnas db upgrade`: an older database is brought to this plantnas, after saying so."""
+"""`plantnas db`: an older database is brought to this plantnas; what crashes left is removed."""
 
 from __future__ import annotations
 
@@ -71,3 +71,44 @@ def test_a_newer_database_is_refused(plantnas: Callable[..., Ended], older: Stud
     ended = plantnas("db", "upgrade", "tiny", "--directory", older.directory)
     assert_one_line(ended, "newer plantnas")
     assert file.read_bytes() == before.read_bytes()
+
+
+@pytest.fixture
+def crashed(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
+    """The finished study, whose last worker died after it had written a network."""
+    folder = finished.copy(tmp_path / "study")
+    with sqlite3.connect(folder.directory / "study.db") as connection:
+        last = "SELECT max(trial_number) FROM plantnas_networks"
+        connection.execute(f"UPDATE trials SET state = 'FAIL' WHERE number = ({last})")
+    connection.close()
+    return folder
+
+
+def test_in_a_study_without_crashes_there_is_nothing_to_clean(
+    plantnas: Callable[..., Ended], finished: StudyFolder
+) -> None:
+    ended = plantnas("db", "clean", "tiny", "--directory", finished.directory)
+    assert ended == (0, "Nothing to clean.\n", "")
+
+
+def test_what_a_crash_left_is_listed_and_then_removed(
+    plantnas: Callable[..., Ended], crashed: StudyFolder
+) -> None:
+    place = ("tiny", "--directory", crashed.directory)
+    weights = len(list((crashed.directory / "weights").iterdir()))
+    listed = plantnas("db", "clean", *place, "--dry-run").stdout.splitlines()
+    assert listed[-1].startswith("Would be removed: network: 1, weights: 1, ")
+    assert len(list((crashed.directory / "weights").iterdir())) == weights
+    done = plantnas("db", "clean", *place).stdout.splitlines()
+    assert done[:-1] == listed[:-1]
+    assert [line.partition(" ")[0] for line in done[:-1]] == ["network", "weights"]
+    assert done[-1].startswith("Removed: network: 1, weights: 1, ")
+    assert len(list((crashed.directory / "weights").iterdir())) == weights - 1
+    assert plantnas("db", "clean", *place).stdout == "Nothing to clean.\n"
+
+
+def test_a_study_that_is_not_there_is_not_cleaned(
+    plantnas: Callable[..., Ended], crashed: StudyFolder
+) -> None:
+    ended = plantnas("db", "clean", "other", "--directory", crashed.directory)
+    assert_one_line(ended, "other")

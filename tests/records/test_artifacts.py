@@ -17,6 +17,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from plantnas.errors import StorageError
 from plantnas.records.artifacts import (
+    ArtifactPlace,
     BucketArtifactStore,
     open_artifacts,
     read_artifact,
@@ -79,6 +80,16 @@ def test_an_artifact_that_is_removed_is_gone(store: ArtifactStore) -> None:
     store.remove("weights")
     with pytest.raises(ArtifactNotFound):
         store.open_reader("weights")
+
+
+def test_the_size_of_an_artifact_is_found_and_of_a_files_its_age(store: ArtifactPlace) -> None:
+    assert store.find("weights") is None
+    store.write("weights", io.BytesIO(CONTENT))
+    found = store.find("weights")
+    assert found is not None
+    assert found.bytes == len(CONTENT)
+    assert not found.is_older(60.0)
+    assert found.is_older(-60.0) == (not isinstance(store, BucketArtifactStore))
 
 
 def test_a_missing_artifact_is_one_line(store: ArtifactStore) -> None:

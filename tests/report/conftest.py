@@ -183,7 +183,7 @@ def trial(number: int, state: TrialState, seconds: float) -> FrozenTrial:
 
 @pytest.fixture
 def wasted() -> list[FrozenTrial]:
-    """Trials of 30 and 20 seconds that left no network, and one of 500 seconds that did."""
+    """Trials of 30 and 20 seconds without a network, and one of 500 that failed after its own."""
     # The others' numbers are those of networks: Optuna numbers trials by itself, from 0.
     return [
         trial(0, TrialState.FAIL, 500.0),

@@ -110,7 +110,7 @@ def test_wasted_trials_are_a_cost_of_planting(
     compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]
 ) -> None:
     compared = compare((compared_study("a", [baseline("l1-kd", 6)], wasted=wasted), "a"))
-    assert [cost.search for cost in compared.costs] == [5.0 + 50.0, 0.0]
+    assert [cost.search for cost in compared.costs] == [2.5 + 170.0, 0.0]
 
 
 def test_the_hypervolumes_of_a_study_have_one_corner(

@@ -1,0 +1,92 @@
+"""A network's record as rows of the tables, and back. Nothing here opens a database or commits.
+
+The records are in ``record.py``, the tables in ``tables.py``, transactions in ``database.py``.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from plantnas.records.record import SPLITS, BaselineRun, EpochRecord, Evaluation, NetworkRecord
+from plantnas.records.tables import (
+    BaselineRow,
+    EpochRow,
+    EvaluationRow,
+    NetworkRow,
+    OfNetwork,
+    PhaseRow,
+    WidthRow,
+)
+
+
+def network_row(network: NetworkRecord) -> dict[str, Any]:
+    """Of the table of networks, without the study's id."""
+    names = ("method", "kind", "trial_number", "parent_id", "step", "parameters", "macs")
+    row = {name: getattr(network, name) for name in (*names, "artifact_id", "sha256")}
+    return row | {"created": network.created or datetime.now(UTC)}
+
+
+def rows_of_network(network: NetworkRecord) -> dict[type[OfNetwork], list[dict[str, Any]]]:
+    """Of the tables of what belongs to it, without the network's id."""
+    widths = [
+        {
+            "group_name": group,
+            "position": position,
+            "width": width,
+            "planted": network.planted.get(group, 0),
+        }
+        for position, (group, width) in enumerate(network.widths.items())
+    ]
+    phases = [{"phase": phase, "seconds": seconds} for phase, seconds in network.seconds.items()]
+    return {
+        WidthRow: widths,
+        EvaluationRow: [asdict(evaluation) for evaluation in network.evaluations],
+        EpochRow: [asdict(epoch) for epoch in network.epochs],
+        PhaseRow: phases,
+        BaselineRow: [asdict(network.baseline)] if network.baseline else [],
+    }
+
+
+def read_networks(connection: Connection, condition: ColumnElement[bool]) -> list[NetworkRecord]:
+    """The networks that satisfy the condition, by id: one query a table, however many there are."""
+    rows = connection.execute(select(NetworkRow).where(condition).order_by(NetworkRow.id)).all()
+    widths = _read_rows(connection, WidthRow, WidthRow.position, condition)
+    evaluations = _read_rows(connection, EvaluationRow, EvaluationRow.split, condition)
+    epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
+    phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
+    baselines = _read_rows(connection, BaselineRow, BaselineRow.network_id, condition)
+    return [
+        NetworkRecord(
+            **{key: value for key, value in row._mapping.items() if key != "study_id"},
+            widths={name: width for name, _, width, _ in widths[row.id]},
+            planted={name: planted for name, _, _, planted in widths[row.id] if planted},
+            evaluations=_in_order_of_use(Evaluation(*values) for values in evaluations[row.id]),
+            epochs=tuple(EpochRecord(*values) for values in epochs[row.id]),
+            seconds=dict(phases[row.id]),
+            baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
+        )
+        for row in rows
+    ]
+
+
+def _read_rows(
+    connection: Connection,
+    table: type[OfNetwork],
+    order: InstrumentedAttribute[Any],
+    condition: ColumnElement[bool],
+) -> defaultdict[int, list[Any]]:
+    """By network id, the other columns of some networks' rows in one table, in the given order."""
+    query = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
+    rows_of: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(query.where(condition).order_by(order)):
+        rows_of[row.network_id].append(row[1:])
+    return rows_of
+
+
+def _in_order_of_use(evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
+    return tuple(sorted(evaluations, key=lambda evaluation: SPLITS.index(evaluation.split)))
