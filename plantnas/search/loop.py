@@ -7,14 +7,12 @@ What a trial does is in objective.py, who starts and watches workers in launch.p
 
 import logging
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import fail_stale_trials
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
@@ -32,7 +30,11 @@ from plantnas.search.interruption import (
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.storage import HEARTBEAT_SECONDS
 from plantnas.search.study import outlook
-from plantnas.search.workers import fail_trials_of_dead_workers, put_back
+from plantnas.search.workers import (
+    fail_trials_of_dead_workers,
+    fail_trials_without_heartbeats,
+    put_back,
+)
 
 FAILURES_IN_A_ROW = 3
 """A worker that fails so often in the same way has a fault of its own and ends."""
@@ -81,9 +83,7 @@ class _DeathWatch:
             return
         self._next = time.monotonic() + HEARTBEAT_SECONDS
         fail_trials_of_dead_workers(self._study)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            fail_stale_trials(self._study)
+        fail_trials_without_heartbeats(self._study)
 
 
 class _Outcome(NamedTuple):

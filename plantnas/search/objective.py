@@ -240,21 +240,24 @@ def _reject_if_useless(
         low, high = room.minimum_parameters, room.maximum_parameters
         _prune(trial, f"{parameters} parameters are not between {low:.0f} and {high:.0f}")
     if assignment.kind == "screen":
-        twin = _earlier_twin(trial, planting, assignment.parent)
+        twin = _twin(trial, planting, assignment.parent)
         if twin is not None:
             _prune(trial, f"trial {twin} has the same planting")
 
 
-def _earlier_twin(
-    trial: optuna.Trial, planting: Mapping[str, int], parent: int | None
-) -> int | None:
-    """The number of another screening of the same planting of the same parent, if there is one."""
+def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent: int | None) -> int | None:
+    """The number of another screening of the same planting of the same parent, if there is one.
+
+    Later ones count too: this trial may have waited in the queue, or proposed after them. Of two
+    that propose at the same moment both may end here, but never both be trained.
+    """
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
     for other in trial.study.get_trials(deepcopy=False, states=states):
         theirs = assignment_of(other)
         if theirs is None or theirs.kind != "screen" or theirs.parent != parent:
             continue
-        if other.number < trial.number and other.user_attrs.get("planting") == json.dumps(planting):
+        same = other.user_attrs.get("planting") == json.dumps(planting)
+        if same and other.number != trial.number:
             return other.number
     return None
 

@@ -26,6 +26,7 @@ from plantnas.records.engine import (
     storage_engine_arguments,
 )
 from plantnas.records.patience import Patience, is_away, patient
+from plantnas.search.heartbeats import Heartbeats, heartbeats_of
 from plantnas.search.running_trials import SparingStorage
 from plantnas.search.workers import retry
 
@@ -74,6 +75,7 @@ class PatientStorage(SparingStorage):
         """
         super().__init__(url, **arguments)
         self.patience = Patience(url) if seconds is None else Patience(url, seconds)
+        self._heartbeats = Heartbeats()
 
     def record_heartbeat(self, trial_id: int) -> None:
         """Say that the trial's worker lives; one heartbeat may be lost, the next comes soon."""
@@ -85,12 +87,18 @@ class PatientStorage(SparingStorage):
             self.patience.note_absence()
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """Nobody is stale until the database has been there for two heartbeats of everyone."""
+        """By the database's clock, or by this process's if that one has jumped.
+
+        Nobody is stale until the database has been there for two heartbeats of everyone.
+        """
+        now, there_since = time.monotonic(), self.patience.since
+        limit = self.grace_period or 2 * (self.heartbeat_interval or 0)
+        same_since = self._heartbeats.note(heartbeats_of(self, study_id), now)
         # Else the first to find it back would fail the trials of all the others, which waited too.
-        there = time.monotonic() - self.patience.since
-        if there < 2 * (self.heartbeat_interval or 0):
+        if now - there_since < 2 * (self.heartbeat_interval or 0):
             return []
-        return super()._get_stale_trial_ids(study_id)
+        silent = {key for key, since in same_since.items() if now - max(since, there_since) > limit}
+        return sorted(silent.union(super()._get_stale_trial_ids(study_id)))
 
 
 def open_storage(url: str) -> PatientStorage:

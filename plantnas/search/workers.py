@@ -1,17 +1,16 @@
 """Who runs a trial, and what becomes of the trials of workers that died.
 
-Their heartbeats are in storage.py, the loop that runs trials in launch.py.
+Their heartbeats are in storage.py, the loop that runs trials in loop.py, and how a trial is failed
+with its reason at once in failing.py.
 """
 
 import os
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState
 
@@ -22,6 +21,7 @@ from plantnas.search.assignments import (
     assignment_of,
     is_assigned,
 )
+from plantnas.search.failing import fail_if_running
 
 WORKER_KEY = "worker"
 """The trial's user attribute that names its worker."""
@@ -31,6 +31,10 @@ UNSIGNED_SECONDS = 60
 
 RETRIES = 1
 """A planting whose worker dies is tried so often again; then the policy assigns its place anew."""
+
+ENDED = "ended without a word"
+SILENT = "gave no sign of life any more"
+"""What a trial's reason says of its worker."""
 
 _KEPT_USER_ATTRIBUTES = ("kind", "step", "parent")
 _HISTORY_KEY, _FIRST_KEY = "retry_history", "failed_trial"
@@ -66,8 +70,55 @@ def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
     Returns:
         The numbers of the failed trials.
     """
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return [trial.number for trial in running if _is_dead(trial) and _failed(study, trial)]
+    return [trial.number for trial in trials_of_dead_workers(study) if fail(study, trial, ENDED)]
+
+
+def trials_of_dead_workers(study: optuna.Study) -> list[FrozenTrial]:
+    """The running trials whose worker was a process of this machine that has ended."""
+    return [trial for trial in _running(study) if _is_dead(trial)]
+
+
+def fail_trials_without_heartbeats(study: optuna.Study) -> list[int]:
+    """Fails the running trials whose worker has given no sign of life for too long, anywhere.
+
+    As `optuna.storages.fail_stale_trials` does, but with a reason.
+
+    Returns:
+        The numbers of the failed trials.
+    """
+    storage = study._storage
+    if not is_heartbeat_enabled(storage) or not isinstance(storage, BaseHeartbeat):
+        return []
+    stale = set(storage._get_stale_trial_ids(study._study_id))
+    return [
+        trial.number
+        for trial in _running(study)
+        if trial._trial_id in stale and fail(study, trial, SILENT)
+    ]
+
+
+def fail(study: optuna.Study, trial: FrozenTrial, what: str) -> bool:
+    """Fail a running trial and retry it, unless it has ended or somebody else was first.
+
+    Args:
+        study: Optuna's.
+        trial: As it was found to be running.
+        what: Its worker did, as in `ENDED`.
+
+    Returns:
+        Whether this call has failed it.
+    """
+    if not fail_if_running(study._storage, trial._trial_id, reason_of(trial, what)):
+        return False
+    retry(study, study._storage.get_trial(trial._trial_id))
+    return True
+
+
+def reason_of(trial: FrozenTrial, what: str) -> str:
+    """Why a trial is failed, with host and process of its worker."""
+    worker: str = trial.user_attrs.get(WORKER_KEY, "")
+    shown = ":".join(worker.split(":")[:2])
+    return f"its worker {shown} {what}" if worker else f"a worker that did not sign it {what}"
 
 
 def retry(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -109,13 +160,8 @@ def _present(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in attributes.items() if value is not None}
 
 
-def _failed(study: optuna.Study, trial: FrozenTrial) -> bool:
-    """Fail a running trial and retry it, unless it has ended or somebody else was first."""
-    with suppress(UpdateFinishedTrialError):
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        retry(study, study._storage.get_trial(trial._trial_id))
-        return True
-    return False
+def _running(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
 def _is_dead(trial: FrozenTrial) -> bool:

@@ -14,10 +14,21 @@ from optuna.trial import TrialState
 
 from plantnas.search.assignments import ASSIGNMENT_KEY, is_assigned, write_assignment
 from plantnas.search.history import Assignment
-from plantnas.search.workers import WORKER_KEY, fail_trials_of_dead_workers, sign, this_worker
+from plantnas.search.workers import (
+    ENDED,
+    WORKER_KEY,
+    fail,
+    fail_trials_of_dead_workers,
+    sign,
+    this_worker,
+    trials_of_dead_workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+DEAD = f"{this_worker()}0"
+"""A process of this machine that began at another time: the number is another's now."""
 
 ANOTHER = "from plantnas.search.workers import this_worker; print(this_worker(), flush=True)"
 
@@ -64,6 +75,26 @@ def test_the_trial_of_a_killed_process_is_failed(
     assert study.trials[0].state == TrialState.FAIL
 
 
+def test_the_reason_names_the_worker(study: optuna.Study) -> None:
+    study.ask().set_user_attr(WORKER_KEY, DEAD)
+    fail_trials_of_dead_workers(study)
+    host, process, _ = DEAD.split(":")
+    assert study.trials[0].user_attrs["reason"] == (
+        f"its worker {host}:{process} ended without a word"
+    )
+
+
+def test_a_trial_that_ended_well_meanwhile_is_no_failure(study: optuna.Study) -> None:
+    trial = study.ask()
+    trial.set_user_attr(WORKER_KEY, DEAD)
+    (found,) = trials_of_dead_workers(study)
+    study.tell(trial, (0.5, 100.0))
+    assert not fail(study, found, ENDED)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert "reason" not in study.trials[0].user_attrs
+    assert len(study.trials) == 1
+
+
 def test_a_process_that_got_the_number_of_a_dead_one_is_another(study: optuna.Study) -> None:
     host, process, started = this_worker().split(":")
     study.ask().set_user_attr(WORKER_KEY, f"{host}:{process}:{int(started) - 1}")
@@ -88,10 +119,8 @@ def test_a_trial_that_nobody_signed_is_failed_after_a_minute(
         )
     )  # fmt: skip
     assert fail_trials_of_dead_workers(study) == expected
-
-
-DEAD = f"{this_worker()}0"
-"""A process of this machine that began at another time: the number is another's now."""
+    reasons = [trial.user_attrs.get("reason") for trial in study.trials]
+    assert reasons == ["a worker that did not sign it ended without a word" if expected else None]
 
 
 def begin(study: optuna.Study) -> optuna.trial.FrozenTrial:

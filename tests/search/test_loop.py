@@ -174,6 +174,8 @@ def test_a_trial_without_heartbeats_is_done_again_once(
     optimize_until_complete(study, objective, folder.config)
     again = next(trial for trial in study.trials if "retry_history" in trial.system_attrs)
     assert study.trials[0].state == TrialState.FAIL
+    reason = "its worker another.machine:1 gave no sign of life any more"
+    assert study.trials[0].user_attrs["reason"] == reason
     assert again.system_attrs["retry_history"] == [0]
     assert (again.state, again.params) == (TrialState.COMPLETE, planting)
     assert again.system_attrs[ASSIGNMENT_KEY] == study.trials[0].system_attrs[ASSIGNMENT_KEY]

@@ -196,6 +196,23 @@ def test_a_planting_is_screened_once(prepared: StudyFolder, tmp_path: Path) -> N
     assert reasons(study) == ["trial 0 has the same planting"]
 
 
+def test_a_planting_that_a_later_trial_screened_meanwhile_is_not_screened_again(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    """Numbers are given when a trial is queued or begins, not when it proposes."""
+    folder = prepared.copy(tmp_path / "study")
+    study, objective = folder.open(), folder.objective()
+    planting = dict(zip(GROUPS, (1, 3, 0, 0), strict=True))
+    study.enqueue_trial(planting)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        slow = study.ask()
+    study.enqueue_trial(planting)
+    study.optimize(objective, n_trials=1)
+    assert study.trials[1].state.name == "COMPLETE"
+    with pytest.raises(optuna.TrialPruned, match="trial 1 has the same planting"):
+        objective(slow)
+
+
 @pytest.mark.parametrize("limit", [660, 700], ids=["below a channel", "below the window"])
 def test_a_seed_without_room_ends_the_study_after_one_proposal(
     tiny: StudyFolder, tmp_path: Path, limit: int
