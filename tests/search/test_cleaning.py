@@ -75,7 +75,9 @@ def weights(folder: StudyFolder, artifact_id: str) -> Path:
 
 
 def files(folder: StudyFolder) -> set[str]:
-    return {path.name for path in folder.directory.rglob("*") if path.is_file()}
+    """Without those of SQLite's log, which go with the last connection."""
+    names = {path.name for path in folder.directory.rglob("*") if path.is_file()}
+    return {name for name in names if not name.endswith(("-shm", "-wal"))}
 
 
 def old_partial(folder: Path, name: str, age: float) -> Path:
