@@ -233,6 +233,11 @@ class Database:
                 condition &= NetworkRow.id.not_in(abandoned)
             return read_networks(connection, condition)
 
+    def abandoned(self, study: str) -> list[int]:
+        """The ids of the networks whose trial failed: they are in the tables, but no results."""
+        with self._transaction() as connection:
+            return [network.id for network in abandoned_networks(connection, study)]
+
     def network(self, study: str, network_id: int) -> NetworkRecord:
         """One network of a study.
 

@@ -218,13 +218,16 @@ def _read(storage: Storage, study: str, query: "Query") -> pd.DataFrame:
 
 
 def _frame(database: Database, study: str, query: "Query") -> pd.DataFrame:
-    """What a query of networks finds in a study.
+    """What a query of networks finds in a study, but for networks whose trial failed.
 
     Raises:
         StudyError: If there is no such study.
     """
     of_study = query.join(StudyRow, StudyRow.id == NetworkRow.study_id)
-    frame = pd.read_sql_query(of_study.where(StudyRow.name == study), database.engine)
+    of_study = of_study.where(StudyRow.name == study)
+    if abandoned := database.abandoned(study):
+        of_study = of_study.where(NetworkRow.id.not_in(abandoned))
+    frame = pd.read_sql_query(of_study, database.engine)
     if frame.empty:
         database.study(study)  # tells an unknown study from one without rows
     return _typed(frame, {column.name: _type_of(column) for column in query.selected_columns})

@@ -233,14 +233,14 @@ def test_the_cost_of_trials_without_a_network_is_what_the_search_wasted(database
     assert frame.seconds[frame.network_id.isna()].sum() == wasted == 5
 
 
-def test_a_failed_trial_whose_network_was_recorded_costs_nothing_besides(
+def test_a_network_whose_trial_failed_is_in_no_frame_and_its_time_is_wasted(
     database: Database,
 ) -> None:
-    recorded = replace(planted(), trial_number=2, seconds={"training": 2.0})
-    network_id = database.add_network("digits", recorded)
-    frame = costs_frame(database, "digits")
-    (row,) = frame[frame.trial_number == 2].to_dict("records")
-    assert (row["network_id"], row["phase"], row["seconds"]) == (network_id, "training", 2.0)
+    before = {frame: frame(database, "digits") for frame in FRAMES}
+    database.add_network("digits", replace(planted(), trial_number=2, artifact_id="other"))
+    for frame, expected in before.items():
+        pd.testing.assert_frame_equal(frame(database, "digits"), expected)
+    assert wasted_seconds(study_data(database, "digits")) == 5
 
 
 def test_a_trials_row_is_a_trial_of_optuna_with_what_the_search_says_of_it(
