@@ -142,7 +142,7 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
         figure.add_trace(_hypervolume_trace(point, _marker(point.method)))
     lay_out(figure, "Hypervolume against seconds for one network of each size")
     figure.update_xaxes(title="seconds with teacher, tuning and search", type="log", nticks=10)
-    figure.update_yaxes(title="hypervolume (test accuracy x log parameters)")
+    figure.update_yaxes(title="hypervolume<br>(test accuracy x log parameters)")
     return figure
 
 
