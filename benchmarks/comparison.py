@@ -30,6 +30,7 @@ METHODS = (
     "scratch",
     "scratch-kd",
     "uniform-kd",
+    "unfrozen-kd",
     "search-kd",
 )
 
