@@ -24,6 +24,7 @@ from plantnas.records.artifacts import ArtifactPlace, cannot_write, is_url
 from plantnas.records.database import Database
 from plantnas.records.patience import LIMIT_SECONDS
 from plantnas.records.weights import WEIGHTS_FILE
+from plantnas.search.failing import backend_of
 from plantnas.search.heartbeats import silent_for
 from plantnas.search.workers import ENDED, SILENT, fail, reason_of, trials_of_dead_workers
 
@@ -103,7 +104,7 @@ def shown_size(size: int) -> str:
 
 def _trials(study: optuna.Study) -> Iterator[Leftover]:
     """Running ones whose worker died: here, or elsewhere, as nothing was heard of it for long."""
-    backend = getattr(study._storage, "_backend", study._storage)
+    backend = backend_of(study._storage)
     dead = {trial.number: (trial, ENDED) for trial in trials_of_dead_workers(study)}
     if isinstance(backend, RDBStorage):
         silent = silent_for(backend, study._study_id, SILENT_SECONDS)

@@ -34,7 +34,7 @@ def fail_if_running(storage: BaseStorage, trial_id: int, reason: str) -> bool:
     Returns:
         Whether this call has failed it.
     """
-    backend: Any = getattr(storage, "_backend", storage)  # Optuna wraps it in a cache
+    backend = backend_of(storage)
     if not isinstance(backend, RDBStorage):
         return _fail_in_two_steps(storage, trial_id, reason)
     patience = getattr(backend, "patience", None)
@@ -42,6 +42,12 @@ def fail_if_running(storage: BaseStorage, trial_id: int, reason: str) -> bool:
         return _fail(backend, trial_id, reason)
     failed: bool = patience.wait_for(lambda: _fail(backend, trial_id, reason))
     return failed
+
+
+def backend_of(storage: BaseStorage) -> BaseStorage:
+    """The storage itself, which Optuna wraps in a cache."""
+    backend: BaseStorage = getattr(storage, "_backend", storage)
+    return backend
 
 
 def _fail(storage: RDBStorage, trial_id: int, reason: str) -> bool:

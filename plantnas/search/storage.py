@@ -26,6 +26,7 @@ from plantnas.records.engine import (
     storage_engine_arguments,
 )
 from plantnas.records.patience import Patience, is_away, patient
+from plantnas.search.failing import backend_of
 from plantnas.search.heartbeats import Heartbeats, heartbeats_of
 from plantnas.search.running_trials import SparingStorage
 from plantnas.search.workers import retry
@@ -190,8 +191,7 @@ def open_database(study: optuna.Study, artifacts: str | None = None) -> Database
 
 
 def _rdb_storage(study: optuna.Study) -> RDBStorage:
-    storage: BaseStorage = study._storage
-    backend = getattr(storage, "_backend", storage)  # Optuna wraps it in a cache
+    backend = backend_of(study._storage)
     if isinstance(backend, RDBStorage):
         return backend
     raise StorageError(
