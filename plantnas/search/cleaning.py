@@ -5,7 +5,6 @@ the teacher's logits. A worker announces an artifact to Optuna, writes its file,
 file that is not announced is not this study's, and is left alone.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +25,14 @@ from plantnas.records.patience import LIMIT_SECONDS
 from plantnas.records.weights import WEIGHTS_FILE
 from plantnas.search.failing import backend_of
 from plantnas.search.heartbeats import silent_for
-from plantnas.search.workers import ENDED, SILENT, fail, reason_of, trials_of_dead_workers
+from plantnas.search.workers import (
+    ENDED,
+    SILENT,
+    began,
+    fail,
+    reason_of,
+    trials_of_dead_workers,
+)
 
 SILENT_SECONDS = LIMIT_SECONDS + 60
 """A worker that waits for its database gives up before; until then it says nothing."""
@@ -191,7 +197,7 @@ def _why_partial(path: Path) -> str:
     untouched, process = _untouched(path), path.suffixes[-2:][0].lstrip(".")
     if untouched > FORGOTTEN_SECONDS:
         return "untouched for an hour"
-    if untouched > UNTOUCHED_SECONDS and process.isdecimal() and not _exists(int(process)):
+    if untouched > UNTOUCHED_SECONDS and process.isdecimal() and not began(int(process)):
         return f"its process {process} has ended"
     return ""
 
@@ -216,13 +222,3 @@ def _untouched(path: Path) -> float:
     with suppress(FileNotFoundError):
         return time.time() - max(each.stat().st_mtime for each in (path, *path.rglob("*")))
     return 0.0
-
-
-def _exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

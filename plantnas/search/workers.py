@@ -45,7 +45,31 @@ _KEPT_SYSTEM_ATTRIBUTES = (ASSIGNMENT_KEY, FIXED_PARAMS_KEY, _HISTORY_KEY, _FIRS
 
 def this_worker() -> str:
     """This process, as trials name their worker: host:process:start of the process."""
-    return f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{platform.node()}:{os.getpid()}:{began(os.getpid())}"
+
+
+def began(process: int) -> str:
+    """When a process of this machine began, in clock ticks; empty if it has ended.
+
+    So a number that was given anew is no old worker's. On systems without /proc it is "alive".
+    """
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return "" if os.path.isdir("/proc/self") or not _exists(process) else "alive"
+    # A zombie has ended; only its parent has not asked for its exit code yet.
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True  # another user's
+    except OSError:
+        return False
+    return True
 
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -172,26 +196,4 @@ def _is_dead(trial: FrozenTrial) -> bool:
     if host != platform.node():
         return False
     number, _, started = process.partition(":")
-    return _started(int(number)) != started
-
-
-def _started(process: int) -> str:
-    """When a process began, in clock ticks, so that a number given anew is no old worker's."""
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return _alive_elsewhere(process)
-    # A zombie has ended; only its parent has not asked for its exit code yet.
-    return "" if fields[0] == "Z" else fields[19]
-
-
-def _alive_elsewhere(process: int) -> str:
-    """On systems without /proc: whether a process of that number exists."""
-    if os.path.isdir("/proc/self"):
-        return ""
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return ""
-    return "alive"
+    return began(int(number)) != started

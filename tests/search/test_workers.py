@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import optuna
 import pytest
@@ -20,6 +21,7 @@ from sqlalchemy import event
 import plantnas
 from plantnas.search.policies import Greedy
 from plantnas.search.sampler import PlantingSampler, assignment_of
+from plantnas.search.workers import began
 
 STEPS, SCREENS = 2, 4
 SCREEN_SECONDS = float(sys.argv[2]) if __name__ == "__main__" else 0.01
@@ -149,6 +151,31 @@ def test_the_place_of_a_killed_workers_trial_reopens_when_it_is_failed(
     kinds = [assignment.kind for trial in study.trials if (assignment := assignment_of(trial))]
     assert kinds == ["screen"] + (["screen"] * SCREENS + ["grow"]) * STEPS
     check_steps(study)
+
+
+def test_a_process_that_has_ended_never_began() -> None:
+    assert began(os.getpid()) == began(os.getpid()) != ""
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read()  # it has closed it: it ends
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert began(process.pid) == ""  # a zombie: nobody has asked for its exit code
+    process.wait()
+    assert began(process.pid) == ""
+
+
+def test_without_proc_a_number_that_exists_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for macOS, where the number is all that is known."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+
+    def no_proc(*arguments: object) -> NoReturn:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("plantnas.search.workers.open", no_proc, raising=False)
+    monkeypatch.setattr("plantnas.search.workers.os.path.isdir", lambda path: False)
+    assert began(os.getpid()) == "alive"
+    assert began(process.pid) == ""
 
 
 if __name__ == "__main__":
