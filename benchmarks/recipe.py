@@ -1,14 +1,15 @@
 """Lineages of planted networks against their last widths trained from scratch.
 
 A lineage is a seed and three plantings in all groups at once, each trained as a study's growing
-trials are; a variant changes one thing of it. The last widths are trained from scratch by the same
-distillation for as many epochs as the whole lineage, with the seed's recipe and each learning rate
-of a small grid, of which validation chooses. Every run has the same images, views, logits of the
-teacher and batches of 64; a seed of a run draws weights and batches. Metrics are on the validation
-split; the test split is read with `--test`, for the figures of a report.
+trials are, from the teacher's channels or from fresh ones; a variant changes one thing of it. The
+last widths are trained from scratch by the same distillation for as many epochs as the whole
+lineage, with the seed's recipe and each learning rate of a small grid, of which validation chooses.
+Every run has the same images, views, logits of the teacher and batches of 64; a seed of a run draws
+weights and batches. Metrics are on the validation split; the test split is read with `--test`, for
+the figures of a report.
 
 Usage: python benchmarks/recipe.py plain [VARIANT ...] [--seeds 3] [--workers 2] [--test]
-                                   [--epochs 2 4 12 30] [--directory DIR]
+                                   [--start teacher] [--epochs 2 4 12 30] [--directory DIR]
 """
 
 import argparse
@@ -28,10 +29,11 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
+from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Planting, SearchSpace, StudyConfig
-from plantnas.config_files import load_study
+from plantnas.config import Initialisation, Planting, SearchSpace, StudyConfig
+from plantnas.config_files import load_study, with_overrides
 from plantnas.records.loading import network_at, network_of
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
@@ -65,14 +67,14 @@ class Variant:
             about the square of it.
         equal_epochs: Every step has a quarter of the lineage's epochs.
         free: Earlier entries that are trained too.
-        start: What the seed starts from.
+        order: Of the teacher's channels: largest first, as a study has it, or as it learnt them.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     ratio: float = 2.0
     equal_epochs: bool = False
     free: Literal["none", "affine", "all"] = "none"
-    start: Literal["fresh", "teacher"] = "fresh"
+    order: Literal["largest first", "as learnt"] = "largest first"
 
 
 VARIANTS = {
@@ -91,9 +93,11 @@ VARIANTS = {
     "planted classifier": Variant({"classifier": "planted"}),
     "running statistics": Variant({"batch_norm": "running"}),
     "random columns": Variant({"column_init": 1.0}),
-    "from the teacher": Variant(
-        {"rows": "teacher", "column_init": 1.0, "row_rate": 0.3}, start="teacher"
-    ),
+    "zero columns": Variant({"column_init": 0.0}),
+    "random columns, one rate .02": Variant({"column_init": 1.0, "row_rate": 1.0}),
+    "not held": Variant({"l2_sp": 0.0}),
+    "held at .3": Variant({"l2_sp": 0.3}),
+    "channels as learnt": Variant(order="as learnt"),
     "weight decay 1e-4": Variant({"weight_decay": 1e-4}),
     "float32": Variant({"precision": "float32"}),
     "earlier affine trained": Variant(free="affine"),
@@ -123,20 +127,24 @@ class Result(NamedTuple):
 
 _study: PreparedStudy
 _network: str
+_start: Initialisation
 _test: tuple[Tensor, Tensor] | None
 
 
 def configuration(network: str) -> StudyConfig:
-    """The study fashion-mnist on another architecture."""
-    study = load_study("fashion-mnist")
+    """The study fashion-mnist on another architecture, whose teacher stays as it has learnt."""
+    study = with_overrides(
+        load_study("fashion-mnist"), {"seed.start": "fresh", "planting.rows": "fresh"}
+    )
     changes = {"name": f"recipe-{network}", "search_space": SPACES[network]}
     return study.model_copy(update=changes)
 
 
-def start_worker(network: str, directory: Path, reads_test: bool) -> None:
+def start_worker(network: str, start: Initialisation, directory: Path, reads_test: bool) -> None:
     """Loads data, teacher and logits once a process."""
-    global _study, _network, _test
+    global _study, _network, _start, _test
     torch.set_num_threads(1)
+    _start = start
     config, url = configuration(network), sqlite_url(directory)
     _study = PlantingObjective(config, directory).prepared(open_study(config, url), print)
     _network = network
@@ -164,44 +172,52 @@ def widths_at(fraction: float) -> dict[str, int]:
     return {name: max(1, round(fraction * width)) for name, width in whole.items()}
 
 
-def whole_network(
-    fraction: float, seed: int, epochs: int, rate: float | None = None, start: str = "fresh"
-) -> nn.Module:
-    """The architecture at a fraction of its widths, trained by the seed's recipe."""
+def fresh(fraction: float, seed: int) -> nn.Module:
+    """The architecture at a fraction of its widths, untrained."""
     config = _study.config
     images = _study.database.study(config.name).configuration["images"]
-    network = network_at(config.search_space, images, widths_at(fraction), seed)
-    if start == "teacher":
-        network = crop(teacher(), _study.example, widths_at(fraction))
-    recipe = config.seed.model_copy(update={"learning_rate": rate or config.seed.learning_rate})
-    optimizer = whole_network_optimizer(network, recipe)
+    return network_at(config.search_space, images, widths_at(fraction), seed)
+
+
+def trained(
+    network: nn.Module, seed: int, epochs: int, rate: float | None = None, l2_sp: float = 0.0
+) -> nn.Module:
+    """The network, trained by the seed's recipe."""
+    settings = _study.config.seed
+    recipe = settings.model_copy(update={"learning_rate": rate or settings.learning_rate})
+    optimizer = whole_network_optimizer(network, recipe, l2_sp)
     fit(network, optimizer, _study.data, recipe, epochs, generator_for(seed, "seed"))
     return network
 
 
-def teacher() -> nn.Module:
+def teacher(order: str) -> nn.Module:
     """The study's, with its trained weights."""
-    return network_of(_study.database, _study.config.name, _study.teacher)
+    network = network_of(_study.database, _study.config.name, _study.teacher)
+    if order == "as learnt":
+        return network
+    return largest_first(network, analyse(network, _study.example))
 
 
 def from_scratch(task: Task) -> list[nn.Module]:
     """The last widths, trained for all epochs."""
-    return [whole_network(LAST[_network], task.seed, sum(task.epochs), task.rate)]
+    return [trained(fresh(LAST[_network], task.seed), task.seed, sum(task.epochs), task.rate)]
 
 
 def lineage(task: Task) -> list[nn.Module]:
     """The seed and its descendants, each planted in all groups."""
     variant, steps = VARIANTS[task.name], len(task.epochs) - 1
-    settings = Planting.model_validate(_study.config.planting.model_dump() | variant.settings)
+    settings = Planting.model_validate({"rows": _start} | variant.settings)
     epochs = [sum(task.epochs) // (steps + 1)] * (steps + 1)
     epochs = epochs if variant.equal_epochs else list(task.epochs)
     fractions = [LAST[_network] / variant.ratio ** (steps - step) for step in range(steps + 1)]
-    networks = [whole_network(fractions[0], task.seed, epochs[0], start=variant.start)]
-    for fraction, step_epochs in zip(fractions[1:], epochs[1:], strict=True):
-        generator = generator_for(task.seed, "step", len(networks))
-        networks.append(
-            grown(networks[-1].eval(), fraction, settings, step_epochs, variant.free, generator)
-        )
+    seed = fresh(fractions[0], task.seed)
+    if _start == "teacher":
+        seed = crop(teacher(variant.order), _study.example, widths_at(fractions[0]))
+    networks = [trained(seed, task.seed, epochs[0], l2_sp=settings.l2_sp)]
+    for step in range(1, steps + 1):
+        generator = generator_for(task.seed, "step", step)
+        recipe = settings.of_step(step, steps), epochs[step], variant.free, variant.order
+        networks.append(grown(networks[-1].eval(), fractions[step], *recipe, generator))
     return networks
 
 
@@ -211,6 +227,7 @@ def grown(
     settings: Planting,
     epochs: int,
     free: str,
+    order: str,
     generator: torch.Generator,
 ) -> nn.Module:
     """A parent planted up to a fraction of the architecture's widths, and trained."""
@@ -225,7 +242,7 @@ def grown(
         planting,
         generator,
         column_scale=settings.column_init,
-        donor=teacher() if settings.rows == "teacher" else None,
+        donor=teacher(order) if settings.rows == "teacher" else None,
         structure=structure,
     )
     masks = planted_entries(structure, parent, planting)
@@ -267,7 +284,7 @@ def row(name: str, results: list[Result]) -> str:
         for losses in zip(*(each.losses[:-1] for each in results), strict=True)
     )
     return (
-        f"{name:28}{results[0].parameters[-1]:>8,}"
+        f"{name:36}{results[0].parameters[-1]:>8,}"
         f"{shown([each.losses[-1] for each in results], 3):>16}"
         f"{shown([each.accuracies[-1] for each in results], 2):>16}"
         f"{shown(tested, 2) if tested else '-':>16}"
@@ -286,7 +303,7 @@ def report(results: list[Result]) -> None:
     for each in results:
         groups.setdefault(each.task.name, []).append(each)
     print(
-        f"{'network':28}{'params':>8}{'KD loss':>16}{'validation %':>16}{'test %':>16}"
+        f"{'network':36}{'params':>8}{'KD loss':>16}{'validation %':>16}{'test %':>16}"
         f"{'seconds':>8}  KD losses before"
     )
     for name, group in groups.items():
@@ -311,6 +328,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="*", default=["default"], help=", ".join(VARIANTS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--start", choices=("teacher", "fresh"), default="teacher")
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 4, 12, 30])
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
     parser.add_argument("--directory", type=Path)
@@ -326,14 +344,15 @@ def main() -> None:
     # Before the processes, which would make its tables at the same time.
     open_study(configuration(arguments.network), sqlite_url(directory))
     context = multiprocessing.get_context("spawn")
-    settings = (arguments.network, directory, arguments.test)
+    settings = (arguments.network, arguments.start, directory, arguments.test)
     with context.Pool(arguments.workers, start_worker, settings) as pool:
         results = []
         for each in pool.imap(run, tasks):
             results.append(each)
             print(row(f"{each.task.name}, seed {each.task.seed}", [each]), flush=True)
     print(
-        f"{arguments.network}, epochs {' + '.join(map(str, epochs))}, {arguments.seeds} seeds, "
+        f"{arguments.network} from {arguments.start} channels, "
+        f"epochs {' + '.join(map(str, epochs))}, {arguments.seeds} seeds, "
         f"{platform.machine()}, {arguments.workers} processes of 1 thread"
     )
     report(results)

@@ -13,6 +13,11 @@ Initialisation = Literal["fresh", "teacher"]
 Precision = Literal["auto", "float32", "bfloat16"]
 StoppingRule = Literal["none", "median", "halving"]
 
+# What was measured best for each start: docs/recipe.md.
+ROW_RATE: dict[Initialisation, float] = {"fresh": 0.1, "teacher": 0.3}
+COLUMN_INIT: dict[Initialisation, float] = {"fresh": 0.0, "teacher": 1.0}
+L2_SP: dict[Initialisation, float] = {"fresh": 0.0, "teacher": 0.1}
+
 Moment = Annotated[float, Field(ge=0, lt=1)]
 """Share of a running mean that a step keeps."""
 
@@ -29,7 +34,7 @@ class Width(Settings):
     width: PositiveFloat = 1.0
     """Fraction of the architecture's own widths."""
     minimum: PositiveInt = 1
-    """No channel group gets fewer channels than this."""
+    """No channel group gets fewer channels than this, unless the architecture's own are fewer."""
 
 
 class Teacher(Width):
@@ -149,8 +154,14 @@ class SeedRecipe(Recipe):
     learning_rate: PositiveFloat = 0.02
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017)."""
-    start: Initialisation = "fresh"
-    """What the seed starts from: `fresh` weights, or the `teacher`'s first channels."""
+    start: Initialisation = "teacher"
+    """What the seed starts from: the `teacher`'s first channels, or `fresh` weights. A teacher from
+    which channels are taken has its channels ordered by the size of their weights (L1 over all
+    layers that make and use a channel), largest first."""
+    l2_sp: float = Field(default_factory=lambda given: L2_SP[given["start"]], ge=0)
+    """Pull of each entry towards where it started (Li, Grandvalet and Davoine 2018), decoupled as
+    AdamW's weight decay: a step moves it by the learning rate times this of the way back, so that
+    it stays of use to the wider networks that follow. 0 where `start` is `fresh`."""
 
 
 class Distillation(Settings):
@@ -174,25 +185,33 @@ class Planting(Recipe):
     epochs_growth: float = Field(default=2, ge=1)
     """The growing trial of a step has this many times the epochs of the step before: what was
     planted before is frozen, so the last step's training is what a network ends with."""
-    rows: Initialisation = "fresh"
-    """What new channels start from: `fresh` draws of the layer's own initialisation, or the
-    `teacher`'s channels of the same places."""
-    row_rate: PositiveFloat = 0.1
+    rows: Initialisation = "teacher"
+    """What new channels start from: the `teacher`'s channels of the same places, or `fresh` draws
+    of the layer's own initialisation."""
+    row_rate: PositiveFloat = Field(default_factory=lambda given: ROW_RATE[given["rows"]])
     """Multiplies the learning rate of new channels' own rows and BatchNorm entries. Fresh ones
-    start several times smaller than trained rows have become, to which new columns are added."""
+    start several times smaller than trained rows have become, to which new columns are added: 0.1
+    where `rows` is `fresh`."""
+    l2_sp: float = Field(default_factory=lambda given: L2_SP[given["rows"]], ge=0)
+    """Pull of each planted entry towards where it started, as `seed.l2_sp`, in all steps but the
+    last of the search. 0 where `rows` is `fresh`."""
     batch_norm: Literal["batch", "running"] = "batch"
     """Statistics of the earlier channels from the first planted layer on: of the `batch`, so that
     they follow their new inputs, or the parent's `running` ones. Their affine stays frozen."""
     classifier: Literal["retrained", "planted"] = "retrained"
     """Train the whole classifier in each step, or its planted columns only."""
-    column_init: float = Field(default=0.0, ge=0)
+    column_init: float = Field(default_factory=lambda given: COLUMN_INIT[given["rows"]], ge=0)
     """Scale of the new columns of earlier rows, times the layer's own fresh ones or the teacher's,
     as `rows` says. At 0 the child starts with its parent's function, as in Net2Net (Chen,
-    Goodfellow and Shlens 2016)."""
+    Goodfellow and Shlens 2016), as it does where `rows` is `fresh`."""
 
     def growing_epochs(self, step: int) -> int:
         """Epochs of a step's growing trial; the first step is 1."""
         return round(self.epochs * self.epochs_growth ** (step - 1))
+
+    def of_step(self, step: int, steps: int) -> "Planting":
+        """The settings of one of so many steps: nothing follows the last, which is not held."""
+        return self if step < steps else self.model_copy(update={"l2_sp": 0.0})
 
 
 class Sampler(Settings):
@@ -266,6 +285,11 @@ class StudyConfig(Settings):
     """Everything that is drawn in the study derives from it."""
     memory_gigabytes: PositiveFloat = 2.0
     """Limit of the cached features of the frozen prefix, of all workers of a machine together."""
+
+    @property
+    def teacher_gives_channels(self) -> bool:
+        """Whether the seed or new channels start from the teacher's."""
+        return "teacher" in (self.seed.start, self.planting.rows)
 
     def identity(self) -> dict[str, Any]:
         """What makes it this study and no other, by dotted keys.

@@ -59,10 +59,12 @@ def load_study(name_or_path: str) -> StudyConfig:
 def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfig:
     """The study with some dotted keys set to other values; those that are None are left out.
 
+    Defaults that depend on another key follow it.
+
     Raises:
         ConfigurationError: A value is not allowed.
     """
-    tree = config.model_dump()
+    tree = config.model_dump(exclude_unset=True)
     for dotted_key, value in overrides.items():
         if value is None:
             continue

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from plantnas.config import Planting, Recipe, Search, StudyConfig, Width
+from plantnas.config import Planting, Recipe, Search, SeedRecipe, StudyConfig, Width
 
 STUDY: dict[str, Any] = {
     "name": "mine",
@@ -36,14 +36,16 @@ OTHER_VALUES: dict[str, Any] = {
     "data.unlabelled": True,
     "distillation.temperature": 2.0,
     "distillation.label_weight": 0.5,
-    "seed.start": "teacher",
+    "seed.start": "fresh",
+    "seed.l2_sp": 0.5,
     "planting.screen_epochs": 1,
     "planting.epochs_growth": 3.0,
-    "planting.rows": "teacher",
+    "planting.rows": "fresh",
     "planting.row_rate": 0.5,
     "planting.batch_norm": "running",
     "planting.classifier": "planted",
     "planting.column_init": 0.5,
+    "planting.l2_sp": 0.5,
     "search.trials_per_step": 5,
     "search.policy": "beam",
     "search.beam_width": 3,
@@ -184,3 +186,33 @@ def test_an_empty_window_of_parameters_is_refused() -> None:
 def test_a_study_is_named_so_that_a_folder_can_be(name: str) -> None:
     with pytest.raises(ValidationError):
         study(name=name)
+
+
+def test_what_starts_afresh_has_other_defaults() -> None:
+    given, fresh = Planting(), Planting(rows="fresh")
+    assert (given.row_rate, given.column_init, given.l2_sp) == (0.3, 1.0, 0.1)
+    assert (fresh.row_rate, fresh.column_init, fresh.l2_sp) == (0.1, 0.0, 0.0)
+    assert (SeedRecipe().l2_sp, SeedRecipe(start="fresh").l2_sp) == (0.1, 0.0)
+    chosen = Planting(rows="fresh", row_rate=0.2, column_init=0.5, l2_sp=0.3)
+    assert (chosen.row_rate, chosen.column_init, chosen.l2_sp) == (0.2, 0.5, 0.3)
+
+
+def test_the_last_step_alone_is_not_held() -> None:
+    settings = Planting()
+    held = [settings.of_step(step, 3).l2_sp for step in (1, 2, 3, 4)]
+    assert held == [0.1, 0.1, 0.0, 0.0]
+    assert settings.of_step(3, 3) == settings.model_copy(update={"l2_sp": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"seed.start": "fresh", "planting.rows": "fresh"}, False),
+        ({"seed.start": "teacher", "planting.rows": "fresh"}, True),
+        ({"seed.start": "fresh", "planting.rows": "teacher"}, True),
+    ],
+)
+def test_a_teacher_gives_channels_to_what_starts_from_it(
+    keys: dict[str, str], expected: bool
+) -> None:
+    assert study(**keys).teacher_gives_channels == expected

@@ -225,6 +225,25 @@ def test_overrides_change_the_keys_they_name_and_no_other() -> None:
     assert with_overrides(changed, {"search.steps": 3, "random_seed": 0}) == config
 
 
+def test_overriding_a_key_moves_the_defaults_that_follow_it() -> None:
+    config = StudyConfig.model_validate(
+        {
+            "name": "mine",
+            "search_space": {"architecture": "plain"},
+            "data": {"name": "digits"},
+            "planting": {"column_init": 0.5},
+        }
+    )
+    planting = with_overrides(config, {"planting.rows": "fresh"}).planting
+    assert (planting.row_rate, planting.l2_sp, planting.column_init) == (0.1, 0.0, 0.5)
+
+
+def test_a_key_that_others_follow_is_what_is_wrong_with_it() -> None:
+    config = load_study("digits")
+    with pytest.raises(ConfigurationError, match=r"planting\.rows"):
+        with_overrides(config, {"planting.rows": "teachers"})
+
+
 def test_overrides_leave_the_study_itself_as_it_was() -> None:
     config = load_study("digits")
     with_overrides(config, {"search.sampler.arguments": {}})

@@ -206,7 +206,7 @@ def narrow(
         widths: {group name: width}, where groups that are not named keep theirs; or a fraction of
             every growable group's width, rounded to the group's granularity.
         generator: Source of all draws; torch's default generator if None.
-        minimum: No width becomes smaller than this through a fraction.
+        minimum: No width becomes smaller than this through a fraction; a smaller one stays.
         structure: The model's structure, if it is known already.
 
     Raises:
@@ -235,11 +235,10 @@ def _changed_axes(
 def _fraction_of(structure: Structure, fraction: float, minimum: int) -> dict[str, int]:
     if not fraction > 0:
         raise PlantingError(f"Cannot narrow to {fraction} of the widths: it must be positive.")
-    return {
-        name: group.granularity
-        * max(
-            round(group.width * fraction / group.granularity),
-            math.ceil(max(minimum, group.minimum) / group.granularity),
-        )
-        for name, group in structure.growable.items()
-    }
+    widths = {}
+    for name, group in structure.growable.items():
+        blocks = round(group.width * fraction / group.granularity)
+        least = math.ceil(max(minimum, group.minimum) / group.granularity)
+        widest = max(blocks, group.width // group.granularity)
+        widths[name] = group.granularity * min(max(blocks, least), widest)
+    return widths

@@ -13,6 +13,12 @@ from plantnas.networks.loader import build_network
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.weights import load_weights
 
+_STOOD_FOR = {
+    "seed": {"start": "fresh", "l2_sp": 0.0},
+    "planting": {"rows": "fresh", "l2_sp": 0.0},
+}
+"""What a study did that was made before these keys were, where that is not the default."""
+
 
 def example_images(images: dict[str, Any]) -> Tensor:
     """Two blank images of the shape that a study's configuration records."""
@@ -30,6 +36,8 @@ def recorded_config(database: Database, study: str) -> StudyConfig:
     """
     recorded = dict(database.study(study).configuration)
     recorded.pop("images")
+    for part, keys in _STOOD_FOR.items():
+        recorded[part] = {**keys, **recorded[part]}
     return validated(StudyConfig, recorded, f"{database.url}: study {study!r}")
 
 

@@ -136,7 +136,7 @@ class PlantingObjective:
                 planted_entries(parent.structure, parent.network, planting),
                 classifier_tensors(parent.structure),
                 study.data,
-                settings,
+                settings.of_step(assignment.step, self.config.search.steps),
                 epochs,
                 study.features,
                 parent.network_id,

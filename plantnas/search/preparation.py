@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
+from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import crop, narrow
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Recipe, StudyConfig, Teacher, Width
+from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, StorageError
 from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.database import Database, NetworkRecord
@@ -200,12 +201,15 @@ class _Preparation:
             network = self._crop_of(donor, network)
         self.say(f"training the {method} for {recipe.epochs} epochs")
         start = time.perf_counter()
-        optimizer = whole_network_optimizer(network, recipe)
+        l2_sp = recipe.l2_sp if isinstance(recipe, SeedRecipe) else 0.0
+        optimizer = whole_network_optimizer(network, recipe, l2_sp)
         generator = generator_for(random_seed, method, "batches")
         epochs = fit(network, optimizer, data, recipe, recipe.epochs, generator)
         trained = time.perf_counter()
-        metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
         structure = analyse(network, self.example)
+        if method == "teacher" and self.config.teacher_gives_channels:
+            network = largest_first(network, structure)
+        metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
         artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
         record = NetworkRecord(
             method=method,
@@ -250,7 +254,9 @@ class _Preparation:
         """The donor's first channels, as many as the network has."""
         wide = network_of(self.database, self.config.name, donor).to(self.device)
         widths = all_widths(analyse(network, self.example))
-        return crop(wide, self.example, widths)
+        # A teacher narrower than its architecture may have less than the seed's minimum.
+        kept = {name: min(width, donor.widths[name]) for name, width in widths.items()}
+        return crop(wide, self.example, kept)
 
     def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
         """The teacher's logits on training and validation images."""

@@ -31,7 +31,13 @@ class EntryOptimizer:
     gradient.
     """
 
-    def __init__(self, network: nn.Module, chosen: Mapping[str, Tensor], recipe: Recipe) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        chosen: Mapping[str, Tensor],
+        recipe: Recipe,
+        l2_sp: float = 0.0,
+    ) -> None:
         """Re-binds the parameters of the network.
 
         Args:
@@ -39,6 +45,9 @@ class EntryOptimizer:
             chosen: For the name of each parameter to train, a tensor of its shape: for each entry,
                 what multiplies the learning rate. Entries at 0, or False, are not trained.
             recipe: Optimiser and its settings.
+            l2_sp: After a step, each entry goes its learning rate times this of the way back to
+                where it is now: L2-SP (Li, Grandvalet and Davoine 2018, arXiv 1802.01483),
+                decoupled from the gradient as AdamW's weight decay is.
         """
         trained = []
         for name, parameter in network.named_parameters():
@@ -62,6 +71,8 @@ class EntryOptimizer:
         self._optimizer = torch_optimizer(
             [{"params": [entries]} for entries in self._entries], recipe
         )
+        self._l2_sp = l2_sp
+        self._starts = [entries.detach().clone() for entries in self._entries] if l2_sp else []
 
     @property
     def trained_entries(self) -> int:
@@ -77,8 +88,14 @@ class EntryOptimizer:
         for index, entries in zip(self._indices, self._entries, strict=True):
             entries.grad = self._gradients[index]
         self._optimizer.step()
+        self._pull_back()
         for index, entries in zip(self._indices, self._entries, strict=True):
             self._all[index] = entries.detach()
+
+    def _pull_back(self) -> None:
+        for group, start in zip(self._optimizer.param_groups, self._starts, strict=False):
+            (entries,) = group["params"]
+            entries.detach().lerp_(start, min(1.0, group["lr"] * self._l2_sp))
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """The rate of the next step."""
@@ -86,10 +103,12 @@ class EntryOptimizer:
             group["lr"] = learning_rate * factor
 
 
-def whole_network_optimizer(network: nn.Module, recipe: Recipe) -> EntryOptimizer:
-    """Trains every parameter of the network."""
+def whole_network_optimizer(
+    network: nn.Module, recipe: Recipe, l2_sp: float = 0.0
+) -> EntryOptimizer:
+    """Trains every parameter of the network; arguments as for `EntryOptimizer`."""
     every = {
         name: torch.ones(parameter.shape, dtype=torch.bool)
         for name, parameter in network.named_parameters()
     }
-    return EntryOptimizer(network, every, recipe)
+    return EntryOptimizer(network, every, recipe, l2_sp)

@@ -77,7 +77,7 @@ def train_planted(
     prefix_seconds = time.perf_counter() - start
     trained = _trained(child, planted, classifier, settings)
     rates = {name: _rates(mask, planted.get(name), settings) for name, mask in trained.items()}
-    optimizer = EntryOptimizer(child, rates, settings)
+    optimizer = EntryOptimizer(child, rates, settings, settings.l2_sp)
     hooks = _freeze_statistics(child, planted) if settings.batch_norm == "running" else []
     with sliced_gradients(child, trained):
         history = fit(network, optimizer, data, settings, epochs, generator, stop)

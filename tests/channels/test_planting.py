@@ -270,3 +270,10 @@ def test_narrowing_to_no_width_is_refused(grouped):
 def test_a_planting_may_name_groups_with_zero_channels(grouped):
     planting = {"stem.0": 0, "mix.0": 2, "head": 0}
     assert planted_widths(grouped.structure, planting)["mix.0"] == 6
+
+
+def test_a_minimum_widens_no_group(network):
+    model, images, structure = network
+    child = narrow(model, images, 0.5, minimum=10_000, structure=structure)
+    widths = {name: group.width for name, group in analyse(child, images).growable.items()}
+    assert widths == {name: group.width for name, group in structure.growable.items()}

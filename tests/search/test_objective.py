@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -13,6 +13,7 @@ import torch
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.config import Planting
 from plantnas.errors import PlantnasError, StorageError, StudyError
 from plantnas.records.database import Database, NetworkRecord
 from plantnas.records.loading import load_network
@@ -23,6 +24,7 @@ from plantnas.search.objective import PlantingObjective, planted_child
 from plantnas.search.policies import Beam, Greedy, Pareto, Policy
 from plantnas.search.sampler import PlantingSampler
 from plantnas.search.stopping import should_stop
+from plantnas.training.planted import PlantedTraining, train_planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -301,12 +303,10 @@ def test_samplers_learn_from_rejected_proposals_by_their_constraint(finished: St
         assert is_feasible == (trial.state == TrialState.COMPLETE)
 
 
-def test_new_channels_start_from_the_teachers_if_they_are_wanted_so(
-    tiny: StudyFolder, tmp_path: Path
+def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
+    tiny: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = replace(tiny, directory=tmp_path).with_settings(
-        planting__rows="teacher", planting__column_init=1.0, seed__start="teacher", search__steps=1
-    )
+    folder = replace(tiny, directory=tmp_path).with_settings(search__steps=2)
     study = folder.objective().prepared(folder.open())
     parent, donor = study.parent(None), study.donor()
     assert donor is not None
@@ -317,6 +317,16 @@ def test_new_channels_start_from_the_teachers_if_they_are_wanted_so(
     assert torch.equal(
         child.get_parameter(name)[width:], donor.get_parameter(name)[width : width + 2]
     )
+    held = set[tuple[int, float]]()
+
+    def train(*arguments: Any) -> PlantedTraining:
+        (settings,) = (each for each in arguments if isinstance(each, Planting))
+        step = 1 if arguments[7] == parent.network_id else 2
+        held.add((step, settings.l2_sp))
+        return train_planted(*arguments)
+
+    monkeypatch.setattr("plantnas.search.objective.train_planted", train)
     folder.run()
     grown = [each for each in Database(folder.url).networks("tiny") if each.kind == "grow"]
-    assert grown
+    assert {each.step for each in grown} == {1, 2}
+    assert held == {(1, 0.1), (2, 0.0)}

@@ -11,10 +11,13 @@ import torch
 from optuna.artifacts import get_all_artifact_meta
 from sqlalchemy import text
 
+from plantnas.channels.groups import analyse
+from plantnas.channels.ordering import channel_scores
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
+from plantnas.records.loading import load_network
 from plantnas.report.finish import finish
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparation import check_configuration, check_device
@@ -58,6 +61,47 @@ def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
     assert [network.method for network in networks] == ["teacher", "seed"]
 
 
+@pytest.mark.parametrize("rows", ["fresh", "teacher"])
+def test_a_teacher_that_gives_channels_has_its_largest_first(
+    tiny: StudyFolder, tmp_path: Path, rows: str
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        teacher__epochs=2, seed__epochs=1, seed__start="fresh", planting__rows=rows
+    )
+    study = folder.objective().prepared(folder.open())
+    teacher = load_network(folder.url, "tiny", study.teacher.id)
+    structure = analyse(teacher, study.example)
+    falling = [
+        bool((scores[1:] <= scores[:-1] + 1e-5).all())
+        for name, scores in channel_scores(teacher, structure).items()
+        if structure.groups[name].growable
+    ]
+    assert all(falling) == (rows == "teacher")
+    logits = study.data.validation_targets.teacher_logits
+    assert logits is not None
+    with torch.no_grad():
+        torch.testing.assert_close(teacher(study.example), logits[0, :2], rtol=1e-3, atol=1e-3)
+
+
+def test_a_seed_is_held_near_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
+    def moved(l2_sp: float) -> float:
+        folder = replace(tiny, directory=tmp_path / str(l2_sp)).with_settings(
+            teacher__epochs=2, seed__epochs=2, seed__start="teacher", seed__l2_sp=l2_sp
+        )
+        study = folder.objective().prepared(folder.open())
+        teacher = load_network(folder.url, "tiny", study.teacher.id)
+        start = crop(teacher, study.example, study.seed.widths).state_dict()
+        weights = study.parent(None).network.state_dict()
+        moves = [
+            (weights[name] - start[name]).abs().mean().item()
+            for name in weights
+            if weights[name].ndim == 4
+        ]
+        return sum(moves)
+
+    assert moved(30.0) < 0.7 * moved(0.0)
+
+
 def seed_that_hardly_learns(tiny: StudyFolder, directory: Path, start: str) -> PreparedStudy:
     folder = replace(tiny, directory=directory).with_settings(
         teacher__epochs=1,
@@ -78,6 +122,22 @@ def test_a_seed_starts_from_the_teachers_first_channels(tiny: StudyFolder, tmp_p
         study.parent(None).network.parameters(), expected.parameters(), strict=True
     ):
         torch.testing.assert_close(parameter, other)
+
+
+def test_a_seed_is_nowhere_wider_than_the_teacher_that_it_starts_from(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        teacher__epochs=1,
+        seed__epochs=1,
+        search_space__teacher__width=0.25,
+        search_space__seed__width=0.125,
+        search_space__seed__minimum=8,
+    )
+    study = folder.objective().prepared(folder.open())
+    teacher, seed = study.teacher.widths, study.seed.widths
+    assert min(teacher.values()) < 8
+    assert seed == {name: min(8, width) for name, width in teacher.items()}
 
 
 def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
@@ -198,8 +258,22 @@ def test_a_setting_that_is_newer_than_the_study_has_its_default(
     change_configuration(folder, "json_remove(configuration, '$.planting.column_init')")
     check_configuration(Database(folder.url), folder.config)
     other = folder.with_settings(planting__column_init=0.5)
-    with pytest.raises(StudyError, match=r"planting.column_init is 0.0, not 0.5\. Use"):
+    with pytest.raises(StudyError, match=r"planting.column_init is 1.0, not 0.5\. Use"):
         check_configuration(Database(folder.url), other.config)
+
+
+def test_a_study_from_before_channels_could_be_the_teachers_goes_on_with_fresh_ones(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    fresh = replace(tiny, directory=tmp_path / "study").with_settings(
+        teacher__epochs=1, seed__epochs=1, seed__start="fresh", planting__rows="fresh"
+    )
+    fresh.objective().prepared(fresh.open())
+    for key in ("seed.start", "seed.l2_sp", "planting.rows", "planting.l2_sp"):
+        change_configuration(fresh, f"json_remove(configuration, '$.{key}')")
+    check_configuration(Database(fresh.url), fresh.config)
+    with pytest.raises(StudyError, match=r"planting.rows is 'fresh', not 'teacher'"):
+        check_configuration(Database(fresh.url), replace(fresh, config=tiny.config).config)
 
 
 def test_a_setting_that_is_not_known_any_more_is_one_line(

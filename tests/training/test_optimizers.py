@@ -1,5 +1,7 @@
 """The optimiser of chosen entries: it moves them like torch's own, and nothing else at all."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -185,3 +187,34 @@ def test_a_network_can_be_trained_by_one_optimizer_after_another() -> None:
         before = module[4].weight.clone()
         train(module, EntryOptimizer(module, masks(), Recipe()))
         assert not torch.equal(module[4].weight, before)
+
+
+def test_entries_are_pulled_towards_where_they_started(recipe: Recipe) -> None:
+    """A step is that of the optimiser, then the learning rate times `l2_sp` of the way back."""
+    module, plain = nn.Linear(6, 2, bias=False), nn.Linear(6, 2, bias=False)
+    start = module.weight.detach().clone()
+    rates = torch.tensor([[0.0, 1.0, 0.1, 0.1, 1.0, 0.0], [0.1, 0.0, 0.0, 1.0, 1.0, 0.1]])
+    held = EntryOptimizer(module, {"weight": rates}, recipe, l2_sp=5.0)
+    for step in range(1, 4):
+        # The same entries and moments, moved by an optimiser that pulls nothing.
+        plain.load_state_dict(module.state_dict())
+        free = EntryOptimizer(plain, {"weight": rates}, recipe)
+        free._optimizer.load_state_dict(deepcopy(held._optimizer.state_dict()))
+        for optimizer, network in ((held, module), (free, plain)):
+            optimizer.set_learning_rate(0.02 * step)
+            optimizer.zero_grad()
+            network.weight.square().sum().backward()
+            optimizer.step()
+        way_back = 5.0 * 0.02 * step * rates
+        torch.testing.assert_close(module.weight, plain.weight.lerp(start, way_back))
+        assert not torch.allclose(module.weight, plain.weight)
+
+
+def test_a_pull_never_overshoots() -> None:
+    module = nn.Linear(3, 3)
+    before = module.weight.detach().clone()
+    optimizer = whole_network_optimizer(module, Recipe(), l2_sp=1e6)
+    optimizer.set_learning_rate(0.5)
+    module(torch.ones(2, 3)).square().sum().backward()
+    optimizer.step()
+    assert torch.equal(module.weight, before)

@@ -160,6 +160,16 @@ def test_the_row_rate_slows_new_channels_own_entries_alone(
     assert slow_columns > 0.3 * columns
 
 
+def test_l2_sp_holds_planted_entries_near_their_start(plain: Plain, settings, planted_step) -> None:
+    def moved(l2_sp: float) -> Tensor:
+        step = planted_step(*plain, settings.model_copy(update={"l2_sp": l2_sp}))
+        name = "features.3.weight"
+        move = step.child.state_dict()[name] - step.untrained.state_dict()[name]
+        return move[step.planted[name]].abs().mean()
+
+    assert moved(30.0) < 0.5 * moved(0.0)
+
+
 def test_the_loss_goes_down(plain: Plain, settings, planted_step) -> None:
     fast = settings.model_copy(update={"learning_rate": 0.05})
     epochs = planted_step(*plain, fast, epochs=12).training.epochs
