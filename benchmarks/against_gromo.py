@@ -38,14 +38,14 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config_files import load_study, with_overrides
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import Parent, PreparedStudy, all_widths
-from plantnas.search.storage import sqlite_url
-from plantnas.search.study import open_study
-from plantnas.training.distillation import fit
 from plantnas.training.evaluation import Metrics
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import fit
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import train_planted
 from plantnas.training.seeds import generator_for
+from plantnas.trials.storage import sqlite_url
+from plantnas.trials.study import open_study
 
 Kind = Literal["restricted", "full"]
 """Of gromo's convolutions: their new outgoing weights are 1x1 or as large as the kernel."""

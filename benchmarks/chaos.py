@@ -41,7 +41,7 @@ from benchmarks.chaos_checks import Verdict, counted_reasons, orphans, verdict
 from benchmarks.chaos_cluster import Cluster, Server, plantnas, small_disk, take_all_space
 from plantnas.config_files import load_study
 from plantnas.records.database import Database
-from plantnas.search.new_study import make_study
+from plantnas.search.recording import make_study
 
 PACE = 2
 """So many more trials end before the next fault."""

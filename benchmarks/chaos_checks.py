@@ -15,11 +15,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import StudyConfig
 from plantnas.errors import StorageError
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord
 from plantnas.records.weights import load_weights
 from plantnas.report.front import pareto_front, validation_accuracy
-from plantnas.search.assignments import assignment_of
-from plantnas.search.study import outlook
+from plantnas.trials.assignments import assignment_of
+from plantnas.trials.study import outlook
 
 
 class Verdict(NamedTuple):

@@ -19,8 +19,8 @@ from sqlalchemy import text
 
 from plantnas.config import StudyConfig
 from plantnas.records.engine import open_engine
-from plantnas.search.study import existing_study, is_complete
-from plantnas.search.workers import WORKER_KEY
+from plantnas.trials.owners import WORKER_KEY
+from plantnas.trials.study import existing_study, is_complete
 
 STUCK_SECONDS = 600.0
 """A study in which nothing ends for so long is given up."""

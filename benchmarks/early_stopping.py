@@ -16,13 +16,14 @@ from typing import NamedTuple, get_args
 from plantnas.config import StoppingRule, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, LossCurve
-from plantnas.search.assignments import record_of, reference_of
-from plantnas.search.history import assignments_of, screened_trials
-from plantnas.search.policies import Beam
-from plantnas.search.stopping import should_stop
-from plantnas.search.storage import sqlite_url
-from plantnas.search.study import existing_study, make_policy
+from plantnas.records.database import Database
+from plantnas.records.record import LossCurve
+from plantnas.trials.assignments import record_of, reference_of
+from plantnas.trials.history import assignments_of, screened_trials
+from plantnas.trials.policies import Beam
+from plantnas.trials.stopping import should_stop
+from plantnas.trials.storage import sqlite_url
+from plantnas.trials.study import existing_study, make_policy
 
 RULES: tuple[StoppingRule, ...] = tuple(rule for rule in get_args(StoppingRule) if rule != "none")
 

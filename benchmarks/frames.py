@@ -19,7 +19,8 @@ from typing import Any
 import optuna
 from sqlalchemy import Connection, column, insert, table
 
-from plantnas.records.database import Database, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import StudyRecord
 from plantnas.records.tables import (
     BaselineRow,
     EpochRow,
@@ -29,7 +30,7 @@ from plantnas.records.tables import (
     Table,
     WidthRow,
 )
-from plantnas.report.frame_files import FRAMES
+from plantnas.report.frames.files import FRAMES
 
 STUDY = "made-up"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -46,14 +46,14 @@ from plantnas.records.loading import network_at
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import Parent, PreparedStudy, all_widths
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
-from plantnas.search.storage import sqlite_url
-from plantnas.search.study import open_study
-from plantnas.training.distillation import TrainingData, fit
 from plantnas.training.evaluation import Metrics
+from plantnas.training.fitting import TrainingData, fit
 from plantnas.training.loss import Targets
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import train_planted
 from plantnas.training.seeds import derived_seed, generator_for
+from plantnas.trials.storage import sqlite_url
+from plantnas.trials.study import open_study
 
 Metric = Literal["loss", "accuracy"]
 

@@ -38,14 +38,14 @@ from plantnas.records.loading import network_at, network_of
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
-from plantnas.search.storage import sqlite_url
-from plantnas.search.study import open_study
 from plantnas.training import planted as engine
-from plantnas.training.distillation import fit
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import fit
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import train_planted
 from plantnas.training.seeds import generator_for
+from plantnas.trials.storage import sqlite_url
+from plantnas.trials.study import open_study
 
 SPACES = {
     "plain": SearchSpace(architecture="plain"),

@@ -22,11 +22,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
-from plantnas.search.assignments import assignment_of
-from plantnas.search.launch import run_study
 from plantnas.search.objective import PlantingObjective
-from plantnas.search.storage import sqlite_url
-from plantnas.search.study import open_study
+from plantnas.trials.assignments import assignment_of
+from plantnas.trials.storage import sqlite_url
+from plantnas.trials.study import open_study
+from plantnas.workers.run import run_study
 
 
 class Rate(NamedTuple):

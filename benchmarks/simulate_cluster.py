@@ -55,10 +55,10 @@ from benchmarks.simulated_study import (
 from plantnas.config import Search
 from plantnas.errors import StudyError
 from plantnas.records.record import NetworkRecord
-from plantnas.search.policies import Greedy
-from plantnas.search.sampler import PlantingSampler
-from plantnas.search.storage import open_database
-from plantnas.search.study import create_study, make_sampler
+from plantnas.trials.policies import Greedy
+from plantnas.trials.sampler import PlantingSampler
+from plantnas.trials.storage import open_database
+from plantnas.trials.study import create_study, make_sampler
 
 TRIALS_A_SECOND = 2.0
 """Of all workers of a setting, at most."""

@@ -33,11 +33,11 @@ from plantnas.records.tables import (
     NetworkRow,
     StudyRow,
 )
-from plantnas.search.assignments import ASSIGNMENT_KEY, assignment_of, record_of
-from plantnas.search.history import Assignment, Reference
-from plantnas.search.policies import Greedy
-from plantnas.search.study import has_nothing_to_start
-from plantnas.search.workers import owned
+from plantnas.trials.assignments import ASSIGNMENT_KEY, assignment_of, record_of
+from plantnas.trials.history import Assignment, Reference
+from plantnas.trials.owners import owned
+from plantnas.trials.policies import Greedy
+from plantnas.trials.study import has_nothing_to_start
 
 MOST_NEW_CHANNELS = 64
 """Of a group: so many that proposals hardly ever repeat."""

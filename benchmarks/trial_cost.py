@@ -44,17 +44,17 @@ from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe, SearchSpace
 from plantnas.records.loading import example_images, network_at
 from plantnas.training import data as data_sets
-from plantnas.training import distillation
+from plantnas.training import fitting
 from plantnas.training import planted as engine
 from plantnas.training.data import Images, load_dataset
-from plantnas.training.distillation import TrainingData, fit, learning_rate_at
 from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import TrainingData, fit, learning_rate_at
+from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import train_planted
 from plantnas.training.prefix import Cut, cut_before
-from plantnas.training.teacher import teacher_logits
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 
 SPACES = {
@@ -273,7 +273,7 @@ def without(owner: object, name: str, instead: Callable[..., object]) -> Callabl
 def in_float32(bench: Bench) -> Iterator[None]:
     """Trains as on a machine without matrix units for bfloat16."""
     with (
-        patch.object(distillation, "mixed_precision", lambda *_: nullcontext()),
+        patch.object(fitting, "mixed_precision", lambda *_: nullcontext()),
         patch.object(engine, "mixed_precision", lambda *_: nullcontext()),
     ):
         yield

@@ -23,43 +23,43 @@ if TYPE_CHECKING:
     from plantnas.records.family import load_family as load_family
     from plantnas.records.loading import load_network as load_network
     from plantnas.report import plots as plots
-    from plantnas.report.frames import baselines_frame as baselines_frame
-    from plantnas.report.frames import costs_frame as costs_frame
-    from plantnas.report.frames import epochs_frame as epochs_frame
-    from plantnas.report.frames import evaluations_frame as evaluations_frame
-    from plantnas.report.frames import networks_frame as networks_frame
-    from plantnas.report.frames import trials_frame as trials_frame
-    from plantnas.report.frames import widths_frame as widths_frame
+    from plantnas.report.frames.frames import baselines_frame as baselines_frame
+    from plantnas.report.frames.frames import costs_frame as costs_frame
+    from plantnas.report.frames.frames import epochs_frame as epochs_frame
+    from plantnas.report.frames.frames import evaluations_frame as evaluations_frame
+    from plantnas.report.frames.frames import networks_frame as networks_frame
+    from plantnas.report.frames.frames import trials_frame as trials_frame
+    from plantnas.report.frames.frames import widths_frame as widths_frame
     from plantnas.report.images import load_images as load_images
-    from plantnas.search.launch import run_study as run_study
     from plantnas.search.objective import PlantingObjective as PlantingObjective
-    from plantnas.search.sampler import PlantingSampler as PlantingSampler
+    from plantnas.trials.sampler import PlantingSampler as PlantingSampler
+    from plantnas.workers.run import run_study as run_study
 
 _HOMES = {
     "PlantingObjective": "plantnas.search.objective",
-    "PlantingSampler": "plantnas.search.sampler",
+    "PlantingSampler": "plantnas.trials.sampler",
     "PlantnasError": "plantnas.errors",
     "StudyConfig": "plantnas.config",
     "UnsupportedArchitecture": "plantnas.errors",
-    "baselines_frame": "plantnas.report.frames",
+    "baselines_frame": "plantnas.report.frames.frames",
     "build_network": "plantnas.networks.loader",
     "channel_groups": "plantnas.channels.groups",
-    "costs_frame": "plantnas.report.frames",
+    "costs_frame": "plantnas.report.frames.frames",
     "crop": "plantnas.channels.planting",
-    "epochs_frame": "plantnas.report.frames",
-    "evaluations_frame": "plantnas.report.frames",
+    "epochs_frame": "plantnas.report.frames.frames",
+    "evaluations_frame": "plantnas.report.frames.frames",
     "load_family": "plantnas.records.family",
     "load_images": "plantnas.report.images",
     "load_network": "plantnas.records.loading",
     "load_study": "plantnas.config_files",
     "narrow": "plantnas.channels.planting",
-    "networks_frame": "plantnas.report.frames",
+    "networks_frame": "plantnas.report.frames.frames",
     "plant": "plantnas.channels.planting",
     "register_rule": "plantnas.channels.rules",
-    "run_study": "plantnas.search.launch",
-    "trials_frame": "plantnas.report.frames",
+    "run_study": "plantnas.workers.run",
+    "trials_frame": "plantnas.report.frames.frames",
     "widths": "plantnas.channels.groups",
-    "widths_frame": "plantnas.report.frames",
+    "widths_frame": "plantnas.report.frames.frames",
 }
 
 __all__ = [*_HOMES, "__version__", "plots"]

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from plantnas.errors import StorageError
+
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name, sync it to the disk, and rename it.
@@ -29,6 +31,30 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_output(path: Path, replace: bool) -> None:
+    """Refuse a file that exists, unless it may be replaced, or whose folder does not.
+
+    Raises:
+        StorageError: It is refused.
+    """
+    if not path.parent.is_dir():
+        raise StorageError(f"{path}: there is no folder {path.parent}.")
+    if path.is_dir() or (path.exists() and not replace):
+        raise StorageError(f"{path}: exists already. Use another name, or --force to replace it.")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it: it is complete or not there.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    try:
+        write_atomically(path, lambda file: file.write(content))
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}.") from error
 
 
 @contextmanager

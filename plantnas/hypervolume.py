@@ -1,7 +1,7 @@
 """Networks of different size compared: worst corner, front, hypervolume and contributions.
 
 Pure arithmetic on (accuracy, cost) pairs. Nothing here knows trials, studies or records; the rules
-by which a search chooses are in `search/winners.py`.
+by which a search chooses are in `trials/winners.py`.
 """
 
 from collections.abc import Sequence

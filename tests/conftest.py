@@ -65,7 +65,7 @@ class StudyFolder:
         return replace(self, config=with_overrides(self.config, dotted))
 
     def open(self) -> "optuna.Study":
-        from plantnas.search.study import open_study
+        from plantnas.trials.study import open_study
 
         return open_study(self.config, self.url)
 

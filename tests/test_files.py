@@ -6,7 +6,8 @@ from typing import BinaryIO
 
 import pytest
 
-from plantnas.files import alone, is_locked, write_atomically
+from plantnas.errors import StorageError
+from plantnas.files import alone, check_output, is_locked, write_atomically, write_file
 
 
 def test_the_content_is_under_the_final_name_alone(tmp_path: Path) -> None:
@@ -54,3 +55,24 @@ def test_a_lock_is_free_when_its_process_was_killed(tmp_path: Path) -> None:
     process.join()
     with alone(lock):
         pass
+
+
+def test_a_file_is_replaced_only_if_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    check_output(path, replace=False)
+    path.touch()
+    check_output(path, replace=True)
+    with pytest.raises(StorageError, match=r"a.pt: exists already. Use another name, or --force"):
+        check_output(path, replace=False)
+
+
+def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"there is no folder .*/none\."):
+        check_output(tmp_path / "none" / "a.pt", replace=False)
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").mkdir()
+    with pytest.raises(StorageError, match=r"a.pt: cannot be written: Is a directory"):
+        write_file(tmp_path / "a.pt", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]

@@ -19,7 +19,7 @@ import plantnas
 ROOT = Path(__file__).parents[1]
 YAML_FOLDERS = ("search_spaces", "studies")
 YAML_FILES = [path for folder in YAML_FOLDERS for path in sorted((ROOT / folder).glob("*.yaml"))]
-TEMPLATES = ROOT / "plantnas" / "report" / "templates"
+TEMPLATES = ROOT / "plantnas" / "report" / "page" / "templates"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 OF_ANOTHER = {"pydantic_core"}

@@ -14,7 +14,7 @@ from torch import nn
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.records.record import NetworkRecord
-from plantnas.training.distillation import Epoch, Stop, TrainingData, fit
+from plantnas.training.fitting import Epoch, Stop, TrainingData, fit
 from plantnas.training.loss import Targets
 from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
 

@@ -23,16 +23,17 @@ from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import validation_accuracy
 from plantnas.report.study_data import StudyData, study_data
-from plantnas.search.launch import end_with_parent
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
-from plantnas.search.study import open_study
-from plantnas.training.distillation import TrainingDiverged
+from plantnas.training.fitting import TrainingDiverged
+from plantnas.trials.study import open_study
+from plantnas.workers.run import end_with_parent
 
 Say = Callable[[str], None]
 

@@ -10,8 +10,8 @@ from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import train_from_scratch
 from plantnas.baselines.searching import picked, trials_of
 from plantnas.baselines.unfrozen import train_unfrozen
-from plantnas.records.database import BaselineRun, NetworkRecord
 from plantnas.records.loading import network_of
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 from plantnas.training.seeds import derived_seed, generator_for
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 from plantnas.baselines.methods import DEFAULT_METHODS, Method, method_named
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
 from plantnas.report.front import lineage, pareto_front, validation_accuracy
 

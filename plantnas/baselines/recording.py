@@ -6,7 +6,7 @@ from torch import nn
 from plantnas.baselines.budget import Trainer
 from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
-from plantnas.records.database import BaselineRun, NetworkRecord
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.weights import save_weights
 from plantnas.search.prepared import PreparedStudy, all_widths, epoch_records, evaluation
 

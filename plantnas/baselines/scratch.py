@@ -8,8 +8,8 @@ from plantnas.baselines.budget import Trainer
 from plantnas.baselines.methods import Method
 from plantnas.baselines.sizes import Widths, uniform_widths
 from plantnas.channels.groups import analyse
-from plantnas.records.database import NetworkRecord
 from plantnas.records.loading import network_at
+from plantnas.records.record import NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 
 

@@ -16,16 +16,16 @@ from plantnas.baselines.scratch import fresh
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable, counter
 from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError
-from plantnas.records.database import BaselineRun, NetworkRecord
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.front import validation_accuracy
 from plantnas.search.prepared import PreparedStudy, all_widths
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
-from plantnas.search.sampler import SINGLE_OBJECTIVE_SAMPLERS
-from plantnas.search.storage import open_storage
-from plantnas.search.study import create_study, make_sampler
-from plantnas.training.distillation import TrainingDiverged
+from plantnas.training.fitting import TrainingDiverged
 from plantnas.training.seeds import derived_seed, generator_for
+from plantnas.trials.sampler import SINGLE_OBJECTIVE_SAMPLERS
+from plantnas.trials.storage import open_storage
+from plantnas.trials.study import create_study, make_sampler
 
 SEARCH = "search-kd"
 """The method's name."""

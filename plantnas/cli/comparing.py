@@ -83,7 +83,7 @@ def compare(
     storage: Storage = None,
 ) -> None:
     """Planting against its baselines: accuracy, cost, and a verdict in words."""
-    from plantnas.records.export import check_output
+    from plantnas.files import check_output
 
     for path in (page, table):
         if path is not None:
@@ -95,10 +95,10 @@ def compare(
 def _compare(studies: "list[tuple[Database, str]]", page: Path | None, table: Path | None) -> None:
     import numpy as np
 
-    from plantnas.records.export import write_file
-    from plantnas.report.comparison import comparison, frame
-    from plantnas.report.comparison_plots import write_comparison_page
-    from plantnas.report.verdict import (
+    from plantnas.files import write_file
+    from plantnas.report.comparison.comparison import comparison, frame
+    from plantnas.report.comparison.page import write_comparison_page
+    from plantnas.report.comparison.verdict import (
         NOTES,
         comparison_cost_table,
         sentences,

@@ -41,9 +41,9 @@ def clean(
     directory: Directory = None,
 ) -> None:
     """Remove what crashes left behind and nobody refers to; workers may run meanwhile."""
-    from plantnas.search.cleaning import clean, shown_size, summary
-    from plantnas.search.storage import open_database, storage_errors
-    from plantnas.search.study import existing_study
+    from plantnas.trials.cleaning import clean, shown_size, summary
+    from plantnas.trials.storage import open_database, storage_errors
+    from plantnas.trials.study import existing_study
 
     name, url = existing(study, storage, directory)
     found = []

@@ -33,8 +33,8 @@ def export(
     directory: Directory = None,
 ) -> None:
     """Save a network of a study, or a family of nested ones, as files for elsewhere."""
-    from plantnas.report.choice import Wanted, parse_widths
-    from plantnas.report.saving import Files, save
+    from plantnas.report.export.choice import Wanted, parse_widths
+    from plantnas.report.export.saving import Files, save
 
     crop_to = None if widths is None else parse_widths(widths)
     wanted = Wanted(network_id, max_parameters, max_macs, crop_to)

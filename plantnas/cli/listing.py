@@ -31,7 +31,7 @@ def groups(
 
     from plantnas.channels.groups import analyse
     from plantnas.networks.loader import build_network
-    from plantnas.report.tables import groups_json, groups_table
+    from plantnas.report.terminal import groups_json, groups_table
 
     sys.path.insert(0, "")  # the user's own module:function
     network = build_network(architecture, classes, channels)

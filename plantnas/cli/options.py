@@ -59,7 +59,7 @@ def existing(study: str, storage: str | None, directory: Path | None) -> tuple[s
     Raises:
         StudyError: There is no such study. A database is not made by asking for it.
     """
-    from plantnas.search.study import existing_study
+    from plantnas.trials.study import existing_study
 
     name, url = place_of(study, storage, directory)
     if storage is None and directory is None:
@@ -94,7 +94,7 @@ def directory_of(name: str, directory: Path | None) -> Path:
 
 def url_of(directory: Path) -> str:
     """The URL of the database in a study's folder."""
-    from plantnas.search.storage import sqlite_url
+    from plantnas.trials.storage import sqlite_url
 
     return sqlite_url(directory)
 

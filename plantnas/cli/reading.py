@@ -36,7 +36,7 @@ def status(
     from rich.live import Live
 
     from plantnas.records.database import Database
-    from plantnas.search.study import existing_study
+    from plantnas.trials.study import existing_study
 
     name, url = existing(study, storage, directory)
     optuna_study, database = existing_study(name, url), Database(url)
@@ -81,7 +81,7 @@ def plot(
     directory: Directory = None,
 ) -> None:
     """One plot of a study, finished or running."""
-    from plantnas.records.export import check_output
+    from plantnas.files import check_output
     from plantnas.report.plots import check_figure_file, checked_plot, write_figure
 
     asked = {"split": split, "cost": cost, "network_id": network_id}
@@ -109,8 +109,8 @@ def report(
     directory: Directory = None,
 ) -> None:
     """One page for a study, finished or running: what to pick, what it cost, why, and caveats."""
-    from plantnas.records.export import check_output
-    from plantnas.report.page import write_report
+    from plantnas.files import check_output
+    from plantnas.report.page.page import write_report
     from plantnas.report.study_data import study_data
 
     name, database = opened_study(study, storage, directory)
@@ -138,8 +138,8 @@ def table(
     directory: Directory = None,
 ) -> None:
     """What a study recorded, as a table for other programs."""
-    from plantnas.records.export import check_output
-    from plantnas.report.frame_files import checked_format, checked_frame, table_text, write_table
+    from plantnas.files import check_output
+    from plantnas.report.frames.files import checked_format, checked_frame, table_text, write_table
 
     frame_of, table_format = checked_frame(what), checked_format(format_name, out)
     if out is not None:
@@ -164,7 +164,7 @@ def dashboard(
     from plantnas.errors import PlantnasError
     from plantnas.records.database import Database
     from plantnas.report.dashboard import publish, serve
-    from plantnas.search.study import existing_study
+    from plantnas.trials.study import existing_study
 
     name, url = existing(study, storage, directory)
     if (why := publish(existing_study(name, url), Database(url))) is not None:
@@ -176,9 +176,9 @@ def _status(study: "optuna.Study", database: "Database") -> tuple[Group, bool]:
     """The tables, and whether the study has ended."""
     from plantnas.records.loading import recorded_config
     from plantnas.report.headline import headline
-    from plantnas.report.tables import cost_table, front_table
+    from plantnas.report.terminal import cost_table, front_table
     from plantnas.search.progress import progress, progress_table
-    from plantnas.search.study import is_complete
+    from plantnas.trials.study import is_complete
 
     name, steps = study.study_name, progress_table(progress(study))
     if database.find_study(name) is None:  # its data is being read

@@ -73,9 +73,9 @@ def _run(
 
     from plantnas.records.engine import shown_url
     from plantnas.report.finish import finish
-    from plantnas.report.tables import front_table
-    from plantnas.search.launch import run_study
+    from plantnas.report.terminal import front_table
     from plantnas.search.progress import ProgressBars, bars_columns
+    from plantnas.workers.run import run_study
 
     folder = directory_of(config.name, directory)
     url = storage or url_of(folder)

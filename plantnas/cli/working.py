@@ -20,7 +20,7 @@ from plantnas.config_files import is_path, load_study
 from plantnas.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
-    from plantnas.launchers.base import Launcher, WorkerCommand
+    from plantnas.workers.launcher import Launcher, WorkerCommand
 
 Artifacts = Annotated[
     str | None,
@@ -52,7 +52,7 @@ def worker(
     """Run trials of a study that exists, from anywhere that reaches its database, until it ends."""
     import optuna
 
-    from plantnas.search.worker import run_worker
+    from plantnas.workers.worker import run_worker
 
     name, url = existing(study, storage, directory)
     sys.path.insert(0, "")  # the user's own module:function
@@ -73,7 +73,7 @@ def local(
     logs: Logs = None,
 ) -> None:
     """On this machine: one process a worker, each on its share of the cores."""
-    from plantnas.launchers.local import LocalLauncher
+    from plantnas.workers.local import LocalLauncher
 
     command = _command(study, storage, artifacts, directory, data_root, device)
     _launch(LocalLauncher(_logs(command, logs)), command, workers)
@@ -94,8 +94,8 @@ def ray(
     logs: Logs = None,
 ) -> None:
     """On an existing Ray cluster: one task a worker."""
-    from plantnas.launchers.base import check_shared
-    from plantnas.launchers.ray import RayLauncher
+    from plantnas.workers.launcher import check_shared
+    from plantnas.workers.ray import RayLauncher
 
     command = _command(study, storage, artifacts, directory, data_root, device)
     check_shared(command.storage)
@@ -124,8 +124,8 @@ def slurm(
     logs: Logs = None,
 ) -> None:
     """On a Slurm cluster: an array of jobs, one a worker."""
-    from plantnas.launchers.base import check_shared
-    from plantnas.launchers.slurm import SlurmJobs, SlurmLauncher
+    from plantnas.workers.launcher import check_shared
+    from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 
     command = _command(study, storage, artifacts, directory, data_root, device)
     check_shared(command.storage)
@@ -147,8 +147,8 @@ def _command(
     device: str,
 ) -> "WorkerCommand":
     """What every worker runs. A new study is recorded; a file is compared with what is recorded."""
-    from plantnas.launchers.base import WorkerCommand
-    from plantnas.search.new_study import make_study
+    from plantnas.search.recording import make_study
+    from plantnas.workers.launcher import WorkerCommand
 
     name, url = place_of(study, storage, directory)
     folder = directory_of(name, directory)
@@ -159,7 +159,7 @@ def _command(
 
 
 def _exists(name: str, url: str) -> bool:
-    from plantnas.search.study import existing_study
+    from plantnas.trials.study import existing_study
 
     try:
         existing_study(name, url)
@@ -174,7 +174,7 @@ def _logs(command: "WorkerCommand", logs: Path | None) -> Path:
 
 def _launch(launcher: "Launcher", command: "WorkerCommand", workers: int) -> None:
     """Waits for the workers; the exit code is 1 if one did not end well, as the lines say."""
-    from plantnas.launchers.base import launch
+    from plantnas.workers.launcher import launch
 
     ends = launch(launcher, command, workers, show)
     if any(end.exit_code for end in ends):

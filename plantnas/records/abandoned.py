@@ -2,7 +2,7 @@
 
 Their worker was killed, or was taken for dead, after it had written the network and before it told
 that the trial is complete. Another trial makes the same network again, so these are no results:
-`Database.networks` leaves them out. What is removed of them, and when, is in search/cleaning.py.
+`Database.networks` leaves them out. What is removed of them, and when, is in trials/cleaning.py.
 """
 
 from typing import NamedTuple

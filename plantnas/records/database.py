@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,10 +21,8 @@ from plantnas.records.artifacts import ArtifactPlace, is_url, open_artifacts
 from plantnas.records.engine import (
     open_engine,
     reason,
-    set_sqlite_pragmas,
     shown_url,
     sqlite_file,
-    storage_engine_arguments,
 )
 from plantnas.records.locks import Say, alone_in_database
 from plantnas.records.migrations.upgrade import create_tables
@@ -32,12 +30,9 @@ from plantnas.records.network_rows import network_row, read_networks, rows_of_ne
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
-    SPLITS,
-    BaselineRun,
-    EpochRecord,
     Evaluation,
+    LossCurve,
     NetworkRecord,
-    Split,
     StudyRecord,
 )
 from plantnas.records.tables import (
@@ -48,34 +43,6 @@ from plantnas.records.tables import (
     StudyRow,
 )
 
-__all__ = [
-    "SPLITS",
-    "BaselineRun",
-    "Database",
-    "EpochRecord",
-    "Evaluation",
-    "LossCurve",
-    "NetworkRecord",
-    "Split",
-    "StudyRecord",
-    "set_sqlite_pragmas",
-    "storage_engine_arguments",
-]
-
-
-class LossCurve(NamedTuple):
-    """How a trial's network learnt.
-
-    Attributes:
-        trial_number: The trial's.
-        parameters: The network's.
-        losses: On validation, after each epoch that it was trained.
-    """
-
-    trial_number: int
-    parameters: int
-    losses: tuple[float, ...]
-
 
 @patient()
 class Database:
@@ -83,7 +50,7 @@ class Database:
 
     Attributes:
         url: As messages may show it, without the password.
-        engine: For reading with your own SQL, or with ``plantnas.report.frames``.
+        engine: For reading with your own SQL, or with ``plantnas.report.frames.frames``.
     """
 
     def __init__(

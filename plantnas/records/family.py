@@ -2,7 +2,7 @@
 
 It holds the last network whole, and of each earlier step only what a crop of the last one does not
 give: its BatchNorm entries and its classifier, a few numbers. Single networks are saved by
-export.py.
+report/export/formats.py.
 """
 
 import json
@@ -21,9 +21,10 @@ from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import SearchSpace
 from plantnas.errors import StorageError, StudyError
-from plantnas.records.database import Database, NetworkRecord
-from plantnas.records.export import write_file
+from plantnas.files import write_file
+from plantnas.records.database import Database
 from plantnas.records.loading import example_images, network_at, network_of
+from plantnas.records.record import NetworkRecord
 
 State = Mapping[str, Tensor]
 

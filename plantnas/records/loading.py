@@ -10,7 +10,8 @@ from plantnas.config import SearchSpace, StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import StudyError
 from plantnas.networks.loader import build_network
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord
 from plantnas.records.weights import load_weights
 
 _STOOD_FOR = {

@@ -1,6 +1,6 @@
 """Whether a network may be written, or is already, asked in the transaction that would write it.
 
-How trials are signed, and failed where their worker died, is in search/workers.py.
+How trials are signed, and failed where their worker died, is in trials/owners.py.
 """
 
 import json

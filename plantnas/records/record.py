@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -123,3 +123,17 @@ class NetworkRecord:
     def evaluation_on(self, split: Split) -> Evaluation | None:
         """Its evaluation on a split, if there is one."""
         return next((found for found in self.evaluations if found.split == split), None)
+
+
+class LossCurve(NamedTuple):
+    """How a trial's network learnt.
+
+    Attributes:
+        trial_number: The trial's.
+        parameters: The network's.
+        losses: On validation, after each epoch that it was trained.
+    """
+
+    trial_number: int
+    parameters: int
+    losses: tuple[float, ...]

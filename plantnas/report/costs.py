@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import (
     chosen_rates,
     seconds_of,

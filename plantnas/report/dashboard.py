@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from plantnas.errors import PlantnasError, StorageError
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
 from plantnas.records.engine import (
     check_exists,
     reason,
@@ -24,10 +24,11 @@ from plantnas.records.engine import (
     shown_url,
     storage_engine_arguments,
 )
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import front_and_references, teacher_of
 from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.study_data import StudyData
-from plantnas.report.tables import accuracy_text
+from plantnas.report.terminal import accuracy_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -1,6 +1,7 @@
 """The networks of a study that are compared: planted ones, and baselines at their chosen rates.
 
-What follows from them, over several studies, is in comparison.py; what they cost, in costs.py.
+What follows from them, over several studies, is in comparison/comparison.py; what they cost, in
+costs.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +10,8 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 
 from plantnas.hypervolume import Network
-from plantnas.records.database import Database, NetworkRecord, Split
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, Split
 from plantnas.report.front import PLANTING, lineage
 
 

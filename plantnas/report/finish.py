@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import compared_networks
 from plantnas.report.front import front_and_references
 from plantnas.report.images import evaluate_on

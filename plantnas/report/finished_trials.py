@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.errors import StudyError
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.front import PLANTING
 from plantnas.report.study_data import StudyData

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 
 PLANTING = "planting"
 """The method that all others are compared to."""

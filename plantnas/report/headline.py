@@ -1,14 +1,14 @@
 """The result of a study in words: which network to take first, and what to keep in mind.
 
 Plain strings without markup, made of records alone. What a comparison with baselines says is in
-verdict.py; nothing here prints or draws.
+report/comparison/verdict.py; nothing here prints or draws.
 """
 
 import shlex
 from collections.abc import Sequence
 from math import sqrt
 
-from plantnas.records.database import Evaluation, NetworkRecord, Split
+from plantnas.records.record import Evaluation, NetworkRecord, Split
 from plantnas.report.front import pareto_front, teacher_of, validation_accuracy
 
 TOLERANCE = 0.005

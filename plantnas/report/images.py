@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from plantnas.config import Data
 from plantnas.errors import DataError
-from plantnas.records.database import Database, Evaluation, NetworkRecord, Split
+from plantnas.records.database import Database
 from plantnas.records.loading import network_of, recorded_config
+from plantnas.records.record import Evaluation, NetworkRecord, Split
 from plantnas.training.data import UNLABELLED, Images, load_dataset, load_test_images
 from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.loss import DistillationLoss, Targets

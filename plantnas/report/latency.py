@@ -9,8 +9,8 @@ from timeit import Timer
 import torch
 
 from plantnas.config import SearchSpace
-from plantnas.records.database import NetworkRecord
 from plantnas.records.loading import example_images, network_at
+from plantnas.records.record import NetworkRecord
 from plantnas.report.study_data import StudyData
 
 REPETITIONS = 5

@@ -16,7 +16,7 @@ from typing import get_args
 import plotly.graph_objects as go
 
 from plantnas.errors import ConfigurationError, StorageError, did_you_mean
-from plantnas.records.export import write_file
+from plantnas.files import write_file
 from plantnas.report.opening import Storage
 from plantnas.report.plotting.cost import cost_figure, cost_info
 from plantnas.report.plotting.curves import curves_figure, curves_info

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.database import Database
 from plantnas.records.engine import storage_engine_arguments
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.report.front import teacher_of
 from plantnas.report.opening import Storage, opened
 

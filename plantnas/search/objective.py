@@ -1,7 +1,7 @@
 """The objective of a planting study: read it first, a whole trial is on one screen.
 
-Which parent and what kind of trial is the sampler's and its policy's decision (sampler.py,
-policies.py), the planting is suggested in proposals.py and trained in training/planted.py.
+Which parent and what kind of trial is the sampler's and its policy's decision (trials/sampler.py,
+trials/policies.py), the planting is suggested in proposals.py and trained in training/planted.py.
 """
 
 import json
@@ -20,17 +20,9 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
-from plantnas.records.database import LossCurve, NetworkRecord
+from plantnas.records.record import LossCurve, NetworkRecord
 from plantnas.records.weights import save_weights
-from plantnas.search.assignments import (
-    EPOCHS_SAVED_KEY,
-    NO_ROOM_KEY,
-    STOPPED_AFTER_KEY,
-    assignment_of,
-)
-from plantnas.search.history import Assignment
 from plantnas.search.interruption import give_up_if_asked
-from plantnas.search.preparation import Say, prepare
 from plantnas.search.prepared import (
     Parent,
     PreparedStudy,
@@ -38,15 +30,23 @@ from plantnas.search.prepared import (
     epoch_records,
     evaluation,
 )
+from plantnas.search.preparing import Say, prepare
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
-from plantnas.search.sampler import PlantingSampler
-from plantnas.search.stopping import should_stop
-from plantnas.search.storage import default_directory
-from plantnas.search.workers import owned
-from plantnas.training.distillation import Epoch, Stop, TrainingDiverged
 from plantnas.training.evaluation import Metrics
+from plantnas.training.fitting import Epoch, Stop, TrainingDiverged
 from plantnas.training.planted import PlantedTraining, train_planted
 from plantnas.training.seeds import generator_for
+from plantnas.trials.assignments import (
+    EPOCHS_SAVED_KEY,
+    NO_ROOM_KEY,
+    STOPPED_AFTER_KEY,
+    assignment_of,
+)
+from plantnas.trials.history import Assignment
+from plantnas.trials.owners import owned
+from plantnas.trials.sampler import PlantingSampler
+from plantnas.trials.stopping import should_stop
+from plantnas.trials.storage import default_directory
 
 
 class PlantingObjective:

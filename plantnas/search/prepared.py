@@ -1,6 +1,6 @@
 """What every worker of a study holds: data, records, the teacher's logits, the networks so far.
 
-How teacher and seed come to be is in preparation.py, what a trial does with it in objective.py.
+How teacher and seed come to be is in preparing.py, what a trial does with it in objective.py.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,12 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
-from plantnas.records.database import (
-    Database,
-    EpochRecord,
-    Evaluation,
-    NetworkRecord,
-    Split,
-)
+from plantnas.records.database import Database
 from plantnas.records.loading import network_of
-from plantnas.training.distillation import Epoch, TrainingData
+from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, Split
 from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import Epoch, TrainingData
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore

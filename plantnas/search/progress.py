@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from plantnas.config import StudyConfig
-from plantnas.search.assignments import EPOCHS_SAVED_KEY, assignment_of
+from plantnas.trials.assignments import EPOCHS_SAVED_KEY, assignment_of
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from plantnas.config import Planting, Precision
-from plantnas.training.distillation import Epoch, Stop, TrainingData, fit
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import Epoch, Stop, TrainingData, fit
 from plantnas.training.optimizers import EntryOptimizer
 from plantnas.training.precision import mixed_precision
 from plantnas.training.prefix import BehindPrefix, Cut, cut_before

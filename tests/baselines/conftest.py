@@ -19,8 +19,8 @@ from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.searching import search
-from plantnas.records.database import BaselineRun, EpochRecord, Evaluation, NetworkRecord
 from plantnas.records.loading import network_of
+from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 
 if TYPE_CHECKING:

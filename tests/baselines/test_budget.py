@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from plantnas.baselines.budget import Budget, BudgetExceeded, TimeBudget, by_labels
-from plantnas.training.distillation import Epoch, TrainingDiverged
+from plantnas.training.fitting import Epoch, TrainingDiverged
 
 if TYPE_CHECKING:
     from tests.baselines.conftest import Opened

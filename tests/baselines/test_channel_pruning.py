@@ -25,7 +25,7 @@ from plantnas.channels.planting import crop
 from plantnas.errors import PlantnasError
 from plantnas.networks.loader import build_network
 from plantnas.training.data import UNLABELLED
-from plantnas.training.distillation import Stop
+from plantnas.training.fitting import Stop
 from plantnas.training.loss import Targets
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from sqlalchemy import delete
 from plantnas.baselines.launch import Place, make_baselines
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Request, Task, lineage_epochs
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord
 from plantnas.records.tables import NetworkRow
 from plantnas.report.entries import chosen_rates
 

@@ -12,12 +12,12 @@ from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
-from plantnas.records.database import NetworkRecord
 from plantnas.records.loading import load_network
-from plantnas.report.choice import Wanted
+from plantnas.records.record import NetworkRecord
+from plantnas.report.export.choice import Wanted
+from plantnas.report.export.saving import Files, save
 from plantnas.report.images import evaluate_by_labels, load_images
-from plantnas.report.saving import Files, save
-from plantnas.training.distillation import TrainingDiverged
+from plantnas.training.fitting import TrainingDiverged
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from plantnas.baselines.planning import (
     targets_among,
 )
 from plantnas.errors import ConfigurationError, StudyError
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 
 if TYPE_CHECKING:
     from tests.baselines.conftest import MadeUp

@@ -11,7 +11,7 @@ from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import fresh
 from plantnas.channels.cost import macs_at
 from plantnas.channels.groups import analyse
-from plantnas.records.database import BaselineRun, NetworkRecord
+from plantnas.records.record import BaselineRun, NetworkRecord
 
 if TYPE_CHECKING:
     from tests.baselines.conftest import Opened

@@ -18,7 +18,7 @@ from plantnas.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plantnas.records.database import NetworkRecord
+    from plantnas.records.record import NetworkRecord
     from tests.baselines.conftest import MadeUp, Opened, OpenStudy
     from tests.conftest import StudyFolder
 

@@ -13,13 +13,13 @@ from sqlalchemy import text
 
 from plantnas.config_files import load_study
 from plantnas.records.database import Database
-from plantnas.search.assignments import assignment_of
-from plantnas.search.workers import WORKER_KEY
+from plantnas.trials.assignments import assignment_of
+from plantnas.trials.owners import WORKER_KEY
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.database import NetworkRecord
+    from plantnas.records.record import NetworkRecord
     from tests.conftest import StudyFolder
 
 with pytest.MonkeyPatch.context() as patch:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, LossCurve
-from plantnas.search.assignments import assignment_of
+from plantnas.records.database import Database
+from plantnas.records.record import LossCurve
+from plantnas.trials.assignments import assignment_of
 
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder

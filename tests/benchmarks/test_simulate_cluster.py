@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.records.database import Database
-from plantnas.search.assignments import assignment_of
+from plantnas.trials.assignments import assignment_of
 
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from plantnas.records.database import Database
-from plantnas.report.frames import baselines_frame
+from plantnas.report.frames.frames import baselines_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

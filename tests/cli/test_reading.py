@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pandas as pd
 import pytest
 
-from plantnas.report.frames import networks_frame
+from plantnas.report.frames.frames import networks_frame
 from plantnas.report.plots import PLOTS
 from tests.cli.conftest import assert_one_line
 

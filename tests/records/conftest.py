@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from plantnas.records.database import (
-    BaselineRun,
-    Database,
-    EpochRecord,
-    Evaluation,
-    NetworkRecord,
-    StudyRecord,
-)
+from plantnas.records.database import Database
+from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
 
 ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 """Runs a test on an SQLite file and on a PostgreSQL server."""

@@ -15,7 +15,7 @@ from plantnas.report.front import pareto_front
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plantnas.records.database import NetworkRecord
+    from plantnas.records.record import NetworkRecord
     from tests.conftest import StudyFolder
 
 

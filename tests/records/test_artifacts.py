@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from optuna.artifacts._protocol import ArtifactStore
 
-    from plantnas.records.database import StudyRecord
+    from plantnas.records.record import StudyRecord
 
 CONTENT = b"trained for hours"
 DIGEST = sha256(CONTENT).hexdigest()

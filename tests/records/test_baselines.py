@@ -7,7 +7,8 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.tables import BaselineRow, StudyRow
 
 

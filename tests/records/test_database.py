@@ -13,13 +13,8 @@ from sqlalchemy import delete, event, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from plantnas.errors import PlantingError, StorageError, StudyError
-from plantnas.records.database import (
-    Database,
-    EpochRecord,
-    Evaluation,
-    NetworkRecord,
-    StudyRecord,
-)
+from plantnas.records.database import Database
+from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, StudyRecord
 from plantnas.records.tables import NetworkRow, StudyRow, Table
 from tests.records.conftest import ON_BOTH
 
@@ -282,7 +277,8 @@ def test_a_process_that_dies_within_a_transaction_leaves_no_rows(
     script = f"""
 import os
 from sqlalchemy import event
-from plantnas.records.database import Database, EpochRecord, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import EpochRecord, NetworkRecord
 
 database = Database({url!r})
 
@@ -374,7 +370,8 @@ def test_processes_that_open_a_new_database_at_once_and_add_networks_lose_nothin
 import sys
 from datetime import UTC, datetime
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, StudyRecord
 
 database = Database({url!r})
 try:

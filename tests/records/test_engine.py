@@ -7,8 +7,14 @@ import pytest
 from sqlalchemy import Engine
 
 from plantnas.errors import StorageError
-from plantnas.records.database import Database, set_sqlite_pragmas, storage_engine_arguments
-from plantnas.records.engine import reason, shown_url, sqlite_file
+from plantnas.records.database import Database
+from plantnas.records.engine import (
+    reason,
+    set_sqlite_pragmas,
+    shown_url,
+    sqlite_file,
+    storage_engine_arguments,
+)
 
 
 def pragmas(engine: Engine) -> dict[str, object]:

@@ -11,9 +11,10 @@ import safetensors.torch
 import torch
 
 from plantnas.errors import StorageError, StudyError
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
 from plantnas.records.family import load_family, save_family
 from plantnas.records.loading import load_network
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import lineage
 from plantnas.report.images import load_images
 

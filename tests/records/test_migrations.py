@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from plantnas.errors import StorageError
-from plantnas.records.database import BaselineRun, Database, NetworkRecord
+from plantnas.records.database import Database
 from plantnas.records.migrations import upgrade as upgrading
 from plantnas.records.migrations.upgrade import (
     VERSION_TABLE,
@@ -26,6 +26,7 @@ from plantnas.records.migrations.upgrade import (
     planned_upgrade,
     upgrade_database,
 )
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.tables import Table
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from sqlalchemy import func, insert, select
 
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, read_networks, rows_of_network
+from plantnas.records.record import NetworkRecord
 from plantnas.records.tables import BaselineRow, NetworkRow, StudyRow, WidthRow
 
 

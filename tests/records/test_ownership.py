@@ -11,9 +11,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import Connection, create_engine
 
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
 from plantnas.records.ownership import TrialTaken, guard_of, no_guard
-from plantnas.search.workers import WORKER_KEY, owned, this_worker
+from plantnas.records.record import NetworkRecord
+from plantnas.trials.owners import WORKER_KEY, owned, this_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from plantnas.records.database import (
-    BaselineRun,
-    Database,
-    Evaluation,
-    NetworkRecord,
-    StudyRecord,
-)
+from plantnas.records.database import Database
+from plantnas.records.record import BaselineRun, Evaluation, NetworkRecord, StudyRecord
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 QUERIES = dict(re.findall(r"^## (.+?)\n.*?```sql\n(.*?)```", PAGE.read_text(), re.DOTALL | re.M))

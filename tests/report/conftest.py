@@ -14,14 +14,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study, with_overrides
-from plantnas.records.database import (
-    Database,
-    EpochRecord,
-    Evaluation,
-    NetworkRecord,
-    StudyRecord,
-)
-from plantnas.records.record import BaselineRun
+from plantnas.records.database import Database
+from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord
 from plantnas.report.costs import SearchCost, method_costs
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from plantnas.report.dashboard import (
 )
 from plantnas.report.front import pareto_front
 from plantnas.report.headline import headline
-from plantnas.search import study as searched
+from plantnas.trials import study as searched
 
 if TYPE_CHECKING:
     from tests.conftest import Ended, StudyFolder

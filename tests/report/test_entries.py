@@ -12,7 +12,8 @@ from plantnas.errors import StudyError
 from plantnas.report.entries import Entry, chosen_rates, compared_networks, study_entries
 
 if TYPE_CHECKING:
-    from plantnas.records.database import Database, NetworkRecord
+    from plantnas.records.database import Database
+    from plantnas.records.record import NetworkRecord
 
     Make = Callable[..., NetworkRecord]
     MakeStudy = Callable[..., Database]

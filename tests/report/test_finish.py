@@ -12,7 +12,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from plantnas.errors import DataError
-from plantnas.records.database import BaselineRun, Database, Evaluation, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import BaselineRun, Evaluation, NetworkRecord
 from plantnas.report.finish import finish, finish_baselines
 from plantnas.report.front import pareto_front
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from plantnas.records.database import Evaluation, NetworkRecord
+from plantnas.records.record import Evaluation, NetworkRecord
 from plantnas.report.front import (
     is_choosable,
     lineage,

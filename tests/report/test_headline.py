@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.records.database import Evaluation
+from plantnas.records.record import Evaluation
 from plantnas.report.front import teacher_of
 from plantnas.report.headline import caveats, first_choice, headline
 
 if TYPE_CHECKING:
-    from plantnas.records.database import NetworkRecord
+    from plantnas.records.record import NetworkRecord
 
     Networks = list[NetworkRecord]
 

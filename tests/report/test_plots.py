@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from plantnas.errors import ConfigurationError, StorageError, StudyError
-from plantnas.records.database import Database, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import StudyRecord
 from plantnas.report.plots import PLOTS, checked_plot, pareto, write_figure
 from plantnas.report.plotting.pareto import pareto_figure, pareto_info
 from plantnas.report.study_data import study_data

@@ -15,16 +15,17 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import Planting
 from plantnas.errors import PlantnasError, StorageError, StudyError
-from plantnas.records.database import Database, NetworkRecord
+from plantnas.records.database import Database
 from plantnas.records.loading import load_network
+from plantnas.records.record import NetworkRecord
 from plantnas.records.weights import load_weights
 from plantnas.report.images import load_images
-from plantnas.search.assignments import assignment_of
 from plantnas.search.objective import PlantingObjective, planted_child
-from plantnas.search.policies import Beam, Greedy, Pareto, Policy
-from plantnas.search.sampler import PlantingSampler
-from plantnas.search.stopping import should_stop
 from plantnas.training.planted import PlantedTraining, train_planted
+from plantnas.trials.assignments import assignment_of
+from plantnas.trials.policies import Beam, Greedy, Pareto, Policy
+from plantnas.trials.sampler import PlantingSampler
+from plantnas.trials.stopping import should_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,12 +16,12 @@ from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe
 from plantnas.networks.loader import build_network
 from plantnas.training.data import Dataset, Images, load_dataset
-from plantnas.training.distillation import TrainingData, fit
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import TrainingData, fit
+from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import PlantedTraining, train_planted
-from plantnas.training.teacher import teacher_logits
 from plantnas.training.views import augmented_inputs, image_inputs
 
 DIGITS = Data(name="digits", train=96, validation=100, flip=False, shift=1)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.networks.loader import build_network
-from plantnas.training.distillation import TrainingData
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import TrainingData
 from plantnas.training.prefix import Cut, cut_before
 from plantnas.training.views import Inputs
 

@@ -16,9 +16,9 @@ from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting
 from plantnas.training import sliced
-from plantnas.training.distillation import TrainingData, TrainingDiverged
 from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import TrainingData, TrainingDiverged
 from plantnas.training.planted import train_planted
 
 Plain = tuple[nn.Module, TrainingData]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from plantnas.training import precision, sliced
-from plantnas.training.distillation import TrainingData
+from plantnas.training.fitting import TrainingData
 from plantnas.training.precision import mixed_precision
 
 Plain = tuple[nn.Module, TrainingData]

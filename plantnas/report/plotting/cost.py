@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates, has_chosen_rate, weights_of
 from plantnas.report.finished_trials import FinishedTrial, finished_trials
 from plantnas.report.front import PLANTING

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from plantnas.errors import StudyError
-from plantnas.records.database import NetworkRecord
-from plantnas.records.record import EpochRecord
+from plantnas.records.record import EpochRecord, NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import (
     PLANTING,

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from plantnas.hypervolume import Corner, Network, hypervolume, worst_corner
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.costs import SearchCost, method_costs
 from plantnas.report.entries import accuracy_on, compared_entries, networks_of_all_sizes, seconds_of
 from plantnas.report.finished_trials import FinishedTrial, finished_trials, seconds_in_vain

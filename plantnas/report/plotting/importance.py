@@ -31,7 +31,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import lay_out, say_empty

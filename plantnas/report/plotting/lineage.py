@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import PLANTING, validation_accuracy, winning_lineage
 from plantnas.report.plotting.pareto import network_hover

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates, has_chosen_rate
 from plantnas.report.front import (
     PLANTING,

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import believed_durations, utc
 from plantnas.report.plotting.styles import (
@@ -27,7 +27,7 @@ from plantnas.report.study_data import StudyData
 Outcome = Literal["complete", "running", "failed", "refused"]
 
 WORKER_KEY = "worker"
-"""The trial's user attribute host:process:start, as search/workers.py writes it."""
+"""The trial's user attribute host:process:start, as trials/owners.py writes it."""
 PREPARATION = "teacher, seed"
 """The row of what is trained before the first trial."""
 LONGEST_WAIT = timedelta(minutes=1)

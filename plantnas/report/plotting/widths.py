@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.errors import StudyError
-from plantnas.records.database import NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import PLANTING, lineage, winning_lineage
 from plantnas.report.plotting.styles import (
     TEACHER_COLOUR,

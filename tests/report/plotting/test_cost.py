@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from optuna.trial import TrialState
 
-from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.report.finished_trials import finished_trials
 from plantnas.report.plotting.cost import CostInfo, cost_figure, cost_info
 from plantnas.report.study_data import StudyData, study_data

@@ -6,7 +6,8 @@ from math import isnan, nan
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, EpochRecord, NetworkRecord
+from plantnas.records.database import Database
+from plantnas.records.record import EpochRecord, NetworkRecord
 from plantnas.report.plotting.curves import CurvesInfo, curves_figure, curves_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder

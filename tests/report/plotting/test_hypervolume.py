@@ -6,7 +6,8 @@ import pytest
 from optuna.trial import TrialState
 
 from plantnas.hypervolume import Network, hypervolume, worst_corner
-from plantnas.records.database import Database, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import StudyRecord
 from plantnas.report.plotting.hypervolume import (
     HypervolumeInfo,
     hypervolume_figure,

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from plantnas.records.database import Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import Evaluation, NetworkRecord, StudyRecord
 from plantnas.report.plotting.importance import (
     ImportanceInfo,
     StepImportance,

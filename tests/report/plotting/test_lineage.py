@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from plantnas.records.database import Database, NetworkRecord, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.report.front import winning_lineage
 from plantnas.report.plotting.lineage import (
     LineageInfo,

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from plantnas.records.database import Database, Evaluation, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import Evaluation, StudyRecord
 from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder

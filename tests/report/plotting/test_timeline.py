@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.records.database import Database, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import StudyRecord
 from plantnas.report.plotting.timeline import (
     Bar,
     Pause,

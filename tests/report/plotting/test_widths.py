@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database, StudyRecord
+from plantnas.records.database import Database
+from plantnas.records.record import StudyRecord
 from plantnas.report.plotting.widths import (
     WidthsInfo,
     planted_lineage,

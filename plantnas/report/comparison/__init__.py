@@ -1,0 +1,1 @@
+"""Planting compared with baselines: the verdict, its statistics and its page."""

@@ -1,0 +1,319 @@
+"""Studies beside their baselines, as data: differences to planting, hypervolumes and costs.
+
+How it is said is in verdict.py, how it is drawn in page.py, the arithmetic of intervals
+in statistics.py. Nothing here trains, and nothing reads images.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from math import nan
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from plantnas.errors import StudyError
+from plantnas.hypervolume import hypervolume, worst_corner
+from plantnas.records.database import Database
+from plantnas.records.loading import recorded_config
+from plantnas.records.record import NetworkRecord
+from plantnas.report.comparison.statistics import Difference, paired_difference
+from plantnas.report.costs import SearchCost, method_costs
+from plantnas.report.entries import (
+    Entry,
+    accuracy_on,
+    compared_entries,
+    networks_of_all_sizes,
+    targets_of,
+)
+from plantnas.report.finished_trials import wasted_seconds
+from plantnas.report.front import PLANTING
+from plantnas.report.study_data import StudyData, study_data
+
+MAY_DIFFER = ("name", "random_seed")
+"""Settings of studies that are compared together; the places of their data and memory may too."""
+
+
+class Reference(NamedTuple):
+    """A study's teacher: parameters, and accuracies, 0 to 1 (None where it was not evaluated)."""
+
+    study: str
+    parameters: int
+    test_accuracy: float | None
+    validation_accuracy: float | None = None
+    train_accuracy: float | None = None
+
+
+class Pair(NamedTuple):
+    """A planted network and what a method made of its size, the mean of all repetitions.
+
+    Attributes:
+        study: Their study.
+        method: The baselines'.
+        step: The planted network's.
+        parameters: The planted network's.
+        difference: Test accuracy of the planted network minus that of the baselines.
+        planted_seconds: Of training the planted network, its ancestors and the teacher.
+        seconds: The same of the baselines.
+    """
+
+    study: str
+    method: str
+    step: int | None
+    parameters: int
+    difference: float
+    planted_seconds: float
+    seconds: float
+
+
+class MethodDifference(NamedTuple):
+    """How much better planting is than a method, and what it takes.
+
+    Attributes:
+        method: The baseline.
+        step: At this step; None stands for all of them.
+        parameters: Mean of the planted networks.
+        accuracy: Test accuracy of planting minus the method's, 0 to 1; a study is one pair.
+        time: Seconds of training the planted network over those of the method's, or of all sizes'
+            together. The teacher counts for those that need it.
+        whole_time: Of all sizes together, with planting's search and what the method searched or
+            tuned; NaN where the method lacks a size.
+    """
+
+    method: str
+    step: int | None
+    parameters: float
+    accuracy: Difference
+    time: float
+    whole_time: float
+
+
+class Area(NamedTuple):
+    """The hypervolume of a method's networks of all sizes, with one corner for a study's methods.
+
+    It is the area of test accuracy (0 to 1) against log parameters.
+    """
+
+    study: str
+    method: str
+    hypervolume: float
+
+
+class Comparison(NamedTuple):
+    """Studies of one configuration beside their baselines."""
+
+    entries: list[Entry]
+    costs: list[SearchCost]
+    references: list[Reference]
+    differences: list[MethodDifference]
+    areas: list[Area]
+
+
+def comparison(
+    studies: Sequence[tuple[Database, str]], generator: np.random.Generator
+) -> Comparison:
+    """Everything that is compared in some studies.
+
+    Args:
+        studies: Databases and names; the studies differ in their random seeds.
+        generator: Draws the resamples of the intervals.
+
+    Raises:
+        StudyError: There is no such study, it has no baselines, is given twice, or was asked
+            something else than the first one.
+        ConfigurationError: A study is of a plantnas whose settings this one does not know.
+    """
+    _check_comparable(studies)
+    found = list[tuple[str, StudyData]]()
+    for label, (database, name) in zip(_labels(studies), studies, strict=True):
+        data = study_data(database, name)
+        if not targets_of(data.networks):
+            raise StudyError(
+                f"study {name!r}: has no baselines; run plantnas baselines {name} first."
+            )
+        found.append((label, data))
+    return compared(found, generator)
+
+
+def compared(
+    studies: Sequence[tuple[str, StudyData]], generator: np.random.Generator
+) -> Comparison:
+    """Everything that is compared in studies that were read already and have baselines.
+
+    Args:
+        studies: What to call each, and what it recorded.
+        generator: Draws the resamples of the intervals.
+
+    Raises:
+        StudyError: The trials of a study are not known, and so not what its search cost.
+    """
+    entries, costs, references = list[Entry](), list[SearchCost](), list[Reference]()
+    for label, data in studies:
+        entries += compared_entries(label, data.networks)
+        costs += method_costs(label, data.networks, wasted_seconds(data))
+        references += [reference_of(label, data.teacher)] if data.teacher else []
+    return Comparison(
+        entries,
+        costs,
+        references,
+        differences(entries, costs, generator),
+        areas(entries, references),
+    )
+
+
+def reference_of(study: str, teacher: NetworkRecord) -> Reference:
+    """What is compared of a study's teacher."""
+    test, validation, train = (accuracy_on(teacher, s) for s in ("test", "validation", "train"))
+    return Reference(study, teacher.parameters, test, validation, train)
+
+
+def pairs(entries: Iterable[Entry]) -> list[Pair]:
+    """Each planted network with each method's networks of its size, where both were tested."""
+    by_target: dict[tuple[str, int], dict[str, list[Entry]]] = {}
+    for entry in entries:
+        if entry.test_accuracy is not None:
+            methods = by_target.setdefault((entry.study, entry.target_id), {})
+            methods.setdefault(entry.method, []).append(entry)
+    return [
+        _pair(methods[PLANTING][0], others)
+        for methods in by_target.values()
+        if PLANTING in methods
+        for method, others in methods.items()
+        if method != PLANTING
+    ]
+
+
+def differences(
+    entries: Iterable[Entry], costs: Sequence[SearchCost], generator: np.random.Generator
+) -> list[MethodDifference]:
+    """Of each method at each step, and at last over all steps."""
+    found = pairs(entries)
+    steps = sorted({pair.step for pair in found if pair.step is not None})
+    return [
+        _difference(step, chosen, costs, generator)
+        for step in (*steps, None)
+        for method in dict.fromkeys(pair.method for pair in found)
+        if (chosen := [pair for pair in found if _is_of(pair, method, step)])
+    ]
+
+
+def areas(entries: Iterable[Entry], references: Iterable[Reference]) -> list[Area]:
+    """The hypervolume of each method that was tested at all sizes of a study."""
+    entries = list(entries)
+    return [
+        area
+        for reference in references
+        for area in _areas_of_study(
+            reference, [entry for entry in entries if entry.study == reference.study]
+        )
+    ]
+
+
+def frame(compared: Comparison) -> pd.DataFrame:
+    """A row for each entry, with its attributes as columns; None becomes NaN."""
+    table = pd.DataFrame(compared.entries, columns=Entry._fields)
+    floats = ("validation_accuracy", "test_accuracy", "train_accuracy", "learning_rate")
+    return table.astype({"step": "Int64", **dict.fromkeys(floats, float)})
+
+
+def _pair(planted: Entry, others: Sequence[Entry]) -> Pair:
+    return Pair(
+        study=planted.study,
+        method=others[0].method,
+        step=planted.step,
+        parameters=planted.parameters,
+        difference=_tested(planted) - fmean(map(_tested, others)),
+        planted_seconds=planted.seconds,
+        seconds=fmean(other.seconds for other in others),
+    )
+
+
+def _tested(entry: Entry) -> float:
+    assert entry.test_accuracy is not None
+    return entry.test_accuracy
+
+
+def _is_of(pair: Pair, method: str, step: int | None) -> bool:
+    return pair.method == method and step in (pair.step, None)
+
+
+def _difference(
+    step: int | None,
+    chosen: Sequence[Pair],
+    costs: Sequence[SearchCost],
+    generator: np.random.Generator,
+) -> MethodDifference:
+    method, by_study = chosen[0].method, dict[str, list[float]]()
+    for pair in chosen:
+        by_study.setdefault(pair.study, []).append(pair.difference)
+    time = _ratio([(pair.planted_seconds, pair.seconds) for pair in chosen])
+    same_sizes = list(_costs_of_same_sizes(costs, method))
+    if step is None:  # where ancestors that sizes share count once
+        time = _ratio([(planting.alone, theirs.alone) for planting, theirs in same_sizes])
+    return MethodDifference(
+        method=method,
+        step=step,
+        parameters=fmean(pair.parameters for pair in chosen),
+        accuracy=paired_difference(list(map(fmean, by_study.values())), generator),
+        time=time,
+        whole_time=_ratio([(planting.total, theirs.total) for planting, theirs in same_sizes]),
+    )
+
+
+def _costs_of_same_sizes(
+    costs: Sequence[SearchCost], method: str
+) -> Iterator[tuple[SearchCost, SearchCost]]:
+    """Planting's cost and the method's, of each study where the method has all sizes."""
+    planting = {cost.study: cost for cost in costs if cost.method == PLANTING}
+    for cost in costs:
+        if cost.method == method and cost.sizes == planting[cost.study].sizes:
+            yield planting[cost.study], cost
+
+
+def _ratio(seconds: Sequence[tuple[float, float]]) -> float:
+    """Of the sums; NaN of nothing."""
+    planted, others = (sum(column) for column in zip(*seconds, strict=True)) if seconds else (0, 0)
+    return planted / others if others else nan
+
+
+def _areas_of_study(reference: Reference, entries: Sequence[Entry]) -> list[Area]:
+    points = networks_of_all_sizes(entries, "test")
+    if not points:
+        return []
+    corner = worst_corner(
+        [point for each in points.values() for point in each], reference.parameters
+    )
+    return [
+        Area(reference.study, method, hypervolume(each, corner)) for method, each in points.items()
+    ]
+
+
+def _labels(studies: Sequence[tuple[Database, str]]) -> list[str]:
+    """What to call each study: with its database where another one has its name."""
+    counts = Counter(name for _, name in studies)
+    return [
+        name if counts[name] == 1 else f"{name} in {database.url}" for database, name in studies
+    ]
+
+
+def _check_comparable(studies: Sequence[tuple[Database, str]]) -> None:
+    for (url, name), count in Counter((each.url, name) for each, name in studies).items():
+        if count > 1:
+            raise StudyError(f"study {name!r}: is given {count} times; it is in {url} once.")
+    settings = [_settings(database, name) for database, name in studies]
+    for (_, name), theirs in zip(studies, settings, strict=True):
+        keys = sorted(settings[0].keys() | theirs.keys())
+        differing = [key for key in keys if settings[0].get(key) != theirs.get(key)]
+        if differing:
+            raise StudyError(
+                f"studies {studies[0][1]!r} and {name!r}: cannot be compared together, as they "
+                f"differ in {', '.join(differing)}; only {' and '.join(MAY_DIFFER)} may differ."
+            )
+
+
+def _settings(database: Database, study: str) -> dict[str, Any]:
+    """What a study was asked, by dotted keys, but what may differ."""
+    config = recorded_config(database, study)
+    settings = {**config.identity(), "search.steps": config.search.steps}
+    return {key: value for key, value in settings.items() if key not in MAY_DIFFER}

@@ -1,0 +1,108 @@
+"""The paper's claim, measured: a small share of the teacher's parameters, and less overfitting.
+
+Mitsuno, Nomura and Kurita (2020) report accuracy comparable to the large network's with 7 % of its
+parameters, and a smaller distance between training and validation. Nothing here draws or prints.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import log
+from statistics import fmean
+from typing import NamedTuple
+
+from plantnas.report.comparison.comparison import Comparison, Reference
+from plantnas.report.comparison.statistics import Spread, spread
+from plantnas.report.entries import Entry
+from plantnas.report.front import PLANTING
+from plantnas.report.plotting.styles import in_legend_order
+
+PAPERS_SHARE = 0.07
+"""Of the teacher's parameters, on STL-10."""
+
+
+class SmallNetwork(NamedTuple):
+    """A method's networks near a share of the teacher's parameters, over studies.
+
+    Attributes:
+        method: "teacher" for the teachers themselves.
+        share: Of the teacher's parameters, mean.
+        test_accuracy: 0 to 1.
+        behind_teacher: Test accuracy of the teacher minus the method's, by study.
+        gap: Training minus validation accuracy.
+    """
+
+    method: str
+    share: float
+    test_accuracy: Spread
+    behind_teacher: Spread
+    gap: Spread
+
+
+def small_networks(comparison: Comparison, share: float = PAPERS_SHARE) -> list[SmallNetwork]:
+    """The teacher, and each method at the planted network that is nearest to a share of it.
+
+    Nearest by the ratio of parameters, study by study; repetitions count with their mean. Methods
+    are left out that lack that network in a study, or an accuracy.
+    """
+    teachers = {each.study: each for each in comparison.references if _is_known(each)}
+    by_method: dict[str, list[_Measured]] = {}
+    for study, teacher in teachers.items():
+        for entries in _nearest(comparison.entries, study, share * teacher.parameters):
+            by_method.setdefault(entries[0].method, []).append(_measured(entries, teacher))
+    known = [method for method, found in by_method.items() if len(found) == len(teachers)]
+    rows = [_summary(method, by_method[method]) for method in in_legend_order(known)]
+    of_teachers = [_of_teacher(teacher) for teacher in teachers.values()]
+    return [_summary("teacher", of_teachers), *rows] if rows else []
+
+
+class _Measured(NamedTuple):
+    share: float
+    test_accuracy: float
+    behind_teacher: float
+    gap: float
+
+
+def _is_known(network: Reference | Entry) -> bool:
+    accuracies = network.test_accuracy, network.validation_accuracy, network.train_accuracy
+    return None not in accuracies
+
+
+def _nearest(entries: Iterable[Entry], study: str, parameters: float) -> Iterator[list[Entry]]:
+    """By method, the entries of the planted network of that study that is nearest in size."""
+    of_study = [entry for entry in entries if entry.study == study and _is_known(entry)]
+    planted = [entry for entry in of_study if entry.method == PLANTING]
+    if not planted:
+        return
+    nearest = min(planted, key=lambda entry: abs(log(entry.parameters / parameters)))
+    by_method: dict[str, list[Entry]] = {}
+    for entry in of_study:
+        if entry.target_id == nearest.target_id:
+            by_method.setdefault(entry.method, []).append(entry)
+    yield from by_method.values()
+
+
+def _measured(entries: Sequence[Entry], teacher: Reference) -> _Measured:
+    accuracy = fmean(_sure(entry.test_accuracy) for entry in entries)
+    return _Measured(
+        share=fmean(entry.parameters for entry in entries) / teacher.parameters,
+        test_accuracy=accuracy,
+        behind_teacher=_sure(teacher.test_accuracy) - accuracy,
+        gap=fmean(_gap(entry) for entry in entries),
+    )
+
+
+def _of_teacher(teacher: Reference) -> _Measured:
+    return _Measured(1.0, _sure(teacher.test_accuracy), 0.0, _gap(teacher))
+
+
+def _gap(network: Reference | Entry) -> float:
+    return _sure(network.train_accuracy) - _sure(network.validation_accuracy)
+
+
+def _sure(accuracy: float | None) -> float:
+    assert accuracy is not None
+    return accuracy
+
+
+def _summary(method: str, found: Sequence[_Measured]) -> SmallNetwork:
+    shares, *accuracies = zip(*found, strict=True)
+    return SmallNetwork(method, fmean(shares), *map(spread, accuracies))

@@ -1,0 +1,226 @@
+"""What a comparison says: sentences, and tables for a terminal or a page. Nothing here prints.
+
+The numbers are made in comparison.py; accuracies are shown in per cent, and their differences in
+points of per cent.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import isnan
+from statistics import fmean
+from typing import NamedTuple
+
+from rich.table import Table
+
+from plantnas.report.comparison.comparison import Comparison, MethodDifference
+from plantnas.report.comparison.small_networks import PAPERS_SHARE, small_networks
+from plantnas.report.comparison.statistics import Difference, Spread, spread
+from plantnas.report.costs import SearchCost
+from plantnas.report.entries import Entry
+from plantnas.report.front import PLANTING
+
+VERDICT_COLUMNS = (
+    "step",
+    "method",
+    "parameters",
+    "test %",
+    "planting is better by",
+    "seconds",
+    "with teacher",
+    "learning rate",
+)
+COST_COLUMNS = ("method", "sizes", "networks", "search or tuning", "teacher", "all")
+SMALL_COLUMNS = ("method", "% of teacher", "test %", "behind the teacher", "training - validation")
+TEXT_COLUMNS = ("step", "method")
+"""The columns that are aligned to the left."""
+
+VERDICT_TITLE = "Planting and baselines of the same size"
+COST_TITLE = "Seconds for one network of each size"
+SMALL_TITLE = f"Nearest to {PAPERS_SHARE:.0%} of the teacher's parameters, and how much it overfits"
+NOTES = (
+    "Test accuracy is mean ± standard deviation over studies and repetitions. Differences are in "
+    "points, planting minus the method, with the 95 % bootstrap interval over studies, which is "
+    "too narrow for few of them: of three it goes from the smallest to the largest difference.",
+    "Seconds are means, learning rates were chosen by validation. Times include the teacher's "
+    "training where the method needs it. Search or tuning: planting's screens and failed trials, "
+    "the trials of another search, and networks at other learning rates.",
+    "Behind the teacher: points of test accuracy. Training - validation: points of accuracy by "
+    "which a network is better on the images that it was trained on.",
+)
+"""What a reader of the tables must know."""
+
+
+class TextTable(NamedTuple):
+    """A table of texts."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def comparison_tables(comparison: Comparison) -> list[TextTable]:
+    """What each method reached and took, and what the paper's claim is about; rows may be none."""
+    return [
+        TextTable(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison)),
+        TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
+        TextTable(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
+    ]
+
+
+def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """The cells of `VERDICT_COLUMNS`, by step, the most accurate method first."""
+    better = {(each.step, each.method): each.accuracy for each in comparison.differences}
+    groups: dict[tuple[int | None, str], list[Entry]] = {}
+    for entry in comparison.entries:
+        groups.setdefault((entry.step, entry.method), []).append(entry)
+    in_order = sorted(groups, key=lambda key: (key[0] or 0, -_accuracy_or_zero(groups[key])))
+    return [_verdict_row(groups[key], better.get(key)) for key in in_order]
+
+
+def verdict_table(comparison: Comparison) -> Table:
+    """A row for each method at each step."""
+    return _table(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison))
+
+
+def cost_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """The cells of `COST_COLUMNS`, means over studies, the cheapest method first."""
+    by_method: dict[str, list[SearchCost]] = {}
+    for cost in comparison.costs:
+        by_method.setdefault(cost.method, []).append(cost)
+    in_order = sorted(by_method.values(), key=lambda costs: fmean(cost.total for cost in costs))
+    return [_cost_row(costs) for costs in in_order]
+
+
+def comparison_cost_table(comparison: Comparison) -> Table:
+    """A row for each method: all sizes together, with search or tuning and the teacher beside."""
+    return _table(COST_TITLE, COST_COLUMNS, cost_rows(comparison))
+
+
+def small_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """The cells of `SMALL_COLUMNS`, the teacher first; none where a split was not evaluated."""
+    return [
+        (
+            row.method,
+            f"{100 * row.share:.1f}",
+            *map(shown_spread, (row.test_accuracy, row.behind_teacher, row.gap)),
+        )
+        for row in small_networks(comparison)
+    ]
+
+
+def small_table(comparison: Comparison) -> Table:
+    """A row for the teacher and for each method, at one size: what the paper's claim is about."""
+    return _table(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison))
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """Where planting is better, worse or not clearly either, method by method."""
+    return [_sentence(difference) for difference in comparison.differences]
+
+
+def shown_spread(measured: Spread) -> str:
+    """`91.23 ± 0.12` in per cent; without what is not known."""
+    if isnan(measured.mean):
+        return ""
+    deviation = "" if isnan(measured.deviation) else f" ± {100 * measured.deviation:.2f}"
+    return f"{100 * measured.mean:.2f}{deviation}"
+
+
+def accuracy_spread(entries: Iterable[Entry]) -> Spread:
+    """Test accuracy over studies and repetitions; sizes of one step count with their mean."""
+    tested: dict[tuple[str, int], list[float]] = {}
+    for entry in entries:
+        if entry.test_accuracy is not None:
+            tested.setdefault((entry.study, entry.repetition), []).append(entry.test_accuracy)
+    return spread([*map(fmean, tested.values())])
+
+
+def _verdict_row(entries: Sequence[Entry], better: Difference | None) -> tuple[str, ...]:
+    step, method = entries[0].step, entries[0].method
+    rates = sorted({entry.learning_rate for entry in entries if entry.learning_rate is not None})
+    return (
+        "" if step is None else str(step),
+        method,
+        f"{fmean(entry.parameters for entry in entries):,.0f}",
+        shown_spread(accuracy_spread(entries)),
+        "" if better is None else _shown_difference(better),
+        f"{fmean(entry.own_seconds for entry in entries):,.1f}",
+        f"{fmean(entry.seconds for entry in entries):,.1f}",
+        ", ".join(f"{rate:g}" for rate in rates),
+    )
+
+
+def _cost_row(costs: Sequence[SearchCost]) -> tuple[str, ...]:
+    sizes = sorted({cost.sizes for cost in costs})
+    columns = zip(*((c.networks, c.search, c.teacher, c.total) for c in costs), strict=True)
+    seconds = (f"{fmean(column):,.1f}" for column in columns)
+    return costs[0].method, ", ".join(map(str, sizes)), *seconds
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in TEXT_COLUMNS else "right")
+    previous = ""
+    for row in rows:
+        if columns[0] == "step" and row[0] != previous:
+            table.add_section()
+        previous = row[0]
+        table.add_row(*row)
+    return table
+
+
+def _accuracy_or_zero(entries: Sequence[Entry]) -> float:
+    mean = accuracy_spread(entries).mean
+    return 0.0 if isnan(mean) else mean
+
+
+def _shown_difference(difference: Difference) -> str:
+    interval = ""
+    if difference.has_interval:
+        interval = f" ({100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
+    return f"{100 * difference.mean:+.2f}{interval}"
+
+
+def _sentence(difference: MethodDifference) -> str:
+    accuracy = difference.accuracy
+    where = "over all sizes"
+    if difference.step is not None:
+        where = f"at {_shown_count(difference.parameters)} parameters"
+    points = f"{abs(100 * accuracy.mean):.2f} points {'better' if accuracy.mean >= 0 else 'worse'}"
+    known = f"({_certainty(accuracy)})"
+    if accuracy.has_interval and not accuracy.is_clear:
+        known = f"({points}, {_certainty(accuracy)})"
+        said = f"no clear difference between {PLANTING} and {difference.method} {known}"
+    else:
+        said = f"{PLANTING} is {points} than {difference.method} {known}"
+    return f"{where} {said}{_times(difference)}"
+
+
+def _certainty(accuracy: Difference) -> str:
+    pairs = f"{accuracy.pairs} pair{'' if accuracy.pairs == 1 else 's'}"
+    if not accuracy.has_interval:
+        return f"{pairs}: no interval"
+    low, high = 100 * accuracy.low, 100 * accuracy.high
+    if accuracy.is_clear:  # said with the word better or worse
+        low, high = sorted((abs(low), abs(high)))
+        return f"95 %: {low:.2f} to {high:.2f}; {pairs}"
+    return f"95 %: {low:+.2f} to {high:+.2f}; {pairs}"
+
+
+def _times(difference: MethodDifference) -> str:
+    if isnan(difference.time):
+        return ""
+    whole, sizes = "", "" if difference.step is None else " for all sizes"
+    if not isnan(difference.whole_time):
+        whole = f" ({_shown_ratio(difference.whole_time)}x{sizes} with search and tuning)"
+    return f" at {_shown_ratio(difference.time)}x its training time{whole}"
+
+
+def _shown_ratio(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.1g}"
+
+
+def _shown_count(number: float) -> str:
+    if number >= 1e6:
+        return f"{number / 1e6:.2f} M"
+    return f"{number / 1e3:.1f} k" if number >= 1e3 else f"{number:.0f}"

@@ -1,0 +1,1 @@
+"""Networks of a study as files for elsewhere: which one, in which format."""

@@ -1,0 +1,191 @@
+"""Which network of a study a user takes: the best within limits, a numbered one, or a crop.
+
+How it is written to a file is in report/export/formats.py.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.groups import analyse
+from plantnas.channels.planting import crop
+from plantnas.errors import ConfigurationError, StudyError
+from plantnas.records.database import Database
+from plantnas.records.loading import example_images, network_of
+from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.report.front import is_choosable, lineage, pareto_front
+from plantnas.report.images import evaluate_by_labels
+
+
+class Wanted(NamedTuple):
+    """What a user asks for.
+
+    Attributes:
+        network_id: That network; None stands for the best one within the limits.
+        max_parameters: Most parameters; None sets no limit.
+        max_macs: Most multiply-accumulates for an image; None sets no limit.
+        widths: Of a crop of it; None stands for the network as it is.
+    """
+
+    network_id: int | None = None
+    max_parameters: int | None = None
+    max_macs: int | None = None
+    widths: Mapping[str, int] | None = None
+
+
+class Choice(NamedTuple):
+    """A network and what is known of it.
+
+    Attributes:
+        network: In eval mode, on the CPU.
+        record: Its record; the id is None for a crop that is no network of the study.
+    """
+
+    network: nn.Module
+    record: NetworkRecord
+
+
+def best_within(
+    study: str,
+    networks: Iterable[NetworkRecord],
+    max_parameters: int | None = None,
+    max_macs: int | None = None,
+) -> NetworkRecord:
+    """The network of the highest validation accuracy within limits, the teacher apart.
+
+    Raises:
+        StudyError: None is within the limits.
+    """
+    candidates = [each for each in networks if is_choosable(each) and each.method != "teacher"]
+    most_parameters, most_macs = max_parameters or math.inf, max_macs or math.inf
+    front = pareto_front(
+        each for each in candidates if each.parameters <= most_parameters and each.macs <= most_macs
+    )
+    if not front:
+        raise StudyError(f"study {study!r}: {_nothing_within(candidates)}")
+    return front[-1]
+
+
+def wanted_record(
+    database: Database, study: str, among: Iterable[NetworkRecord], wanted: Wanted
+) -> NetworkRecord:
+    """The network of the wanted number, or else the best of these within the limits.
+
+    Raises:
+        ConfigurationError: There is both a number and a limit.
+        StudyError: There is no such network, or none within the limits.
+    """
+    if wanted.network_id is None:
+        return best_within(study, among, wanted.max_parameters, wanted.max_macs)
+    if wanted.max_parameters is not None or wanted.max_macs is not None:
+        raise ConfigurationError(
+            f"network id {wanted.network_id}: says which network, so that a limit of parameters or "
+            "MACs has no meaning beside it."
+        )
+    return database.network(study, wanted.network_id)
+
+
+def nested(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+    """The networks of which an earlier one is a crop: the seed and what was planted in it."""
+    return [network for network in networks if network.method in ("seed", "planting")]
+
+
+def family_of(
+    study: str, networks: Sequence[NetworkRecord], last: NetworkRecord
+) -> list[NetworkRecord]:
+    """A network and its ancestors, the seed first.
+
+    Raises:
+        StudyError: It was not planted.
+    """
+    if last not in nested(networks):
+        raise StudyError(
+            f"study {study!r}: network {last.id} is of method {last.method!r}: only the seed and "
+            "planted networks have a family and crops."
+        )
+    return lineage(networks, last)
+
+
+def parse_widths(text: str) -> dict[str, int]:
+    """Widths of channel groups as a user writes them: a JSON object, or `group=width,...`.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    try:
+        if text.lstrip().startswith("{"):
+            pairs = dict(json.loads(text))
+        else:
+            pairs = dict(pair.split("=") for pair in text.split(","))
+        return {name.strip(): int(str(width)) for name, width in pairs.items()}
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"widths {text!r}: are neither group=width,... nor a JSON object of integers."
+        ) from error
+
+
+def recorded_choice(database: Database, study: str, record: NetworkRecord) -> Choice:
+    """A network of the study.
+
+    Raises:
+        StudyError: Its weights were not kept.
+        StorageError: Its weights are missing or damaged.
+    """
+    return Choice(network_of(database, study, record), record)
+
+
+def crop_choice(
+    database: Database,
+    study: str,
+    family: Sequence[NetworkRecord],
+    widths: Mapping[str, int],
+    validation: tuple[Tensor, Tensor],
+) -> Choice:
+    """The last network of a family at smaller widths.
+
+    If an ancestor has these widths it is taken as recorded, with its own BatchNorms and classifier;
+    another crop was never trained at its widths, and its accuracy is measured here.
+
+    Args:
+        database: The study's records.
+        study: Name of the study.
+        family: A planted network behind its ancestors.
+        widths: Of the groups that are not as wide as the last network's.
+        validation: Images as the networks take them and their labels.
+
+    Raises:
+        PlantingError: An unknown group, or a width that a crop cannot have.
+    """
+    source = family[-1]
+    for ancestor in family:
+        if ancestor.widths == {**source.widths, **widths}:
+            return recorded_choice(database, study, ancestor)
+    wide = network_of(database, study, source)
+    example = example_images(database.study(study).configuration["images"])
+    network = crop(wide, example, widths).eval()
+    structure = analyse(network, example)
+    record = replace(
+        source,
+        id=None,
+        parameters=parameters_at(structure, network, {}),
+        macs=macs_at(structure, network, {}),
+        widths={**source.widths, **widths},
+        evaluations=(Evaluation("validation", *evaluate_by_labels(network, *validation)),),
+    )
+    return Choice(network, record)
+
+
+def _nothing_within(candidates: Sequence[NetworkRecord]) -> str:
+    if not candidates:
+        return "no network is finished yet but the teacher."
+    smallest = min(candidates, key=lambda network: network.parameters)
+    cheapest = min(candidates, key=lambda network: network.macs)
+    return (
+        f"no network is within these limits: the smallest has {smallest.parameters} parameters "
+        f"(network {smallest.id}), the cheapest takes {cheapest.macs} MACs (network {cheapest.id})."
+    )

@@ -1,0 +1,140 @@
+"""Saves what a user wants of a study, and says in words what it is.
+
+Which network that is is decided in choice.py; how the files are made is in formats.py and
+records/family.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from plantnas.errors import ConfigurationError
+from plantnas.files import check_output, write_file
+from plantnas.records.database import Database
+from plantnas.records.family import save_family
+from plantnas.records.record import NetworkRecord
+from plantnas.report.export.choice import (
+    Wanted,
+    crop_choice,
+    family_of,
+    nested,
+    recorded_choice,
+    wanted_record,
+)
+from plantnas.report.export.formats import (
+    EXPORTERS,
+    SNIPPET,
+    SUFFIXES,
+    Format,
+    about_network,
+    checked_format,
+    state_dict_file,
+)
+from plantnas.report.front import validation_accuracy
+from plantnas.report.images import load_images
+
+
+class Files(NamedTuple):
+    """Where to, and as what.
+
+    Attributes:
+        family: The family file, if there is to be one.
+        output: The network's file; None stands for the study's name and the network's number.
+        format_name: `state-dict`, `pt2` or `onnx`; None stands for what `output` ends in.
+        replace: Whether files that exist may be replaced.
+    """
+
+    family: Path | None = None
+    output: Path | None = None
+    format_name: str | None = None
+    replace: bool = False
+
+
+def save(url: str, study: str, wanted: Wanted, files: Files) -> Iterator[str]:
+    """Saves a family file, if one is asked for, and a network, if one is or there is no family.
+
+    Yields:
+        Lines that say what was saved.
+
+    Raises:
+        ConfigurationError: An unknown format, or options that contradict each other.
+        StudyError: There is no such study or network.
+        PlantingError: A crop to widths that it cannot have.
+        StorageError: A file exists or cannot be written.
+        UnsupportedArchitecture: The network cannot be exported.
+    """
+    is_one_saved = files.family is None or bool(files.output or files.format_name)
+    if wanted.widths is not None and not is_one_saved:
+        raise ConfigurationError("widths: are of one network, a family has all; add a format.")
+    file_format = checked_format(files.format_name, files.output)
+    database = Database(url)
+    networks = database.networks(study)
+    are_nested = files.family is not None or wanted.widths is not None
+    record = wanted_record(database, study, nested(networks) if are_nested else networks, wanted)
+    family = family_of(study, networks, record) if are_nested else [record]
+    output = files.output or Path(_file_name(study, record, wanted, file_format))
+    for path in ([files.family] if files.family else []) + ([output] if is_one_saved else []):
+        check_output(path, files.replace)
+    if files.family is not None:
+        save_family(files.family, database, study, family)
+        yield _family_line(files.family, family)
+    if is_one_saved:
+        yield from _save_network(database, url, study, family, wanted.widths, file_format, output)
+
+
+def _save_network(
+    database: Database,
+    url: str,
+    study: str,
+    family: list[NetworkRecord],
+    widths: Mapping[str, int] | None,
+    file_format: Format,
+    path: Path,
+) -> Iterator[str]:
+    validation = cache(lambda: load_images(url, study))  # read at most once, and if it is needed
+    if widths is None:
+        choice = recorded_choice(database, study, family[-1])
+    else:
+        choice = crop_choice(database, study, family, widths, validation())
+    about = about_network(database.study(study), choice.record.widths)
+    yield _network_line(choice.record, family[-1])
+    if file_format == "state-dict":
+        write_file(path, state_dict_file(choice.network, about))
+        yield f"{path}: its state_dict, which this loads:\n\n{SNIPPET.format(path=str(path))}"
+        return
+    make_file, runner = EXPORTERS[file_format]
+    images, _ = validation()
+    content, difference = make_file(choice.network, images, about)
+    write_file(path, content)
+    yield (
+        f"{path}: takes any number of normalised images, {' x '.join(map(str, images.shape[1:]))}. "
+        f"{runner} differs by at most {difference:.1e} in the logits of {len(images)} validation "
+        "images."
+    )
+
+
+def _file_name(study: str, record: NetworkRecord, wanted: Wanted, file_format: Format) -> str:
+    crop = "" if wanted.widths is None else "-crop"
+    return f"{study}-{record.id}{crop}{SUFFIXES[file_format]}"
+
+
+def _family_line(path: Path, family: list[NetworkRecord]) -> str:
+    steps = "; ".join(
+        f"step {record.step}: {record.parameters:,} parameters, {validation_accuracy(record):.2%}"
+        for record in family
+    )
+    return f"{path}: a family of {len(family)} networks, each bit-identical ({steps})."
+
+
+def _network_line(record: NetworkRecord, source: NetworkRecord) -> str:
+    what = f"Network {record.id}"
+    if record.id is None:
+        what = (
+            f"A crop of network {source.id} ({validation_accuracy(source):.2%}) that is no network "
+            "of the study and was never trained at these widths"
+        )
+    return (
+        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs, validation accuracy "
+        f"{validation_accuracy(record):.2%}."
+    )

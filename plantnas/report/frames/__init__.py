@@ -1,0 +1,1 @@
+"""What a study recorded as pandas frames, and as files of them."""

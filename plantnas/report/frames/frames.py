@@ -1,0 +1,271 @@
+"""A study's records as pandas frames, a few queries each. Nothing here draws or writes files.
+
+A frame's columns are documented at its function; a study without rows gives an empty frame with the
+same columns and types. NaN (``<NA>`` for integers) stands for what was not recorded, and moments
+are in UTC. Frames as text and files are in files.py.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pandas as pd
+from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, func, select
+from sqlalchemy.orm import aliased
+
+from plantnas.records.database import Database
+from plantnas.records.tables import (
+    BaselineRow,
+    EpochRow,
+    EvaluationRow,
+    Measurement,
+    NetworkRow,
+    OfNetwork,
+    PhaseRow,
+    StudyRow,
+    UtcDateTime,
+    WidthRow,
+)
+from plantnas.report.opening import Storage, opened
+from plantnas.report.trial_rows import trial_rows
+
+if TYPE_CHECKING:
+    Query: TypeAlias = Select[*tuple[Any, ...]]
+
+WITHOUT_NETWORK = {"FAIL": "failed", "PRUNED": "refused"}
+"""By Optuna's state of a trial that left no network, the phase that its seconds count as."""
+
+_MOMENT = "datetime64[us, UTC]"
+_TEXT = pd.Series(["text"]).dtype  # str; object before pandas 3
+_TYPES: dict[type, Any] = {
+    Boolean: "bool",
+    Integer: "int64",
+    Measurement: "float64",
+    String: _TEXT,
+    UtcDateTime: _MOMENT,
+}
+"""Of a frame's column, by the type of the table's column that it holds."""
+
+_TRIAL_TYPES: dict[str, Any] = {
+    "number": "int64",
+    "state": _TEXT,
+    "kind": _TEXT,
+    "step": "Int64",
+    "parent_trial": "Int64",
+    "parent_id": "Int64",
+    "network_id": "Int64",
+    "worker": _TEXT,
+    "datetime_start": _MOMENT,
+    "datetime_complete": _MOMENT,
+    "seconds": "float64",
+    "validation_accuracy": "float64",
+    "parameters": "Int64",
+    "reason": _TEXT,
+}
+
+
+def networks_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each network of a study, oldest first.
+
+    Args:
+        storage: Where the study is.
+        study: Its name.
+
+    Returns:
+        The columns id, method, kind, step, trial_number, parent_id, parameters, macs,
+        validation_accuracy and test_accuracy (0 to 1), validation_loss and test_loss, seconds (all
+        phases), created (UTC).
+
+    Raises:
+        StudyError: If there is no such study.
+        StorageError: If the database cannot be read.
+    """
+    return _read(storage, study, _networks_query())
+
+
+def widths_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each channel group of each network, in the order of the network.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id, group_name, position (from the network's input), width, planted
+        (channels that the network's own planting added).
+    """
+    return _read(storage, study, _of_networks(WidthRow).order_by(WidthRow.position))
+
+
+def evaluations_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each split that a network was evaluated on.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id, split, accuracy (0 to 1), loss, images.
+    """
+    return _read(storage, study, _of_networks(EvaluationRow).order_by(EvaluationRow.split))
+
+
+def epochs_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each epoch of each network's own training.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id, epoch, learning_rate, training_loss, validation_loss,
+        validation_accuracy (0 to 1), seconds.
+    """
+    return _read(storage, study, _of_networks(EpochRow).order_by(EpochRow.epoch))
+
+
+def baselines_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each baseline: how it was made, and what it is compared to.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id, target_id (the planted network of its size), repetition,
+        learning_rate, budget_epochs, uses_teacher.
+    """
+    return _read(storage, study, _of_networks(BaselineRow))
+
+
+def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each phase of each network, and for each trial that took time and left no network.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id (``<NA>`` without a network), method, kind, step, trial_number, phase
+        (of a trial without a network: failed or refused), seconds.
+    """
+    with opened(storage) as database:
+        trials = _trials(database, study)  # first: a network is recorded before its trial ends
+        phases = _frame(database, study, _phases_query()).astype({"network_id": "Int64"})
+    ended = trials["state"].isin(list(WITHOUT_NETWORK)) & trials["seconds"].notna()
+    wasted = trials[ended & trials["network_id"].isna()].rename(columns={"number": "trial_number"})
+    wasted = wasted.assign(method="planting", phase=wasted["state"].map(WITHOUT_NETWORK))
+    rows = wasted[phases.columns].astype(phases.dtypes.to_dict())
+    return pd.concat([phases, rows], ignore_index=True)
+
+
+def trials_frame(storage: Storage, study: str) -> pd.DataFrame:
+    """A row for each of Optuna's trials of a study, by number; none if Optuna has no such study.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns number, state (Optuna's: RUNNING, COMPLETE, FAIL, PRUNED for refused), kind,
+        step, parent_trial (``<NA>`` if it planted the seed), parent_id and network_id (of the
+        networks that it planted and that it left), worker, datetime_start, datetime_complete,
+        seconds, validation_accuracy (0 to 1), parameters, reason (why it was refused).
+    """
+    with opened(storage) as database:
+        return _trials(database, study)
+
+
+def _networks_query() -> "Query":
+    validation, test = aliased(EvaluationRow), aliased(EvaluationRow)
+    phases = (
+        select(PhaseRow.network_id, func.sum(PhaseRow.seconds).label("seconds"))
+        .group_by(PhaseRow.network_id)
+        .subquery()
+    )
+    return (
+        select(
+            NetworkRow.id,
+            NetworkRow.method,
+            NetworkRow.kind,
+            NetworkRow.step,
+            NetworkRow.trial_number,
+            NetworkRow.parent_id,
+            NetworkRow.parameters,
+            NetworkRow.macs,
+            validation.accuracy.label("validation_accuracy"),
+            validation.loss.label("validation_loss"),
+            test.accuracy.label("test_accuracy"),
+            test.loss.label("test_loss"),
+            phases.c.seconds,
+            NetworkRow.created,
+        )
+        .outerjoin(
+            validation,
+            and_(validation.network_id == NetworkRow.id, validation.split == "validation"),
+        )
+        .outerjoin(test, and_(test.network_id == NetworkRow.id, test.split == "test"))
+        .outerjoin(phases, phases.c.network_id == NetworkRow.id)
+        .order_by(NetworkRow.id)
+    )
+
+
+def _phases_query() -> "Query":
+    of_network = (NetworkRow.method, NetworkRow.kind, NetworkRow.step, NetworkRow.trial_number)
+    return (
+        select(PhaseRow.network_id, *of_network, PhaseRow.phase, PhaseRow.seconds)
+        .join(NetworkRow, NetworkRow.id == PhaseRow.network_id)
+        .order_by(PhaseRow.network_id, PhaseRow.phase)
+    )
+
+
+def _of_networks(table: type[OfNetwork]) -> "Query":
+    """All columns of a table, by network."""
+    joined = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
+    return joined.order_by(table.network_id)
+
+
+def _read(storage: Storage, study: str, query: "Query") -> pd.DataFrame:
+    with opened(storage) as database:
+        return _frame(database, study, query)
+
+
+def _frame(database: Database, study: str, query: "Query") -> pd.DataFrame:
+    """What a query of networks finds in a study, but for networks whose trial failed.
+
+    Raises:
+        StudyError: If there is no such study.
+    """
+    of_study = query.join(StudyRow, StudyRow.id == NetworkRow.study_id)
+    of_study = of_study.where(StudyRow.name == study)
+    if abandoned := database.abandoned(study):
+        of_study = of_study.where(NetworkRow.id.not_in(abandoned))
+    frame = pd.read_sql_query(of_study, database.engine)
+    if frame.empty:
+        database.study(study)  # tells an unknown study from one without rows
+    return _typed(frame, {column.name: _type_of(column) for column in query.selected_columns})
+
+
+def _trials(database: Database, study: str) -> pd.DataFrame:
+    """The frame of trials.
+
+    Raises:
+        StudyError: If there is no such study.
+    """
+    trials = trial_rows(database.engine, study)
+    columns = (NetworkRow.id, NetworkRow.method, NetworkRow.trial_number)
+    networks = _frame(database, study, select(*columns).order_by(NetworkRow.id))
+    of_trial = networks.dropna(subset="trial_number").drop_duplicates("trial_number", keep="last")
+    network_of = of_trial.set_index("trial_number")["id"]
+    seeds = networks.loc[networks["method"] == "seed", "id"]
+    trials["parent_trial"] = pd.to_numeric(trials["parent"], errors="coerce").astype("Int64")
+    parents = trials["parent_trial"].map(network_of)
+    trials["parent_id"] = parents.mask(trials["parent"] == "seed", seeds.max())
+    trials["network_id"] = trials["number"].map(network_of)
+    took = pd.to_timedelta(trials["datetime_complete"] - trials["datetime_start"])
+    trials["seconds"] = took.dt.total_seconds()
+    return _typed(trials, _TRIAL_TYPES)
+
+
+def _type_of(column: ColumnElement[Any]) -> Any:
+    """Of a frame's column that holds this one of a table, whose integers may be missing or not."""
+    if isinstance(column.type, Integer) and getattr(column, "nullable", True):
+        return "Int64"
+    return next(kind for of, kind in _TYPES.items() if isinstance(column.type, of))
+
+
+def _typed(frame: pd.DataFrame, types: Mapping[str, Any]) -> pd.DataFrame:
+    """The columns of these names with these types."""
+    moments = {
+        name: pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
+        for name, kind in types.items()
+        if kind == _MOMENT
+    }
+    return frame.assign(**moments)[list(types)].astype(dict(types))

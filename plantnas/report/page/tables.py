@@ -1,0 +1,190 @@
+"""What the report page says in tables and words, as plain data. How it looks is in templates/.
+
+The plots are in plots.py.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from optuna.trial import TrialState
+
+from plantnas.records.record import NetworkRecord
+from plantnas.report.comparison.comparison import Comparison, compared
+from plantnas.report.entries import (
+    accuracy_on,
+    compared_networks,
+    seconds_of,
+    targets_of,
+)
+from plantnas.report.finished_trials import utc
+from plantnas.report.front import PLANTING, front_and_references, lineage
+from plantnas.report.headline import export_command
+from plantnas.report.study_data import StudyData
+
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "refused, not trained",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+"""How the page calls the states of trials."""
+
+
+class NetworkRow(NamedTuple):
+    """A row of the table to pick from.
+
+    Attributes:
+        network_id: Its number.
+        method: What made it.
+        beside: Of a baseline, the planted network of its size; else None.
+        step: The planting's; 0 for the seed, None for the teacher.
+        widths: Channels of each group.
+        parameters: Number of parameters.
+        share: Parameters over the teacher's, 0 to 1; None without a teacher.
+        macs: Multiply-accumulates for an image.
+        validation: Accuracy, 0 to 1; None where it was not evaluated.
+        test: Likewise.
+        gap: Accuracy on the training split minus that on validation; None if either is missing.
+        seconds: Of all phases of making it and its ancestors, without the teacher.
+        command: Saves it as a file; None for what is not planted.
+    """
+
+    network_id: int
+    method: str
+    beside: int | None
+    step: int | None
+    widths: tuple[int, ...]
+    parameters: int
+    share: float | None
+    macs: int
+    validation: float | None
+    test: float | None
+    gap: float | None
+    seconds: float
+    command: str | None
+
+
+class Fact(NamedTuple):
+    """A line of what the study was made with."""
+
+    name: str
+    text: str
+
+
+def network_rows(data: StudyData) -> list[NetworkRow]:
+    """The Pareto front, seed, teacher, and baselines at their chosen rates, smallest first."""
+    baselines = [each for each in compared_networks(data.networks) if each.baseline]
+    shown = [*front_and_references(data.networks), *baselines]
+    return [_row(data, each) for each in sorted(shown, key=lambda each: each.parameters)]
+
+
+def group_names(networks: Sequence[NetworkRecord]) -> list[str]:
+    """The channel groups in the order of the network."""
+    return list(networks[0].widths) if networks else []
+
+
+def progress_text(data: StudyData, now: datetime) -> str | None:
+    """What is missing yet and when that was read; None of a study that has grown all its steps.
+
+    Args:
+        data: What is recorded.
+        now: When it was read; one without a time zone is local.
+    """
+    running = sum(trial.state == TrialState.RUNNING for trial in data.trials)
+    grown = max((each.step or 0 for each in data.networks if each.kind == "grow"), default=0)
+    wanted = _setting(data, "search", "steps")
+    if not running and (wanted is None or grown >= wanted):
+        return None
+    steps = f"step {grown}" if wanted is None else f"step {grown} of {wanted}"
+    trials = f"{running} trial{'' if running == 1 else 's'}"
+    what = f"{trials} still ran" if running else "no trial ran"
+    return f"Read at {shown_time(now)}: {what}, and networks were grown up to {steps}."
+
+
+def facts(data: StudyData, now: datetime) -> list[Fact]:
+    """What the study was made with and when, and how its trials ended."""
+    return [fact for fact in _all_facts(data, now) if fact.text]
+
+
+def configuration_text(study: Mapping[str, Any]) -> str:
+    """A configuration as YAML, in its own order."""
+    return yaml.safe_dump(dict(study), sort_keys=False, allow_unicode=True)
+
+
+def shown_time(moment: datetime) -> str:
+    """To the minute, in UTC; one without a time zone is local."""
+    return f"{utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def own_comparison(data: StudyData) -> Comparison | None:
+    """The study beside its baselines, None if it has none.
+
+    Raises:
+        StudyError: Its trials are not known, and so not what its search cost.
+    """
+    if not targets_of(data.networks):
+        return None
+    return compared([(data.name, data)], np.random.default_rng(0))
+
+
+def _row(data: StudyData, network: NetworkRecord) -> NetworkRow:
+    assert network.id is not None
+    validation, train = accuracy_on(network, "validation"), accuracy_on(network, "train")
+    is_planted, teacher = network.method == PLANTING, data.teacher
+    return NetworkRow(
+        network_id=network.id,
+        method=network.method,
+        beside=network.baseline.target_id if network.baseline else None,
+        step=network.step,
+        widths=tuple(network.widths.values()),
+        parameters=network.parameters,
+        share=network.parameters / teacher.parameters if teacher else None,
+        macs=network.macs,
+        validation=validation,
+        test=accuracy_on(network, "test"),
+        gap=None if validation is None or train is None else train - validation,
+        seconds=seconds_of([network] if network.baseline else lineage(data.networks, network)),
+        command=export_command(data.name, network.id) if is_planted else None,
+    )
+
+
+def _all_facts(data: StudyData, now: datetime) -> Iterator[Fact]:
+    study = data.study
+    seed = _setting(data, "random_seed")
+    yield Fact("random seed", "" if seed is None else str(seed))
+    yield Fact("versions", _listed(study.versions))
+    yield Fact("hardware", _listed(study.hardware))
+    yield Fact("study created", shown_time(study.created))
+    made = [network.created for network in data.networks if network.created]
+    yield Fact("last network recorded", shown_time(max(made)) if made else "")
+    yield Fact("page written", shown_time(now))
+    yield Fact("trials", _states_text(data))
+    yield Fact("networks recorded", str(len(data.networks)))
+
+
+def _states_text(data: StudyData) -> str:
+    counts = Counter(trial.state for trial in data.trials)
+    states = (f"{counts[state]} {name}" for state, name in STATES.items() if counts[state])
+    return f"{len(data.trials)}: {'; '.join(states)}" if counts else ""
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """`plantnas 0.1.0, torch 2.9`; an empty list is "none"."""
+    return ", ".join(f"{name.replace('_', ' ')} {_worded(each)}" for name, each in values.items())
+
+
+def _worded(value: Any) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
+def _setting(data: StudyData, *keys: str) -> Any:
+    """Of the recorded configuration, None if it is not there."""
+    value: Any = data.study.configuration
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,112 @@
+"""Tables of networks and channel groups for a terminal, or as JSON. Nothing here prints."""
+
+import json
+from collections.abc import Iterator
+
+from rich.table import Table
+from torch import nn
+
+from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.structure import ChannelGroup, Structure
+from plantnas.records.record import NetworkRecord, Split
+from plantnas.report.front import front_and_references, teacher_of
+
+
+def front_table(networks: list[NetworkRecord]) -> Table:
+    """The Pareto front, with seed and teacher: widths, cost and accuracy, to choose by."""
+    table = Table(title="Pareto front, with seed and teacher", title_justify="left")
+    for column in ("network", "method", "step"):
+        table.add_column(column)
+    table.add_column("widths", overflow="fold")
+    for column in ("parameters", "% of teacher", "MACs", "validation %", "test %"):
+        table.add_column(column, justify="right")
+    teacher = teacher_of(networks)
+    for network in front_and_references(networks):
+        table.add_row(
+            str(network.id),
+            network.method,
+            "" if network.step is None else str(network.step),
+            " ".join(map(str, network.widths.values())),
+            f"{network.parameters:,}",
+            f"{100 * network.parameters / teacher.parameters:.1f}" if teacher else "",
+            f"{network.macs:,}",
+            accuracy_text(network, "validation"),
+            accuracy_text(network, "test"),
+        )
+    return table
+
+
+def cost_table(networks: list[NetworkRecord]) -> Table:
+    """Seconds by step and kind of planting, and by method; failed trials leave no network."""
+    table = Table(title="Cost", title_justify="left")
+    table.add_column("what")
+    for column in ("networks", "seconds", "seconds each"):
+        table.add_column(column, justify="right")
+    seconds: dict[str, list[float]] = {}
+    for network in networks:
+        name = network.method
+        if name == "planting":
+            name = f"step {network.step}, {network.kind}"
+        seconds.setdefault(name, []).append(sum(network.seconds.values()))
+    for name, each in seconds.items():
+        table.add_row(name, str(len(each)), f"{sum(each):.1f}", f"{sum(each) / len(each):.2f}")
+    return table
+
+
+def groups_table(structure: Structure, network: nn.Module) -> Table:
+    """A row a channel group, with what one more granule of channels costs."""
+    table = Table(title="Channel groups", title_justify="left")
+    table.add_column("group", overflow="fold")
+    for column in ("width", "granularity", "members", "+ parameters", "+ MACs"):
+        table.add_column(column, justify="right")
+    table.add_column("grows", overflow="fold")
+    for group, parameters, macs in _groups_with_costs(structure, network):
+        cost = ["" if number is None else f"{number:,}" for number in (parameters, macs)]
+        numbers = [str(group.width), str(group.granularity), str(len(group.members)), *cost]
+        table.add_row(group.name, *numbers, "yes" if group.growable else f"no: {group.frozen}")
+    return table
+
+
+def groups_json(structure: Structure, network: nn.Module) -> str:
+    """The same as a JSON list of objects, with the members' names.
+
+    `parameters` and `macs` are what one more granule of channels costs, and `frozen` says why a
+    group cannot grow; they are null where that has no meaning.
+    """
+    rows = [
+        {
+            "group": group.name,
+            "width": group.width,
+            "granularity": group.granularity,
+            "minimum": group.minimum,
+            "members": group.members,
+            "parameters": parameters,
+            "macs": macs,
+            "frozen": group.frozen,
+        }
+        for group, parameters, macs in _groups_with_costs(structure, network)
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def _groups_with_costs(
+    structure: Structure, network: nn.Module
+) -> Iterator[tuple[ChannelGroup, int | None, int | None]]:
+    """Each group, and the parameters and MACs of one more granule; None if it cannot grow."""
+    parameters, macs = parameters_at(structure, network, {}), macs_at(structure, network, {})
+    for group in structure.groups.values():
+        if group.growable:
+            wider = {group.name: group.width + group.granularity}
+            yield (
+                group,
+                parameters_at(structure, network, wider) - parameters,
+                macs_at(structure, network, wider) - macs,
+            )
+        elif group.followed:
+            yield group, None, None
+
+
+def accuracy_text(network: NetworkRecord, split: Split) -> str:
+    """In per cent, without the sign; empty where the network was not evaluated."""
+    evaluation = network.evaluation_on(split)
+    return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""

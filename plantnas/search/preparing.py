@@ -1,0 +1,288 @@
+"""Makes a study ready for trials: teacher, its logits, and the seed, each once and kept.
+
+It may be interrupted at any moment and called again: what is recorded is not made again.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.groups import analyse
+from plantnas.channels.ordering import largest_first
+from plantnas.channels.planting import crop, narrow
+from plantnas.channels.structure import classifier_tensors
+from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
+from plantnas.errors import ConfigurationError, StorageError
+from plantnas.networks.pretrained import load_pretrained
+from plantnas.records.database import Database
+from plantnas.records.loading import network_at, network_of
+from plantnas.records.record import NetworkRecord
+from plantnas.records.weights import save_weights
+from plantnas.search.prepared import (
+    PreparedStudy,
+    all_widths,
+    epoch_records,
+    evaluation,
+    features_folder,
+)
+from plantnas.search.recording import add_study, check_data, data_of, record_steps
+from plantnas.search.recording import check_configuration as check_configuration
+from plantnas.search.shared_logits import SharedLogits
+from plantnas.training.data import Dataset
+from plantnas.training.evaluation import evaluate
+from plantnas.training.features import FeatureCache
+from plantnas.training.fitting import TrainingData, fit
+from plantnas.training.logits import teacher_logits
+from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.optimizers import whole_network_optimizer
+from plantnas.training.seeds import derived_seed, generator_for
+from plantnas.training.views import Inputs, augmented_inputs, image_inputs
+from plantnas.trials.storage import make_folder, open_database
+
+_TOLD_LAST = "seed_accuracy"
+"""The attribute of Optuna's study that is written when all else is done."""
+
+Say = Callable[[str], None]
+"""Is told what happens, for a person who waits."""
+
+
+def prepare(
+    study: optuna.Study,
+    config: StudyConfig,
+    directory: Path,
+    device: str = "cpu",
+    say: Say = lambda message: None,
+    artifacts: str | None = None,
+) -> PreparedStudy:
+    """Trains teacher and seed if they are not recorded yet, and loads what trials need.
+
+    Only one worker of a database trains at a time; the others wait and find it done.
+
+    Args:
+        study: Optuna's study, in an SQL database.
+        config: The study's configuration.
+        directory: Folder of this machine for the teacher's logits and features, and of the
+            artifacts of a new study.
+        device: Where networks are trained.
+        say: Is told what is being trained.
+        artifacts: Where this machine finds the artifacts, if elsewhere than recorded; a new
+            study's are recorded to be there.
+
+    Raises:
+        StudyError: The study exists with another configuration.
+        ConfigurationError: This machine has no such device.
+        DataError: The data cannot be read or is not what the study was made with.
+        StorageError: The database or the folder cannot be used.
+    """
+    check_device(device)
+    database = open_database(study, artifacts)
+    check_configuration(database, config)
+    dataset = data_of(config)
+    make_folder(directory)
+    add_study(database, study, config, dataset, artifacts or str(directory / "weights"))
+    check_data(database, config, dataset)
+    record_steps(database, config)
+    preparation = _Preparation(study, config, database, dataset, directory, device, say)
+    # Workers that join later do not wait for each other.
+    purpose = f"prepares study {config.name!r}"
+    with nullcontext() if preparation.is_done() else database.alone(purpose, say):
+        return preparation.prepared()
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        ConfigurationError: There is no such device.
+    """
+    try:
+        torch.zeros(1, device=name).cpu()
+    except (RuntimeError, AssertionError) as error:
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        count = torch.accelerator.device_count() if accelerator else 0
+        usable = ["cpu", *(f"{accelerator}:{number}" for number in range(count))]
+        raise ConfigurationError(
+            f"device {name!r}: this machine does not have it. Allowed: {', '.join(usable)}."
+        ) from error
+
+
+class _Preparation:
+    """The one-time work on a study, in order: teacher, logits, seed."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        config: StudyConfig,
+        database: Database,
+        dataset: Dataset,
+        directory: Path,
+        device: str,
+        say: Say,
+    ) -> None:
+        self.study, self.config, self.database, self.say = study, config, database, say
+        self.dataset, self.directory, self.device = dataset, directory, torch.device(device)
+        self.weights = database.artifact_store(config.name)
+        self.images: dict[str, Any] = database.study(config.name).configuration["images"]
+        seed = derived_seed(config.random_seed, "views")
+        self.inputs = augmented_inputs(dataset, config.data, seed, self.device)
+        self.validation_inputs = image_inputs(dataset.validation, dataset, self.device)
+        (self.example,) = next(self.validation_inputs.in_order(0, 2))
+
+    def is_done(self) -> bool:
+        """Whether there is nothing to train or to tell."""
+        return _TOLD_LAST in self.study.user_attrs
+
+    def prepared(self) -> PreparedStudy:
+        space = self.config.search_space
+        by_label = self._data(None, None)
+        teacher = self._recorded("teacher") or self._train(
+            "teacher", space.teacher, self.config.teacher, by_label
+        )
+        data = self._data(*self._logits(teacher))
+        seed = self._recorded("seed") or self._train(
+            "seed",
+            space.seed,
+            self.config.seed,
+            data,
+            teacher if self.config.seed.start == "teacher" else None,
+        )
+        if not self.is_done():
+            self._tell_policies(teacher, seed)
+        return PreparedStudy(
+            config=self.config,
+            database=self.database,
+            weights=self.weights,
+            data=data,
+            example=self.example,
+            teacher=teacher,
+            seed=seed,
+            device=self.device,
+            features=FeatureCache(
+                self.config.memory_gigabytes * 2**30,
+                features_folder(self.directory),
+                # The split of the images by their hash, all else by the configuration's.
+                f"{self.dataset.fingerprint}-{self.config.hash()}",
+            ),
+        )
+
+    def _data(self, logits: Tensor | None, validation_logits: Tensor | None) -> TrainingData:
+        settings = self.config.distillation
+        labels = self.dataset.train.labels.to(self.device)
+        validation_labels = self.dataset.validation.labels.to(self.device)
+        return TrainingData(
+            inputs=self.inputs,
+            targets=Targets(labels, logits),
+            validation_inputs=self.validation_inputs,
+            validation_targets=Targets(validation_labels, validation_logits),
+            loss=DistillationLoss(settings.temperature, settings.label_weight),
+        )
+
+    def _recorded(self, method: str) -> NetworkRecord | None:
+        networks = self.database.networks(self.config.name)
+        return next((network for network in networks if network.method == method), None)
+
+    def _train(
+        self,
+        method: str,
+        width: Width,
+        recipe: Recipe,
+        data: TrainingData,
+        donor: NetworkRecord | None = None,
+    ) -> NetworkRecord:
+        random_seed = self.config.random_seed
+        network = self._fresh(method, width)
+        if donor is not None:
+            network = self._crop_of(donor, network)
+        self.say(f"training the {method} for {recipe.epochs} epochs")
+        start = time.perf_counter()
+        l2_sp = recipe.l2_sp if isinstance(recipe, SeedRecipe) else 0.0
+        optimizer = whole_network_optimizer(network, recipe, l2_sp)
+        generator = generator_for(random_seed, method, "batches")
+        epochs = fit(network, optimizer, data, recipe, recipe.epochs, generator)
+        trained = time.perf_counter()
+        structure = analyse(network, self.example)
+        if method == "teacher" and self.config.teacher_gives_channels:
+            network = largest_first(network, structure)
+        metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+        artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
+        record = NetworkRecord(
+            method=method,
+            kind=None,
+            trial_number=None,
+            parent_id=None,
+            step=0 if method == "seed" else None,
+            parameters=parameters_at(structure, network, {}),
+            macs=macs_at(structure, network, {}),
+            widths=all_widths(structure),
+            planted={},
+            evaluations=(evaluation("validation", metrics),),
+            epochs=epoch_records(epochs),
+            artifact_id=artifact_id,
+            sha256=sha256,
+            seconds={"training": trained - start, "evaluation": time.perf_counter() - trained},
+        )
+        return self._added(record)
+
+    def _added(self, record: NetworkRecord) -> NetworkRecord:
+        """The record, or that of another worker who made the same: this one had lost its lock."""
+        try:
+            network_id = self.database.add_network(self.config.name, record)
+        except StorageError:
+            if (other := self._recorded(record.method)) is None:
+                raise
+            return other
+        return self.database.network(self.config.name, network_id)
+
+    def _fresh(self, method: str, width: Width) -> nn.Module:
+        seed = derived_seed(self.config.random_seed, method, "weights")
+        network = network_at(self.config.search_space, self.images, {}, seed)
+        example = self.example.cpu()
+        generator = torch.Generator().manual_seed(seed)
+        narrowed = narrow(network, example, width.width, generator, minimum=width.minimum)
+        if isinstance(width, Teacher) and width.weights is not None:
+            classifier = classifier_tensors(analyse(narrowed, example))
+            load_pretrained(narrowed, self.config.search_space, width.weights, classifier)
+        return narrowed.to(self.device)
+
+    def _crop_of(self, donor: NetworkRecord, network: nn.Module) -> nn.Module:
+        """The donor's first channels, as many as the network has."""
+        wide = network_of(self.database, self.config.name, donor).to(self.device)
+        widths = all_widths(analyse(network, self.example))
+        # A teacher narrower than its architecture may have less than the seed's minimum.
+        kept = {name: min(width, donor.widths[name]) for name, width in widths.items()}
+        return crop(wide, self.example, kept)
+
+    def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
+        """The teacher's logits on training and validation images."""
+        return self._logits_on("train", self.inputs, teacher), self._logits_on(
+            "validation", self.validation_inputs, teacher
+        )
+
+    def _logits_on(self, split: str, inputs: Inputs, teacher: NetworkRecord) -> Tensor:
+        # The weights' hash and the data's say all that the logits depend on: the views follow
+        # from the study's configuration, and that has one hash for one study.
+        assert teacher.sha256 is not None
+        key = f"{teacher.sha256[:12]}-{self.dataset.fingerprint[:12]}"
+        path = self.directory / f"teacher-logits-{split}-{key}.npy"
+
+        def compute() -> Tensor:
+            network = network_of(self.database, self.config.name, teacher).to(self.device)
+            return teacher_logits(network, inputs).cpu()
+
+        shared = SharedLogits(self.study, self.weights, self.database.alone, self.say)
+        return shared.at(path, split, compute).to(self.device)
+
+    def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:
+        """Policies are functions of Optuna's study alone, so it is told what they compare to."""
+        for network in (teacher, seed):
+            validation = network.evaluation_on("validation")
+            assert validation is not None
+            self.study.set_user_attr(f"{network.method}_parameters", network.parameters)
+            self.study.set_user_attr(f"{network.method}_accuracy", validation.accuracy)

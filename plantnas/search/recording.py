@@ -1,0 +1,165 @@
+"""Records a new study: what it was asked, its images, its artifacts' place. Nothing here trains.
+
+Whoever comes first records it. What is trained before its trials is in preparing.py.
+"""
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+
+from plantnas.config import StudyConfig
+from plantnas.errors import DataError, StudyError
+from plantnas.records.artifacts import is_url
+from plantnas.records.database import Database
+from plantnas.records.loading import recorded_config
+from plantnas.records.record import StudyRecord
+from plantnas.training.data import Dataset, load_dataset
+from plantnas.training.seeds import derived_seed
+from plantnas.trials.storage import make_folder, storage_errors
+from plantnas.trials.study import open_study
+
+LIBRARIES = ("plantnas", "torch", "optuna")
+"""Whose versions are recorded with a study."""
+
+
+def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
+    """Record a study that workers anywhere can join by its name; one that exists may go on.
+
+    Its data is read here, for its hash; teacher and seed are trained by the first worker.
+
+    Args:
+        config: The study.
+        url: Its database.
+        artifacts: Where its artifacts will be: a folder that all workers see, or a URL.
+
+    Raises:
+        StudyError: It exists with another configuration.
+        DataError: The data cannot be read.
+        StorageError: The database or the folder cannot be made.
+    """
+    with storage_errors(url):
+        study, database = open_study(config, url), Database(url)
+        check_configuration(database, config)
+        add_study(database, study, config, data_of(config), artifacts)
+        record_steps(database, config)
+
+
+def data_of(config: StudyConfig) -> Dataset:
+    """The images that a study trains on and chooses networks by.
+
+    Raises:
+        DataError: They cannot be read.
+    """
+    return load_dataset(config.data, derived_seed(config.random_seed, "split"))
+
+
+def add_study(
+    database: Database, study: optuna.Study, config: StudyConfig, dataset: Dataset, artifacts: str
+) -> None:
+    """Record a study unless it is recorded, with the folder of its artifacts.
+
+    Raises:
+        StorageError: The database or the folder cannot be written to.
+    """
+    if database.find_study(config.name) is not None:
+        return
+    with database.alone(f"records study {config.name!r}"):
+        if database.find_study(config.name) is not None:
+            return  # by another worker, meanwhile
+        place = artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
+        if not is_url(place):
+            make_folder(Path(place))
+        database.add_study(
+            StudyRecord(
+                name=config.name,
+                optuna_study_id=study._study_id,
+                configuration={**config.model_dump(mode="json"), "images": _described(dataset)},
+                configuration_hash=config.hash(),
+                artifacts=place,
+                versions=versions(),
+                hardware=_hardware(),
+                created=datetime.now(UTC),
+            )
+        )
+
+
+def check_configuration(database: Database, config: StudyConfig) -> None:
+    """Refuse to go on with a study of that name that was made with another configuration.
+
+    Raises:
+        StudyError: Names the keys that differ.
+        ConfigurationError: The study is of a plantnas whose settings this one does not know.
+    """
+    existing = database.find_study(config.name)
+    if existing is None or existing.configuration_hash == config.hash():
+        return
+    recorded = recorded_config(database, config.name).identity()
+    wanted = config.identity()
+    differing = [
+        f"{key} is {recorded.get(key)!r}, not {wanted.get(key)!r}"
+        for key in sorted(recorded.keys() | wanted.keys())
+        if recorded.get(key) != wanted.get(key)
+    ]
+    if not differing:
+        return
+    raise StudyError(
+        f"study {config.name!r} exists in {database.url} with another configuration: "
+        f"{'; '.join(differing)}. Use that configuration, or another name, --directory or "
+        "--storage."
+    )
+
+
+def record_steps(database: Database, config: StudyConfig) -> None:
+    """Record how many steps a study is to take now: workers that join by its name look there."""
+    recorded = database.study(config.name).configuration
+    if recorded["search"]["steps"] != config.search.steps:
+        search = {**recorded["search"], "steps": config.search.steps}
+        database.configure(config.name, {**recorded, "search": search})
+
+
+def check_data(database: Database, config: StudyConfig, dataset: Dataset) -> None:
+    """Refuse data that is not the study's.
+
+    Raises:
+        DataError: Its hash is not the recorded one.
+    """
+    images = database.study(config.name).configuration["images"]
+    if images["fingerprint"] != dataset.fingerprint:
+        raise DataError(
+            f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
+            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {images['fingerprint'][:12]}."
+        )
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that matter, here."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def _described(dataset: Dataset) -> dict[str, Any]:
+    _, channels, height, width = dataset.train.pixels.shape
+    return {
+        "num_classes": dataset.num_classes,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "mean": dataset.mean.tolist(),
+        "std": dataset.std.tolist(),
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def _hardware() -> dict[str, Any]:
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }

@@ -1,0 +1,130 @@
+"""How an assignment is stored in an Optuna trial, and read back with the trial's results.
+
+Which assignment a trial gets is in `policies`; when it is written, in `sampler`.
+"""
+
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any, Literal
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from plantnas.trials.history import Assignment, Reference, TrialRecord
+
+ASSIGNMENT_KEY = "plantnas:assignment"
+"""The trial's system attribute: an Assignment as JSON, or null when the study was complete."""
+
+FIXED_PARAMS_KEY = "fixed_params"
+"""Optuna's own system attribute for the parameters of an enqueued trial."""
+
+VALIDATION_LOSS_KEY = "validation_loss"
+"""The trial's user attribute that breaks ties."""
+
+NO_ROOM_KEY = "no_room"
+"""The trial's user attribute that says that no planting of its parent is allowed."""
+
+STOPPED_AFTER_KEY = "stopped_after"
+"""The trial's user attribute with its number of epochs, if it was stopped early."""
+
+EPOCHS_SAVED_KEY = "epochs_saved"
+"""The trial's user attribute with the epochs that it was not trained for, if it was stopped."""
+
+SCREEN_OF_SEED = Assignment("screen", 1, None)
+"""What a trial without a stored assignment counts as: nothing was ever planted before it."""
+
+_known_assignment = lru_cache(maxsize=1024)(Assignment)
+"""Thousands of trials have the same few, and each is asked for its own several times a trial."""
+
+_STATES: dict[TrialState, Literal["running", "complete", "pruned", "failed"]] = {
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+def assignment_of(trial: optuna.Trial | FrozenTrial) -> Assignment | None:
+    """What the trial is for; None if there was nothing left to do when it was asked for.
+
+    An objective that gets None ends its trial at once:
+    `raise optuna.TrialPruned("the study is complete")`.
+    """
+    # A live trial's snapshot holds the attributes that `before_trial` wrote: no read is needed.
+    frozen = trial._cached_frozen_trial if isinstance(trial, optuna.Trial) else trial
+    if is_assigned(frozen):
+        return _stored_assignment(frozen)
+    return SCREEN_OF_SEED
+
+
+def is_assigned(trial: FrozenTrial) -> bool:
+    """Whether the trial's assignment has been decided."""
+    return ASSIGNMENT_KEY in trial.system_attrs
+
+
+def write_assignment(
+    study: optuna.Study,
+    trial: FrozenTrial,
+    assignment: Assignment | None,
+    params: dict[str, Any] | None = None,
+) -> None:
+    """Store a decision in the trial, and in the snapshot that its `optuna.Trial` is made of.
+
+    Args:
+        study: The trial's study.
+        trial: The running trial, as `BaseSampler.before_trial` gets it.
+        assignment: The decision.
+        params: The parameters that a grow trial repeats.
+    """
+    system: dict[str, Any] = {}
+    if params is not None:
+        system[FIXED_PARAMS_KEY] = params
+    # Last, because the others wait for this one: a trial with it has all that it needs.
+    system[ASSIGNMENT_KEY] = None if assignment is None else asdict(assignment)
+    for key, value in system.items():
+        study._storage.set_trial_system_attr(trial._trial_id, key, value)
+    readable = {} if assignment is None else _readable(assignment)
+    for key, value in readable.items():
+        study._storage.set_trial_user_attr(trial._trial_id, key, value)
+    # Replaced, not updated: an in-memory storage may still share the old dictionaries.
+    trial.system_attrs = {**trial.system_attrs, **system}
+    trial.user_attrs = {**trial.user_attrs, **readable}
+
+
+def record_of(trial: FrozenTrial) -> TrialRecord:
+    """The trial as policies see it."""
+    complete = trial.state == TrialState.COMPLETE
+    accuracy, parameters = trial.values if complete else (None, None)
+    return TrialRecord(
+        number=trial.number,
+        state=_STATES[trial.state],
+        assignment=_stored_assignment(trial),
+        accuracy=accuracy,
+        parameters=parameters,
+        validation_loss=trial.user_attrs.get(VALIDATION_LOSS_KEY),
+        params=trial.params,
+        no_room=trial.user_attrs.get(NO_ROOM_KEY, False),
+        stopped=STOPPED_AFTER_KEY in trial.user_attrs,
+    )
+
+
+def reference_of(study: optuna.Study) -> Reference:
+    """The seed's and the teacher's figures from the study's user attributes, where they are."""
+    attributes = study._storage.get_study_user_attrs(study._study_id)
+    return Reference(
+        seed_accuracy=attributes.get("seed_accuracy"),
+        seed_parameters=attributes.get("seed_parameters"),
+        teacher_parameters=attributes.get("teacher_parameters"),
+    )
+
+
+def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
+    stored = trial.system_attrs.get(ASSIGNMENT_KEY)
+    return None if stored is None else _known_assignment(**stored)
+
+
+def _readable(assignment: Assignment) -> dict[str, Any]:
+    """User attributes, for people, plots and the dashboard."""
+    parent = "seed" if assignment.parent is None else assignment.parent
+    return {"kind": assignment.kind, "step": assignment.step, "parent": parent}

@@ -1,0 +1,132 @@
+"""A study as the base sampler of one parent sees it: the screen trials of that parent alone.
+
+Nothing here decides which parent a trial has (`policies`) or which sampler is used (`sampler`).
+"""
+
+import copy
+from collections.abc import Container
+from typing import Any, NamedTuple, cast
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from plantnas.trials.assignments import assignment_of
+
+Scope = int | None
+"""A scope is a parent: the number of its grow trial, None for the seed."""
+
+
+def is_planting_study(study: optuna.Study) -> bool:
+    """Whether the study has the two objectives: accuracy to maximize, cost to minimize."""
+    return study._directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+
+
+class ScopedStudy(optuna.Study):
+    """A view of a study: all ways that samplers read trials give those of one scope.
+
+    Samplers ask the study (publicly and privately) and the storage for trials, and keep notes in
+    the study's system attributes; all three are scoped. Everything else is the study's own.
+
+    Args:
+        study: The study, or Hyperband's view of it.
+        scope: The parent whose screens are seen.
+        objectives: Only so many of the study's objectives are seen; None: all of them.
+    """
+
+    def __init__(self, study: optuna.Study, scope: Scope, objectives: int | None = None) -> None:
+        # Not super().__init__(), which would read the study's id and directions again.
+        self._study = study
+        self._view = _View(scope, objectives)
+        self._storage = cast(BaseStorage, ScopedStorage(study._storage, self._view))
+        self._study_id = study._study_id
+        self._directions = study._directions[:objectives]
+        self._thread_local = study._thread_local
+        self.study_name = study.study_name
+        self.sampler = study.sampler
+        self.pruner = study.pruner
+
+    def get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """The scope's trials."""
+        trials = self._study.get_trials(deepcopy=False, states=states)
+        return self._view.of(trials, deepcopy)
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        # Those that were read when the trial began: its policy and its sampler see the same study.
+        use_cache = use_cache or is_planting_study(self._study)
+        trials = self._study._get_trials(deepcopy=False, states=states, use_cache=use_cache)
+        return self._view.of(trials, deepcopy)
+
+    def stop(self) -> None:
+        """End the study, unless it has plantings: a scope may be exhausted, the study is not."""
+        if not is_planting_study(self._study):
+            self._study.stop()
+
+
+class ScopedStorage:
+    """A view of a storage, for `ScopedStudy`."""
+
+    def __init__(self, storage: BaseStorage, view: "_View") -> None:
+        self._storage = storage
+        self._view = view
+        self._prefix = f"plantnas:{'seed' if view.scope is None else view.scope}:"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """The scope's trials."""
+        trials = self._storage.get_all_trials(study_id, deepcopy=False, states=states)
+        return self._view.of(trials, deepcopy)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """The notes that the scope's sampler made."""
+        attributes = self._storage.get_study_system_attrs(study_id)
+        return {
+            key.removeprefix(self._prefix): value
+            for key, value in attributes.items()
+            if key.startswith(self._prefix)
+        }
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Make a note for the samplers of this scope, in all workers."""
+        self._storage.set_study_system_attr(study_id, self._prefix + key, value)
+
+
+class _View(NamedTuple):
+    """Which trials are seen, and how much of them."""
+
+    scope: Scope
+    objectives: int | None
+
+    def of(self, trials: list[FrozenTrial], deepcopy: bool) -> list[FrozenTrial]:
+        chosen = [trial for trial in trials if _is_screen_of(trial, self.scope)]
+        if deepcopy:
+            chosen = copy.deepcopy(chosen)
+        return chosen if self.objectives is None else [self._cut(trial) for trial in chosen]
+
+    def _cut(self, trial: FrozenTrial) -> FrozenTrial:
+        """The trial with the first objectives' values."""
+        if trial.state != TrialState.COMPLETE:
+            return trial
+        cut = copy.copy(trial)
+        cut.values = trial.values[: self.objectives]
+        return cut
+
+
+def _is_screen_of(trial: FrozenTrial, scope: Scope) -> bool:
+    assignment = assignment_of(trial)
+    return assignment is not None and assignment.kind == "screen" and assignment.parent == scope

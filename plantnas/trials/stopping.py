@@ -1,0 +1,66 @@
+"""When a poor planting is trained no further: pure rules on validation losses.
+
+Optuna's pruners refuse studies of two objectives. Here size is dealt with by comparing a trial to
+those of no more parameters alone, so that none is stopped because larger ones have a lower loss.
+Which trials are compared, and what becomes of a stopped one, is in `objective`.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import inf, isnan
+from statistics import median
+
+from plantnas.config import StoppingRule
+from plantnas.records.record import LossCurve
+
+MINIMUM_COMPARED = 3
+"""A median of fewer losses stops nobody."""
+
+
+def should_stop(
+    rule: StoppingRule,
+    trial: LossCurve,
+    finished: Iterable[LossCurve],
+    epochs: int,
+    minimum_compared: int = MINIMUM_COMPARED,
+) -> bool:
+    """Whether a trial ends after the epochs that it has been trained.
+
+    Its last validation loss is compared to the losses at the same epoch of the finished trials of
+    no more parameters, also of those that were stopped then or later.
+
+    Args:
+        rule: `median`, adapted from Golovin et al. 2017 (section 3.3.1), stops a loss above the
+            median. `halving`, adapted from the asynchronous successive halving of Li et al. 2020,
+            arXiv 1810.05934, stops after 1, 2, 4, ... epochs what is not in the best half, the
+            trial included; the half of one trial is that trial. `none` stops nobody.
+        trial: The trial so far, of at least one epoch; a loss that is not a number is the worst.
+        finished: The finished trials of the same step and kind.
+        epochs: The planned epochs: nothing is stopped at the last.
+        minimum_compared: The median of fewer losses stops nobody.
+    """
+    epoch = len(trial.losses)
+    if rule == "none" or epoch >= epochs:
+        return False
+    compared = [
+        _comparable(other.losses[epoch - 1])
+        for other in finished
+        if other.parameters <= trial.parameters and len(other.losses) >= epoch
+    ]
+    loss = _comparable(trial.losses[-1])
+    if rule == "median":
+        return len(compared) >= max(1, minimum_compared) and loss > median(compared)
+    return _is_rung(epoch) and not _is_in_best_half(loss, compared)
+
+
+def _is_in_best_half(loss: float, others: Sequence[float]) -> bool:
+    better = sum(other < loss for other in others)
+    return better < max(1, (len(others) + 1) // 2)
+
+
+def _is_rung(epoch: int) -> bool:
+    """Whether the epoch is a power of two."""
+    return epoch & (epoch - 1) == 0
+
+
+def _comparable(loss: float) -> float:
+    return inf if isnan(loss) else loss

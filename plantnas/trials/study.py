@@ -1,0 +1,141 @@
+"""Opens the Optuna study of a configuration, and says how far it has come.
+
+What its trials do is in search/objective.py, who runs them in workers/run.py.
+"""
+
+import inspect
+import warnings
+from typing import Literal
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+from plantnas.config import Sampler, Search, StudyConfig
+from plantnas.errors import ConfigurationError, StudyError, did_you_mean
+from plantnas.records.engine import shown_url, sqlite_file
+from plantnas.trials.assignments import record_of, reference_of
+from plantnas.trials.policies import Policy, policy_from_name
+from plantnas.trials.sampler import PlantingSampler
+from plantnas.trials.storage import open_storage
+
+METRIC_NAMES = ["validation accuracy", "parameters"]
+
+
+def open_study(config: StudyConfig, url: str) -> optuna.Study:
+    """The study of a configuration with its sampler, created if it does not exist.
+
+    Raises:
+        ConfigurationError: The sampler is unknown or refuses its arguments.
+        StorageError: The database cannot be opened.
+    """
+    sampler = make_sampler(config.search.sampler, config.random_seed)
+    return create_study(config.name, url, PlantingSampler(sampler, make_policy(config.search)))
+
+
+def create_study(name: str, url: str, sampler: BaseSampler) -> optuna.Study:
+    """The study of that name, of accuracy and parameters, created if it does not exist.
+
+    Raises:
+        StorageError: The database cannot be opened.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # metric names
+        study = optuna.create_study(
+            storage=open_storage(url),
+            sampler=sampler,
+            study_name=name,
+            directions=["maximize", "minimize"],
+            load_if_exists=True,
+        )
+        if study.metric_names is None:
+            study.set_metric_names(METRIC_NAMES)
+    return study
+
+
+def existing_study(name: str, url: str) -> optuna.Study:
+    """A study that exists, to look at; nothing is created.
+
+    Raises:
+        StudyError: There is no study of that name.
+        StorageError: The database cannot be opened.
+    """
+    file = sqlite_file(url) if "://" in url else None
+    if file is not None and not file.exists():
+        raise StudyError(f"study {name!r}: there is no database {file}; run the study first.")
+    storage = open_storage(url)
+    try:
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError as error:
+        names = optuna.get_all_study_names(storage)
+        raise StudyError(
+            f"study {name!r}: is not in {shown_url(url)}. {did_you_mean(name, names)}"
+        ) from error
+
+
+def make_sampler(settings: Sampler, random_seed: int) -> BaseSampler:
+    """An Optuna sampler by its class name, seeded if it takes a seed.
+
+    Raises:
+        ConfigurationError: There is none of that name, or it refuses its arguments.
+    """
+    classes = {
+        name: value
+        for name, value in vars(optuna.samplers).items()
+        if inspect.isclass(value) and issubclass(value, BaseSampler) and value is not BaseSampler
+    }
+    if settings.name not in classes:
+        raise ConfigurationError(
+            f"search.sampler.name: {settings.name!r} is not a sampler of Optuna. "
+            f"{did_you_mean(settings.name, classes)}"
+        )
+    sampler_class = classes[settings.name]
+    arguments = dict(settings.arguments)
+    if "seed" in inspect.signature(sampler_class).parameters:
+        arguments.setdefault("seed", random_seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return sampler_class(**arguments)
+    except (TypeError, ValueError, ImportError) as error:
+        raise ConfigurationError(
+            f"search.sampler.arguments: {settings.arguments!r} are not allowed: {error}."
+        ) from error
+
+
+def make_policy(search: Search) -> Policy:
+    """The policy of a search."""
+    settings = {
+        "steps": search.steps,
+        "trials_per_step": search.trials_per_step,
+        "winner": search.winner,
+    }
+    if search.policy == "beam":
+        settings["width"] = search.beam_width
+    return policy_from_name(search.policy, **settings)
+
+
+def is_complete(study: optuna.Study, search: Search) -> bool:
+    """Whether there is nothing left to start, and nothing that runs."""
+    return outlook(study, search) == "complete"
+
+
+def has_nothing_to_start(study: optuna.Study, search: Search) -> bool:
+    """Whether neither the queue nor the policy has work for another trial."""
+    return outlook(study, search) != "start"
+
+
+def outlook(study: optuna.Study, search: Search) -> Literal["start", "wait", "complete"]:
+    """Whether a trial can be started, or those that run may leave something to start, or neither.
+
+    Trials are read once.
+    """
+    trials = study.get_trials(deepcopy=False)
+    states = {trial.state for trial in trials}
+    if TrialState.WAITING in states:
+        return "start"
+    history = [record_of(trial) for trial in trials]
+    if make_policy(search).assign(history, reference_of(study)) is not None:
+        return "start"
+    return "wait" if TrialState.RUNNING in states else "complete"

@@ -1,0 +1,186 @@
+"""What a launcher is, what it starts, and the loop that waits for the workers' ends.
+
+How workers are started is in the file of each launcher; what a worker does is in `search/`.
+"""
+
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple, NoReturn, Protocol
+
+from plantnas.errors import ConfigurationError
+
+POLL_SECONDS = 0.5
+STORAGE_VARIABLE = "PLANTNAS_STORAGE"
+"""The environment variable that tells a worker the URL of its database."""
+
+PROGRAM = (
+    "-c",
+    "from plantnas.workers.process import end_with_starter; end_with_starter(); "
+    "from plantnas.cli import main; main()",
+)
+"""The command `plantnas`, as arguments of any Python that has the package."""
+
+
+@dataclass(frozen=True)
+class WorkerCommand:
+    """What every worker of a study is started with.
+
+    Attributes:
+        study: Its name.
+        storage: The URL of its database. It may hold a password: it is in no command line.
+        directory: Where a worker keeps its files, on the machine where it runs.
+        artifacts: Place of the weights, a folder or URL; None for what the study has recorded.
+        device: Where networks are trained.
+        data_root: Folder of the images on the workers' machines; None for the recorded one.
+        environment: More environment variables for the workers, such as keys of an object store.
+        program: What Python is given to run, before the arguments of the worker.
+    """
+
+    study: str
+    storage: str = field(repr=False)
+    directory: Path
+    artifacts: str | None = None
+    device: str = "cpu"
+    data_root: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    program: tuple[str, ...] = PROGRAM
+
+    def arguments(self) -> list[str]:
+        """The arguments of Python that begin a worker. Nothing in them is secret."""
+        optional = {"--artifacts": _absolute(self.artifacts), "--data-root": self.data_root}
+        options = {"--directory": self.directory.absolute(), "--device": self.device}
+        options |= {name: value for name, value in optional.items() if value is not None}
+        words = [word for option in options.items() for word in option]
+        return [*self.program, "worker", self.study, *map(str, words)]
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables that a worker needs: with the URL, so never to be shown."""
+        return {**self.environment, STORAGE_VARIABLE: self.storage}
+
+
+class WorkerEnd(NamedTuple):
+    """How a worker ended.
+
+    Attributes:
+        exit_code: Of its process, or minus the signal that killed it; 0 when nothing was left.
+        says: The last line that it wrote, or why it has none.
+        log: Where the rest is.
+    """
+
+    exit_code: int
+    says: str
+    log: str
+
+
+class Launcher(Protocol):
+    """Starts workers somewhere, and knows how each ended."""
+
+    @property
+    def logs(self) -> str:
+        """Where the workers' logs are, for a message."""
+
+    def start(self, command: WorkerCommand, workers: int) -> None:
+        """Start the workers, or ask for them where they have to wait for a place."""
+
+    def poll(self) -> Sequence[WorkerEnd | None]:
+        """How each worker ended; None for one that waits or runs."""
+
+    def stop(self) -> None:
+        """End the workers that run, so that they can tell their trials, and let go of all else."""
+
+
+def launch(
+    launcher: Launcher, command: WorkerCommand, workers: int, say: Callable[[str], None]
+) -> list[WorkerEnd]:
+    """Starts workers and waits until all have ended; Ctrl-C and SIGTERM stop them.
+
+    Args:
+        launcher: Where they run.
+        command: What each of them does.
+        workers: Their number.
+        say: Is told where the logs are, and how many workers ended how.
+
+    Raises:
+        StudyError: The workers cannot be started there.
+        StorageError: The folder of their logs cannot be written.
+    """
+    with _ended_by_signals():
+        try:
+            launcher.start(command, workers)
+            asked = "a worker" if workers == 1 else f"{workers} workers"
+            say(f"Asked for {asked} of study {command.study!r}. Logs: {launcher.logs}")
+            ends = _wait(launcher)
+        finally:
+            launcher.stop()
+    for line in _verdict(ends):
+        say(line)
+    return ends
+
+
+def check_shared(storage: str) -> None:
+    """Check that workers on other machines can have this database.
+
+    Raises:
+        ConfigurationError: It is an SQLite file.
+    """
+    if storage.startswith("sqlite"):
+        raise ConfigurationError(
+            f"storage {storage}: workers on other machines cannot share an SQLite file; give the "
+            "URL of a PostgreSQL database."
+        )
+
+
+def _wait(launcher: Launcher) -> list[WorkerEnd]:
+    while None in (ends := launcher.poll()):
+        time.sleep(POLL_SECONDS)
+    return [end for end in ends if end is not None]
+
+
+def _verdict(ends: Sequence[WorkerEnd]) -> Iterator[str]:
+    """A line of how many ended well, and one for each way to end otherwise."""
+    well = sum(end.exit_code == 0 for end in ends)
+    yield f"{well} of {len(ends)} workers ended well."
+    logs = {(end.exit_code, end.says): end.log for end in ends}
+    for (code, says), count in Counter((end.exit_code, end.says) for end in ends).items():
+        if code != 0:
+            yield f"{count} {_how(code)}: {says or 'no word'} (log: {logs[code, says]})"
+
+
+def _how(exit_code: int) -> str:
+    """`ended with exit code 2`, or `was killed by SIGKILL`."""
+    if exit_code > 0:
+        return f"ended with exit code {exit_code}"
+    return f"was killed by {signal.Signals(-exit_code).name}"
+
+
+def _absolute(place: str | None) -> str | None:
+    """A worker is started in another folder; a URL stays as it is."""
+    return place if place is None or "://" in place else str(Path(place).absolute())
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM, and SIGHUP unless it is ignored, end what is within like Ctrl-C: cleanly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [each for each, handler in before.items() if handler != signal.SIG_IGN]
+    for each in heard:
+        signal.signal(each, _exit)
+    try:
+        yield
+    finally:
+        for each in heard:
+            signal.signal(each, before[each])
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

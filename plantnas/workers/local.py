@@ -1,0 +1,83 @@
+"""Workers as processes of this machine, which share its cores. Ray and Slurm are beside this."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from plantnas.workers.launcher import WorkerCommand, WorkerEnd
+from plantnas.workers.process import GRACE_SECONDS, last_line, start_process, stop_processes
+
+REPLACEMENTS = 3
+"""So many killed workers are replaced in a launch; one that ended by itself would end again."""
+
+
+class LocalLauncher:
+    """Workers on this machine."""
+
+    def __init__(self, logs: Path, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Writes one log a worker.
+
+        Args:
+            logs: Their folder; it may be shared with other machines.
+            grace_seconds: How long a worker may take to end when it is asked to.
+        """
+        self._name = str(logs / f"worker-{platform.node()}-{os.getpid()}")
+        self._grace_seconds = grace_seconds
+        self._replacements = REPLACEMENTS
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._ends: list[WorkerEnd | None] = []
+
+    @property
+    def logs(self) -> str:
+        """Where the workers' logs are, for a message."""
+        return f"{self._name}-*.log"
+
+    def start(self, command: WorkerCommand, workers: int) -> None:
+        """Start the workers, each on its share of the cores.
+
+        Raises:
+            StorageError: Their logs cannot be written.
+        """
+        self._command = command
+        self._threads = max(1, _cores() // workers)
+        self._ends = [None] * workers
+        for number in range(workers):
+            self._spawn(number)
+
+    def poll(self) -> Sequence[WorkerEnd | None]:
+        """How each worker ended; one that was killed is replaced instead, a few times."""
+        for number, process in list(self._running.items()):
+            code = process.poll()
+            if code is not None:
+                self._ended(number, code)
+        return self._ends
+
+    def stop(self) -> None:
+        """End the workers by SIGTERM, and by SIGKILL those that have not ended in time."""
+        stop_processes(self._running.values(), self._grace_seconds)
+
+    def _spawn(self, number: int) -> None:
+        self._running[number] = start_process(
+            self._command.arguments(), self._command.variables(), self._threads, self._log(number)
+        )
+
+    def _ended(self, number: int, exit_code: int) -> None:
+        del self._running[number]
+        if exit_code < 0 and self._replacements > 0:
+            self._replacements -= 1
+            self._spawn(number)
+        else:
+            log = self._log(number)
+            self._ends[number] = WorkerEnd(exit_code, last_line(log), str(log))
+
+    def _log(self, number: int) -> Path:
+        return Path(f"{self._name}-{number + 1}.log")
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

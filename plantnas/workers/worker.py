@@ -1,0 +1,116 @@
+"""Joins a study from any machine, with what its database and its artifacts hold, and runs trials.
+
+What a worker does between trials is in loop.py; `plantnas run` starts its own in run.py.
+"""
+
+import shutil
+from pathlib import Path
+
+import optuna
+
+from plantnas.config import StudyConfig
+from plantnas.config_files import with_overrides
+from plantnas.errors import StudyError
+from plantnas.records.artifacts import is_url
+from plantnas.records.database import Database
+from plantnas.records.loading import recorded_config
+from plantnas.records.record import StudyRecord
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.prepared import features_folder
+from plantnas.search.preparing import Say, check_device
+from plantnas.search.recording import versions
+from plantnas.trials.storage import make_folder, storage_errors
+from plantnas.trials.study import existing_study, is_complete, open_study
+from plantnas.workers.loop import optimize_until_complete
+
+
+def run_worker(
+    name: str,
+    url: str,
+    directory: Path,
+    artifacts: str | None = None,
+    device: str = "cpu",
+    data_root: str | None = None,
+    say: Say = lambda message: None,
+) -> optuna.Study:
+    """Runs trials of a study that exists until it is complete, beside any number of other workers.
+
+    If teacher and seed are not trained yet, this worker trains them, or waits for one that does.
+
+    Args:
+        name: The study.
+        url: Its database.
+        directory: Folder of this machine, for the teacher's logits and features of networks.
+        artifacts: Where this machine finds the artifacts, if elsewhere than recorded: a folder, or
+            a URL such as s3://bucket/prefix.
+        device: Where networks are trained.
+        data_root: Folder of the data here, if it is another one than recorded.
+        say: Is told what is prepared, and what differs from where the study was made.
+
+    Raises:
+        StudyError: There is no such study, or it is of another plantnas or a machine with folders
+            that this one does not see.
+        ConfigurationError: The study has settings that this plantnas does not know.
+        DataError: The data here is not the study's.
+        StorageError: The database or the artifacts cannot be used.
+        PlantnasError: What the worker could not do, three times in a row.
+        SystemExit: The process was asked to end by SIGTERM: exit code 143.
+    """
+    check_device(device)
+    with storage_errors(url):
+        config = _checked_config(name, url, artifacts, data_root, say)
+        make_folder(directory)
+        study = open_study(config, url)
+        objective = PlantingObjective(config, directory, device, artifacts)
+        objective.prepared(study, say)
+        optimize_until_complete(study, objective, config)
+        if is_complete(study, config.search):  # no trial needs it any more
+            shutil.rmtree(features_folder(directory), ignore_errors=True)
+    return study
+
+
+def _checked_config(
+    name: str, url: str, artifacts: str | None, data_root: str | None, say: Say
+) -> StudyConfig:
+    """What a study was made with, if this machine can take part in it."""
+    existing_study(name, url)
+    database = Database(url, artifacts)
+    _check_versions(database.study(name), say)
+    _check_artifacts(database, name)
+    config = with_overrides(recorded_config(database, name), {"data.root": data_root})
+    database.close()  # connections are few, and workers are many
+    return config
+
+
+def _check_versions(study: StudyRecord, say: Say) -> None:
+    """Tell what differs from where the study was made, and refuse another major version.
+
+    Raises:
+        StudyError: The major version of plantnas is another one.
+    """
+    for library, here in versions().items():
+        recorded = study.versions.get(library, "an unknown version")
+        if recorded == here:
+            continue
+        difference = f"study {study.name!r} was made with {library} {recorded}, here is {here}"
+        if library == "plantnas" and _major(recorded) != _major(here):
+            raise StudyError(f"{difference}: install plantnas {_major(recorded)}.")
+        say(f"{difference}.")
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def _check_artifacts(database: Database, name: str) -> None:
+    """Refuse a folder that this machine does not have.
+
+    Raises:
+        StudyError: Says how to name another.
+    """
+    place = database.artifacts_place(name)
+    if not is_url(place) and not Path(place).is_dir():
+        raise StudyError(
+            f"study {name!r}: its artifacts are in {place}, which this machine does not have: say "
+            "where they are by --artifacts."
+        )

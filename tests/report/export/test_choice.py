@@ -1,0 +1,153 @@
+"""The network that a user gets is the best within the limits, and a crop is what it says it is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from plantnas.errors import ConfigurationError, PlantingError, StudyError
+from plantnas.records.database import Database
+from plantnas.records.loading import load_network
+from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.report.export.choice import (
+    Wanted,
+    best_within,
+    crop_choice,
+    family_of,
+    nested,
+    parse_widths,
+    wanted_record,
+)
+from plantnas.report.images import load_images
+
+SEED = NetworkRecord(
+    method="seed",
+    kind=None,
+    trial_number=None,
+    parent_id=None,
+    step=0,
+    parameters=100,
+    macs=900,
+    widths={"stem": 2},
+    planted={},
+    evaluations=(Evaluation("validation", 0.5, 1.0, 100),),
+    epochs=(),
+    artifact_id=None,
+    sha256=None,
+    id=1,
+)
+
+
+def network(number: int, accuracy: float, parameters: int, macs: int, **more: Any) -> NetworkRecord:
+    evaluations = (Evaluation("validation", accuracy, 1.0, 100),)
+    record = replace(SEED, id=number, parameters=parameters, macs=macs, evaluations=evaluations)
+    return replace(record, **{"method": "planting", "kind": "grow", "parent_id": 1, **more})
+
+
+TEACHER = network(2, 0.99, 9000, 9000, method="teacher", kind=None, parent_id=None)
+SCREENED = network(3, 0.95, 200, 800, kind="screen")
+SMALL = network(4, 0.7, 200, 2000)
+LARGE = network(5, 0.9, 400, 1500)
+PRUNED = network(6, 0.92, 300, 4000, method="l1-channel-pruning", kind=None, parent_id=None)
+NETWORKS = [SEED, TEACHER, SCREENED, SMALL, LARGE, PRUNED]
+
+
+@pytest.mark.parametrize(
+    ("limits", "best"),
+    [
+        ({}, PRUNED),
+        ({"max_parameters": 400, "max_macs": 3999}, LARGE),
+        ({"max_parameters": 299}, SMALL),
+        ({"max_parameters": 399, "max_macs": 1999}, SEED),
+        ({"max_macs": 1500}, LARGE),
+    ],
+)
+def test_the_most_accurate_finished_network_within_the_limits_is_taken(
+    limits: dict[str, int], best: NetworkRecord
+) -> None:
+    assert best_within("study", NETWORKS, **limits) == best
+
+
+def test_limits_that_nothing_keeps_are_told_with_the_smallest_network() -> None:
+    message = r"the smallest has 100 parameters \(network 1\), the cheapest takes 900 MACs"
+    with pytest.raises(StudyError, match=message):
+        best_within("study", NETWORKS, max_parameters=99)
+
+
+def test_a_study_with_a_teacher_alone_has_nothing_to_take() -> None:
+    with pytest.raises(StudyError, match="no network is finished yet but the teacher"):
+        best_within("study", [TEACHER])
+
+
+def test_the_seed_and_what_was_planted_are_nested() -> None:
+    assert nested(NETWORKS) == [SEED, SCREENED, SMALL, LARGE]
+    assert family_of("study", NETWORKS, LARGE) == [SEED, LARGE]
+
+
+def test_what_was_not_planted_has_no_family() -> None:
+    with pytest.raises(StudyError, match="network 6 is of method 'l1-channel-pruning'"):
+        family_of("study", NETWORKS, PRUNED)
+
+
+@pytest.mark.parametrize("text", ["a=1,b.0=22", " a = 1 , b.0 = 22", '{"a": 1, "b.0": 22}'])
+def test_widths_are_read_in_both_notations(text: str) -> None:
+    assert parse_widths(text) == {"a": 1, "b.0": 22}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a=", "a=b", "a=1=2", "a=1.5", '{"a": 1.5}', '{"a"', "[]"]
+)
+def test_widths_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"are neither group=width,\.\.\. nor a JSON"):
+        parse_widths(text)
+
+
+def test_a_number_beside_a_limit_is_refused(finished: Any) -> None:
+    with pytest.raises(ConfigurationError, match="network id 2: says which network"):
+        wanted_record(Database(finished.url), "tiny", [], Wanted(network_id=2, max_macs=3))
+
+
+@pytest.fixture(scope="module")
+def family(finished: Any) -> list[NetworkRecord]:
+    networks = Database(finished.url).networks("tiny")
+    last = max(nested(networks), key=lambda each: (each.kind == "grow", each.step or 0))
+    return family_of("tiny", networks, last)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_a_crop_to_an_ancestors_widths_is_the_recorded_ancestor(
+    finished: Any, family: list[NetworkRecord], step: int
+) -> None:
+    validation = load_images(finished.url, "tiny")
+    widths = family[step].widths
+    choice = crop_choice(Database(finished.url), "tiny", family, widths, validation)
+    assert choice.record == family[step]
+    recorded = load_network(finished.url, "tiny", family[step].id)
+    assert torch.equal(choice.network(validation[0]), recorded(validation[0]))
+
+
+@torch.inference_mode()
+def test_another_crop_is_measured_and_has_no_number(
+    finished: Any, family: list[NetworkRecord]
+) -> None:
+    images, labels = load_images(finished.url, "tiny")
+    database = Database(finished.url)
+    choice = crop_choice(database, "tiny", family, {"features.0": 1}, (images, labels))
+    accuracy = (choice.network(images).argmax(1) == labels).sum().item() / len(labels)
+    assert choice.record.id is None
+    assert choice.record.evaluations[0].accuracy == pytest.approx(accuracy)
+    assert choice.record.widths == {**family[-1].widths, "features.0": 1}
+    parameters = sum(parameter.numel() for parameter in choice.network.parameters())
+    assert choice.record.parameters == parameters < family[-1].parameters
+    assert choice.record.macs < family[-1].macs
+
+
+@pytest.mark.parametrize("widths", [{"features.0": 999}, {"features.00": 1}, {"features.0": 0}])
+def test_widths_that_a_crop_cannot_have_are_refused(
+    finished: Any, family: list[NetworkRecord], widths: dict[str, int]
+) -> None:
+    validation = load_images(finished.url, "tiny")
+    with pytest.raises(PlantingError, match=next(iter(widths))):
+        crop_choice(Database(finished.url), "tiny", family, widths, validation)

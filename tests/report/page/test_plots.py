@@ -1,0 +1,80 @@
+"""Every plot of the report page is drawn or says why it is not."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+import pytest
+
+from plantnas.errors import StudyError
+from plantnas.report.page.plots import (
+    PAGE_PLOTS,
+    PagePlot,
+    drawn,
+    drawn_plots,
+    plain_text,
+)
+from plantnas.report.study_data import StudyData, study_data
+
+if TYPE_CHECKING:
+    from plantnas.records.database import Database
+
+NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def data(database: Database) -> StudyData:
+    return study_data(database, "made-up")
+
+
+def plot_of(figure: go.Figure) -> PagePlot:
+    return PagePlot("any", "Any", "Words.", lambda data, now: figure)
+
+
+def refused(data: StudyData, now: datetime) -> go.Figure:
+    raise StudyError("study 'made-up': has nothing to show.")
+
+
+def broken(data: StudyData, now: datetime) -> go.Figure:
+    raise ValueError("no such step")
+
+
+def test_every_plot_of_a_finished_study_is_drawn(data: StudyData) -> None:
+    assert [each.plot.name for each in drawn_plots(data, NOW).values() if each.is_defect] == []
+
+
+def test_a_study_without_networks_has_no_plot_that_fails(data: StudyData) -> None:
+    empty = data._replace(networks=[], trials=[])
+    assert [each.problem for each in drawn_plots(empty, NOW).values() if each.is_defect] == []
+
+
+def test_plots_have_names_of_their_own() -> None:
+    assert len({plot.name for plot in PAGE_PLOTS}) == len(PAGE_PLOTS) == 8
+
+
+def test_a_plot_that_is_refused_says_why(data: StudyData) -> None:
+    plot = PagePlot("refused", "Refused", "Words.", refused)
+    assert drawn(plot, data, NOW).problem == "study 'made-up': has nothing to show."
+
+
+def test_what_a_study_lacks_is_no_defect(data: StudyData) -> None:
+    assert not drawn(PagePlot("refused", "Refused", "Words.", refused), data, NOW).is_defect
+
+
+def test_a_plot_that_fails_is_a_defect_and_named(data: StudyData) -> None:
+    failed = drawn(PagePlot("broken", "Broken", "Words.", broken), data, NOW)
+    assert failed.is_defect
+    assert failed.problem.startswith("This plot failed: ValueError: no such step.")
+
+
+def test_the_title_is_moved_out_of_the_figure(data: StudyData) -> None:
+    found = drawn(plot_of(go.Figure(layout_title_text="made-up: all of it")), data, NOW)
+    assert found.caption == "all of it"
+    assert "text" not in json.loads(found.figure)["layout"].get("title", {})
+
+
+def test_a_title_is_plain_text_without_tags_and_entities() -> None:
+    assert plain_text("<b>a &amp; b</b><br>&lt;c&gt;") == "a & b  <c>"

@@ -1,0 +1,351 @@
+"""Teacher, logits and seed are made once, whoever comes first, and only for the same study."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from optuna.artifacts import get_all_artifact_meta
+from sqlalchemy import text
+
+from plantnas.channels.groups import analyse
+from plantnas.channels.ordering import channel_scores
+from plantnas.channels.planting import crop
+from plantnas.channels.structure import classifier_tensors
+from plantnas.errors import ConfigurationError, DataError, StudyError
+from plantnas.records.database import Database
+from plantnas.records.loading import load_network
+from plantnas.report.finish import finish
+from plantnas.search.objective import PlantingObjective
+from plantnas.search.preparing import check_configuration, check_device
+from plantnas.training.prefix import cut_before
+from plantnas.trials.study import open_study
+from tests.postgres import administrator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from plantnas.config import StudyConfig
+    from plantnas.search.prepared import PreparedStudy
+    from tests.conftest import StudyFolder
+
+
+def sayings(folder: StudyFolder) -> list[str]:
+    """What a preparation tells that it does."""
+    said: list[str] = []
+    folder.objective().prepared(folder.open(), said.append)
+    return said
+
+
+def logits(folder: StudyFolder) -> list[Path]:
+    return sorted(folder.directory.glob("teacher-logits-*.npy"))
+
+
+def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path)
+    assert sayings(folder) == [
+        "training the teacher for 6 epochs",
+        "computing the teacher's logits on the train images",
+        "computing the teacher's logits on the validation images",
+        "training the seed for 6 epochs",
+    ]
+    networks = Database(folder.url).networks("tiny")
+    assert [network.method for network in networks] == ["teacher", "seed"]
+
+
+@pytest.mark.parametrize("rows", ["fresh", "teacher"])
+def test_a_teacher_that_gives_channels_has_its_largest_first(
+    tiny: StudyFolder, tmp_path: Path, rows: str
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        teacher__epochs=2, seed__epochs=1, seed__start="fresh", planting__rows=rows
+    )
+    study = folder.objective().prepared(folder.open())
+    teacher = load_network(folder.url, "tiny", study.teacher.id)
+    structure = analyse(teacher, study.example)
+    falling = [
+        bool((scores[1:] <= scores[:-1] + 1e-5).all())
+        for name, scores in channel_scores(teacher, structure).items()
+        if structure.groups[name].growable
+    ]
+    assert all(falling) == (rows == "teacher")
+    logits = study.data.validation_targets.teacher_logits
+    assert logits is not None
+    with torch.no_grad():
+        torch.testing.assert_close(teacher(study.example), logits[0, :2], rtol=1e-3, atol=1e-3)
+
+
+def test_a_seed_is_held_near_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
+    def moved(l2_sp: float) -> float:
+        folder = replace(tiny, directory=tmp_path / str(l2_sp)).with_settings(
+            teacher__epochs=2, seed__epochs=2, seed__start="teacher", seed__l2_sp=l2_sp
+        )
+        study = folder.objective().prepared(folder.open())
+        teacher = load_network(folder.url, "tiny", study.teacher.id)
+        start = crop(teacher, study.example, study.seed.widths).state_dict()
+        weights = study.parent(None).network.state_dict()
+        moves = [
+            (weights[name] - start[name]).abs().mean().item()
+            for name in weights
+            if weights[name].ndim == 4
+        ]
+        return sum(moves)
+
+    assert moved(30.0) < 0.7 * moved(0.0)
+
+
+def seed_that_hardly_learns(tiny: StudyFolder, directory: Path, start: str) -> PreparedStudy:
+    folder = replace(tiny, directory=directory).with_settings(
+        teacher__epochs=1,
+        seed__epochs=1,
+        seed__learning_rate=1e-12,
+        seed__start=start,
+        planting__rows="teacher",
+    )
+    return folder.objective().prepared(folder.open())
+
+
+def test_a_seed_starts_from_the_teachers_first_channels(tiny: StudyFolder, tmp_path: Path) -> None:
+    study = seed_that_hardly_learns(tiny, tmp_path, "teacher")
+    donor = study.donor()
+    assert donor is not None
+    expected = crop(donor, study.example, study.seed.widths)
+    for parameter, other in zip(
+        study.parent(None).network.parameters(), expected.parameters(), strict=True
+    ):
+        torch.testing.assert_close(parameter, other)
+
+
+def test_a_seed_is_nowhere_wider_than_the_teacher_that_it_starts_from(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        teacher__epochs=1,
+        seed__epochs=1,
+        search_space__teacher__width=0.25,
+        search_space__seed__width=0.125,
+        search_space__seed__minimum=8,
+    )
+    study = folder.objective().prepared(folder.open())
+    teacher, seed = study.teacher.widths, study.seed.widths
+    assert min(teacher.values()) < 8
+    assert seed == {name: min(8, width) for name, width in teacher.items()}
+
+
+def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
+    study = seed_that_hardly_learns(tiny, tmp_path, "fresh")
+    donor = study.donor()
+    assert donor is not None
+    expected = crop(donor, study.example, study.seed.widths).state_dict()
+    weights = study.parent(None).network.state_dict()
+    convolutions = [name for name, tensor in weights.items() if tensor.ndim == 4]
+    assert not any(torch.allclose(weights[name], expected[name]) for name in convolutions)
+
+
+def test_nothing_is_made_twice(prepared: StudyFolder) -> None:
+    assert sayings(prepared) == []
+
+
+def test_deleted_logits_are_fetched_from_the_artifacts(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = [path.read_bytes() for path in logits(folder)]
+    for path in logits(folder):
+        path.unlink()
+    assert [said.partition(" ")[0] for said in sayings(folder)] == ["fetching", "fetching"]
+    assert [path.read_bytes() for path in logits(folder)] == before
+
+
+def test_logits_that_are_lost_everywhere_are_made_again_to_the_bit(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = [path.read_bytes() for path in logits(folder)]
+    for meta in get_all_artifact_meta(folder.open()):
+        if meta.filename.startswith("teacher-logits"):
+            (folder.directory / "weights" / meta.artifact_id).unlink()
+    for path in logits(folder):
+        path.unlink()
+    assert sum(said.startswith("computing") for said in sayings(folder)) == 2
+    assert [path.read_bytes() for path in logits(folder)] == before
+
+
+def test_a_preparation_that_loses_its_lock_takes_what_another_made(
+    tiny: StudyFolder, new_postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    url, said = new_postgres(), list[str]()
+
+    def worker(name: str) -> PlantingObjective:
+        return PlantingObjective(tiny.config, tmp_path / name, artifacts=str(tmp_path / "shared"))
+
+    def lose_the_lock(message: str) -> None:
+        said.append(message)
+        if len(said) == 1:
+            with administrator(url) as connection:
+                connection.execute(text(LOSE_LOCKS))
+            worker("second").prepared(open_study(tiny.config, url))
+
+    study = worker("first").prepared(open_study(tiny.config, url), lose_the_lock)
+    assert [message.partition(" ")[0] for message in said] == ["training", "fetching", "fetching"]
+    assert [study.teacher, study.seed] == Database(url).networks("tiny")
+
+
+LOSE_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+
+
+def prepare_it(config: StudyConfig, url: str, directory: Path) -> None:
+    torch.set_num_threads(1)
+    PlantingObjective(config, directory).prepared(open_study(config, url))
+
+
+def test_processes_that_start_at_once_train_one_teacher_and_one_seed(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path)
+    folder.open()
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=prepare_it, args=(folder.config, folder.url, tmp_path))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    networks = Database(folder.url).networks("tiny")
+    assert [network.method for network in networks] == ["teacher", "seed"]
+
+
+def test_another_configuration_is_refused_by_its_keys_and_values(prepared: StudyFolder) -> None:
+    other = prepared.with_settings(planting__learning_rate=0.03, data__views=3)
+    expected = r"data.views is 2, not 3; planting.learning_rate is 0.02, not 0.03. Use that"
+    with pytest.raises(StudyError, match=expected):
+        check_configuration(Database(prepared.url), other.config)
+
+
+def test_a_refused_configuration_changes_nothing(prepared: StudyFolder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = Database(folder.url).study("tiny")
+    other = folder.with_settings(random_seed=1)
+    with pytest.raises((StudyError, DataError)):
+        other.objective().prepared(other.open())
+    assert Database(folder.url).study("tiny") == before
+    assert len(Database(folder.url).networks("tiny")) == 2
+
+
+def change_configuration(folder: StudyFolder, change: str) -> None:
+    """What another version of plantnas, or of the data, would have recorded."""
+    with Database(folder.url).engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE plantnas_studies SET configuration_hash = 'other', configuration = {change}"
+        )
+
+
+def test_a_setting_that_is_newer_than_the_study_has_its_default(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_remove(configuration, '$.planting.column_init')")
+    check_configuration(Database(folder.url), folder.config)
+    other = folder.with_settings(planting__column_init=0.5)
+    with pytest.raises(StudyError, match=r"planting.column_init is 1.0, not 0.5\. Use"):
+        check_configuration(Database(folder.url), other.config)
+
+
+def test_a_study_from_before_channels_could_be_the_teachers_goes_on_with_fresh_ones(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    fresh = replace(tiny, directory=tmp_path / "study").with_settings(
+        teacher__epochs=1, seed__epochs=1, seed__start="fresh", planting__rows="fresh"
+    )
+    fresh.objective().prepared(fresh.open())
+    for key in ("seed.start", "seed.l2_sp", "planting.rows", "planting.l2_sp"):
+        change_configuration(fresh, f"json_remove(configuration, '$.{key}')")
+    check_configuration(Database(fresh.url), fresh.config)
+    with pytest.raises(StudyError, match=r"planting.rows is 'fresh', not 'teacher'"):
+        check_configuration(Database(fresh.url), replace(fresh, config=tiny.config).config)
+
+
+def test_a_setting_that_is_not_known_any_more_is_one_line(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_set(configuration, '$.planting.old', 1)")
+    with pytest.raises(ConfigurationError, match=r"study 'tiny': planting\.old: unknown key"):
+        check_configuration(Database(folder.url), folder.config)
+
+
+def test_data_that_has_changed_is_refused(prepared: StudyFolder, tmp_path: Path) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_set(configuration, '$.images.fingerprint', 'feed')")
+    with pytest.raises(DataError, match=r"not the data that study 'tiny' was made with.*not feed"):
+        folder.objective().prepared(folder.open())
+
+
+def features_behind_the_seeds_classifier(folder: StudyFolder) -> Tensor:
+    """As a worker of the study gets them."""
+    study = folder.objective().prepared(folder.open())
+    seed = study.parent(None)
+    cut = cut_before(seed.network, classifier_tensors(seed.structure), study.example)
+    inputs = study.features.features(cut, study.data.inputs, "train", seed.network_id)
+    assert inputs is not None
+    return inputs.tensors[0]
+
+
+def test_workers_share_the_features_in_the_studys_folder(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    first = features_behind_the_seeds_classifier(folder)
+    (file,) = (folder.directory / "features").glob("*.features")
+    written = file.stat().st_mtime_ns
+    assert torch.equal(features_behind_the_seeds_classifier(folder), first)
+    assert [path.stat().st_mtime_ns for path in file.parent.glob("*.features")] == [written]
+
+
+def test_the_policies_are_told_the_same_after_the_report(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    before = folder.open().user_attrs
+    finish(folder.url, "tiny", folder.directory)  # which evaluates on other splits too
+    folder.objective().prepared(folder.open())
+    assert folder.open().user_attrs == before
+
+
+def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> None:
+    teacher, seed = Database(prepared.url).networks("tiny")
+    assert prepared.open().user_attrs == {
+        "teacher_parameters": teacher.parameters,
+        "teacher_accuracy": teacher.evaluations[0].accuracy,
+        "seed_parameters": seed.parameters,
+        "seed_accuracy": seed.evaluations[0].accuracy,
+    }
+
+
+def test_weights_lie_in_the_studys_folder_also_if_it_is_relative(
+    tiny: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tiny.config
+    url = f"sqlite:///{tmp_path / 'out' / 'study.db'}"
+    PlantingObjective(config, "out").prepared(open_study(config, url))
+    kept = list((tmp_path / "out" / "weights").iterdir())
+    assert len(kept) == 4  # of teacher and seed, and the teacher's logits of two splits
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "meta", ""])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"device '{device}': .* Allowed: cpu"):
+        check_device(device)

@@ -1,0 +1,174 @@
+"""Trials of workers that ended are failed; those of living ones and of other machines are not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from plantnas.trials.assignments import ASSIGNMENT_KEY, is_assigned, write_assignment
+from plantnas.trials.history import Assignment
+from plantnas.trials.owners import (
+    ENDED,
+    WORKER_KEY,
+    fail,
+    fail_trials_of_dead_workers,
+    sign,
+    this_worker,
+    trials_of_dead_workers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEAD = f"{this_worker()}0"
+"""A process of this machine that began at another time: the number is another's now."""
+
+ANOTHER = "from plantnas.trials.owners import this_worker; print(this_worker(), flush=True)"
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    return optuna.create_study(directions=["maximize", "minimize"])
+
+
+@pytest.fixture
+def another() -> Iterator[subprocess.Popen[str]]:
+    """A process that says its name as a worker and waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{ANOTHER}; input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def name_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_trial_names_this_process(study: optuna.Study) -> None:
+    trial = study.ask()
+    sign(study, study.trials[trial.number])
+    assert study.trials[trial.number].user_attrs[WORKER_KEY] == this_worker()
+    assert fail_trials_of_dead_workers(study) == []
+
+
+def test_the_trial_of_a_killed_process_is_failed(
+    study: optuna.Study, another: subprocess.Popen[str]
+) -> None:
+    study.ask().set_user_attr(WORKER_KEY, name_of(another))
+    assert fail_trials_of_dead_workers(study) == []
+    another.kill()
+    os.waitid(os.P_PID, another.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
+    assert fail_trials_of_dead_workers(study) == [0]
+    assert study.trials[0].state == TrialState.FAIL
+
+
+def test_the_reason_names_the_worker(study: optuna.Study) -> None:
+    study.ask().set_user_attr(WORKER_KEY, DEAD)
+    fail_trials_of_dead_workers(study)
+    host, process, _ = DEAD.split(":")
+    assert study.trials[0].user_attrs["reason"] == (
+        f"its worker {host}:{process} ended without a word"
+    )
+
+
+def test_a_trial_that_ended_well_meanwhile_is_no_failure(study: optuna.Study) -> None:
+    trial = study.ask()
+    trial.set_user_attr(WORKER_KEY, DEAD)
+    (found,) = trials_of_dead_workers(study)
+    study.tell(trial, (0.5, 100.0))
+    assert not fail(study, found, ENDED)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert "reason" not in study.trials[0].user_attrs
+    assert len(study.trials) == 1
+
+
+def test_a_process_that_got_the_number_of_a_dead_one_is_another(study: optuna.Study) -> None:
+    host, process, started = this_worker().split(":")
+    study.ask().set_user_attr(WORKER_KEY, f"{host}:{process}:{int(started) - 1}")
+    assert fail_trials_of_dead_workers(study) == [0]
+
+
+def test_workers_of_other_machines_are_left_to_their_heartbeats(study: optuna.Study) -> None:
+    study.ask().set_user_attr(WORKER_KEY, "another.machine:1:1")
+    assert fail_trials_of_dead_workers(study) == []
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(5, []), (120, [0])])
+def test_a_trial_that_nobody_signed_is_failed_after_a_minute(
+    study: optuna.Study, seconds: int, expected: list[int]
+) -> None:
+    begun = datetime.now() - timedelta(seconds=seconds)
+    study.add_trial(
+        optuna.trial.FrozenTrial(
+            number=0, trial_id=0, state=TrialState.RUNNING, value=None, datetime_start=begun,
+            datetime_complete=None, params={}, distributions={}, user_attrs={}, system_attrs={},
+            intermediate_values={},
+        )
+    )  # fmt: skip
+    assert fail_trials_of_dead_workers(study) == expected
+    reasons = [trial.user_attrs.get("reason") for trial in study.trials]
+    assert reasons == ["a worker that did not sign it ended without a word" if expected else None]
+
+
+def begin(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    """A trial of a dead worker, with an assignment and a parameter; the one in the queue first."""
+    trial = study.ask()
+    if not is_assigned(study.trials[trial.number]):
+        write_assignment(study, study.trials[trial.number], Assignment("screen", 2, 7))
+    trial.suggest_int("a", 0, 9)
+    trial.set_user_attr(WORKER_KEY, DEAD)
+    trial.set_user_attr("planting", "what the dead worker found")
+    return study.trials[trial.number]
+
+
+def test_the_planting_of_a_dead_worker_is_queued_with_its_assignment(study: optuna.Study) -> None:
+    dead = begin(study)
+    assert fail_trials_of_dead_workers(study) == [0]
+    failed, queued = study.trials
+    assert (failed.state, queued.state) == (TrialState.FAIL, TrialState.WAITING)
+    assert queued.params == dead.params != {}
+    assert queued.system_attrs[ASSIGNMENT_KEY] == dead.system_attrs[ASSIGNMENT_KEY]
+    assert queued.user_attrs == {"kind": "screen", "step": 2, "parent": 7}
+
+
+def test_the_retried_trial_repeats_the_planting(study: optuna.Study) -> None:
+    dead = begin(study)
+    fail_trials_of_dead_workers(study)
+    assert study.ask().suggest_int("a", 0, 9) == dead.params["a"]
+
+
+def test_a_planting_that_killed_two_workers_is_left_to_the_policy(study: optuna.Study) -> None:
+    begin(study)
+    fail_trials_of_dead_workers(study)
+    begin(study)
+    assert fail_trials_of_dead_workers(study) == [1]
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 2
+
+
+def test_a_trial_without_an_assignment_is_not_queued(study: optuna.Study) -> None:
+    study.ask().set_user_attr(WORKER_KEY, DEAD)
+    assert fail_trials_of_dead_workers(study) == [0]
+    assert len(study.trials) == 1
+
+
+def test_of_two_that_find_a_worker_dead_one_queues_its_planting(study: optuna.Study) -> None:
+    begin(study)
+    found = study.get_trials(states=(TrialState.RUNNING,))
+    fail_trials_of_dead_workers(study)
+    study.get_trials = lambda **_: found  # type: ignore[method-assign]  # the other one is late
+    assert fail_trials_of_dead_workers(study) == []
+    del study.get_trials
+    assert len(study.trials) == 2

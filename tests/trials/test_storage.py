@@ -1,0 +1,178 @@
+"""Storages are opened with the settings of many workers, and their errors are one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.samplers import RandomSampler
+from optuna.storages import RDBStorage
+from sqlalchemy import Engine, event, text
+
+from plantnas.errors import StorageError
+from plantnas.trials.storage import (
+    default_directory,
+    make_folder,
+    open_database,
+    open_storage,
+    sqlite_url,
+    storage_errors,
+    storage_url,
+)
+from plantnas.trials.study import create_study
+from tests.postgres import administrator
+from tests.records.test_patience import Server, server
+
+__all__ = ["server"]
+
+
+def test_a_storage_has_heartbeats_and_a_log_that_readers_do_not_wait_for(tmp_path: Path) -> None:
+    storage = open_storage(sqlite_url(tmp_path / "new"))
+    assert storage.get_heartbeat_interval() == 15
+    with storage.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("study.db", "is not a URL such as sqlite:///study.db"),
+        ("nonsense://x", "cannot be opened"),
+        ("sqlite:////proc/none/study.db", "cannot be opened"),
+        ("postgresql://user:secret@127.0.0.1:1/x", "cannot be opened"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_one_line_without_the_password(
+    url: str, message: str
+) -> None:
+    with pytest.raises(StorageError, match=message) as error:
+        open_storage(url)
+    assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_the_url_of_a_study_is_found_behind_optunas_cache(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    study = optuna.create_study(storage=url)
+    assert storage_url(study) == url
+    assert default_directory(study) == tmp_path
+
+
+def test_a_study_in_memory_has_no_database() -> None:
+    with pytest.raises(StorageError, match="InMemoryStorage, but plantnas needs an SQL database"):
+        storage_url(optuna.create_study())
+
+
+def test_storage_and_records_of_a_study_share_one_connection(
+    new_postgres: Callable[[], str],
+) -> None:
+    url = new_postgres()
+    study = create_study("shared", url, RandomSampler())
+    database = open_database(study)
+    study.enqueue_trial({})
+    assert database.study_names() == []
+    with administrator(url) as connection:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert connection.scalar(text(count)) == 1 + 1  # the one that asks
+    database.close()
+
+
+def test_a_storage_of_the_users_own_shares_nothing(tmp_path: Path) -> None:
+    storage = RDBStorage(sqlite_url(tmp_path))  # its connections do not check foreign keys
+    database = open_database(optuna.create_study(storage=storage))
+    assert database.engine is not storage.engine
+    assert database.study_names() == []
+
+
+def test_what_a_storage_raises_is_one_line(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    storage = RDBStorage(url)
+    study = optuna.create_study(storage=storage)
+    with storage.engine.begin() as connection:
+        connection.execute(text("DROP TABLE trials"))
+    with pytest.raises(StorageError, match="no such table: trials") as error, storage_errors(url):
+        study.ask()
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for place in (file, file / "below"):
+        with pytest.raises(StorageError, match="cannot be made a folder"):
+            make_folder(place)
+
+
+def test_tables_that_another_process_makes_at_the_same_moment_are_no_error(tmp_path: Path) -> None:
+    url, others = sqlite_url(tmp_path), list[bool]()
+
+    def be_overtaken(_conn, _cursor, statement: str, *_: object) -> None:
+        if "CREATE TABLE studies" in statement and not others:
+            others.append(True)
+            RDBStorage(url)
+
+    event.listen(Engine, "before_cursor_execute", be_overtaken)
+    try:
+        storage = open_storage(url)
+    finally:
+        event.remove(Engine, "before_cursor_execute", be_overtaken)
+    assert others
+    assert optuna.create_study(storage=storage).trials == []
+
+
+def test_processes_that_open_a_new_database_together_all_do(tmp_path: Path) -> None:
+    lines = (
+        "from plantnas.trials.storage import open_storage; import sys; print('ready', flush=True)"
+    )
+    script = f"{lines}; sys.stdin.readline(); open_storage(sys.argv[1])"
+    command = [sys.executable, "-c", script, sqlite_url(tmp_path)]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait(60) for process in processes] == [0] * 3
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_a_study_waits_for_a_server_that_restarts(server: Server) -> None:
+    storage = open_storage(server.url)
+    study = optuna.create_study(storage=storage, directions=["maximize", "minimize"])
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        trial = study.ask()
+    server.stop()
+    storage.record_heartbeat(trial._trial_id)  # one is lost, and its thread lives on
+    timer = server.start_after(0.5)
+    trial.suggest_int("a", 0, 3)
+    timer.join()
+    server.stop()
+    timer = server.start_after(0.5)
+    study.tell(trial, (1.0, 2.0))
+    timer.join()
+    assert study.trials[0].values == [1.0, 2.0]
+
+
+def test_nobody_is_stale_at_once_after_the_database_was_away(server: Server) -> None:
+    """All workers waited: the first that finds it back must not fail the trials of the others."""
+    storage = open_storage(server.url)
+    storage.heartbeat_interval, storage.grace_period = 1, 1
+    study = optuna.create_study(storage=storage, directions=["maximize", "minimize"])
+    trial_id = storage.create_new_trial(study._study_id)
+    storage.record_heartbeat(trial_id)
+    server.stop()
+    server.start_after(2.0).join()
+    storage.get_trial(trial_id)
+    storage.patience.note_absence()
+    assert storage._get_stale_trial_ids(study._study_id) == []
+    time.sleep(2.2)
+    assert storage._get_stale_trial_ids(study._study_id) == [trial_id]

@@ -1,0 +1,98 @@
+"""A configuration's study is opened once and found again; samplers are made from their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from plantnas.config import Sampler, Search
+from plantnas.errors import ConfigurationError, StudyError
+from plantnas.trials.policies import Beam, Greedy
+from plantnas.trials.study import (
+    METRIC_NAMES,
+    existing_study,
+    has_nothing_to_start,
+    is_complete,
+    make_policy,
+    make_sampler,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import StudyFolder
+
+
+def test_a_study_that_exists_is_opened_with_its_trials(prepared: StudyFolder) -> None:
+    study = prepared.open()
+    assert study.study_name == "tiny"
+    assert study.metric_names == METRIC_NAMES
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+
+
+def test_looking_at_a_study_that_is_not_there_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"there is no database .*study.db; run the study first"):
+        existing_study("tiny", f"sqlite:///{tmp_path}/study.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_of_another_name_is_suggested(prepared: StudyFolder) -> None:
+    with pytest.raises(StudyError, match=r"study 'tniy': is not in .* Did you mean 'tiny'\?"):
+        existing_study("tniy", prepared.url)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("TPESampeler", {}, r"'TPESampeler' is not a sampler of Optuna. Did you mean 'TPESampler'"),
+        ("BaseSampler", {}, "is not a sampler of Optuna"),
+        ("TPESampler", {"n_startup": 3}, r"search.sampler.arguments: .*n_startup"),
+        ("NSGAIISampler", {"population_size": 1}, "population_size"),
+    ],
+)
+def test_a_wrong_sampler_is_refused_in_one_line(
+    name: str, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message) as error:
+        make_sampler(Sampler(name=name, arguments=arguments), random_seed=0)
+    assert "\n" not in str(error.value)
+
+
+def test_a_sampler_is_seeded_by_the_study() -> None:
+    def draws(random_seed: int) -> list[float]:
+        sampler = make_sampler(Sampler(name="RandomSampler", arguments={}), random_seed)
+        study = optuna.create_study(sampler=sampler)
+        return [study.ask().suggest_float("x", 0, 1) for _ in range(3)]
+
+    assert draws(1) == draws(1) != draws(2)
+
+
+def test_the_policy_has_the_searchs_settings() -> None:
+    search = Search(policy="beam", beam_width=3, steps=5, trials_per_step=7, winner="best_accuracy")
+    expected = Beam(width=3, steps=5, trials_per_step=7, winner="best_accuracy")
+    assert make_policy(search) == expected
+    assert make_policy(Search()) == Greedy(steps=3, trials_per_step=12)
+
+
+def test_a_study_is_complete_when_nothing_is_left_or_runs(
+    prepared: StudyFolder, finished: StudyFolder, tmp_path: Path
+) -> None:
+    assert not is_complete(prepared.open(), prepared.config.search)
+    assert is_complete(finished.open(), finished.config.search)
+    folder = finished.copy(tmp_path / "study")
+    folder.open().ask()
+    assert has_nothing_to_start(folder.open(), folder.config.search)
+    assert not is_complete(folder.open(), folder.config.search)
+
+
+def test_a_complete_study_goes_on_with_more_steps(finished: StudyFolder, tmp_path: Path) -> None:
+    longer = finished.copy(tmp_path / "study").with_settings(search__steps=3)
+    assert not is_complete(longer.open(), longer.config.search)
+    study = longer.run()
+    assert is_complete(study, longer.config.search)
+    complete = study.get_trials(states=(TrialState.COMPLETE,))
+    steps = [trial.user_attrs["step"] for trial in complete]
+    assert steps == [1] * 4 + [2] * 4 + [3] * 4

@@ -1,0 +1,100 @@
+"""What a worker is started with keeps secrets; the loop says how workers ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plantnas.errors import ConfigurationError
+from plantnas.workers.launcher import STORAGE_VARIABLE, WorkerCommand, check_shared, launch
+from plantnas.workers.local import LocalLauncher
+from tests.workers.conftest import BEGIN, PASSWORD, PATIENT, STORAGE, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LAUNCH = """
+import sys
+from pathlib import Path
+from plantnas.workers.launcher import WorkerCommand, launch
+from plantnas.workers.local import LocalLauncher
+command = WorkerCommand("tiny", "sqlite:///x", Path(sys.argv[1]), program=("-c", sys.argv[2]))
+launch(LocalLauncher(Path(sys.argv[1]), 20), command, 2, print)
+"""
+"""A launch of two workers that run the second argument in the folder of the first."""
+
+
+def test_a_worker_gets_all_options_of_the_command() -> None:
+    command = WorkerCommand(
+        "tiny", STORAGE, Path("/files"), "s3://bucket/tiny", "cuda", Path("/images")
+    )
+    arguments = command.arguments()
+    assert arguments[len(command.program) :] == [
+        *("worker", "tiny", "--directory", "/files", "--device", "cuda"),
+        *("--artifacts", "s3://bucket/tiny", "--data-root", "/images"),
+    ]
+
+
+def test_the_url_is_in_the_environment_alone() -> None:
+    command = WorkerCommand("tiny", STORAGE, Path("files"), environment={"PGPASSWORD": PASSWORD})
+    assert command.variables() == {STORAGE_VARIABLE: STORAGE, "PGPASSWORD": PASSWORD}
+    assert PASSWORD not in " ".join(command.arguments())
+    assert PASSWORD not in repr(command)
+
+
+def test_folders_are_those_of_the_launching_folder() -> None:
+    arguments = WorkerCommand("tiny", STORAGE, Path("files"), artifacts="weights").arguments()
+    assert str(Path.cwd() / "files") in arguments
+    assert str(Path.cwd() / "weights") in arguments
+
+
+def test_an_sqlite_file_is_not_for_other_machines() -> None:
+    check_shared(STORAGE)
+    with pytest.raises(ConfigurationError, match="cannot share an SQLite file; give the URL"):
+        check_shared("sqlite:////files/study.db")
+
+
+def test_a_launch_says_how_many_ended_how(
+    worker: Callable[..., WorkerCommand], tmp_path: Path
+) -> None:
+    first_fails = """
+try:
+    (folder / 'first').touch(exist_ok=False)
+except FileExistsError:
+    sys.exit(0)
+sys.exit('plantnas: study tiny: is not there.')
+"""
+    said: list[str] = []
+    ends = launch(LocalLauncher(tmp_path / "logs"), worker(first_fails), 3, said.append)
+    (failed,) = (end for end in ends if end.exit_code != 0)
+    assert said == [
+        f"Asked for 3 workers of study 'tiny'. Logs: {tmp_path / 'logs'}/worker-"
+        + said[0].rpartition("worker-")[2],
+        "2 of 3 workers ended well.",
+        "1 ended with exit code 1: plantnas: study tiny: is not there. " + f"(log: {failed.log})",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)],
+)
+def test_a_launch_that_is_ended_ends_its_workers(
+    number: int, exit_code: int, tmp_path: Path
+) -> None:
+    launching = subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, str(tmp_path), BEGIN + PATIENT],
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: len(list(tmp_path.glob("runs-*[0-9]"))) == 2)
+    os.killpg(launching.pid, number)  # as a terminal does; the workers are in no such group
+    assert launching.wait(30) == exit_code
+    told = [file.read_text() for file in tmp_path.glob("told-*[0-9]")]
+    assert told == [str(int(signal.SIGTERM))] * 2
