@@ -41,3 +41,14 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     close = get_close_matches(name, names, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Allowed: {', '.join(names)}."
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, without its further lines; its type's name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def missing(package: str, extra: str) -> str:
+    """The end of a message about a package that only an extra of plantnas brings."""
+    return f"{package} is not installed: pip install 'plantnas[{extra}]'."
