@@ -13,10 +13,10 @@ Usage: python benchmarks/recipe.py plain [VARIANT ...] [--seeds 3] [--workers 2]
 """
 
 import argparse
-import multiprocessing
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,11 +28,14 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
+sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/recipe.py`
+
+from benchmarks.common import SPACES, heading, in_processes, line
 from plantnas.channels.groups import analyse
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Initialisation, Planting, SearchSpace, StudyConfig
+from plantnas.config import Initialisation, Planting, StudyConfig
 from plantnas.config_files import load_study, with_overrides
 from plantnas.records.loading import network_at, network_of
 from plantnas.report.images import evaluate_by_labels, load_images
@@ -47,10 +50,6 @@ from plantnas.training.seeds import generator_for
 from plantnas.trials.storage import sqlite_url
 from plantnas.trials.study import open_study
 
-SPACES = {
-    "plain": SearchSpace(architecture="plain"),
-    "resnet20": SearchSpace(architecture="resnet20", arguments={"width": 32}),
-}
 LAST = {"plain": 0.354, "resnet20": 0.25}
 """Width of a lineage's last network, of the architecture's."""
 RATES = (0.005, 0.01, 0.02, 0.04)
@@ -125,10 +124,21 @@ class Result(NamedTuple):
     seconds: float
 
 
-_study: PreparedStudy
-_network: str
-_start: Initialisation
-_test: tuple[Tensor, Tensor] | None
+@dataclass(frozen=True)
+class Bench:
+    """What a process holds: the study with teacher and logits, and what is asked of its lineages.
+
+    Attributes:
+        prepared: The study.
+        network: The name of its architecture.
+        start: Where seeds and new channels come from.
+        test: Images and labels of the test split, where its accuracy is asked for.
+    """
+
+    prepared: PreparedStudy
+    network: str
+    start: Initialisation
+    test: tuple[Tensor, Tensor] | None
 
 
 def configuration(network: str) -> StudyConfig:
@@ -140,120 +150,126 @@ def configuration(network: str) -> StudyConfig:
     return study.model_copy(update=changes)
 
 
-def start_worker(network: str, start: Initialisation, directory: Path, reads_test: bool) -> None:
-    """Loads data, teacher and logits once a process."""
-    global _study, _network, _start, _test
+def opened(given: argparse.Namespace) -> Bench:
+    """Loads data, teacher and logits, once a process."""
     torch.set_num_threads(1)
-    _start = start
-    config, url = configuration(network), sqlite_url(directory)
-    _study = PlantingObjective(config, directory).prepared(open_study(config, url), print)
-    _network = network
-    _test = load_images(url, config.name, "test") if reads_test else None
+    config, url = configuration(given.network), sqlite_url(given.directory)
+    prepared = PlantingObjective(config, given.directory).prepared(open_study(config, url), print)
+    test = load_images(url, config.name, "test") if given.test else None
+    return Bench(prepared, given.network, given.start, test)
 
 
-def run(task: Task) -> Result:
+def run(bench: Bench, task: Task) -> Result:
     """One lineage or network from scratch."""
     start = time.perf_counter()
-    networks = from_scratch(task) if task.rate is not None else lineage(task)
-    metrics = [_study.validate(network) for network in networks]
+    networks = from_scratch(bench, task) if task.rate is not None else lineage(bench, task)
+    metrics = [bench.prepared.validate(network) for network in networks]
     return Result(
         task,
         [sum(parameter.numel() for parameter in network.parameters()) for network in networks],
         [each.loss for each in metrics],
         [100 * each.accuracy for each in metrics],
-        None if _test is None else 100 * evaluate_by_labels(networks[-1], *_test).accuracy,
+        None
+        if bench.test is None
+        else 100 * evaluate_by_labels(networks[-1], *bench.test).accuracy,
         time.perf_counter() - start,
     )
 
 
-def widths_at(fraction: float) -> dict[str, int]:
+def widths_at(bench: Bench, fraction: float) -> dict[str, int]:
     """A fraction of the architecture's widths, which are the teacher's."""
-    whole = _study.teacher.widths
+    whole = bench.prepared.teacher.widths
     return {name: max(1, round(fraction * width)) for name, width in whole.items()}
 
 
-def fresh(fraction: float, seed: int) -> nn.Module:
+def fresh(bench: Bench, fraction: float, seed: int) -> nn.Module:
     """The architecture at a fraction of its widths, untrained."""
-    config = _study.config
-    images = _study.database.study(config.name).configuration["images"]
-    return network_at(config.search_space, images, widths_at(fraction), seed)
+    config = bench.prepared.config
+    images = bench.prepared.database.study(config.name).configuration["images"]
+    return network_at(config.search_space, images, widths_at(bench, fraction), seed)
 
 
 def trained(
-    network: nn.Module, seed: int, epochs: int, rate: float | None = None, l2_sp: float = 0.0
+    bench: Bench, network: nn.Module, task: Task, epochs: int, l2_sp: float = 0.0
 ) -> nn.Module:
     """The network, trained by the seed's recipe."""
-    settings = _study.config.seed
-    recipe = settings.model_copy(update={"learning_rate": rate or settings.learning_rate})
+    recipe = bench.prepared.config.seed
+    if task.rate is not None:
+        recipe = recipe.model_copy(update={"learning_rate": task.rate})
     optimizer = whole_network_optimizer(network, recipe, l2_sp)
-    fit(network, optimizer, _study.data, recipe, epochs, generator_for(seed, "seed"))
+    fit(network, optimizer, bench.prepared.data, recipe, epochs, generator_for(task.seed, "seed"))
     return network
 
 
-def teacher(order: str) -> nn.Module:
+def teacher(bench: Bench, variant: Variant) -> nn.Module:
     """The study's, with its trained weights."""
-    network = network_of(_study.database, _study.config.name, _study.teacher)
-    if order == "as learnt":
+    prepared = bench.prepared
+    network = network_of(prepared.database, prepared.config.name, prepared.teacher)
+    if variant.order == "as learnt":
         return network
-    return largest_first(network, analyse(network, _study.example))
+    return largest_first(network, analyse(network, prepared.example))
 
 
-def from_scratch(task: Task) -> list[nn.Module]:
+def from_scratch(bench: Bench, task: Task) -> list[nn.Module]:
     """The last widths, trained for all epochs."""
-    return [trained(fresh(LAST[_network], task.seed), task.seed, sum(task.epochs), task.rate)]
+    network = fresh(bench, LAST[bench.network], task.seed)
+    return [trained(bench, network, task, sum(task.epochs))]
 
 
-def lineage(task: Task) -> list[nn.Module]:
+def lineage(bench: Bench, task: Task) -> list[nn.Module]:
     """The seed and its descendants, each planted in all groups."""
     variant, steps = VARIANTS[task.name], len(task.epochs) - 1
-    settings = Planting.model_validate({"rows": _start} | variant.settings)
+    settings = Planting.model_validate({"rows": bench.start} | variant.settings)
     epochs = [sum(task.epochs) // (steps + 1)] * (steps + 1)
     epochs = epochs if variant.equal_epochs else list(task.epochs)
-    fractions = [LAST[_network] / variant.ratio ** (steps - step) for step in range(steps + 1)]
-    seed = fresh(fractions[0], task.seed)
-    if _start == "teacher":
-        seed = crop(teacher(variant.order), _study.example, widths_at(fractions[0]))
-    networks = [trained(seed, task.seed, epochs[0], l2_sp=settings.l2_sp)]
+    last = LAST[bench.network]
+    fractions = [last / variant.ratio ** (steps - step) for step in range(steps + 1)]
+    seed = fresh(bench, fractions[0], task.seed)
+    if bench.start == "teacher":
+        widths = widths_at(bench, fractions[0])
+        seed = crop(teacher(bench, variant), bench.prepared.example, widths)
+    networks = [trained(bench, seed, task, epochs[0], settings.l2_sp)]
     for step in range(1, steps + 1):
-        generator = generator_for(task.seed, "step", step)
-        recipe = settings.of_step(step, steps), epochs[step], variant.free, variant.order
-        networks.append(grown(networks[-1].eval(), fractions[step], *recipe, generator))
+        recipe = settings.of_step(step, steps).model_copy(update={"epochs": epochs[step]})
+        generator, widths = (
+            generator_for(task.seed, "step", step),
+            widths_at(bench, fractions[step]),
+        )
+        networks.append(grown(bench, networks[-1].eval(), widths, recipe, variant, generator))
     return networks
 
 
 def grown(
+    bench: Bench,
     parent: nn.Module,
-    fraction: float,
-    settings: Planting,
-    epochs: int,
-    free: str,
-    order: str,
+    widths: dict[str, int],
+    recipe: Planting,
+    variant: Variant,
     generator: torch.Generator,
 ) -> nn.Module:
-    """A parent planted up to a fraction of the architecture's widths, and trained."""
-    structure = analyse(parent, _study.example)
+    """A parent planted up to these widths, and trained."""
+    structure = analyse(parent, bench.prepared.example)
     planting = {
-        name: max(0, width - structure.growable[name].width)
-        for name, width in widths_at(fraction).items()
+        name: max(0, width - structure.growable[name].width) for name, width in widths.items()
     }
     child = plant(
         parent,
-        _study.example,
+        bench.prepared.example,
         planting,
         generator,
-        column_scale=settings.column_init,
-        donor=teacher(order) if settings.rows == "teacher" else None,
+        column_scale=recipe.column_init,
+        donor=teacher(bench, variant) if recipe.rows == "teacher" else None,
         structure=structure,
     )
     masks = planted_entries(structure, parent, planting)
-    with patch.object(engine, "_trained", partial(trained_too, free, engine._trained)):
+    with patch.object(engine, "_trained", partial(trained_too, variant.free, engine._trained)):
         train_planted(
             child,
             masks,
             classifier_tensors(structure),
-            _study.data,
-            settings,
-            epochs,
+            bench.prepared.data,
+            recipe,
+            recipe.epochs,
             FeatureCache(0),
             "parent",
             generator,
@@ -276,24 +292,35 @@ def shown(values: Sequence[float], digits: int) -> str:
     return f"{statistics.mean(values):.{digits}f}{spread}"
 
 
+COLUMNS = {
+    "network": "<34",
+    "params": ">8",
+    "KD loss": ">14",
+    "validation %": ">14",
+    "test %": ">14",
+    "seconds": ">7",
+    "KD losses before": "",
+}
+
+
 def row(name: str, results: list[Result]) -> str:
     """A line of the table: the last networks, and the losses of those before."""
     tested = [each.test_accuracy for each in results if each.test_accuracy is not None]
-    before = " ".join(
-        f"{statistics.mean(losses):.3f}"
-        for losses in zip(*(each.losses[:-1] for each in results), strict=True)
+    before = zip(*(each.losses[:-1] for each in results), strict=True)
+    cells = (
+        name,
+        f"{results[0].parameters[-1]:,}",
+        shown([each.losses[-1] for each in results], 3),
+        shown([each.accuracies[-1] for each in results], 2),
+        shown(tested, 2) if tested else "-",
+        f"{statistics.mean(each.seconds for each in results):.0f}",
+        " ".join(f"{statistics.mean(losses):.3f}" for losses in before),
     )
-    return (
-        f"{name:36}{results[0].parameters[-1]:>8,}"
-        f"{shown([each.losses[-1] for each in results], 3):>16}"
-        f"{shown([each.accuracies[-1] for each in results], 2):>16}"
-        f"{shown(tested, 2) if tested else '-':>16}"
-        f"{statistics.mean(each.seconds for each in results):>8.0f}  {before}"
-    )
+    return line(COLUMNS, cells)
 
 
 def last_loss(results: list[Result]) -> float:
-    """The mean over seeds."""
+    """The last networks' loss, mean over seeds."""
     return statistics.mean(each.losses[-1] for each in results)
 
 
@@ -302,10 +329,7 @@ def report(results: list[Result]) -> None:
     groups: dict[str, list[Result]] = {}
     for each in results:
         groups.setdefault(each.task.name, []).append(each)
-    print(
-        f"{'network':36}{'params':>8}{'KD loss':>16}{'validation %':>16}{'test %':>16}"
-        f"{'seconds':>8}  KD losses before"
-    )
+    print(heading(COLUMNS))
     for name, group in groups.items():
         print(row(name, group))
     scratch = min(
@@ -333,27 +357,21 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
     parser.add_argument("--directory", type=Path)
     parser.add_argument("--test", action="store_true")
-    arguments = parser.parse_args()
-    directory = arguments.directory or Path("plantnas-studies") / f"recipe-{arguments.network}"
-    epochs, seeds = tuple(arguments.epochs), range(arguments.seeds)
-    tasks = [Task(name, seed, epochs) for name in arguments.variants for seed in seeds] + [
-        Task(f"scratch, rate {rate}", seed, epochs, rate)
-        for rate in arguments.rates
-        for seed in seeds
+    given = parser.parse_args()
+    given.directory = given.directory or Path("plantnas-studies") / f"recipe-{given.network}"
+    epochs, seeds = tuple(given.epochs), range(given.seeds)
+    tasks = [Task(name, seed, epochs) for name in given.variants for seed in seeds] + [
+        Task(f"scratch, rate {rate}", seed, epochs, rate) for rate in given.rates for seed in seeds
     ]
     # Before the processes, which would make its tables at the same time.
-    open_study(configuration(arguments.network), sqlite_url(directory))
-    context = multiprocessing.get_context("spawn")
-    settings = (arguments.network, arguments.start, directory, arguments.test)
-    with context.Pool(arguments.workers, start_worker, settings) as pool:
-        results = []
-        for each in pool.imap(run, tasks):
-            results.append(each)
-            print(row(f"{each.task.name}, seed {each.task.seed}", [each]), flush=True)
+    open_study(configuration(given.network), sqlite_url(given.directory))
+    results = []
+    for each in in_processes(given.workers, partial(opened, given), run, tasks):
+        results.append(each)
+        print(row(f"{each.task.name}, seed {each.task.seed}", [each]), flush=True)
     print(
-        f"{arguments.network} from {arguments.start} channels, "
-        f"epochs {' + '.join(map(str, epochs))}, {arguments.seeds} seeds, "
-        f"{platform.machine()}, {arguments.workers} processes of 1 thread"
+        f"{given.network} from {given.start} channels, epochs {' + '.join(map(str, epochs))}, "
+        f"{given.seeds} seeds, {platform.machine()}, {given.workers} processes of 1 thread"
     )
     report(results)
 

@@ -24,6 +24,7 @@ Usage: python benchmarks/trial_cost.py [--images 2000] [--epochs 1] [--repeats 3
 import argparse
 import platform
 import statistics
+import sys
 import time
 import timeit
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -38,6 +40,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/trial_cost.py`
+
+from benchmarks.common import SPACES, heading, line
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import Structure, classifier_tensors
@@ -57,10 +62,6 @@ from plantnas.training.planted import train_planted
 from plantnas.training.prefix import Cut, cut_before
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 
-SPACES = {
-    "plain": SearchSpace(architecture="plain"),
-    "resnet20": SearchSpace(architecture="resnet20", arguments={"width": 32}),
-}
 PARENT_WIDTH = 0.25
 """Of the architecture's: a parent in the middle of a study."""
 FULL = {"fashion-mnist": 10_000, "random": 50_000}
@@ -69,6 +70,10 @@ MEMORY = 2e9
 """Bytes of features of the full data set, as a study's default."""
 RECIPE = Planting(learning_rate=0.005, row_rate=1)
 
+COLUMNS = {
+    "planting": "<10", "naive": ">13", "cached": ">13", "plantnas": ">13", "prefix": ">6",
+    "limit": ">6", "x naive": ">7", "x cached": ">8",
+}  # fmt: skip
 Switch = AbstractContextManager[object]
 """While it lasts, plantnas works without one of its techniques."""
 
@@ -343,22 +348,16 @@ def measure(network: str, data: str, arguments: argparse.Namespace) -> list[tupl
     ratios: list[tuple[float, float]] = []
     slower: dict[str, list[float]] = {name: [] for name in SWITCHES}
     print(f"\n{network}, {FULL[data]} images of {data}: seconds of an epoch, and validation loss")
-    print(
-        f"{'planting':12}{'naive':>16}{'cached':>16}{'plantnas':>16}{'prefix':>8}{'limit':>8}"
-        f"{'x naive':>9}{'x cached':>9}"
-    )
+    print(heading(COLUMNS))
     for place, planting in plantings(made.structure).items():
         naive = run_users_loop(made, planting, epochs, cached_logits=False)
         cached = run_users_loop(made, planting, epochs, cached_logits=True)
         ours = best(partial(run_plantnas, made, planting, epochs), arguments.repeats)
-        shown = "".join(f"{run.seconds:>9.2f}{run.loss:>7.3f}" for run in (naive, cached, ours))
+        shown = (f"{run.seconds:.2f} {run.loss:6.3f}" for run in (naive, cached, ours))
         ratio = naive.seconds / ours.seconds, cached.seconds / ours.seconds
         ratios.append(ratio)
-        print(
-            f"{place:12}{shown}{ours.prefix:>8.2f}{limit(made, planting):>8.2f}"
-            f"{ratio[0]:>9.1f}{ratio[1]:>9.1f}",
-            flush=True,
-        )
+        numbers = f"{ours.prefix:.2f}", f"{limit(made, planting):.2f}", *(f"{x:.1f}" for x in ratio)
+        print(line(COLUMNS, (place, *shown, *numbers)), flush=True)
         for name, switch in SWITCHES.items():
             with switch(made):
                 run = best(partial(run_plantnas, made, planting, epochs), arguments.repeats)

@@ -127,7 +127,7 @@ def imported_distributions(folder: str) -> set[str]:
     others = (
         modules - set(sys.stdlib_module_names) - OF_ANOTHER - {"plantnas", "tests", "benchmarks"}
     )
-    # What is not installed here, as an extra for benchmarks, is taken to be named like its module.
+    # What is not installed here, as an extra, is taken to be named like its module.
     return {installed.get(module, [module])[0].lower() for module in others}
 
 

@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from benchmarks import chaos_cluster
+from benchmarks.chaos import cluster
 from plantnas.errors import StorageError
 from plantnas.records.engine import storage_engine_arguments
 from plantnas.records.patience import Patience, is_away, patient
 
 
-class Server(chaos_cluster.Server):
+class Server(cluster.Server):
     """A PostgreSQL server of a test's own, that may be stopped and started."""
 
     def start_after(self, seconds: float) -> threading.Timer:

@@ -1,20 +1,16 @@
-"""The chaos run sees what is lost, doubled or left over, and does what it was asked to do."""
+"""The checks of a chaos run see what is lost, doubled or left over."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
-from plantnas.config_files import load_study
+from benchmarks.chaos import checks
 from plantnas.records.database import Database
 from plantnas.trials.assignments import assignment_of
-from plantnas.trials.owners import WORKER_KEY
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -22,19 +18,13 @@ if TYPE_CHECKING:
     from plantnas.records.record import NetworkRecord
     from tests.conftest import StudyFolder
 
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(Path(__file__).parents[2])  # benchmarks are run there, not installed
-    chaos: Any = import_module("benchmarks.chaos")
-    checks: Any = import_module("benchmarks.chaos_checks")
-    cluster: Any = import_module("benchmarks.chaos_cluster")
-
 
 @pytest.fixture
 def folder(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
     return finished.copy(tmp_path / "study")
 
 
-def seen(folder: StudyFolder) -> Any:
+def seen(folder: StudyFolder) -> checks.Verdict:
     return checks.verdict(folder.open(), Database(folder.url), folder.config)
 
 
@@ -148,34 +138,9 @@ def test_files_that_nothing_refers_to_are_orphans(folder: StudyFolder) -> None:
     assert found == ["a.1.partial", "b.2.partial", "nobody"]
 
 
-def test_the_schedule_has_the_faults_that_were_asked_for() -> None:
-    faults = Counter(chaos.schedule(50, 3, random.Random(0)))
-    often = {"kill": 30, "kill soon": 10, "kill late": 10}
-    assert faults == often | {"restart": 3, "full disk": 1, "clock back": 1, "clock forward": 1}
-    assert chaos.schedule(50, 3, random.Random(0)) == chaos.schedule(50, 3, random.Random(0))
-
-
-def test_the_study_has_trials_for_all_faults(tmp_path: Path) -> None:
-    search = load_study(str(chaos.study_file(tmp_path, kills=50, restarts=3))).search
-    assert search.steps * search.trials_per_step >= 2 * (50 + 3 + 3)
-
-
 def test_reasons_are_counted_without_names(folder: StudyFolder) -> None:
     trials = [grown(folder), grown(folder)]
     for number, trial in enumerate(trials):
         trial.state = type(trial.state).FAIL
         trial.user_attrs["reason"] = f"its worker machine-{number}:{number} ended"
     assert checks.counted_reasons(trials) == {"its worker HOST:N ended": 2}
-
-
-def test_a_worker_is_found_by_its_trial(folder: StudyFolder) -> None:
-    trial = grown(folder)
-    trial.user_attrs[WORKER_KEY] = "here:123:456"
-    assert cluster.process_of(trial) == 123
-    del trial.user_attrs[WORKER_KEY]
-    assert cluster.process_of(trial) == 0
-
-
-def test_a_large_disk_is_not_filled(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"is no folder of a disk of less than"):
-        cluster.small_disk(tmp_path / "missing", tmp_path).__enter__()

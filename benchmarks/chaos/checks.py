@@ -1,6 +1,6 @@
 """What must be true of a study however its workers died: nothing is lost, doubled or left over.
 
-The faults themselves are in chaos.py.
+The faults themselves are in faults.py.
 """
 
 import re

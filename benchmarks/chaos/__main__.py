@@ -13,7 +13,7 @@ when a few more trials have ended:
   clock back     all heartbeats are an hour old
   clock forward  all heartbeats are an hour ahead, and a worker elsewhere is killed at once
 
-At the end chaos_checks.py looks at what is there, before and after `plantnas db clean`. A line a
+At the end checks.py looks at what is there, before and after `plantnas db clean`. A line a
 fault, and the counts last. Exit code 1: something is lost, doubled or left over.
 
 Usage: python -m benchmarks.chaos [--workers 4] [--kills 50] [--restarts 3] [--seed 0]
@@ -29,16 +29,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import optuna
-from sqlalchemy import text
 
-from benchmarks.chaos_checks import Verdict, counted_reasons, orphans, verdict
-from benchmarks.chaos_cluster import Cluster, Server, plantnas, small_disk, take_all_space
+from benchmarks.chaos.checks import Verdict, counted_reasons, orphans, verdict
+from benchmarks.chaos.cluster import Cluster, Server, plantnas, small_disk
+from benchmarks.chaos.faults import FAULTS, schedule
 from plantnas.config_files import load_study
 from plantnas.records.database import Database
 from plantnas.search.recording import make_study
@@ -46,9 +45,6 @@ from plantnas.search.recording import make_study
 PACE = 2
 """So many more trials end before the next fault."""
 STEPS = 4
-FULL_SECONDS = 20.0
-LATE_SECONDS = 60.0
-"""A worker that writes is waited for so long."""
 
 CONFIG = """
 search_space: plain-small
@@ -59,105 +55,6 @@ planting: {{batch_size: 32, screen_epochs: 5, epochs: 8, precision: float32}}
 search: {{steps: {steps}, trials_per_step: {trials}, minimum_growth: 1.1, maximum_growth: 2.0}}
 """
 """A trial takes about a second of one core."""
-
-
-def kill(cluster: Cluster, draw: random.Random) -> None:
-    """A worker in a random moment of its trial."""
-    for _ in range(100):
-        if busy := cluster.in_a_trial():
-            time.sleep(draw.uniform(0.0, 2.0))  # its trial may end meanwhile: that is a moment too
-            worker, number = draw.choice(busy)
-            return cluster.kill(worker, f"in or after trial {number}")
-        cluster.tend_for(0.3)
-    return cluster.kill(draw.choice(list(cluster.workers.values())), "without a trial")
-
-
-def kill_soon(cluster: Cluster, draw: random.Random) -> None:
-    """The youngest worker, while it starts."""
-    cluster.tend()
-    youngest = max(cluster.workers.values(), key=lambda worker: worker.started)
-    cluster.tend_for(draw.uniform(0.5, 15.0))
-    cluster.kill(youngest, "soon after its start")
-
-
-def kill_late(cluster: Cluster, draw: random.Random) -> None:
-    """A worker that has announced its weights, and not told yet how its trial ended."""
-    deadline = time.monotonic() + LATE_SECONDS
-    while time.monotonic() < deadline:
-        for _ in range(100):
-            if writing := cluster.writing():
-                worker, number = writing[0]
-                return cluster.kill(worker, f"as it writes what trial {number} has made")
-            time.sleep(0.002)
-        cluster.tend()
-    return kill(cluster, draw)
-
-
-def restart(cluster: Cluster, draw: random.Random) -> None:
-    """The server is away for some seconds."""
-    seconds = draw.uniform(3.0, 9.0)
-    cluster.server.stop()
-    cluster.say(f"server stopped for {seconds:.1f} s")
-    time.sleep(seconds)
-    cluster.server.start()
-    cluster.say("server started")
-
-
-def fill_disk(cluster: Cluster, draw: random.Random) -> None:
-    """Nothing can be written to the artifacts' disk for a while."""
-    filler = cluster.weights.parent / "filler"
-    take_all_space(filler)
-    cluster.say(f"artifacts' disk full for {FULL_SECONDS:.0f} s")
-    deadline = time.monotonic() + FULL_SECONDS
-    while time.monotonic() < deadline:
-        cluster.tend_for(1.0)
-        take_all_space(filler)  # what was freed meanwhile
-    filler.unlink()
-    cluster.say("artifacts' disk has space again")
-
-
-def clock_back(cluster: Cluster, draw: random.Random) -> None:
-    """All heartbeats are an hour old, as if the server's clock had been set an hour ahead."""
-    shift_heartbeats(cluster, "- interval '1 hour'")
-
-
-def clock_forward(cluster: Cluster, draw: random.Random) -> None:
-    """All heartbeats are an hour ahead, and a worker that only they could betray dies."""
-    for _ in range(100):
-        if busy := cluster.in_a_trial(elsewhere=True):
-            shift_heartbeats(cluster, "+ interval '1 hour'")
-            return cluster.kill(busy[0][0], f"after that, in trial {busy[0][1]}")
-        cluster.tend_for(0.3)
-    return shift_heartbeats(cluster, "+ interval '1 hour'")
-
-
-def shift_heartbeats(cluster: Cluster, interval: str) -> None:
-    """Of all running trials."""
-    running = "trial_id IN (SELECT trial_id FROM trials WHERE state = 'RUNNING')"
-    change = f"UPDATE trial_heartbeats SET heartbeat = heartbeat {interval} WHERE {running}"
-    with cluster.engine.begin() as connection:
-        count = connection.execute(text(change)).rowcount
-    cluster.say(f"heartbeats of {count} running trials: {interval}")
-
-
-FAULTS: dict[str, Callable[[Cluster, random.Random], None]] = {
-    "kill": kill,
-    "kill soon": kill_soon,
-    "kill late": kill_late,
-    "restart": restart,
-    "full disk": fill_disk,
-    "clock back": clock_back,
-    "clock forward": clock_forward,
-}
-
-
-def schedule(kills: int, restarts: int, draw: random.Random) -> list[str]:
-    """The faults in their order: of five kills, one comes soon after a start and one late."""
-    some = kills // 5
-    often = ["kill"] * (kills - 2 * some) + ["kill soon"] * some + ["kill late"] * some
-    faults = often + ["restart"] * restarts + ["full disk", "clock back", "clock forward"]
-    draw.shuffle(faults)
-    return faults
 
 
 def disturb(cluster: Cluster, faults: list[str], draw: random.Random) -> None:

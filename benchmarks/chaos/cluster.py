@@ -1,4 +1,4 @@
-"""The study, server, small disk and workers of chaos.py, and how a worker is found and killed."""
+"""The study, server, small disk and workers of a chaos run; how a worker is found and killed."""
 
 import errno
 import json
@@ -37,7 +37,7 @@ class Server:
         self.url: str = self._server.get_uri()
 
     def stop(self) -> None:
-        """At once, with all connections lost."""
+        """Stop it at once: all connections are lost."""
         arguments = ["-w", "-m", "fast", "stop"]
         self._control(arguments, pgdata=self._server.pgdata, user=self._server.system_user)
 
@@ -149,7 +149,7 @@ class Cluster:
             worker.process.wait(STUCK_SECONDS)
 
     def kill_all(self) -> None:
-        """For when this script ends before them."""
+        """End all workers, if they have not ended themselves."""
         for worker in self.workers.values():
             worker.process.kill()
             worker.process.wait()

@@ -18,7 +18,7 @@ from plantnas.trials.assignments import assignment_of
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HISTORY, WORKERS, TRIALS = 35, 2, 20
 PER_STEP = 30
 
@@ -37,7 +37,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     options = f"--storage {url} --workers {WORKERS} --history {HISTORY} --seconds 0.05"
     options += f" --trials {TRIALS // WORKERS} --trials-per-step {PER_STEP}"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.simulate_cluster", *options.split()],
+        [sys.executable, "-m", "benchmarks.simulation", *options.split()],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -90,16 +90,3 @@ def test_a_simulated_trial_leaves_what_a_real_one_leaves(
     real = next(t for t in finished.open().trials if t.state == TrialState.COMPLETE)
     for trial in (simulated.trials[0], simulated.trials[-1]):
         assert left_by(trial) == left_by(real)
-
-
-def test_a_recorded_study_is_drawn_from(finished: StudyFolder) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"""
-from pathlib import Path
-from benchmarks.simulated_study import recorded_networks
-print(len(recorded_networks(Path({str(finished.directory / "study.db")!r}))))"""],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    screens = [t for t in finished.open().trials if t.user_attrs.get("kind") == "screen"]
-    complete = [trial for trial in screens if trial.state == TrialState.COMPLETE]
-    assert done.stdout == f"{len(complete)}\n", done.stderr
