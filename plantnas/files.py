@@ -1,11 +1,12 @@
 """Writes files that are complete or not there, and locks. What is in them is elsewhere."""
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from plantnas.errors import StorageError
 
@@ -59,7 +60,9 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """One process of a machine at a time; the lock goes with the process, however it ends.
+    """One thread of one process of a machine at a time; the lock goes with its process.
+
+    It does so however the process ends.
 
     Args:
         lock: A file that is made if needed and stays, empty; its folder must exist.
@@ -67,8 +70,8 @@ def alone(lock: Path) -> Iterator[None]:
     Raises:
         OSError: It cannot be opened, or its disk knows no locks.
     """
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    lock.parent.stat()  # filelock would make a folder that is not there
+    with FileLock(lock, fallback_to_soft=False):
         yield
 
 
@@ -78,11 +81,10 @@ def is_locked(lock: Path) -> bool:
     Raises:
         OSError: It cannot be opened, or its disk knows no locks.
     """
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
+    if not lock.exists():
         return False
-    return False
+    try:
+        with FileLock(lock, timeout=0, fallback_to_soft=False):
+            return False
+    except Timeout:
+        return True

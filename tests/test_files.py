@@ -1,7 +1,9 @@
 """A file is complete under its name, or it is not there; a lock goes with its process."""
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import BinaryIO
 
 import pytest
@@ -55,6 +57,42 @@ def test_a_lock_is_free_when_its_process_was_killed(tmp_path: Path) -> None:
     process.join()
     with alone(lock):
         pass
+
+
+def test_a_lock_is_of_one_thread_at_a_time(tmp_path: Path) -> None:
+    lock, inside, most = tmp_path / "lock", list[int](), list[int]()
+
+    def enter() -> None:
+        with alone(lock):
+            inside.append(1)
+            most.append(len(inside))
+            sleep(0.01)
+            inside.pop()
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(enter) for _ in range(8)]:
+            done.result()
+    assert most == [1] * 8
+
+
+def test_to_ask_for_a_lock_makes_no_file(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path / "lock")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_lock_in_no_folder_makes_none(tmp_path: Path) -> None:
+    refused = pytest.raises(FileNotFoundError, match="No such file or directory")
+    with refused, alone(tmp_path / "folder" / "lock"):
+        pass
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_lock_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(IsADirectoryError, match="Is a directory"), alone(tmp_path / "lock"):
+        pass
+    with pytest.raises(IsADirectoryError, match="Is a directory"):
+        is_locked(tmp_path / "lock")
 
 
 def test_a_file_is_replaced_only_if_told(tmp_path: Path) -> None:

@@ -55,6 +55,48 @@ def test_a_public_name_resolves(name: str) -> None:
     assert name in dir(plantnas)
 
 
+WITHOUT_POSIX = """
+import os
+import signal
+import sys
+
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules[name] = None
+for module, names in {
+    os: ("fork", "getuid", "sched_getaffinity"),
+    signal: ("SIGHUP", "SIGUSR2", "pthread_sigmask"),
+}.items():
+    for name in names:
+        delattr(module, name)
+
+import torch
+
+import plantnas
+
+for name in plantnas.__all__:
+    getattr(plantnas, name)
+
+torch.manual_seed(0)
+network = torch.nn.Sequential(
+    torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 2, 3)
+).eval()
+images = torch.rand(2, 1, 8, 8)
+print(len(plantnas.channel_groups(network, images)))
+wider = plantnas.plant(network, images, {"0": 3})
+print(wider[0].out_channels, torch.allclose(network(images), wider(images)))
+print(plantnas.crop(wider, images, {"0": 5})[0].out_channels)
+"""
+
+
+@pytest.mark.slow
+def test_the_package_plants_where_nothing_is_posix() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_POSIX], capture_output=True, text=True, cwd=ROOT
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == ["3", "7", "True", "5"]
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'transplant'"):
         _ = plantnas.transplant
