@@ -230,12 +230,12 @@ class Search(Settings):
     """Times that winners are grown and become parents. May be raised for a finished study."""
     trials_per_step: PositiveInt = 12
     """Screening trials of a step; plantings that are not trained do not count."""
-    policy: Literal["greedy", "beam", "pareto"] = "greedy"
+    policy: str = "greedy"
     """`greedy`: the best planting of a step is the next parent (Mitsuno et al. 2020). `beam`: the
     best `beam_width` are. `pareto`: each trial draws its parent from the front."""
     beam_width: PositiveInt = 2
     """Parents of a step, for the policy `beam`."""
-    winner: Literal["hypervolume", "best_accuracy", "gain_per_parameter"] = "hypervolume"
+    winner: str = "hypervolume"
     """What is best. `hypervolume`: the largest gain in the area of accuracy against log
     parameters (Zitzler and Thiele 1998). `best_accuracy`: whatever the size.
     `gain_per_parameter`: accuracy over the parent for each parameter added."""

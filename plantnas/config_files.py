@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from plantnas.config import SearchSpace, StudyConfig
 from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.named_keys import check_names
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,7 +54,7 @@ def load_study(name_or_path: str) -> StudyConfig:
         beside = Path(path).parent / space
         space = str(beside) if is_path(space) and not Path(space).is_absolute() else space
         tree["search_space"] = load_search_space(space)
-    return validated(StudyConfig, tree, path)
+    return _study(tree, path)
 
 
 def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfig:
@@ -73,7 +74,7 @@ def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfi
         for parent in parents:
             branch = branch.setdefault(parent, {})
         branch[key] = value
-    return validated(StudyConfig, tree, config.name)
+    return _study(tree, config.name)
 
 
 def validated(model: type[Model], tree: dict[str, Any], place: str) -> Model:
@@ -86,6 +87,15 @@ def validated(model: type[Model], tree: dict[str, Any], place: str) -> Model:
         return model.model_validate(tree)
     except ValidationError as error:
         raise ConfigurationError(f"{place}: {_line(model, error.errors()[0])}") from error
+
+
+def _study(tree: dict[str, Any], place: str) -> StudyConfig:
+    config = validated(StudyConfig, tree, place)
+    try:
+        check_names(config)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{place}: {error}") from error
+    return config
 
 
 def _names(package: str) -> list[str]:

@@ -7,7 +7,7 @@ to pay. Set before torch is imported, and inherited by the processes that tests 
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -105,6 +105,19 @@ def finished(prepared: StudyFolder, tmp_path_factory: pytest.TempPathFactory) ->
     folder = prepared.copy(tmp_path_factory.mktemp("finished") / "study")
     folder.run()
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current folder, for modules of the user's; they are forgotten afterwards."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    yield here
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(here)):
+            del sys.modules[name]
 
 
 class Ended(NamedTuple):

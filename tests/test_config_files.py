@@ -145,7 +145,7 @@ def test_an_unknown_key_of_a_search_space_in_the_study_is_named(path: Path) -> N
         ("teacher: 3", ["teacher: 3 is not allowed", "dictionary"]),
         (
             "search: {policy: best}",
-            ["search.policy: 'best' is not allowed", "'greedy', 'beam' or 'pareto'"],
+            ["search.policy: 'best' is unknown", "Allowed: beam, greedy, pareto."],
         ),
         ("random_seed: -1", ["random_seed: -1 is not allowed", "greater than or equal to 0"]),
         ("name: a/b", ["name: 'a/b' is not allowed"]),

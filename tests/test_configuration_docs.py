@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from plantnas import config
 from plantnas.config import StudyConfig
+from plantnas.named_keys import TABLES, table_of
 
 PAGE = Path(__file__).parents[1] / "docs/configuration.md"
 REQUIRED = {
@@ -30,7 +31,7 @@ def rows(model: BaseModel, schema: dict[str, Any], place: str = "") -> Iterator[
             yield from rows(value, schema, f"{key}.")
         else:
             default = "required" if is_required(key) else f"`{as_yaml(value)}`"
-            allowed = values(definition["properties"][name])
+            allowed = names(key) if key in TABLES else values(definition["properties"][name])
             yield f"| `{key}` | {allowed} | {default} | {meaning(type(model), name)} |"
 
 
@@ -51,6 +52,11 @@ def as_yaml(value: Any) -> str:
     return f'"{value}"' if value == "*" else str(value)
 
 
+def names(key: str) -> str:
+    """The names that the table of a key knows, and the user's own."""
+    return ", ".join(f"`{name}`" for name in table_of(key)) + " or `module:attribute`"
+
+
 def values(schema: dict[str, Any]) -> str:
     """The values that JSON Schema allows, in words."""
     if "anyOf" in schema:
@@ -60,8 +66,8 @@ def values(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         items = schema.get("prefixItems")
         return f"{len(items)} x {values(items[0])}" if items else f"{values(schema['items'])}s"
-    names = {"object": "keys and values", "boolean": "`true`, `false`", "null": "`null`"}
-    kind = names.get(schema["type"], schema["type"])
+    kinds = {"object": "keys and values", "boolean": "`true`, `false`", "null": "`null`"}
+    kind = kinds.get(schema["type"], schema["type"])
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     limits = [f"{sign} {schema[limit]:.10g}" for limit, sign in signs.items() if limit in schema]
     if "pattern" in schema:

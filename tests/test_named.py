@@ -1,7 +1,6 @@
 """A name stands for one thing: a shipped one, or the user's own in a module."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,6 @@ from plantnas.errors import ConfigurationError
 from plantnas.named import Table, imported, modules_of
 
 RULES = Table("rule", {"sum": sum, "root": "math:sqrt"}, "a function of numbers")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty current folder; what is imported from it is forgotten."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
 
 
 def test_a_shipped_thing_is_found_by_its_name() -> None:

@@ -20,6 +20,7 @@ from plantnas.channels.planting import crop, narrow
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, StorageError
+from plantnas.named_keys import find_names
 from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.database import Database
 from plantnas.records.loading import network_at, network_of
@@ -77,11 +78,13 @@ def prepare(
 
     Raises:
         StudyError: The study exists with another configuration.
-        ConfigurationError: This machine has no such device.
+        ConfigurationError: This machine has no such device, or a name of the configuration stands
+            for nothing here.
         DataError: The data cannot be read or is not what the study was made with.
         StorageError: The database or the folder cannot be used.
     """
     check_device(device)
+    find_names(config)
     database = open_database(study, artifacts)
     check_configuration(database, config)
     dataset = data_of(config)

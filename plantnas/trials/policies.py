@@ -6,14 +6,16 @@ and when in `sampler`, how two networks of different size compare in `winners`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from inspect import signature
 from math import inf
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.errors import ConfigurationError, did_you_mean, first_line
 from plantnas.hypervolume import Network, contributions, front, worst_corner
+from plantnas.named import Table
 from plantnas.trials.history import (
     Assignment,
     History,
@@ -30,6 +32,7 @@ from plantnas.trials.history import (
 from plantnas.trials.winners import WINNER_RULES, Comparison
 
 
+@runtime_checkable
 class Policy(Protocol):
     """What `PlantingSampler` asks. Both must follow from the arguments alone."""
 
@@ -42,16 +45,16 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
-    """Grow the `width` best screens of each step; they are the parents of the next step.
+    """Grow the `beam_width` best screens of each step; they are the parents of the next step.
 
     No worker ever waits for another:
 
     1. While fewer than `trials_per_step` screens of the step are running or complete: screen.
        The step's parents with room to grow share the screens evenly. Pruned screens (a duplicate,
        nothing planted, infeasible) and failed ones do not count, so their place reopens.
-    2. When `trials_per_step` screens are complete, the `width` best of them are the winners (of
-       more, those with the lowest numbers compete). A winner whose grow is neither running nor
-       complete is grown; a failed grow is thus assigned again. A pruned grow withdraws its
+    2. When `trials_per_step` screens are complete, the `beam_width` best of them are the winners
+       (of more, those with the lowest numbers compete). A winner whose grow is neither running
+       nor complete is grown; a failed grow is thus assigned again. A pruned grow withdraws its
        screen.
     3. Otherwise, that is while screens or the winners' grows are still running elsewhere, the
        best complete screen of the step that nobody grows is grown: the likely winner, or a spare
@@ -59,20 +62,20 @@ class Beam:
     4. With nothing left to grow: an extra screen of the same step.
 
     A step ends as soon as all its winners are grown. The next step's parents are then the
-    `width` best networks grown in it, spares included; trials of an older step that finish later
-    only add to the front. In the last step nobody starts spares or extra screens once all
-    winners are being grown. One worker alone makes exactly `trials_per_step` screens and `width`
-    grows a step, and always the same ones.
+    `beam_width` best networks grown in it, spares included; trials of an older step that finish
+    later only add to the front. In the last step nobody starts spares or extra screens once all
+    winners are being grown. One worker alone makes exactly `trials_per_step` screens and
+    `beam_width` grows a step, and always the same ones.
 
     "Best" is the winner rule against the networks grown in earlier steps; ties are broken by the
     lower validation loss, then the lower number. Screens that were stopped early are no
-    candidates while there is another one, so fewer than `width` may win.
+    candidates while there is another one, so fewer than `beam_width` may win.
 
     Args:
-        width: Networks that survive a step.
+        beam_width: Networks that survive a step.
         steps: Steps of the study; None is unlimited.
         trials_per_step: Screens of a step, over all its parents.
-        winner: Name of a rule in `winners.WINNER_RULES`.
+        winner: Name of a rule in `winners.WINNER_RULES`, or the user's `module:function`.
         give_up_after: Pruned screens in a row after which a step is content with those that it
             has, as at once when no parent has room; if it has none, the study ends.
 
@@ -80,23 +83,21 @@ class Beam:
         ConfigurationError: If a setting is out of range or the winner rule is unknown.
     """
 
-    width: int = 3
+    beam_width: int = 3
     steps: int | None = None
     trials_per_step: int = 12
     winner: str = "hypervolume"
     give_up_after: int = 500
 
     def __post_init__(self) -> None:
-        if self.winner not in WINNER_RULES:
-            hint = did_you_mean(self.winner, WINNER_RULES)
-            raise ConfigurationError(f"policy: winner: unknown rule '{self.winner}'. {hint}")
-        for name in ("width", "steps", "trials_per_step", "give_up_after"):
+        WINNER_RULES.find(self.winner)
+        for name in ("beam_width", "steps", "trials_per_step", "give_up_after"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"policy: {name}: {value} is not at least 1.")
-        if self.width > self.trials_per_step:
+        if self.beam_width > self.trials_per_step:
             raise ConfigurationError(
-                f"policy: width: {self.width} is more than the {self.trials_per_step} "
+                f"policy: beam_width: {self.beam_width} is more than the {self.trials_per_step} "
                 "trials_per_step that it chooses from."
             )
 
@@ -131,7 +132,7 @@ class Beam:
         screens = screened_trials(history, step)
         if len(screens) < wanted:
             return []
-        return self._ranked(screens[:wanted], history, reference, step)[: self.width]
+        return self._ranked(screens[:wanted], history, reference, step)[: self.beam_width]
 
     def _step(self, history: History, reference: Reference) -> int:
         """The newest step that a trial was assigned to, or the next one if its winners are grown.
@@ -158,7 +159,7 @@ class Beam:
         of_step = [assignment for assignment in assignments_of(history) if assignment.step == step]
         used = [assignment.parent for assignment in of_step]
         best = self._ranked(grown_trials(history, step - 1), history, reference, step - 1)
-        return list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.width]
+        return list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.beam_width]
 
     def _wanted(self, history: History, reference: Reference, step: int) -> int:
         """The screens that the step needs: `trials_per_step`, or those it has if it gave up."""
@@ -188,15 +189,15 @@ class Beam:
         networks = grown_networks(history, reference, step)
         compared = [*networks.values(), *(trial.network for trial in candidates)]
         corner = worst_corner(compared, reference.teacher_parameters)
+        gain_of = WINNER_RULES.find(self.winner)
 
         def rank(trial: TrialRecord) -> tuple[float, float, int]:
             parent = trial.assignment.parent if trial.assignment else None
             comparison = Comparison(
                 networks.get(parent, Network(0.0, 0.0)), list(networks.values()), corner
             )
-            gain = WINNER_RULES[self.winner](trial.network, comparison)
             loss = inf if trial.validation_loss is None else trial.validation_loss
-            return -gain, loss, trial.number
+            return -gain_of(trial.network, comparison), loss, trial.number
 
         return sorted(candidates, key=rank)
 
@@ -208,7 +209,7 @@ class Greedy(Beam):
     A `Beam` of width 1, with the same rules and without a barrier.
     """
 
-    width: int = field(default=1, init=False)
+    beam_width: int = field(default=1, init=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +246,11 @@ class Pareto(Greedy):
         return [parents[network] for network in front(list(parents))] or [None]
 
 
-POLICIES: dict[str, type[Beam]] = {"greedy": Greedy, "beam": Beam, "pareto": Pareto}
+POLICIES: Table[Callable[..., Policy]] = Table(
+    "search.policy",
+    {"greedy": Greedy, "beam": Beam, "pareto": Pareto},
+    "a class whose objects have `assign` and `screen`, as plantnas.trials.policies.Policy",
+)
 """The policies by the name that a study file gives them."""
 
 
@@ -253,21 +258,34 @@ def policy_from_name(name: str, **settings: Any) -> Policy:
     """The policy of a study file.
 
     Args:
-        name: "greedy", "beam" or "pareto".
+        name: One of `POLICIES`, or the user's `module:Class`.
         settings: The policy's own keyword arguments.
 
     Raises:
         ConfigurationError: If the name, a setting's name or its value is not allowed.
     """
-    if name not in POLICIES:
-        raise ConfigurationError(f"policy: unknown name '{name}'. {did_you_mean(name, POLICIES)}")
-    policy = POLICIES[name]
-    allowed = [setting.name for setting in fields(policy) if setting.init]
+    make = POLICIES.find(name)
+    declared = settings_of(name)
     for setting in settings:
-        if setting not in allowed:
-            hint = did_you_mean(setting, allowed)
+        if setting not in declared:
+            hint = did_you_mean(setting, declared)
             raise ConfigurationError(f"policy {name}: unknown setting '{setting}'. {hint}")
-    return policy(**settings)
+    try:
+        policy = make(**settings)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{POLICIES.key}: {name!r}: {first_line(error)}.") from error
+    if not isinstance(policy, Policy):
+        raise ConfigurationError(f"{POLICIES.key}: {name!r} is not {POLICIES.contract}.")
+    return policy
+
+
+def settings_of(name: str) -> list[str]:
+    """The names of the settings that a policy declares, as its constructor's parameters.
+
+    Raises:
+        ConfigurationError: There is no policy of that name.
+    """
+    return list(signature(POLICIES.find(name)).parameters)
 
 
 def _grow(screen: TrialRecord) -> Assignment:

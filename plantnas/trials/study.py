@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 
 from plantnas.config import Sampler, Search, StudyConfig
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
+from plantnas.named_keys import find_names
 from plantnas.records.engine import shown_url, sqlite_file
 from plantnas.trials.assignments import record_of, reference_of
-from plantnas.trials.policies import Policy, policy_from_name
+from plantnas.trials.policies import Policy, policy_from_name, settings_of
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.storage import open_storage
 
@@ -27,9 +28,11 @@ def open_study(config: StudyConfig, url: str) -> optuna.Study:
     """The study of a configuration with its sampler, created if it does not exist.
 
     Raises:
-        ConfigurationError: The sampler is unknown or refuses its arguments.
+        ConfigurationError: A name of the configuration stands for nothing, or the sampler or the
+            policy refuses its settings.
         StorageError: The database cannot be opened.
     """
+    find_names(config)
     sampler = make_sampler(config.search.sampler, config.random_seed)
     return create_study(config.name, url, PlantingSampler(sampler, make_policy(config.search)))
 
@@ -105,14 +108,13 @@ def make_sampler(settings: Sampler, random_seed: int) -> BaseSampler:
 
 
 def make_policy(search: Search) -> Policy:
-    """The policy of a search."""
-    settings = {
-        "steps": search.steps,
-        "trials_per_step": search.trials_per_step,
-        "winner": search.winner,
-    }
-    if search.policy == "beam":
-        settings["width"] = search.beam_width
+    """The policy of a search, with those of the search's settings that it declares.
+
+    Raises:
+        ConfigurationError: It is unknown, or refuses its settings.
+    """
+    declared = settings_of(search.policy)
+    settings = {name: value for name, value in search if name in declared}
     return policy_from_name(search.policy, **settings)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from plantnas.hypervolume import Corner, Network, hypervolume
+from plantnas.named import Table
 
 
 class Comparison(NamedTuple):
@@ -41,9 +42,13 @@ def gain_per_parameter(candidate: Network, comparison: Comparison) -> float:
     return (candidate.accuracy - comparison.parent.accuracy) / max(added, 1e-12)
 
 
-WINNER_RULES: dict[str, Callable[[Network, Comparison], float]] = {
-    "hypervolume": hypervolume_gain,
-    "best_accuracy": accuracy,
-    "gain_per_parameter": gain_per_parameter,
-}
-"""The rules by name; the largest number wins."""
+WINNER_RULES: Table[Callable[[Network, Comparison], float]] = Table(
+    "search.winner",
+    {
+        "hypervolume": hypervolume_gain,
+        "best_accuracy": accuracy,
+        "gain_per_parameter": gain_per_parameter,
+    },
+    "a function of (candidate, comparison) that returns a number, of which the largest wins",
+)
+"""The rules by name."""

@@ -82,7 +82,7 @@ def test_any_base_sampler_searches(prepared: StudyFolder, tmp_path: Path, name: 
     "policy",
     [
         Greedy(steps=2, trials_per_step=2),
-        Beam(steps=2, trials_per_step=2, width=2),
+        Beam(steps=2, trials_per_step=2, beam_width=2),
         Pareto(steps=2, trials_per_step=2),
     ],
     ids=lambda policy: type(policy).__name__,
@@ -90,7 +90,7 @@ def test_any_base_sampler_searches(prepared: StudyFolder, tmp_path: Path, name: 
 def test_any_policy_searches(prepared: StudyFolder, tmp_path: Path, policy: Beam) -> None:
     study = user_optimizes(prepared, tmp_path, optuna.samplers.TPESampler(seed=0), policy)
     steps = [trial.user_attrs["step"] for trial in complete(study)]
-    assert sorted(steps) == [1] * (2 + policy.width) + [2] * (2 + policy.width)
+    assert sorted(steps) == [1] * (2 + policy.beam_width) + [2] * (2 + policy.beam_width)
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ class TestStoppedScreens:
         assert Greedy(trials_per_step=2).assign(history, REFERENCE) == Assignment("screen", 1, None)
 
     def test_it_does_not_fill_a_beam(self) -> None:
-        policy = Beam(width=2, trials_per_step=3)
+        policy = Beam(beam_width=2, trials_per_step=3)
         history = [screen(0), screen(1, stopped=True), screen(2, stopped=True)]
         assert [one.number for one in policy.winners(history, REFERENCE, 1)] == [0]
         grown = [*history, grow(3, 0)]
@@ -227,7 +227,7 @@ class TestStoppedScreens:
 
 class TestBeam:
     def test_the_parents_of_a_step_are_the_best_grown_of_the_last(self) -> None:
-        history = simulate(Beam(width=2, steps=3, trials_per_step=6), workers=1)
+        history = simulate(Beam(beam_width=2, steps=3, trials_per_step=6), workers=1)
         for step in (2, 3):
             grown = {one.number for one in of_step(history, step - 1, "grow")}
             screens = of_step(history, step, "screen")
@@ -235,13 +235,13 @@ class TestBeam:
             assert parents == dict.fromkeys(grown, 3)
 
     def test_one_worker_grows_as_many_as_the_beam_is_wide(self) -> None:
-        history = simulate(Beam(width=3, steps=2, trials_per_step=4), workers=1)
+        history = simulate(Beam(beam_width=3, steps=2, trials_per_step=4), workers=1)
         for step in (1, 2):
             assert len(of_step(history, step, "screen")) == 4
             assert len(of_step(history, step, "grow")) == 3
 
     def test_a_parent_without_room_leaves_its_screens_to_the_others(self) -> None:
-        policy = Beam(width=2, steps=2, trials_per_step=2)
+        policy = Beam(beam_width=2, steps=2, trials_per_step=2)
         grown = [screen(0), screen(1), grow(2, 0), grow(3, 1)]
         full = screen(4, "pruned", step=2, parent=2, no_room=True)
         of_the_other = screen(5, step=2, parent=3)
@@ -292,7 +292,7 @@ class TestPareto:
 
 POLICIES = [
     Greedy(steps=3, trials_per_step=6),
-    Beam(width=2, steps=3, trials_per_step=6),
+    Beam(beam_width=2, steps=3, trials_per_step=6),
     Pareto(steps=3, trials_per_step=6),
 ]
 
@@ -309,7 +309,7 @@ class TestEveryPolicy:
         assert policy.assign(history, REFERENCE) is None
         for step in (1, 2, 3):
             assert len(of_step(history, step, "screen")) >= policy.trials_per_step
-            assert len(of_step(history, step, "grow")) >= policy.width
+            assert len(of_step(history, step, "grow")) >= policy.beam_width
 
     @pytest.mark.parametrize("workers", [1, 2, 5, 16])
     def test_early_stopping_ends_no_study_and_grows_no_stopped_screen(
@@ -340,7 +340,7 @@ class TestEveryPolicy:
 
 
 def test_a_policy_is_made_from_its_name_and_settings() -> None:
-    assert policy_from_name("beam", width=2, steps=4) == Beam(width=2, steps=4)
+    assert policy_from_name("beam", beam_width=2, steps=4) == Beam(beam_width=2, steps=4)
 
 
 @pytest.mark.parametrize(
@@ -348,9 +348,9 @@ def test_a_policy_is_made_from_its_name_and_settings() -> None:
     [
         ("gredy", {}, "Did you mean 'greedy'?"),
         ("greedy", {"step": 3}, "Did you mean 'steps'?"),
-        ("greedy", {"width": 3}, "unknown setting 'width'"),
+        ("greedy", {"beam_width": 3}, "unknown setting 'beam_width'"),
         ("greedy", {"winner": "best_acuracy"}, "Did you mean 'best_accuracy'?"),
-        ("beam", {"width": 5, "trials_per_step": 4}, "more than the 4 trials_per_step"),
+        ("beam", {"beam_width": 5, "trials_per_step": 4}, "more than the 4 trials_per_step"),
         ("pareto", {"steps": 0}, "steps: 0 is not at least 1"),
     ],
 )

@@ -201,7 +201,7 @@ def test_copies_for_parents_that_no_trial_has_are_dropped() -> None:
     class CountedSampler(RandomSampler):
         pass
 
-    study = new_study(CountedSampler(seed=0), Beam(width=2, steps=4, trials_per_step=4))
+    study = new_study(CountedSampler(seed=0), Beam(beam_width=2, steps=4, trials_per_step=4))
     study.optimize(objective, n_trials=60)
     gc.collect()
     alive = [one for one in gc.get_objects() if type(one) is CountedSampler]

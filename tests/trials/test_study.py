@@ -72,9 +72,66 @@ def test_a_sampler_is_seeded_by_the_study() -> None:
 
 def test_the_policy_has_the_searchs_settings() -> None:
     search = Search(policy="beam", beam_width=3, steps=5, trials_per_step=7, winner="best_accuracy")
-    expected = Beam(width=3, steps=5, trials_per_step=7, winner="best_accuracy")
+    expected = Beam(beam_width=3, steps=5, trials_per_step=7, winner="best_accuracy")
     assert make_policy(search) == expected
     assert make_policy(Search()) == Greedy(steps=3, trials_per_step=12)
+
+
+OWN_POLICY = """
+from plantnas.trials.policies import Greedy
+
+class Twice:
+    def __init__(self, trials_per_step, maximum_parameters, patience=2):
+        self.given = trials_per_step, maximum_parameters, patience
+        self.assign = self.screen = lambda history, reference: None
+
+class Needs:
+    def __init__(self, patience):
+        self.assign = self.screen = None
+
+class Nothing:
+    pass
+
+def all_equal(candidate, comparison):
+    return 0.0
+"""
+
+
+def test_a_policy_of_the_users_gets_the_settings_that_it_declares(folder: Path) -> None:
+    (folder / "of_mine.py").write_text(OWN_POLICY)
+    search = Search(policy="of_mine:Twice", trials_per_step=5, maximum_parameters=900)
+    policy: Any = make_policy(search)
+    assert policy.given == (5, 900, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Needs", r"^search\.policy: 'of_mine:Needs': .*missing 1 .* argument: 'patience'\.$"),
+        ("Nothing", r"^search\.policy: 'of_mine:Nothing' is not a class whose objects have"),
+        ("Nowhere", r"^search\.policy: 'of_mine:Nowhere': .* has no attribute 'Nowhere'"),
+    ],
+)
+def test_what_is_no_policy_is_refused_in_one_line(folder: Path, name: str, message: str) -> None:
+    (folder / "of_mine.py").write_text(OWN_POLICY)
+    with pytest.raises(ConfigurationError, match=message):
+        make_policy(Search(policy=f"of_mine:{name}"))
+
+
+def test_a_shipped_policy_asks_a_winner_rule_of_the_users(folder: Path) -> None:
+    (folder / "of_mine.py").write_text(OWN_POLICY)
+    assert make_policy(Search(winner="of_mine:all_equal")) == Greedy(
+        winner="of_mine:all_equal", steps=3
+    )
+
+
+def test_what_the_users_names_stand_for_is_asked_when_a_study_is_opened(
+    tiny: StudyFolder, folder: Path
+) -> None:
+    wanted = tiny.with_settings(search__winner="of_mine:rule")
+    with pytest.raises(ConfigurationError, match="No module named 'of_mine'"):
+        wanted.open()
+    assert not (tiny.directory / "study.db").exists()
 
 
 def test_a_study_is_complete_when_nothing_is_left_or_runs(

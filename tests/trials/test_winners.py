@@ -28,5 +28,5 @@ def test_each_rule_prefers_another_size(rule: str, expected: str) -> None:
     seed = Network(0.5, 1_000.0)
     corner = worst_corner([seed, *candidates.values()], teacher_parameters=100_000.0)
     comparison = Comparison(seed, [seed], corner)
-    best = max(candidates, key=lambda name: WINNER_RULES[rule](candidates[name], comparison))
+    best = max(candidates, key=lambda name: WINNER_RULES.find(rule)(candidates[name], comparison))
     assert best == expected

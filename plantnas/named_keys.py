@@ -1,0 +1,43 @@
+"""The keys of a study whose values are names, and where the table of each is.
+
+A table's module is imported when one of its names is looked up, and imports neither torch nor
+Optuna itself, so that a mistyped name is told at once. What the names stand for is in its room.
+"""
+
+from operator import attrgetter
+from typing import Any
+
+from plantnas.config import StudyConfig
+from plantnas.named import Table, imported
+
+TABLES = {
+    "search.policy": "plantnas.trials.policies:POLICIES",
+    "search.winner": "plantnas.trials.winners:WINNER_RULES",
+}
+"""The `module:attribute` of each key's table."""
+
+
+def table_of(key: str) -> Table[Any]:
+    """The table whose names the key may have, one of `TABLES`."""
+    table: Table[Any] = imported(TABLES[key], key)
+    return table
+
+
+def check_names(config: StudyConfig) -> None:
+    """Refuses names that no table has; nothing that they stand for is imported.
+
+    Raises:
+        ConfigurationError: A name is unknown; the message has its key and the nearest one.
+    """
+    for key in TABLES:
+        table_of(key).check(attrgetter(key)(config))
+
+
+def find_names(config: StudyConfig) -> None:
+    """Refuses names that stand for nothing here: those of the user's own are imported.
+
+    Raises:
+        ConfigurationError: A name is unknown, or the user's own cannot be imported.
+    """
+    for key in TABLES:
+        table_of(key).find(attrgetter(key)(config))
