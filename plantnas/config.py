@@ -218,7 +218,8 @@ class Sampler(Settings):
     """An Optuna sampler by its class name, and its arguments."""
 
     name: str = "TPESampler"
-    """A class of `optuna.samplers`; TPE is of Bergstra et al. 2011."""
+    """A class of `optuna.samplers`, or `hub:samplers/NAME` of OptunaHub; TPE is of Bergstra et al.
+    2011."""
     arguments: dict[str, Any] = {"multivariate": True, "n_startup_trials": 5}
     """Keyword arguments of the class; its seed is `random_seed` unless given."""
 

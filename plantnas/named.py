@@ -26,32 +26,42 @@ class Table(Generic[Thing]):
         contract: What a thing of the user's must be: "a function of (data) that returns ...".
     """
 
-    def __init__(self, key: str, shipped: Mapping[str, Thing | str], contract: str) -> None:
+    def __init__(
+        self,
+        key: str,
+        shipped: Mapping[str, Thing | str],
+        contract: str,
+        collections: Mapping[str, str] | None = None,
+    ) -> None:
         """Knows the shipped things.
 
         Args:
             key: Where the name is said.
             shipped: Each thing, or the `module:attribute` where it is found when it is asked for.
             contract: What a thing of the user's must be.
+            collections: Others' collections, by how their names begin, such as `timm/`: each the
+                `module:function` that finds a thing by the rest of its name.
         """
         self.key, self.contract = key, contract
-        self._shipped = dict(shipped)
+        self._shipped, self._collections = dict(shipped), dict(collections or {})
 
     def __iter__(self) -> Iterator[str]:
         """The shipped names, in their order."""
         return iter(self._shipped)
 
     def check(self, name: str) -> None:
-        """Refuse what is neither a shipped name nor looks like the user's own; imports nothing.
+        """Refuse what is neither a shipped name nor looks like another's; imports nothing.
 
         Raises:
             ConfigurationError: The name is unknown; the message has the nearest one.
         """
-        if name not in self._shipped and ":" not in name:
-            raise ConfigurationError(
-                f"{self.key}: {name!r} is unknown. {did_you_mean(name, self._shipped)} "
-                f"A module:attribute of yours is allowed too: {self.contract}."
-            )
+        if name in self._shipped or ":" in name or name.startswith(tuple(self._collections)):
+            return
+        others = "".join(f" or {beginning}NAME" for beginning in self._collections)
+        raise ConfigurationError(
+            f"{self.key}: {name!r} is unknown. {did_you_mean(name, self._shipped)} "
+            f"A module:attribute of yours{others} is allowed too: {self.contract}."
+        )
 
     def find(self, name: str) -> Thing:
         """What the name stands for.
@@ -61,7 +71,10 @@ class Table(Generic[Thing]):
         """
         self.check(name)
         thing: Any = self._shipped.get(name, name)
-        if isinstance(thing, str):
+        beginning = next((each for each in self._collections if name.startswith(each)), None)
+        if beginning is not None:
+            thing = imported(self._collections[beginning], self.key)(name.removeprefix(beginning))
+        elif isinstance(thing, str):
             thing = imported(thing, f"{self.key}: {name!r}")
         if not callable(thing):
             raise ConfigurationError(f"{self.key}: {name!r} is not {self.contract}.")

@@ -13,6 +13,7 @@ from plantnas.named import Table, imported
 TABLES = {
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",
+    "search.sampler.name": "plantnas.trials.base_samplers:SAMPLERS",
 }
 """The `module:attribute` of each key's table."""
 

@@ -1,7 +1,9 @@
 """A name stands for one thing: a shipped one, or the user's own in a module."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,19 @@ def test_an_unknown_name_is_told_with_the_nearest_and_what_is_allowed() -> None:
     with pytest.raises(ConfigurationError) as raised:
         RULES.find("rooot")
     assert str(raised.value) == f"{message} allowed too: a function of numbers."
+
+
+def test_a_name_may_be_one_of_anothers_collection() -> None:
+    table = Table[Any]("digit", {"one": abs}, "a function", {"roman/": "tests.test_named:roman"})
+    table.check("roman/V")
+    assert table.find("roman/V")() == 5
+    with pytest.raises(ConfigurationError, match="A module:attribute of yours or roman/NAME is"):
+        table.find("romn/V")
+
+
+def roman(rest: str) -> Callable[[], int]:
+    """What a collection finds by the rest of a name."""
+    return lambda: {"V": 5}[rest]
 
 
 def test_checking_imports_nothing(folder: Path) -> None:

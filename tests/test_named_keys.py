@@ -37,7 +37,7 @@ def test_a_mistyped_name_is_told_with_its_key_and_the_nearest_name(key: str) -> 
         check_names(with_name(key, f"{name[:-1]}"))
     start = f"{key}: {name[:-1]!r} is unknown. Did you mean "
     assert str(raised.value).startswith(start)
-    assert "A module:attribute of yours is allowed too: a" in str(raised.value)
+    assert "A module:attribute of yours " in str(raised.value)
 
 
 def test_it_is_told_with_its_file_before_torch_and_optuna_are_imported(tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ from benchmarks.simulation.study import SEED, Setting, Simulation, Timing, study
 from plantnas.config import Search
 from plantnas.errors import StudyError
 from plantnas.records.record import NetworkRecord
+from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Greedy
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.storage import open_database
-from plantnas.trials.study import create_study, make_sampler
+from plantnas.trials.study import create_study
 
 
 class Worked(NamedTuple):

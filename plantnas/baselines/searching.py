@@ -23,9 +23,10 @@ from plantnas.search.prepared import PreparedStudy, all_widths
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.training.seeds import derived_seed, generator_for
+from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.sampler import SINGLE_OBJECTIVE_SAMPLERS
 from plantnas.trials.storage import open_storage
-from plantnas.trials.study import create_study, make_sampler
+from plantnas.trials.study import create_study
 
 SEARCH = "search-kd"
 """The method's name."""

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 from optuna.samplers import BaseSampler
 
+RandomState = np.random.RandomState | np.random.Generator
+"""What draws: numpy's legacy one, which Optuna's samplers have, or its new one."""
 
-def random_states(sampler: BaseSampler) -> list[np.random.RandomState]:
+
+def random_states(sampler: BaseSampler) -> list[RandomState]:
     """The random states of a sampler and of the Optuna objects that it is made of, once each.
 
     A sampler without a seed has none before its first draw, when it takes one from the system.
@@ -21,11 +24,11 @@ def random_states(sampler: BaseSampler) -> list[np.random.RandomState]:
     return list(_random_states(sampler, seen))
 
 
-def _random_states(part: object, seen: dict[int, object]) -> Iterator[np.random.RandomState]:
+def _random_states(part: object, seen: dict[int, object]) -> Iterator[RandomState]:
     if id(part) in seen:
         return
     seen[id(part)] = part
-    if isinstance(part, np.random.RandomState):
+    if isinstance(part, RandomState):
         yield part
     elif isinstance(part, BaseSampler) or type(part).__module__.startswith("optuna."):
         for attribute in getattr(part, "__dict__", {}).values():
@@ -35,7 +38,13 @@ def _random_states(part: object, seen: dict[int, object]) -> Iterator[np.random.
 def seed_of(sampler: BaseSampler) -> int | None:
     """A number that follows from the seed the sampler was made with; None if it was not seeded."""
     states = random_states(sampler)
-    return int(copy.deepcopy(states[0]).randint(2**31)) if states else None
+    if not states:
+        return None
+    first = copy.deepcopy(states[0])
+    drawn = (
+        first.integers(2**31) if isinstance(first, np.random.Generator) else first.randint(2**31)
+    )
+    return int(drawn)
 
 
 def seed_for_trial(sampler: BaseSampler, seed: int, place: int) -> None:
@@ -44,4 +53,7 @@ def seed_for_trial(sampler: BaseSampler, seed: int, place: int) -> None:
     for state, sequence in zip(
         states, np.random.SeedSequence((seed, place)).spawn(len(states)), strict=True
     ):
-        state.seed(sequence.generate_state(4))
+        if isinstance(state, np.random.Generator):
+            state.bit_generator.state = type(state.bit_generator)(sequence).state
+        else:
+            state.seed(sequence.generate_state(4))

@@ -3,7 +3,6 @@
 What its trials do is in search/objective.py, who runs them in workers/run.py.
 """
 
-import inspect
 import warnings
 from typing import Literal
 
@@ -12,11 +11,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
-from plantnas.config import Sampler, Search, StudyConfig
-from plantnas.errors import ConfigurationError, StudyError, did_you_mean
+from plantnas.config import Search, StudyConfig
+from plantnas.errors import StudyError, did_you_mean
 from plantnas.named_keys import find_names
 from plantnas.records.engine import shown_url, sqlite_file
 from plantnas.trials.assignments import record_of, reference_of
+from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Policy, policy_from_name, settings_of
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.storage import open_storage
@@ -74,36 +74,6 @@ def existing_study(name: str, url: str) -> optuna.Study:
         names = optuna.get_all_study_names(storage)
         raise StudyError(
             f"study {name!r}: is not in {shown_url(url)}. {did_you_mean(name, names)}"
-        ) from error
-
-
-def make_sampler(settings: Sampler, random_seed: int) -> BaseSampler:
-    """An Optuna sampler by its class name, seeded if it takes a seed.
-
-    Raises:
-        ConfigurationError: There is none of that name, or it refuses its arguments.
-    """
-    classes = {
-        name: value
-        for name, value in vars(optuna.samplers).items()
-        if inspect.isclass(value) and issubclass(value, BaseSampler) and value is not BaseSampler
-    }
-    if settings.name not in classes:
-        raise ConfigurationError(
-            f"search.sampler.name: {settings.name!r} is not a sampler of Optuna. "
-            f"{did_you_mean(settings.name, classes)}"
-        )
-    sampler_class = classes[settings.name]
-    arguments = dict(settings.arguments)
-    if "seed" in inspect.signature(sampler_class).parameters:
-        arguments.setdefault("seed", random_seed)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return sampler_class(**arguments)
-    except (TypeError, ValueError, ImportError) as error:
-        raise ConfigurationError(
-            f"search.sampler.arguments: {settings.arguments!r} are not allowed: {error}."
         ) from error
 
 

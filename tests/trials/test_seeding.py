@@ -32,6 +32,14 @@ SEEDED = {
 }
 
 
+class OfMine(RandomSampler):
+    """A sampler of the user's, which draws from numpy's newer generator."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()  # without a seed
+        self.generator = np.random.default_rng(seed)
+
+
 def draws(sampler: BaseSampler) -> list[list[int]]:
     return [state.randint(1000, size=8).tolist() for state in random_states(sampler)]
 
@@ -63,3 +71,13 @@ def test_reading_the_seed_does_not_change_the_sampler() -> None:
 
 def test_a_sampler_without_a_seed_has_none() -> None:
     assert seed_of(TPESampler()) is None
+
+
+def test_numpys_newer_generator_is_found_and_seeded_too() -> None:
+    def drawn(place: int) -> list[int]:
+        sampler = OfMine(seed=1)
+        seed_for_trial(sampler, 7, place)
+        return sampler.generator.integers(1000, size=8).tolist()
+
+    assert seed_of(OfMine(seed=1)) == seed_of(OfMine(seed=1)) != seed_of(OfMine(seed=2))
+    assert drawn(3) == drawn(3) != drawn(4)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
-from plantnas.config import Sampler, Search
+from plantnas.config import Search
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.trials.policies import Beam, Greedy
 from plantnas.trials.study import (
@@ -17,7 +16,6 @@ from plantnas.trials.study import (
     has_nothing_to_start,
     is_complete,
     make_policy,
-    make_sampler,
 )
 
 if TYPE_CHECKING:
@@ -42,32 +40,6 @@ def test_looking_at_a_study_that_is_not_there_makes_no_file(tmp_path: Path) -> N
 def test_a_study_of_another_name_is_suggested(prepared: StudyFolder) -> None:
     with pytest.raises(StudyError, match=r"study 'tniy': is not in .* Did you mean 'tiny'\?"):
         existing_study("tniy", prepared.url)
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "message"),
-    [
-        ("TPESampeler", {}, r"'TPESampeler' is not a sampler of Optuna. Did you mean 'TPESampler'"),
-        ("BaseSampler", {}, "is not a sampler of Optuna"),
-        ("TPESampler", {"n_startup": 3}, r"search.sampler.arguments: .*n_startup"),
-        ("NSGAIISampler", {"population_size": 1}, "population_size"),
-    ],
-)
-def test_a_wrong_sampler_is_refused_in_one_line(
-    name: str, arguments: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=message) as error:
-        make_sampler(Sampler(name=name, arguments=arguments), random_seed=0)
-    assert "\n" not in str(error.value)
-
-
-def test_a_sampler_is_seeded_by_the_study() -> None:
-    def draws(random_seed: int) -> list[float]:
-        sampler = make_sampler(Sampler(name="RandomSampler", arguments={}), random_seed)
-        study = optuna.create_study(sampler=sampler)
-        return [study.ask().suggest_float("x", 0, 1) for _ in range(3)]
-
-    assert draws(1) == draws(1) != draws(2)
 
 
 def test_the_policy_has_the_searchs_settings() -> None:
