@@ -7,6 +7,7 @@ written to the folder of results; the databases stay in plantnas-studies/.
 
 Usage: python benchmarks/comparison.py compare-plain [--seeds 3] [--workers 2] [--methods ...]
                                        [--targets lineage] [--results docs/results]
+                                       [--program plantnas]
 """
 
 import argparse
@@ -15,7 +16,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 METHODS = (
@@ -35,13 +36,12 @@ METHODS = (
 )
 
 
-def plantnas(*words: object) -> None:
+def run(program: Path, *words: object) -> None:
     """Runs a command of plantnas, in the environment of this script.
 
     Raises:
         SystemExit: It failed; it has said why.
     """
-    program = Path(sys.executable).parent / "plantnas"
     print("plantnas", *words, flush=True)
     ended = subprocess.run([program, *map(str, words)], check=False)
     if ended.returncode:
@@ -53,13 +53,6 @@ def names_of(study: str, seeds: int) -> list[str]:
     return [f"{Path(study).stem}-{seed}" for seed in range(seeds)]
 
 
-def compare(study: str, names: Sequence[str], results: Path) -> None:
-    """Writes table and page of these studies, over those of an earlier run."""
-    results.mkdir(parents=True, exist_ok=True)
-    files = results / f"{Path(study).stem}.html", results / f"{Path(study).stem}.csv"
-    plantnas("compare", *names, "--out", files[0], "--csv", files[1], "--force")
-
-
 def main() -> None:
     """Runs everything; what `plantnas compare` prints is last."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -69,7 +62,11 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--targets", default="lineage", choices=("front", "lineage"))
     parser.add_argument("--results", type=Path, default=Path("docs/results"))
+    parser.add_argument(
+        "--program", type=Path, default=Path(sys.executable).with_name("plantnas"), help="to run"
+    )
     given = parser.parse_args()
+    plantnas = partial(run, given.program)
     start, names = time.perf_counter(), names_of(given.study, given.seeds)
     workers = ("--workers", given.workers)
     for seed, name in enumerate(names):
@@ -77,7 +74,9 @@ def main() -> None:
     for name in names:
         wanted = ("--methods", given.methods, "--targets", given.targets)
         plantnas("baselines", name, *wanted, *workers)
-    compare(given.study, names, given.results)
+    given.results.mkdir(parents=True, exist_ok=True)
+    page, table = (given.results / f"{Path(given.study).stem}{end}" for end in (".html", ".csv"))
+    plantnas("compare", *names, "--out", page, "--csv", table, "--force")  # over an earlier run's
     minutes = (time.perf_counter() - start) / 60
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, {given.workers} workers, "

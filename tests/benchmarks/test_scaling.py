@@ -17,11 +17,14 @@ def test_a_rate_is_an_hours() -> None:
 
 
 @pytest.mark.slow
-def test_queued_plantings_are_those_that_are_trained(prepared: StudyFolder) -> None:
+def test_queued_plantings_are_those_that_are_trained(
+    prepared: StudyFolder, finished: StudyFolder
+) -> None:
     config = prepared.with_settings(search__steps=1).config
-    _, first = measured(config, prepared.directory, 1, [])
-    rate, again = measured(config, prepared.directory, 1, [trial.params for trial in first])
-    assert [trial.params for trial in again] == [trial.params for trial in first]
+    first = screens_of(finished.open())[: config.search.trials_per_step]
+    plantings = [trial.params for trial in first]
+    rate, again = measured(config, prepared.directory, 1, plantings)
+    assert [trial.params for trial in again] == plantings
     assert rate.screens == len(first) == config.search.trials_per_step
     assert rate.seconds > 0
     assert screens_of(prepared.open()) == [], "the prepared study is left as it was"
