@@ -51,10 +51,11 @@ from plantnas.records.loading import example_images, network_at
 from plantnas.training import data as data_sets
 from plantnas.training import fitting
 from plantnas.training import planted as engine
-from plantnas.training.data import Images, load_dataset
+from plantnas.training.data import load_dataset
 from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit, learning_rate_at
+from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer

@@ -90,7 +90,7 @@ class SearchSpace(Settings):
 class Data(Settings):
     """The data set and its fixed augmented views."""
 
-    name: Literal["digits", "fashion-mnist", "cifar10", "cifar100", "stl10", "svhn", "imagefolder"]
+    name: str
     """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*."""
     root: str | None = None
     """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist."""

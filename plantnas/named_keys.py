@@ -11,6 +11,7 @@ from plantnas.config import StudyConfig
 from plantnas.named import Table, imported
 
 TABLES = {
+    "data.name": "plantnas.training.datasets:DATASETS",
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",
     "search.sampler.name": "plantnas.trials.base_samplers:SAMPLERS",

@@ -32,6 +32,8 @@ TESTED_ELSEWHERE = {
     "plantnas/records/record.py": "tests/records/test_database.py",  # what it stores
     "plantnas/records/tables.py": "tests/records/test_migrations.py",  # what they must equal
     "plantnas/records/migrations/": "tests/records/test_migrations.py",
+    "plantnas/training/datasets/": "tests/training/test_data_formats.py",
+    "plantnas/training/torchvision_images.py": "tests/training/test_data_formats.py",
     "plantnas/search/prepared.py": "tests/search/test_preparing.py",  # what it returns
 }
 """Modules, or folders of them, without a test file of their name, and where their tests are."""

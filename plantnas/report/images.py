@@ -5,15 +5,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from plantnas.config import Data
 from plantnas.errors import DataError
 from plantnas.records.database import Database
 from plantnas.records.loading import network_of, recorded_config
 from plantnas.records.record import Evaluation, NetworkRecord, Split
-from plantnas.training.data import UNLABELLED, Images, load_dataset, load_test_images
+from plantnas.training.data import check_fingerprint, dataset_of, load_test_images
 from plantnas.training.evaluation import Metrics, evaluate
+from plantnas.training.images import UNLABELLED, Images
 from plantnas.training.loss import DistillationLoss, Targets
-from plantnas.training.seeds import derived_seed
 from plantnas.training.views import Inputs
 
 BY_LABELS = DistillationLoss(temperature=1, label_weight=1)
@@ -80,19 +79,16 @@ def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Me
 
 def _split(database: Database, study: str, split: str, root: str | None) -> Images:
     config = recorded_config(database, study)
-    data = config.data if root is None else config.data.model_copy(update={"root": root})
+    if root is not None:
+        data = config.data.model_copy(update={"root": root})
+        config = config.model_copy(update={"data": data})
     if split == "test":
-        return load_test_images(data)
-    fingerprint = database.study(study).configuration["images"]["fingerprint"]
-    return _search_split(data, config.random_seed, split, fingerprint)
-
-
-def _search_split(data: Data, random_seed: int, split: str, fingerprint: str) -> Images:
+        return load_test_images(config.data)
     if split not in ("train", "validation"):
         raise DataError(f"split {split!r}: is not one of 'train', 'validation' and 'test'.")
-    dataset = load_dataset(data, derived_seed(random_seed, "split"))
-    if dataset.fingerprint != fingerprint:
-        raise DataError(f"data.name: {data.name}: is not the data that the study was made with.")
+    dataset = dataset_of(config)
+    recorded = database.study(study).configuration["images"]
+    check_fingerprint(dataset, recorded["fingerprint"], config)
     if split == "validation":
         return dataset.validation
     return dataset.train.subset((dataset.train.labels != UNLABELLED).nonzero().flatten())

@@ -33,10 +33,10 @@ from plantnas.search.prepared import (
     evaluation,
     features_folder,
 )
-from plantnas.search.recording import add_study, check_data, data_of, record_steps
+from plantnas.search.recording import add_study, record_steps
 from plantnas.search.recording import check_configuration as check_configuration
 from plantnas.search.shared_logits import SharedLogits
-from plantnas.training.data import Dataset
+from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit
@@ -87,10 +87,11 @@ def prepare(
     find_names(config)
     database = open_database(study, artifacts)
     check_configuration(database, config)
-    dataset = data_of(config)
+    dataset = dataset_of(config)
     make_folder(directory)
     add_study(database, study, config, dataset, artifacts or str(directory / "weights"))
-    check_data(database, config, dataset)
+    recorded = database.study(config.name).configuration["images"]
+    check_fingerprint(dataset, recorded["fingerprint"], config)
     record_steps(database, config)
     preparation = _Preparation(study, config, database, dataset, directory, device, say)
     # Workers that join later do not wait for each other.

@@ -14,13 +14,12 @@ import optuna
 import torch
 
 from plantnas.config import StudyConfig
-from plantnas.errors import DataError, StudyError
+from plantnas.errors import StudyError
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
 from plantnas.records.loading import recorded_config
 from plantnas.records.record import StudyRecord
-from plantnas.training.data import Dataset, load_dataset
-from plantnas.training.seeds import derived_seed
+from plantnas.training.data import Dataset, dataset_of
 from plantnas.trials.storage import make_folder, storage_errors
 from plantnas.trials.study import open_study
 
@@ -46,17 +45,8 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
     with storage_errors(url):
         study, database = open_study(config, url), Database(url)
         check_configuration(database, config)
-        add_study(database, study, config, data_of(config), artifacts)
+        add_study(database, study, config, dataset_of(config), artifacts)
         record_steps(database, config)
-
-
-def data_of(config: StudyConfig) -> Dataset:
-    """The images that a study trains on and chooses networks by.
-
-    Raises:
-        DataError: They cannot be read.
-    """
-    return load_dataset(config.data, derived_seed(config.random_seed, "split"))
 
 
 def add_study(
@@ -121,20 +111,6 @@ def record_steps(database: Database, config: StudyConfig) -> None:
     if recorded["search"]["steps"] != config.search.steps:
         search = {**recorded["search"], "steps": config.search.steps}
         database.configure(config.name, {**recorded, "search": search})
-
-
-def check_data(database: Database, config: StudyConfig, dataset: Dataset) -> None:
-    """Refuse data that is not the study's.
-
-    Raises:
-        DataError: Its hash is not the recorded one.
-    """
-    images = database.study(config.name).configuration["images"]
-    if images["fingerprint"] != dataset.fingerprint:
-        raise DataError(
-            f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
-            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {images['fingerprint'][:12]}."
-        )
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from plantnas.training.data import UNLABELLED
+from plantnas.training.images import UNLABELLED
 
 
 class Targets(NamedTuple):

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from plantnas.config import Data
-from plantnas.training.data import Dataset, Images
+from plantnas.training.data import Dataset
+from plantnas.training.images import Images
 
 
 class Inputs:

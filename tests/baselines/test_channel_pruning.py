@@ -24,8 +24,8 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.errors import PlantnasError
 from plantnas.networks.loader import build_network
-from plantnas.training.data import UNLABELLED
 from plantnas.training.fitting import Stop
+from plantnas.training.images import UNLABELLED
 from plantnas.training.loss import Targets
 
 if TYPE_CHECKING:

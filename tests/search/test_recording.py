@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.errors import DataError, StorageError, StudyError
+from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.loading import recorded_config
-from plantnas.search.recording import check_configuration, check_data, data_of, make_study, versions
+from plantnas.search.recording import check_configuration, make_study, versions
 from plantnas.trials.study import existing_study
 
 if TYPE_CHECKING:
@@ -82,13 +81,6 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_records_nothing(
     with pytest.raises(StorageError, match="file/shared: cannot be made a folder"):
         make_study(tiny.config, url, str(tmp_path / "file" / "shared"))
     assert Database(url).find_study("tiny") is None
-
-
-def test_other_data_is_refused(prepared: StudyFolder) -> None:
-    dataset = data_of(prepared.config)
-    check_data(Database(prepared.url), prepared.config, dataset)
-    with pytest.raises(DataError, match="is not the data that study 'tiny' was made with"):
-        check_data(Database(prepared.url), prepared.config, replace(dataset, fingerprint="feed"))
 
 
 def test_the_versions_are_those_of_what_runs_here() -> None:

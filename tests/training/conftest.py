@@ -15,9 +15,10 @@ from plantnas.channels.planting import narrow, plant, planted_entries
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe
 from plantnas.networks.loader import build_network
-from plantnas.training.data import Dataset, Images, load_dataset
+from plantnas.training.data import Dataset, load_dataset
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit
+from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer

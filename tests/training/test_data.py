@@ -1,11 +1,21 @@
 """The draw of training and validation images; the formats on disk are in test_data_formats.py."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
 from plantnas.config import Data
 from plantnas.errors import DataError
-from plantnas.training.data import UNLABELLED, Images, load_dataset, load_test_images
+from plantnas.training.data import check_fingerprint, dataset_of, load_dataset, load_test_images
+from plantnas.training.images import UNLABELLED, Images
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import StudyFolder
 
 DIGITS = Data(name="digits", train=300, validation=200)
 
@@ -144,3 +154,66 @@ def test_no_image_left_to_use_without_its_label_is_an_error() -> None:
     everything = Data(name="digits", train=1238, validation=200, unlabelled=True)
     with pytest.raises(DataError, match=r"^data\.unlabelled: .* leave none of the 1438 training"):
         load_dataset(everything, 0)
+
+
+def test_data_that_is_not_the_studys_is_refused(tiny: StudyFolder) -> None:
+    dataset = dataset_of(tiny.config)
+    check_fingerprint(dataset, dataset.fingerprint, tiny.config)
+    with pytest.raises(DataError, match="is not the data that study 'tiny' was made with"):
+        check_fingerprint(dataset, "feed", tiny.config)
+
+
+OWN = """
+import torch
+from plantnas.training.images import Images
+
+def squares(data, split):
+    count = 40 if split == "train" else 10
+    return Images(torch.zeros(count, 1, 6, 6, dtype=torch.uint8), torch.arange(count) % 4)
+
+def missing(data, split):
+    raise OSError("no such disk")
+
+def pair(data, split):
+    return torch.zeros(3), torch.zeros(3)
+
+def floats(data, split):
+    return Images(torch.zeros(3, 1, 6, 6), torch.arange(3))
+
+def numpy(data, split):
+    return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8).numpy(), torch.arange(3))
+
+def flat(data, split):
+    return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8), torch.zeros(3, 1).long())
+
+def fewer(data, split):
+    return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8), torch.arange(2))
+"""
+
+
+def test_a_data_set_may_be_the_users_own(folder: Path) -> None:
+    (folder / "of_mine.py").write_text(OWN)
+    data = Data(name="of_mine:squares", validation=8)
+    dataset = load_dataset(data, 0)
+    assert (len(dataset.train), len(dataset.validation), dataset.num_classes) == (32, 8, 4)
+    assert len(load_test_images(data)) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing", r"cannot be read: raised OSError: no such disk \(.*of_mine.py:10\)\.$"),
+        ("pair", r"returned a tuple, where plantnas\.training\.images\.Images is needed\.$"),
+        ("floats", r"its pixels are torch\.float32 of shape \(3, 1, 6, 6\), not uint8, images x"),
+        ("numpy", r"its pixels are a ndarray, where a Tensor is needed: uint8, images x"),
+        ("flat", r"its labels are torch\.int64 of shape \(3, 1\), not int64, a label an image\.$"),
+        ("fewer", r"3 images have 2 labels\.$"),
+    ],
+)
+def test_a_data_set_of_the_users_that_is_none_is_told_in_one_line(
+    folder: Path, name: str, message: str
+) -> None:
+    (folder / "of_mine.py").write_text(OWN)
+    with pytest.raises(DataError, match=rf"^data\.name: of_mine:{name}: {message}") as error:
+        load_dataset(Data(name=f"of_mine:{name}", validation=1), 0)
+    assert "\n" not in str(error.value)

@@ -18,7 +18,8 @@ from torchvision import datasets
 
 from plantnas.config import Data
 from plantnas.errors import DataError
-from plantnas.training.data import UNLABELLED, Images, load_dataset, load_test_images
+from plantnas.training.data import load_dataset, load_test_images
+from plantnas.training.images import UNLABELLED, Images
 
 Patch = pytest.MonkeyPatch
 Pixels = NDArray[np.uint8]

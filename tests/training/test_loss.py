@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from plantnas.training.data import UNLABELLED
+from plantnas.training.images import UNLABELLED
 from plantnas.training.loss import DistillationLoss, Targets
 
 LABELS = torch.tensor([2, 0, UNLABELLED, 1, 2])
