@@ -3,11 +3,13 @@
 And the same with baselines, an Optuna study and a real configuration, to be compared.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -16,6 +18,10 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config_files import load_study, with_overrides
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from tests.browser import BROWSERS, executable
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -185,3 +191,15 @@ def wasted() -> list[FrozenTrial]:
         trial(4, TrialState.FAIL, 30.0),
         trial(5, TrialState.PRUNED, 20.0),
     ]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if executable() is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=executable(), args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,9 +1,9 @@
 """Plots of a comparison, and the page that holds them. Each is made in two steps: info, figure.
 
-The words and the rows of the tables are in verdict.py.
+The words and the rows of the tables are in verdict.py, the look is that of a study's report.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from math import isnan
 from pathlib import Path
@@ -16,17 +16,29 @@ from plantnas.files import write_file
 from plantnas.report.comparison.comparison import Comparison
 from plantnas.report.comparison.statistics import Spread, spread
 from plantnas.report.comparison.verdict import (
-    NOTES,
     TEXT_COLUMNS,
     accuracy_spread,
-    comparison_tables,
-    sentences,
     shown_spread,
+    verdict,
 )
 from plantnas.report.entries import Entry
 from plantnas.report.front import PLANTING
+from plantnas.report.page.rendering import DrawnPlot, rendered
 from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
 
+PARETO = DrawnPlot(
+    "pareto",
+    "Test accuracy against parameters",
+    "Up and to the left is better: accurate and small. Methods of one size are drawn side by side, "
+    "with planting where it is; bars are standard deviations over studies and repetitions.",
+)
+HYPERVOLUME = DrawnPlot(
+    "hypervolume",
+    "Hypervolume against seconds for one network of each size",
+    "Up and to the left is better: accurate networks of all sizes, made in little time, with that "
+    "of the teacher, tuning and search. Planting stands there twice, with its whole search and "
+    "with the networks' lineage alone.",
+)
 PLANTING_ALONE = "planting, lineage alone"
 """The name of planting's point without the cost of its search."""
 SPREAD_OF_METHODS = 1.4
@@ -110,7 +122,7 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
             figure.add_trace(_pareto_trace(points, _marker(method), shift))
     if not isnan(info.teacher_accuracy.mean):
         _add_teacher(figure, info)
-    lay_out(figure, "Test accuracy against parameters (methods of one size side by side)")
+    lay_out(figure, PARETO.title)
     figure.update_xaxes(title="parameters", type="log", dtick="D2", tickformat="~s")
     figure.update_yaxes(title="test accuracy (%)")
     return figure
@@ -140,8 +152,8 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
     figure = go.Figure()
     for point in info.points:
         figure.add_trace(_hypervolume_trace(point, _marker(point.method)))
-    lay_out(figure, "Hypervolume against seconds for one network of each size")
-    figure.update_xaxes(title="seconds with teacher, tuning and search", type="log", nticks=10)
+    lay_out(figure, HYPERVOLUME.title)
+    figure.update_xaxes(title="seconds in total", type="log", nticks=10)
     figure.update_yaxes(title="hypervolume<br>(test accuracy x log parameters)")
     return figure
 
@@ -156,41 +168,17 @@ def write_comparison_page(comparison: Comparison, path: Path) -> None:
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """The page as HTML; plotly's script is in it once."""
-    studies = ", ".join(dict.fromkeys(entry.study for entry in comparison.entries))
-    pareto = comparison_pareto_figure(comparison_pareto_info(comparison))
-    volumes = hypervolume_figure(hypervolume_info(comparison))
-    body = (
-        f"<h1>Planting against baselines</h1><p>Studies: {escape(studies)}</p>",
-        pareto.to_html(full_html=False, include_plotlyjs=True, div_id="pareto"),
-        volumes.to_html(full_html=False, include_plotlyjs=False, div_id="hypervolume"),
-        _list_html(sentences(comparison)),
-        *(_table_html(*table) for table in comparison_tables(comparison)),
-        *(f"<p>{escape(note)}</p>" for note in NOTES),
+    """The page as HTML, with the look of a study's report."""
+    return rendered(
+        "comparison.html",
+        studies=", ".join(dict.fromkeys(entry.study for entry in comparison.entries)),
+        verdict=verdict(comparison),
+        text_columns=TEXT_COLUMNS,
+        plots=[
+            PARETO.holding(comparison_pareto_figure(comparison_pareto_info(comparison))),
+            HYPERVOLUME.holding(hypervolume_figure(hypervolume_info(comparison))),
+        ],
     )
-    return PAGE.format(title=f"{escape(studies)}: comparison", body="\n".join(body))
-
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font-family: sans-serif; max-width: 1150px; margin: 2em auto; padding: 0 1em; }}
-table {{ border-collapse: collapse; margin: 2em 0; font-size: 90%; }}
-caption {{ text-align: left; font-weight: bold; padding: 0.4em 0; }}
-th, td {{ padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #ddd; }}
-.text {{ text-align: left; }}
-.planting {{ font-weight: bold; color: #0072B2; }}
-li {{ margin: 0.25em 0; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 
 
 def _method_point(entries: Sequence[Entry]) -> MethodPoint:
@@ -279,20 +267,3 @@ def _hover(point: MethodPoint) -> str:
         f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)",
     )
     return "<br>".join(lines)
-
-
-def _list_html(lines: Iterable[str]) -> str:
-    return "<ul>" + "\n".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-
-
-def _table_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def cells(tag: str, texts: Sequence[str]) -> str:
-        kinds = (' class="text"' if column in TEXT_COLUMNS else "" for column in columns)
-        filled = zip(kinds, texts, strict=True)
-        return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in filled)
-
-    lines = [f"<caption>{escape(title)}</caption>", f"<tr>{cells('th', columns)}</tr>"]
-    for row in rows:
-        kind = ' class="planting"' if PLANTING in row else ""
-        lines.append(f"<tr{kind}>{cells('td', row)}</tr>")
-    return "<table>" + "\n".join(lines) + "</table>"

@@ -57,13 +57,36 @@ class TextTable(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def comparison_tables(comparison: Comparison) -> list[TextTable]:
-    """What each method reached and took, and what the paper's claim is about; rows may be none."""
-    return [
+class Verdict(NamedTuple):
+    """A comparison in words and tables.
+
+    Attributes:
+        overall: Sentences over all sizes.
+        by_size: Sentences about single sizes.
+        tables: The numbers behind them.
+        notes: What a reader of the tables must know.
+        problem: Why there is nothing of it; else empty.
+    """
+
+    overall: Sequence[str] = ()
+    by_size: Sequence[str] = ()
+    tables: Sequence[TextTable] = ()
+    notes: Sequence[str] = ()
+    problem: str = ""
+
+
+def verdict(comparison: Comparison) -> Verdict:
+    """All that a page says of a comparison; tables without rows are left out."""
+    overall, by_size = list[str](), list[str]()
+    for difference, said in zip(comparison.differences, sentences(comparison), strict=True):
+        where = overall if difference.step is None else by_size
+        where.append(f"{said[0].upper()}{said[1:]}.")
+    tables = (
         TextTable(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison)),
-        TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
         TextTable(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
-    ]
+        TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
+    )
+    return Verdict(overall, by_size, [table for table in tables if table.rows], NOTES)
 
 
 def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:

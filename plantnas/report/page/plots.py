@@ -1,17 +1,16 @@
 """The plots of the report page in the order of its reader's questions, each with how to read it.
 
-How each is made is in plotting/, how they are embedded in templates/.
+How each is made is in plotting/, how they get into a page in rendering.py.
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime
-from html import escape, unescape
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from plantnas.errors import PlantnasError
+from plantnas.report.page.rendering import DrawnPlot
 from plantnas.report.plotting.cost import cost_figure, cost_info
 from plantnas.report.plotting.curves import curves_figure, curves_info
 from plantnas.report.plotting.hypervolume import hypervolume_figure, hypervolume_info
@@ -37,25 +36,6 @@ class PagePlot(NamedTuple):
     title: str
     words: str
     make: Callable[[StudyData, datetime], go.Figure]
-
-
-class DrawnPlot(NamedTuple):
-    """A plot as the page has it: either a figure or a problem is not empty.
-
-    Attributes:
-        plot: Which.
-        caption: What the figure's own title says; the page writes it above the figure, where a
-            narrow screen breaks its lines.
-        figure: As JSON.
-        problem: Why there is none.
-        is_defect: The problem is plantnas's own, and not what the study holds.
-    """
-
-    plot: PagePlot
-    caption: str = ""
-    figure: str = ""
-    problem: str = ""
-    is_defect: bool = False
 
 
 PARETO = PagePlot(
@@ -123,8 +103,6 @@ TRUST = (
         lambda data, now: timeline_figure(timeline_info(data, now)),
     ),
 )
-TITLE_HEIGHT = 36
-"""Pixels above a figure that its title takes."""
 PAGE_PLOTS = (PARETO, *COSTS, *LAYERS, *TRUST)
 
 
@@ -135,31 +113,14 @@ def drawn_plots(data: StudyData, now: datetime) -> dict[str, DrawnPlot]:
 
 def drawn(plot: PagePlot, data: StudyData, now: datetime) -> DrawnPlot:
     """A plot, or why there is none."""
+    shown = DrawnPlot(plot.name, plot.title, plot.words)
     try:
-        return _drawn(plot, data.name, plot.make(data, now))
+        return shown.holding(plot.make(data, now), data.name)
     except PlantnasError as error:
-        return DrawnPlot(plot, problem=str(error))
+        return shown._replace(problem=str(error))
     except Exception as error:  # the reader of a page wants the rest of it, and to know
-        return DrawnPlot(plot, problem=_defect(error), is_defect=True)
-
-
-def _drawn(plot: PagePlot, study: str, figure: go.Figure) -> DrawnPlot:
-    """With the title above the figure."""
-    title = figure.layout.title.text or ""
-    for name in (study, escape(study)):
-        title = title.removeprefix(f"{name}: ")
-    top = figure.layout.margin.t or 60
-    figure.update_layout(title=None, margin_t=max(top - TITLE_HEIGHT, 10))
-    return DrawnPlot(plot, plain_text(title), figure.to_json())
-
-
-def plain_text(title: str) -> str:
-    """A title of plotly, which knows a few tags and entities, without them."""
-    return unescape(re.sub(r"<[^<>]*>", " ", title)).strip()
-
-
-def _defect(error: Exception) -> str:
-    return (
-        f"This plot failed: {type(error).__name__}: {error}. That is a defect of plantnas; nothing "
-        "else on this page depends on it."
-    )
+        return shown._replace(
+            problem=f"This plot failed: {type(error).__name__}: {error}. That is a defect of "
+            "plantnas; nothing else on this page depends on it.",
+            is_defect=True,
+        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from plantnas.baselines.methods import DEFAULT_METHODS
 from plantnas.errors import StorageError
@@ -23,12 +23,14 @@ from plantnas.report.comparison.page import (
     write_comparison_page,
 )
 from plantnas.report.comparison.statistics import Spread
-from plantnas.report.comparison.verdict import NOTES, cost_rows, sentences, verdict_rows
+from plantnas.report.comparison.verdict import NOTES, cost_rows, verdict, verdict_rows
+from tests.browser import open_page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import plotly.graph_objects as go
+    from playwright.sync_api import Browser
 
     from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
@@ -151,9 +153,11 @@ def test_a_single_study_has_plots_without_error_bars(
 
 
 def test_the_page_says_what_the_verdict_says(compared: Comparison) -> None:
-    page = comparison_page(compared)
-    for text in (*sentences(compared), *NOTES):
-        assert escape(text) in page
+    page, said = comparison_page(compared), verdict(compared)
+    assert len(said.overall) == 3
+    assert len(said.by_size) == 5
+    for text in (*said.overall, *said.by_size, *NOTES):
+        assert f">{escape(text)}</" in page
     for row in (*verdict_rows(compared), *cost_rows(compared)):
         assert all(f">{escape(cell)}</td>" in page for cell in row)
 
@@ -161,9 +165,22 @@ def test_the_page_says_what_the_verdict_says(compared: Comparison) -> None:
 def test_the_page_has_plotlys_script_once_and_loads_nothing(compared: Comparison) -> None:
     page = comparison_page(compared)
     assert page.count("plotly.js v") == 1
-    assert page.count('class="plotly-graph-div"') == 2
+    assert page.count("data-figure=") == 2
     assert "<script src" not in page
-    assert "<link" not in page
+    assert page.count("<link") == page.count('<link rel="icon" href="data:,">') == 1
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_browser_draws_both_plots_and_asks_for_nothing_else(
+    compared: Comparison, browser: Browser, tmp_path: Path, width: int
+) -> None:
+    write_comparison_page(compared, tmp_path / "comparison.html")
+    opened = open_page(browser, tmp_path / "comparison.html", width)
+    assert opened.page.locator(".figure .scatterlayer").count() == 2
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+    assert opened.errors == []
+    assert opened.requests == [opened.page.url]
+    opened.page.close()
 
 
 def test_text_of_the_page_is_escaped(compared: Comparison) -> None:

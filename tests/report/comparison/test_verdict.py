@@ -14,13 +14,16 @@ from plantnas.report.comparison.comparison import Comparison, MethodDifference, 
 from plantnas.report.comparison.statistics import Difference
 from plantnas.report.comparison.verdict import (
     COST_COLUMNS,
+    COST_TITLE,
     VERDICT_COLUMNS,
+    VERDICT_TITLE,
     accuracy_spread,
     comparison_cost_table,
     cost_rows,
     sentences,
     small_rows,
     small_table,
+    verdict,
     verdict_rows,
     verdict_table,
 )
@@ -179,6 +182,18 @@ def test_every_method_and_size_has_a_sentence(compared: Comparison) -> None:
     assert len(said) == len(compared.differences) == 4
     assert said[0].startswith("at 2.0 k parameters planting is 4.00 points better than l1-kd")
     assert said[1].startswith("at 2.0 k parameters planting is 10.00 points worse than scratch")
+
+
+def test_a_page_has_sentences_that_begin_and_end_as_such(compared: Comparison) -> None:
+    found = verdict(compared)
+    assert [text.partition(" planting")[0] for text in found.overall] == ["Over all sizes"] * 2
+    assert {text.partition(" planting")[0] for text in found.by_size} == {"At 2.0 k parameters"}
+    assert {text[-1] for text in (*found.overall, *found.by_size)} == {"."}
+
+
+def test_a_page_has_no_table_without_rows(compared: Comparison) -> None:
+    assert small_rows(compared) == []
+    assert [table.title for table in verdict(compared).tables] == [VERDICT_TITLE, COST_TITLE]
 
 
 def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from plantnas.report.page.page import report_page
 from plantnas.report.page.plots import PAGE_PLOTS
 from plantnas.report.study_data import StudyData, study_data
+from tests.browser import Opened, open_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,34 +21,12 @@ if TYPE_CHECKING:
 
     from tests.conftest import StudyFolder
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 EVIL = """<b>&"'</script><img src=x>"""
 """A name that would be markup, and end a script, if it was not escaped."""
 PLOTS = [plot.name for plot in PAGE_PLOTS]
 TRACES = ".trace, .hm, .bars, .points path"
 """What plotly draws for data."""
-
-
-class Opened(NamedTuple):
-    """A page, and what went wrong or was asked for since it was opened."""
-
-    page: Page
-    errors: list[str]
-    requests: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium without a screen."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -98,19 +76,6 @@ def page(browser: Browser, files: dict[str, Path]) -> Iterator[Page]:
     opened = open_page(browser, files["evil"])
     yield opened.page
     opened.page.close()
-
-
-def open_page(browser: Browser, file: Path, width: int = 1280, script: str = "") -> Opened:
-    """The page after all plots are drawn; the script runs before those of the page."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    opened = Opened(page, [], [])
-    page.on("pageerror", lambda error: opened.errors.append(str(error)))
-    page.on("console", lambda message: opened.errors.append(f"{message.type}: {message.text}"))
-    page.on("request", lambda request: opened.requests.append(request.url))
-    page.add_init_script(script)
-    page.goto(file.as_uri())
-    page.wait_for_selector("html[data-drawn=all]", state="attached")
-    return opened
 
 
 def column(page: Page, name: str) -> list[str]:

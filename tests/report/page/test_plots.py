@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.report.page.plots import (
-    PAGE_PLOTS,
-    PagePlot,
-    drawn,
-    drawn_plots,
-    plain_text,
-)
+from plantnas.report.page.plots import PAGE_PLOTS, PagePlot, drawn, drawn_plots
 from plantnas.report.study_data import StudyData, study_data
 
 if TYPE_CHECKING:
@@ -30,10 +23,6 @@ def data(database: Database) -> StudyData:
     return study_data(database, "made-up")
 
 
-def plot_of(figure: go.Figure) -> PagePlot:
-    return PagePlot("any", "Any", "Words.", lambda data, now: figure)
-
-
 def refused(data: StudyData, now: datetime) -> go.Figure:
     raise StudyError("study 'made-up': has nothing to show.")
 
@@ -43,7 +32,7 @@ def broken(data: StudyData, now: datetime) -> go.Figure:
 
 
 def test_every_plot_of_a_finished_study_is_drawn(data: StudyData) -> None:
-    assert [each.plot.name for each in drawn_plots(data, NOW).values() if each.is_defect] == []
+    assert [each.name for each in drawn_plots(data, NOW).values() if each.is_defect] == []
 
 
 def test_a_study_without_networks_has_no_plot_that_fails(data: StudyData) -> None:
@@ -60,6 +49,12 @@ def test_a_plot_that_is_refused_says_why(data: StudyData) -> None:
     assert drawn(plot, data, NOW).problem == "study 'made-up': has nothing to show."
 
 
+def test_a_caption_leaves_out_the_name_of_the_study(data: StudyData) -> None:
+    figure = go.Figure(layout_title_text="made-up: all of it")
+    plot = PagePlot("any", "Any", "Words.", lambda data, now: figure)
+    assert drawn(plot, data, NOW).caption == "all of it"
+
+
 def test_what_a_study_lacks_is_no_defect(data: StudyData) -> None:
     assert not drawn(PagePlot("refused", "Refused", "Words.", refused), data, NOW).is_defect
 
@@ -68,13 +63,3 @@ def test_a_plot_that_fails_is_a_defect_and_named(data: StudyData) -> None:
     failed = drawn(PagePlot("broken", "Broken", "Words.", broken), data, NOW)
     assert failed.is_defect
     assert failed.problem.startswith("This plot failed: ValueError: no such step.")
-
-
-def test_the_title_is_moved_out_of_the_figure(data: StudyData) -> None:
-    found = drawn(plot_of(go.Figure(layout_title_text="made-up: all of it")), data, NOW)
-    assert found.caption == "all of it"
-    assert "text" not in json.loads(found.figure)["layout"].get("title", {})
-
-
-def test_a_title_is_plain_text_without_tags_and_entities() -> None:
-    assert plain_text("<b>a &amp; b</b><br>&lt;c&gt;") == "a & b  <c>"
