@@ -28,7 +28,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.cost import parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop, plant
 from plantnas.channels.structure import Structure
@@ -143,7 +142,7 @@ def _is_exact(model: nn.Module, images: Tensor, structure: Structure) -> bool:
     planting = _granules(structure)
     child = plant(model, images, planting, structure=structure).eval()
     widths = {name: group.width + planting.get(name, 0) for name, group in structure.groups.items()}
-    predicted = parameters_at(structure, model, widths)
+    predicted = structure.parameters(widths)
     with torch.no_grad():
         output = model.eval()(images)
         difference = ((child(images) - output).abs().max() / output.std(0).max()).item()

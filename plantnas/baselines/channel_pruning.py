@@ -22,13 +22,12 @@ from plantnas.baselines.sizes import (
     TOLERANCE,
     Widths,
     at_least,
-    counter,
     ranked_widths,
     sized,
     uniform_widths,
 )
 from plantnas.channels.groups import analyse
-from plantnas.channels.structure import Structure, shape_at
+from plantnas.channels.structure import Structure
 from plantnas.errors import UnsupportedArchitecture
 
 ROUNDS = 4
@@ -73,7 +72,7 @@ def prune_by(
     structure = analyse(network, example)
     floors = _floors(structure) if method.ranked_globally else None
     if floors is None:
-        uniform_widths(structure, network, parameters)  # refused before anything is trained
+        uniform_widths(structure, parameters)  # refused before anything is trained
     regularize = _sparsity(method.criterion, network, example, structure)
     if regularize is not None:
         epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
@@ -119,33 +118,19 @@ def remove_channels(
     structure = analyse(network.eval().requires_grad_(True), example)
     scores = _scores(network, example, structure, importance)
     if floors is None:
-        widths = uniform_widths(structure, network, parameters, tolerance)
+        widths = uniform_widths(structure, parameters, tolerance)
     else:
         by_group = _by_group(network, structure, scores)
         at = partial(ranked_widths, structure.growable, by_group, floors)
-        count = counter(structure, network)
-        widths = sized(at, count, structure.growable, parameters, tolerance)
-    shapes = _shapes_at(network, structure, widths)
+        widths = sized(at, structure, parameters, tolerance)
     _cut(network, example, structure, scores, widths)
     found = analyse(network, example)
-    if {name: group.width for name, group in found.growable.items()} != widths or shapes != {
-        name: tuple(tensor.shape) for name, tensor in network.state_dict().items()
-    }:
+    left = {name: group.width for name, group in found.growable.items()}
+    if left != widths or found.shapes != structure.shapes_with(widths):
         raise UnsupportedArchitecture(
             "torch-pruning left other widths than were asked for: its groups of coupled channels "
             f"are not those of this architecture ({_first_difference(found, widths)})."
         )
-
-
-def _shapes_at(
-    network: nn.Module, structure: Structure, widths: Widths
-) -> dict[str, tuple[int, ...]]:
-    """Of all tensors of the architecture at these widths, into which what is left must load."""
-    every, axes = structure.widths_with(widths), structure.axes_of
-    return {
-        name: tuple(shape_at(tensor.shape, axes.get(name, ()), every))
-        for name, tensor in network.state_dict().items()
-    }
 
 
 def _floors(structure: Structure) -> Widths:

@@ -4,7 +4,6 @@ import optuna
 from torch import nn
 
 from plantnas.baselines.budget import Trainer
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.weights import save_weights
@@ -46,8 +45,8 @@ def record_of(
         trial_number=None,
         parent_id=None,
         step=step,
-        parameters=parameters_at(structure, network, {}),
-        macs=macs_at(structure, network, {}),
+        parameters=structure.parameters(),
+        macs=structure.macs(),
         widths=all_widths(structure),
         planted={},
         evaluations=(evaluation("validation", metrics),),

@@ -36,7 +36,7 @@ def evenly_narrowed(study: PreparedStudy, parameters: int) -> Widths:
         SizeNotReachable: No even narrowing has that size.
     """
     teacher = fresh(study, study.teacher.widths, 0)
-    return uniform_widths(analyse(teacher, study.example), teacher, parameters)
+    return uniform_widths(analyse(teacher, study.example), parameters)
 
 
 def fresh(study: PreparedStudy, widths: Widths, seed: int) -> nn.Module:

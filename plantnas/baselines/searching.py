@@ -13,7 +13,7 @@ import optuna
 from plantnas.baselines.budget import Budget, TimeBudget, Trainer
 from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import fresh
-from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable, counter
+from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError
 from plantnas.records.record import BaselineRun, NetworkRecord
@@ -135,15 +135,14 @@ def _room(study: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
         maximum_growth=(1 + TOLERANCE) * max(sizes) / seed.record.parameters,
     )
     growth = Growth(groups=study.config.search_space.grow.groups, up_to=1e9)
-    groups, teacher = seed.structure.growable, study.teacher.widths
-    return room_to_grow(groups, teacher, seed.record.parameters, growth, window)
+    return room_to_grow(seed.structure, study.teacher.widths, growth, window)
 
 
 def _train_proposal(
     study: PreparedStudy, trial: optuna.Trial, room: Room, epochs: int, budget: TimeBudget
 ) -> NetworkRecord:
     seed, config = study.parent(None), study.config
-    growth = suggest_shares(trial, room, counter(seed.structure, seed.network))
+    growth = suggest_shares(trial, room)
     widths = all_widths(seed.structure, seed.widths_with(growth))
     purpose = (SEARCH, sorted(widths.items()))
     network = fresh(study, widths, derived_seed(config.random_seed, *purpose, "weights"))

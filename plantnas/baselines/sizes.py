@@ -3,15 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from torch import nn
-
-from plantnas.channels.cost import parameters_at
+from plantnas.channels.sizing import shares_around
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.errors import PlantnasError
 
 Widths = dict[str, int]
-Count = Callable[[Mapping[str, int]], int]
-"""Parameters at these widths."""
 
 TOLERANCE = 0.03
 """How far a baseline's number of parameters may be from its target's, relative to it."""
@@ -21,14 +17,7 @@ class SizeNotReachable(PlantnasError):
     """Whole channels do not add up to the wanted number of parameters."""
 
 
-def counter(structure: Structure, network: nn.Module) -> Count:
-    """Counts the parameters of a network at other widths."""
-    return lambda widths: parameters_at(structure, network, widths)
-
-
-def uniform_widths(
-    structure: Structure, network: nn.Module, parameters: int, tolerance: float = TOLERANCE
-) -> Widths:
+def uniform_widths(structure: Structure, parameters: int, tolerance: float = TOLERANCE) -> Widths:
     """Every growable group at the same share of its width, to whole granules.
 
     Raises:
@@ -39,13 +28,12 @@ def uniform_widths(
     def at(share: float) -> Widths:
         return {name: at_least(group, share * group.width) for name, group in groups.items()}
 
-    return sized(at, counter(structure, network), groups, parameters, tolerance)
+    return sized(at, structure, parameters, tolerance)
 
 
 def sized(
     at: Callable[[float], Widths],
-    count: Count,
-    groups: Mapping[str, ChannelGroup],
+    structure: Structure,
     parameters: int,
     tolerance: float = TOLERANCE,
 ) -> Widths:
@@ -58,15 +46,14 @@ def sized(
     Raises:
         SizeNotReachable: Nothing is within the tolerance.
     """
-    low, high = 0.0, 1.0
-    for _ in range(40):  # to the precision of a float, whatever the number of channels
-        middle = (low + high) / 2
-        low, high = (middle, high) if count(at(middle)) <= parameters else (low, middle)
+    low, high = shares_around(lambda share: structure.parameters(at(share)), parameters)
     nearest = at(high)
     for above in (at(high), at(min(1.0, high + 0.1))):
-        filled = _filled(at(low), above, count, groups, parameters)
-        nearest = min((nearest, filled), key=lambda each: abs(count(each) - parameters))
-        found = count(nearest)
+        filled = _filled(at(low), above, structure, parameters)
+        nearest = min(
+            (nearest, filled), key=lambda each: abs(structure.parameters(each) - parameters)
+        )
+        found = structure.parameters(nearest)
         if abs(found - parameters) <= tolerance * parameters:
             return nearest
     raise SizeNotReachable(
@@ -75,33 +62,21 @@ def sized(
     )
 
 
-def _filled(
-    widths: Widths,
-    above: Widths,
-    count: Count,
-    groups: Mapping[str, ChannelGroup],
-    parameters: int,
-) -> Widths:
-    while (wider := _next(widths, above, count, groups, parameters)) is not None:
-        widths = wider
-    return widths
+def _filled(widths: Widths, above: Widths, structure: Structure, parameters: int) -> Widths:
+    """One granule more after the other, always the one that comes nearest to the size from below.
 
-
-def _next(
-    widths: Widths,
-    above: Widths,
-    count: Count,
-    groups: Mapping[str, ChannelGroup],
-    parameters: int,
-) -> Widths | None:
-    """One granule more where that comes nearest to the size from below; None if nothing fits."""
-    wider = [
-        widths | {name: widths[name] + group.granularity}
-        for name, group in groups.items()
-        if widths[name] + group.granularity <= above[name]
-    ]
-    fitting = [each for each in wider if count(each) <= parameters]
-    return max(fitting, key=count, default=None)
+    No group gets wider than `above`.
+    """
+    while True:
+        wider = [
+            widths | {name: widths[name] + group.granularity}
+            for name, group in structure.growable.items()
+            if widths[name] + group.granularity <= above[name]
+        ]
+        fitting = [each for each in wider if structure.parameters(each) <= parameters]
+        if not fitting:
+            return widths
+        widths = max(fitting, key=structure.parameters)
 
 
 def at_least(group: ChannelGroup, width: float) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
 from plantnas.channels.locating import location
-from plantnas.channels.resizing import meta_copy, resized
+from plantnas.channels.resizing import meta_copy, named_tensors, resized
 from plantnas.channels.rules import RULES
 from plantnas.channels.structure import (
     MODEL_OUTPUT,
@@ -108,6 +108,8 @@ class _Trace(NamedTuple):
 
 def _trace(tracer: Tracer, model: nn.Module, images: Tensor) -> _Trace:
     """Run in both modes under the tracer: the tables, and the shapes of all outputs."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in named_tensors(model).items()}
+    parameter_names = tuple(name for name, _ in model.named_parameters())
     layout = tracer.new_channels(images.shape[1], "input")
     freeze(layout, "it is the model's input")
     tracer.put(images, 1, layout)
@@ -121,7 +123,7 @@ def _trace(tracer: Tracer, model: nn.Module, images: Tensor) -> _Trace:
         if root.order >= (evaluated,):  # more of it could not change a prediction
             root.freeze("it only runs in training mode")
     tracer.finish()
-    structure = Structure(*_tables(tracer), weight_uses)
+    structure = Structure(*_tables(tracer), weight_uses, shapes, parameter_names)
     return _Trace(structure, [output.shape for output in outputs])
 
 

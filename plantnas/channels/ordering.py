@@ -80,7 +80,7 @@ def reordered(model: nn.Module, structure: Structure, orders: dict[str, Tensor])
 
 def _entries(axis: TensorAxis, structure: Structure) -> list[tuple[str, Tensor]]:
     """For each segment of the axis, its group and the entries of each channel, channels x block."""
-    widths = {name: group.width for name, group in structure.groups.items()}
+    widths = structure.widths
     return [
         (segment.group, torch.arange(stretch.start, stretch.stop).view(-1, segment.block))
         for segment, (stretch, _) in zip(axis.segments, axis.stretches(widths, widths), strict=True)

@@ -23,7 +23,6 @@ from plantnas.channels.structure import (
     TensorAxis,
     check_growable,
     find_group,
-    shape_at,
     shared_regions,
 )
 from plantnas.errors import PlantingError
@@ -62,7 +61,7 @@ def plant(
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
     structure = structure or analyse(model, example_input)
-    old_widths, new_widths = structure.widths_with({}), planted_widths(structure, planting)
+    old_widths, new_widths = structure.widths, planted_widths(structure, planting)
     child, old_tensors = resized(model, structure, new_widths), named_tensors(model)
     changed = _changed_axes(structure, old_widths, new_widths)
     owners = dict.fromkeys(name.rpartition(".")[0] for name in changed)
@@ -138,13 +137,12 @@ def planted_entries(
     Raises:
         PlantingError: As for `plant`.
     """
-    old_widths, new_widths = structure.widths_with({}), planted_widths(structure, planting)
-    state = model.state_dict()
+    old_widths, new_widths = structure.widths, planted_widths(structure, planting)
+    state, shapes = model.state_dict(), structure.shapes_with(new_widths)
     masks = {}
     for name, axes in _changed_axes(structure, old_widths, new_widths).items():
         if name in state:
-            shape = shape_at(state[name].shape, axes, new_widths)
-            mask = torch.ones(shape, dtype=torch.bool, device=state[name].device)
+            mask = torch.ones(shapes[name], dtype=torch.bool, device=state[name].device)
             for _, box in shared_regions(axes, mask.ndim, old_widths, new_widths):
                 mask[box] = False
             masks[name] = mask
@@ -171,7 +169,7 @@ def crop(
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
     structure = structure or analyse(model, example_input)
-    wide, small = structure.widths_with({}), structure.widths_with(widths)
+    wide, small = structure.widths, structure.widths_with(widths)
     for name, width in small.items():
         if width > wide[name]:
             raise PlantingError(

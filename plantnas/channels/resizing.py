@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from plantnas.channels.structure import Structure, shape_at
+from plantnas.channels.structure import Structure
 
 
 def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -> nn.Module:
@@ -23,10 +23,9 @@ def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -
         widths: The width of every group.
     """
     tensors, memo, changed = named_tensors(model), {}, set()
-    for name, axes in structure.axes_of.items():
+    for name, shape in structure.shapes_with(widths).items():
         old = tensors[name]
-        shape = shape_at(old.shape, axes, widths)
-        if list(old.shape) != shape:
+        if old.shape != shape:
             memo[id(old)] = _like(old, old.new_zeros(shape))
             changed.add(name.rpartition(".")[0])
     child = copy.deepcopy(model, memo)

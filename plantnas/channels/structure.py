@@ -1,18 +1,24 @@
 """The tables that an analysis fills: channel groups, and which tensor dimensions they size.
 
-Plain data that pickles, and the arithmetic on it (sizes, positions). How the tables are found is in
-groups.py; what is done with them in planting.py and cost.py.
+Plain data that pickles, and the arithmetic on it (shapes, costs, positions), for which no network
+is built or run. How the tables are found is in groups.py; what is done with them in planting.py.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from plantnas.errors import PlantingError, did_you_mean
 
 Role = Literal["rows", "columns", "entries"]
 Index = tuple[slice, ...]
+Shape = tuple[int, ...]
+
+SAME_WIDTHS: Mapping[str, int] = MappingProxyType({})
+"""No group has another width than the structure's own."""
 
 
 class Segment(NamedTuple):
@@ -103,11 +109,20 @@ class Structure:
         groups: All channel groups by name, growable and frozen, in the order in which they run.
         axes: Every tensor dimension that groups size. Dimensions that are not listed are constant.
         weight_uses: Every use of a weight in evaluation mode, for the cost in MACs.
+        shapes: The shape of every parameter and buffer, under each of its names.
+        parameter_names: The parameters among them; one that several modules share is there once.
     """
 
     groups: dict[str, ChannelGroup]
     axes: tuple[TensorAxis, ...]
     weight_uses: tuple[WeightUse, ...]
+    shapes: dict[str, Shape]
+    parameter_names: tuple[str, ...]
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The width of every group."""
+        return {name: group.width for name, group in self.groups.items()}
 
     @property
     def growable(self) -> dict[str, ChannelGroup]:
@@ -135,15 +150,35 @@ class Structure:
                 _check_width(group, width)
         return {name: changes.get(name, group.width) for name, group in self.groups.items()}
 
+    def shapes_with(self, changes: Mapping[str, int] = SAME_WIDTHS) -> dict[str, Shape]:
+        """The shape of every tensor after these changes of widths; errors as for `widths_with`."""
+        widths = self.widths_with(changes)
+        sizes = {name: list(shape) for name, shape in self.shapes.items()}
+        for axis in self.axes:
+            sizes[axis.tensor][axis.dimension] = axis.size(widths)
+        return {name: tuple(each) for name, each in sizes.items()}
 
-def shape_at(
-    shape: Iterable[int], axes: Iterable[TensorAxis], widths: Mapping[str, int]
-) -> list[int]:
-    """The shape that a tensor with these axes has at these widths."""
-    sizes = list(shape)
-    for axis in axes:
-        sizes[axis.dimension] = axis.size(widths)
-    return sizes
+    def parameters(self, widths: Mapping[str, int] = SAME_WIDTHS) -> int:
+        """Number of parameters that the network has at these widths; buffers don't count.
+
+        Args:
+            widths: {group name: number of channels}; groups that are not named keep theirs.
+
+        Raises:
+            PlantingError: A width that the network cannot have.
+        """
+        shapes = self.shapes_with(widths)
+        return sum(math.prod(shapes[name]) for name in self.parameter_names)
+
+    def macs(self, widths: Mapping[str, int] = SAME_WIDTHS) -> int:
+        """Multiply-accumulates of all convolutions and linear layers for one image, evaluated.
+
+        Biases, normalisation, activations, pooling and products of activations don't count. The
+        image has the size of the example input that the structure was found with. Arguments and
+        errors as for `parameters`.
+        """
+        shapes = self.shapes_with(widths)
+        return sum(positions * math.prod(shapes[name]) for name, positions in self.weight_uses)
 
 
 def shared_regions(

@@ -37,9 +37,9 @@ def groups(
     network = build_network(architecture, classes, channels)
     structure = analyse(network, torch.zeros(2, channels, size, size))
     if as_json:
-        typer.echo(groups_json(structure, network))
+        typer.echo(groups_json(structure))
     else:
-        console.print(groups_table(structure, network))
+        console.print(groups_table(structure))
 
 
 def list_studies() -> None:

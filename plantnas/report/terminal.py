@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterator
 
 from rich.table import Table
-from torch import nn
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.records.record import NetworkRecord, Split
 from plantnas.report.front import front_and_references, teacher_of
@@ -53,21 +51,21 @@ def cost_table(networks: list[NetworkRecord]) -> Table:
     return table
 
 
-def groups_table(structure: Structure, network: nn.Module) -> Table:
+def groups_table(structure: Structure) -> Table:
     """A row a channel group, with what one more granule of channels costs."""
     table = Table(title="Channel groups", title_justify="left")
     table.add_column("group", overflow="fold")
     for column in ("width", "granularity", "members", "+ parameters", "+ MACs"):
         table.add_column(column, justify="right")
     table.add_column("grows", overflow="fold")
-    for group, parameters, macs in _groups_with_costs(structure, network):
+    for group, parameters, macs in _groups_with_costs(structure):
         cost = ["" if number is None else f"{number:,}" for number in (parameters, macs)]
         numbers = [str(group.width), str(group.granularity), str(len(group.members)), *cost]
         table.add_row(group.name, *numbers, "yes" if group.growable else f"no: {group.frozen}")
     return table
 
 
-def groups_json(structure: Structure, network: nn.Module) -> str:
+def groups_json(structure: Structure) -> str:
     """The same as a JSON list of objects, with the members' names.
 
     `parameters` and `macs` are what one more granule of channels costs, and `frozen` says why a
@@ -84,23 +82,23 @@ def groups_json(structure: Structure, network: nn.Module) -> str:
             "macs": macs,
             "frozen": group.frozen,
         }
-        for group, parameters, macs in _groups_with_costs(structure, network)
+        for group, parameters, macs in _groups_with_costs(structure)
     ]
     return json.dumps(rows, indent=2)
 
 
 def _groups_with_costs(
-    structure: Structure, network: nn.Module
+    structure: Structure,
 ) -> Iterator[tuple[ChannelGroup, int | None, int | None]]:
     """Each group, and the parameters and MACs of one more granule; None if it cannot grow."""
-    parameters, macs = parameters_at(structure, network, {}), macs_at(structure, network, {})
+    parameters, macs = structure.parameters(), structure.macs()
     for group in structure.groups.values():
         if group.growable:
             wider = {group.name: group.width + group.granularity}
             yield (
                 group,
-                parameters_at(structure, network, wider) - parameters,
-                macs_at(structure, network, wider) - macs,
+                structure.parameters(wider) - parameters,
+                structure.macs(wider) - macs,
             )
         elif group.followed:
             yield group, None, None

@@ -14,7 +14,6 @@ from typing import NoReturn
 import optuna
 from torch import nn
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, StudyConfig
@@ -190,19 +189,11 @@ def suggest_planting(
             parameters, or another trial planted the same.
     """
     growth, search = study.config.search_space.grow, study.config.search
-
-    def parameters_with(widths: Mapping[str, int]) -> int:
-        return parameters_at(parent.structure, parent.network, widths)
-
-    room = room_to_grow(
-        parent.structure.growable, study.teacher.widths, parent.record.parameters, growth, search
-    )
-    if growth.proposal == "shares":
-        planting = suggest_shares(trial, room, parameters_with)
-    else:
-        planting = suggest_counts(trial, room)
-    parameters = parameters_with(parent.widths_with(planting))
-    if (not planting or room.excess(parameters) > 0) and room.has_none(parameters_with):
+    room = room_to_grow(parent.structure, study.teacher.widths, growth, search)
+    suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
+    planting = suggest(trial, room)
+    parameters = parent.structure.parameters(parent.widths_with(planting))
+    if (not planting or room.excess(parameters) > 0) and room.has_none():
         trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
     trial.set_user_attr("planting", json.dumps(planting))
     trial.set_user_attr("parameters", parameters)
@@ -278,8 +269,8 @@ def _record(
         trial_number=trial.number,
         parent_id=parent.network_id,
         step=assignment.step,
-        parameters=parameters_at(parent.structure, parent.network, widths),
-        macs=macs_at(parent.structure, parent.network, widths),
+        parameters=parent.structure.parameters(widths),
+        macs=parent.structure.macs(widths),
         widths=all_widths(parent.structure, widths),
         planted=dict(planting),
         evaluations=(evaluation("validation", metrics),),

@@ -13,7 +13,6 @@ import optuna
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import crop, narrow
@@ -222,8 +221,8 @@ class _Preparation:
             trial_number=None,
             parent_id=None,
             step=0 if method == "seed" else None,
-            parameters=parameters_at(structure, network, {}),
-            macs=macs_at(structure, network, {}),
+            parameters=structure.parameters(),
+            macs=structure.macs(),
             widths=all_widths(structure),
             planted={},
             evaluations=(evaluation("validation", metrics),),

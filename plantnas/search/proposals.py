@@ -1,20 +1,22 @@
 """From a trial's suggestions to a planting. What happens to the planting is in objective.py."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import optuna
 
-from plantnas.channels.structure import ChannelGroup
+from plantnas.channels.sizing import shares_around
+from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError, did_you_mean
 
-ParameterCount = Callable[[Mapping[str, int]], int]
-"""Parameters of the network at these widths; groups that are not named keep theirs."""
-
 MOST = 2.0**20
 """A scale of shares at which every group that grows is at its limit."""
+
+HALVINGS = 20
+"""Of the bisection for the scale. More would give a grown trial that is repeated another planting,
+now and then, than the screened one of a study that is recorded already."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,22 @@ class Room:
     """How far each group of a parent may grow in a step, and the parameters that are wanted.
 
     Attributes:
-        groups: The groups that may grow, with their present widths.
-        limits: New channels at most, for each of them; a positive multiple of its granularity.
+        structure: The parent's.
+        limits: New channels at most, for each of them; a positive multiple of its
+            granularity. Groups that may not grow are not there.
         minimum_parameters: The child has at least as many ...
         maximum_parameters: ... and at most as many.
     """
 
-    groups: dict[str, ChannelGroup]
+    structure: Structure
     limits: dict[str, int]
     minimum_parameters: float
     maximum_parameters: float
+
+    @property
+    def groups(self) -> dict[str, ChannelGroup]:
+        """The groups that may grow, with their present widths."""
+        return {name: self.structure.groups[name] for name in self.limits}
 
     def excess(self, parameters: int) -> float:
         """How far outside of the window, relative to it; not positive inside."""
@@ -39,56 +47,48 @@ class Room:
         below = 1 - parameters / self.minimum_parameters
         return max(above, below)
 
-    def has_none(self, parameters_at: ParameterCount) -> bool:
+    def has_none(self) -> bool:
         """Whether no planting at all can be inside the window."""
         if not self.limits or self.minimum_parameters > self.maximum_parameters:
             return True
-        widths = {name: group.width for name, group in self.groups.items()}
         smallest = min(
-            parameters_at({name: group.width + group.granularity})
+            self.structure.parameters({name: group.width + group.granularity})
             for name, group in self.groups.items()
         )
-        largest = parameters_at({name: widths[name] + new for name, new in self.limits.items()})
+        widest = {name: group.width + self.limits[name] for name, group in self.groups.items()}
+        largest = self.structure.parameters(widest)
         return smallest > self.maximum_parameters or largest < self.minimum_parameters
 
 
 def room_to_grow(
-    groups: Mapping[str, ChannelGroup],
-    teacher_widths: Mapping[str, int],
-    parameters: int,
-    growth: Growth,
-    search: Search,
+    structure: Structure, teacher_widths: Mapping[str, int], growth: Growth, search: Search
 ) -> Room:
     """The room of a parent.
 
     Args:
-        groups: Its growable groups.
+        structure: The parent's.
         teacher_widths: No group outgrows the teacher's.
-        parameters: The parent's parameters.
         growth: Which groups may grow, and by how much.
         search: The window of parameters.
 
     Raises:
         ConfigurationError: A pattern of `growth` fits no group.
     """
+    groups, parameters = structure.growable, structure.parameters()
     for pattern in growth.groups:
         if not any(fnmatchcase(name, pattern) for name in groups):
             raise ConfigurationError(
                 f"search_space.grow.groups: {pattern!r} fits no channel group. "
                 f"{did_you_mean(pattern, groups)}"
             )
-    chosen = {
-        name: group
-        for name, group in groups.items()
-        if any(fnmatchcase(name, pattern) for pattern in growth.groups)
-    }
     limits = {
         name: limit
-        for name, group in chosen.items()
-        if (limit := _limit(group, growth.up_to, teacher_widths[name])) > 0
+        for name, group in groups.items()
+        if any(fnmatchcase(name, pattern) for pattern in growth.groups)
+        and (limit := _limit(group, growth.up_to, teacher_widths[name])) > 0
     }
     return Room(
-        groups={name: chosen[name] for name in limits},
+        structure=structure,
         limits=limits,
         minimum_parameters=search.minimum_growth * parameters,
         maximum_parameters=min(
@@ -107,15 +107,13 @@ def _limit(group: ChannelGroup, up_to: float, teacher_width: int) -> int:
 def suggest_counts(trial: optuna.Trial, room: Room) -> dict[str, int]:
     """One integer a group, its number of new channels; groups with none are left out."""
     counts = {
-        name: trial.suggest_int(name, 0, limit, step=room.groups[name].granularity)
-        for name, limit in room.limits.items()
+        name: trial.suggest_int(name, 0, room.limits[name], step=group.granularity)
+        for name, group in room.groups.items()
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def suggest_shares(
-    trial: optuna.Trial, room: Room, parameters_at: ParameterCount
-) -> dict[str, int]:
+def suggest_shares(trial: optuna.Trial, room: Room) -> dict[str, int]:
     """A share for each group and the child's size between the limits; the planting is scaled to it.
 
     A group with a share of a half or less is left alone; above, the new channels are proportional
@@ -128,22 +126,18 @@ def suggest_shares(
     ratio = room.maximum_parameters / room.minimum_parameters
     wanted = room.minimum_parameters * ratio**size
     above = {name: share - 0.5 for name, share in shares.items()}
-    if parameters_at(_scaled(above, room, MOST)) < room.minimum_parameters:
+
+    def parameters_at(scale: float) -> int:
+        return room.structure.parameters(_scaled(above, room, scale))
+
+    if parameters_at(MOST) < room.minimum_parameters:
         above = shares
-    low, high = 0.0, 1.0
-    while parameters_at(_scaled(above, room, high)) < wanted and high < MOST:
-        low, high = high, 2 * high
-    for _ in range(20):
-        middle = (low + high) / 2
-        if parameters_at(_scaled(above, room, middle)) <= wanted:
-            low = middle
-        else:
-            high = middle
-    planting = _scaled(above, room, low)
+    scale, _ = shares_around(parameters_at, wanted, MOST, HALVINGS)
+    widths = _scaled(above, room, scale)
     return {
-        name: width - room.groups[name].width
-        for name, width in planting.items()
-        if width > room.groups[name].width
+        name: widths[name] - group.width
+        for name, group in room.groups.items()
+        if widths[name] > group.width
     }
 
 

@@ -9,7 +9,6 @@ import torch
 
 from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import fresh
-from plantnas.channels.cost import macs_at
 from plantnas.channels.groups import analyse
 from plantnas.records.record import BaselineRun, NetworkRecord
 
@@ -46,7 +45,7 @@ def test_the_record_has_the_networks_widths_and_cost(opened: Opened, trained: Tr
     network, record = trained
     assert record.widths == opened.targets[0].widths
     assert record.parameters == sum(parameter.numel() for parameter in network.parameters())
-    assert record.macs == macs_at(analyse(network, opened.study.example), network, {})
+    assert record.macs == analyse(network, opened.study.example).macs()
 
 
 def test_the_record_has_the_epochs_and_seconds_of_its_trainer(trained: Trained) -> None:

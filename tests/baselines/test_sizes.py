@@ -1,6 +1,5 @@
 """Widths of a wanted size, on made-up counts of parameters."""
 
-from collections.abc import Mapping
 from math import inf
 
 import pytest
@@ -13,7 +12,6 @@ from plantnas.baselines.sizes import (
     SizeNotReachable,
     Widths,
     at_least,
-    counter,
     ranked_widths,
     sized,
     uniform_widths,
@@ -22,6 +20,9 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.networks.loader import build_network
+from tests.structures import structure_of
+
+EXAMPLE = torch.zeros(2, 1, 8, 8)
 
 
 def group(name: str, width: int, granularity: int = 1, minimum: int = 1) -> ChannelGroup:
@@ -32,53 +33,49 @@ def groups_of(*groups: ChannelGroup) -> dict[str, ChannelGroup]:
     return {each.name: each for each in groups}
 
 
-def hundred_a_channel(widths: Mapping[str, int]) -> int:
-    return 100 * sum(widths.values())
-
-
-def found(groups: dict[str, ChannelGroup], parameters: int, tolerance: float = 0.03) -> Widths:
+def found(structure: Structure, parameters: int, tolerance: float = 0.03) -> Widths:
     """Evenly narrowed, at a hundred parameters a channel."""
 
     def at(share: float) -> Widths:
-        return {name: at_least(each, share * each.width) for name, each in groups.items()}
+        return {name: at_least(each, share * each.width) for name, each in structure.groups.items()}
 
-    return sized(at, hundred_a_channel, groups, parameters, tolerance)
+    return sized(at, structure, parameters, tolerance)
 
 
 def test_a_size_of_the_family_is_found_exactly() -> None:
-    assert found(groups_of(group("a", 64), group("b", 32)), 4800) == {"a": 32, "b": 16}
+    assert found(structure_of(group("a", 64), group("b", 32)), 4800) == {"a": 32, "b": 16}
 
 
 def test_the_whole_network_is_of_the_family() -> None:
-    assert found(groups_of(group("a", 64), group("b", 32)), 9600) == {"a": 64, "b": 32}
+    assert found(structure_of(group("a", 64), group("b", 32)), 9600) == {"a": 64, "b": 32}
 
 
 def test_where_all_groups_jump_at_once_some_are_filled_up() -> None:
-    groups = groups_of(*(group(name, 8) for name in "abcd"))
-    widths = found(groups, 2200)  # the family has 2000 and 2400
+    structure = structure_of(*(group(name, 8) for name in "abcd"))
+    widths = found(structure, 2200)  # the family has 2000 and 2400
     assert sorted(widths.values()) == [5, 5, 6, 6]
 
 
 def test_where_one_granule_is_too_much_the_channels_of_another_group_are_taken() -> None:
-    groups = groups_of(group("fine", 20), group("coarse", 40, granularity=20))
+    structure = structure_of(group("fine", 20), group("coarse", 40, granularity=20))
 
     def at(share: float) -> Widths:  # the fine group is full before the coarse one has two
         fine = min(20, max(1, round(share * 22)))
         return {"fine": fine, "coarse": 40 if share > 0.95 else 20}
 
-    assert sized(at, hundred_a_channel, groups, 3900) == {"fine": 19, "coarse": 20}
+    assert sized(at, structure, 3900) == {"fine": 19, "coarse": 20}
 
 
 @pytest.mark.parametrize(("wanted", "nearest"), [(1000, 3200), (4500, 3200), (9000, 6400)])
 def test_a_size_that_is_not_reached_is_refused_with_the_nearest(wanted: int, nearest: int) -> None:
     with pytest.raises(SizeNotReachable, match=f"the nearest network has {nearest:,} ") as error:
-        found(groups_of(group("a", 64, granularity=32)), wanted)
+        found(structure_of(group("a", 64, granularity=32)), wanted)
     assert str(error.value).startswith(f"{wanted:,} parameters are not reached")
     assert f"{100 * (nearest / wanted - 1):+.1f} %" in str(error.value)
 
 
 def test_any_size_will_do_without_a_tolerance() -> None:
-    assert found(groups_of(group("a", 64, granularity=32)), 4500, inf) == {"a": 32}
+    assert found(structure_of(group("a", 64, granularity=32)), 4500, inf) == {"a": 32}
 
 
 @settings(max_examples=200, deadline=None)
@@ -89,15 +86,15 @@ def test_any_size_will_do_without_a_tolerance() -> None:
 def test_what_is_found_is_within_the_tolerance_or_refused(
     shapes: list[tuple[int, int]], channels: int
 ) -> None:
-    groups = groups_of(
+    structure = structure_of(
         *(group(str(number), size * step, step) for number, (size, step) in enumerate(shapes))
     )
     try:
-        widths = found(groups, 100 * channels)
+        widths = found(structure, 100 * channels)
     except SizeNotReachable:
         return
-    assert abs(hundred_a_channel(widths) - 100 * channels) <= TOLERANCE * 100 * channels
-    for name, each in groups.items():
+    assert abs(100 * sum(widths.values()) - 100 * channels) <= TOLERANCE * 100 * channels
+    for name, each in structure.groups.items():
         assert widths[name] in range(each.granularity, each.width + 1, each.granularity)
 
 
@@ -107,8 +104,8 @@ def test_with_single_channels_every_size_between_is_found(
     first: int, second: int, data: st.DataObject
 ) -> None:
     channels = data.draw(st.integers(2, first + second))
-    groups = groups_of(group("a", first), group("b", second))
-    assert sum(found(groups, 100 * channels, tolerance=0).values()) == channels
+    structure = structure_of(group("a", first), group("b", second))
+    assert sum(found(structure, 100 * channels, tolerance=0).values()) == channels
 
 
 @pytest.mark.parametrize(
@@ -154,36 +151,30 @@ def test_ranked_widths_are_whole_granules() -> None:
 
 
 @pytest.fixture(scope="module")
-def structure() -> tuple[Structure, torch.nn.Module, torch.Tensor]:
-    network, example = build_network("plain-small", 10, 1), torch.zeros(2, 1, 8, 8)
-    return analyse(network, example), network, example
+def analysed() -> Structure:
+    return analyse(build_network("plain-small", 10, 1), EXAMPLE)
 
 
 @pytest.mark.parametrize("parameters", [2000, 5000, 12_345, 30_000])
 def test_a_real_network_of_the_widths_has_the_wanted_size(
-    structure: tuple[Structure, torch.nn.Module, torch.Tensor], parameters: int
+    analysed: Structure, parameters: int
 ) -> None:
-    analysed, network, example = structure
-    widths = uniform_widths(analysed, network, parameters)
-    narrowed = narrow(network, example, widths)
+    widths = uniform_widths(analysed, parameters)
+    narrowed = narrow(build_network("plain-small", 10, 1), EXAMPLE, widths)
     size = sum(parameter.numel() for parameter in narrowed.parameters())
-    assert size == counter(analysed, network)(widths)
+    assert size == analysed.parameters(widths)
     assert abs(size - parameters) <= TOLERANCE * parameters
 
 
-def test_uniform_widths_are_about_the_same_share_of_each_group(
-    structure: tuple[Structure, torch.nn.Module, torch.Tensor],
-) -> None:
-    analysed, network, _ = structure
-    widths = uniform_widths(analysed, network, 9000)
+def test_uniform_widths_are_about_the_same_share_of_each_group(analysed: Structure) -> None:
+    widths = uniform_widths(analysed, 9000)
     shares = [widths[name] / each.width for name, each in analysed.growable.items()]
     assert max(shares) - min(shares) < 1 / 16  # a channel of the narrowest group
 
 
 @pytest.mark.parametrize("parameters", [10, 40_000])
 def test_no_network_is_smaller_than_one_channel_or_larger_than_the_whole(
-    structure: tuple[Structure, torch.nn.Module, torch.Tensor], parameters: int
+    analysed: Structure, parameters: int
 ) -> None:
-    analysed, network, _ = structure
     with pytest.raises(SizeNotReachable, match="the nearest network has"):
-        uniform_widths(analysed, network, parameters)
+        uniform_widths(analysed, parameters)

@@ -1,4 +1,4 @@
-"""Costs from widths alone against costs counted on built modules."""
+"""Costs from widths alone, by their names, against costs counted on built modules."""
 
 import math
 
@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from plantnas.channels.cost import macs_at, parameters_at
+from plantnas.channels.cost import COSTS
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant
-from plantnas.errors import PlantingError
+from plantnas.errors import ConfigurationError, PlantingError
 
 
 def _counted_macs(model: nn.Module, images: torch.Tensor) -> int:
@@ -45,15 +45,15 @@ def planted(network):
 def test_predicted_parameters_are_those_of_the_built_network(network, planted):
     model, _, structure = network
     child, widths = planted
-    assert parameters_at(structure, model, {}) == sum(p.numel() for p in model.parameters())
-    assert parameters_at(structure, model, widths) == sum(p.numel() for p in child.parameters())
+    assert structure.parameters() == sum(p.numel() for p in model.parameters())
+    assert COSTS.find("parameters")(structure, widths) == sum(p.numel() for p in child.parameters())
 
 
 def test_predicted_macs_are_those_that_hooks_count(network, planted):
     model, images, structure = network
     child, widths = planted
-    assert macs_at(structure, model, {}) == _counted_macs(model, images)
-    assert macs_at(structure, model, widths) == _counted_macs(child, images)
+    assert structure.macs() == _counted_macs(model, images)
+    assert COSTS.find("macs")(structure, widths) == _counted_macs(child, images)
 
 
 def test_a_shared_parameter_counts_once_and_its_macs_twice():
@@ -62,11 +62,18 @@ def test_a_shared_parameter_counts_once_and_its_macs_twice():
     model = nn.Sequential(nn.Conv2d(3, 3, 1), *model, nn.Conv2d(3, 2, 1))
     image = torch.zeros(1, 3, 4, 4)
     structure = analyse(model, image)
-    assert parameters_at(structure, model, {}) == sum(p.numel() for p in model.parameters())
-    assert macs_at(structure, model, {}) == _counted_macs(model, image)
+    assert structure.parameters() == sum(p.numel() for p in model.parameters())
+    assert structure.macs() == _counted_macs(model, image)
 
 
-def test_costs_refuse_widths_that_the_model_cannot_have(grouped):
-    for cost in (parameters_at, macs_at):
-        with pytest.raises(PlantingError, match="only multiples of 3 from 6"):
-            cost(grouped.structure, grouped.model, {"stem.0": 4})
+@pytest.mark.parametrize("name", list(COSTS))
+def test_costs_refuse_widths_that_the_model_cannot_have(grouped, name):
+    with pytest.raises(PlantingError, match="only multiples of 3 from 6"):
+        COSTS.find(name)(grouped.structure, {"stem.0": 4})
+
+
+def test_an_unknown_cost_is_refused_with_the_nearest_and_what_a_users_own_must_be():
+    with pytest.raises(ConfigurationError, match=r"'mac' is unknown. Did you mean 'macs'"):
+        COSTS.check("mac")
+    with pytest.raises(ConfigurationError, match=r"a function of \(structure, widths\)"):
+        COSTS.check("mac")

@@ -7,7 +7,6 @@ from torch import nn
 from torchvision import models
 from torchvision.models.resnet import Bottleneck
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop, narrow, plant
 
@@ -131,15 +130,13 @@ def test_a_grandchild_cropped_is_each_ancestor_bit_for_bit(lineage):
 
 
 def test_costs_are_predicted_from_the_parents_tables(family, lineage):
-    model, _, structure = family
+    structure = family.structure
     for descendant in lineage[1:]:
         widths = _widths(descendant.structure)
-        assert parameters_at(structure, model, widths) == sum(
+        assert structure.parameters(widths) == sum(
             parameter.numel() for parameter in descendant.model.parameters()
         )
-        assert macs_at(structure, model, widths) == macs_at(
-            descendant.structure, descendant.model, {}
-        )
+        assert structure.macs(widths) == descendant.structure.macs()
 
 
 def test_a_grandchild_trains(lineage):
@@ -164,7 +161,7 @@ def test_a_narrow_network_runs_and_has_the_predicted_parameters(family, fraction
             widths[group] = named[axis.tensor].shape[axis.dimension] // block
     with torch.no_grad():
         assert child.eval()(images).shape == model.eval()(images).shape
-    assert parameters_at(structure, model, widths) == sum(p.numel() for p in child.parameters())
+    assert structure.parameters(widths) == sum(p.numel() for p in child.parameters())
     assert all(
         group.width * fraction - group.granularity
         <= widths.get(name, group.width)

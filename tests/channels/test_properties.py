@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop, plant, planted_entries
 
@@ -104,5 +103,5 @@ def test_planting_cropping_and_costs_are_exact(data):
     old = {name: structure.groups[name].width for name in planting}
     cropped = crop(child, images, old, structure=child_structure).state_dict()
     assert all(torch.equal(cropped[name], each) for name, each in model.state_dict().items())
-    assert parameters_at(structure, model, grown) == sum(p.numel() for p in child.parameters())
-    assert macs_at(structure, model, grown) == macs_at(child_structure, child, {})
+    assert structure.parameters(grown) == sum(p.numel() for p in child.parameters())
+    assert structure.macs(grown) == child_structure.macs()

@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from rich.table import Table
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant
 from plantnas.networks.loader import build_network
@@ -63,17 +62,17 @@ def test_a_study_that_has_only_begun_has_tables() -> None:
 def test_a_group_tells_what_one_more_granule_costs() -> None:
     network, example = build_network("plain-small", 10, 1), torch.zeros(2, 1, 8, 8)
     structure = analyse(network, example)
-    table = groups_table(structure, network)
+    table = groups_table(structure)
     assert headers_of(table)[-3:] == ["+ parameters", "+ MACs", "grows"]
     for name, _, _, _, parameters, macs, grows in rows_of(table):
         if grows != "yes":
             assert grows.startswith("no: ")
             continue
         wider = plant(network, example, {name: 1}, torch.Generator())
-        more = sum(p.numel() for p in wider.parameters()) - parameters_at(structure, network, {})
+        more = sum(p.numel() for p in wider.parameters()) - structure.parameters()
         assert parameters == f"{more:,}"
         after = analyse(wider, example)
-        assert macs == f"{macs_at(after, wider, {}) - macs_at(structure, network, {}):,}"
+        assert macs == f"{after.macs() - structure.macs():,}"
 
 
 def test_the_groups_as_json_say_what_the_table_says() -> None:
@@ -89,9 +88,9 @@ def test_the_groups_as_json_say_what_the_table_says() -> None:
             "" if row["macs"] is None else f"{row['macs']:,}",
             f"no: {row['frozen']}" if row["frozen"] else "yes",
         )
-        for row in json.loads(groups_json(structure, network))
+        for row in json.loads(groups_json(structure))
     ]
-    assert rows == rows_of(groups_table(structure, network))
+    assert rows == rows_of(groups_table(structure))
 
 
 def test_inputs_of_unknown_origin_are_no_rows() -> None:
@@ -107,5 +106,5 @@ def test_inputs_of_unknown_origin_are_no_rows() -> None:
 
     network = Joined()
     structure = analyse(network, torch.zeros(1, 3, 4, 4))
-    names = [row[0] for row in rows_of(groups_table(structure, network))]
+    names = [row[0] for row in rows_of(groups_table(structure))]
     assert names == ["input", "first", "second", "last"]

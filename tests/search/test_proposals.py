@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 import torch
 
-from plantnas.channels.cost import parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import ChannelGroup
@@ -19,9 +18,9 @@ from plantnas.config_files import load_search_space
 from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from tests.structures import structure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.conftest import StudyFolder
@@ -33,75 +32,63 @@ def group(name: str, width: int, granularity: int = 1) -> ChannelGroup:
     return ChannelGroup(name, width, granularity, (name,), None)
 
 
-class Parent(NamedTuple):
-    """A seed of a shipped search space, with the room that the space and a search give it."""
-
-    room: Room
-    parameters_at: Callable[[Mapping[str, int]], int]
-
-
-def parent_of(space_name: str, search: Search | None = None) -> Parent:
+def room_of(space_name: str, search: Search | None = None) -> Room:
+    """The room that a shipped search space and a search give a seed of the space."""
     space, example = load_search_space(space_name), torch.zeros(2, 3, 32, 32)
     teacher = build_network(space.architecture, 10, 3, space.arguments)
     teacher_widths = {name: one.width for name, one in analyse(teacher, example).growable.items()}
     seed = narrow(teacher, example, space.seed.width, torch.Generator())
-    structure = analyse(seed, example)
-
-    def count(widths: Mapping[str, int]) -> int:
-        return parameters_at(structure, seed, widths)
-
-    room = room_to_grow(
-        structure.growable, teacher_widths, count({}), space.grow, search or Search()
-    )
-    return Parent(room, count)
+    return room_to_grow(analyse(seed, example), teacher_widths, space.grow, search or Search())
 
 
-def draw(parent: Parent, proposal: str, number: int) -> dict[str, int]:
+def draw(room: Room, proposal: str, number: int) -> dict[str, int]:
     """A planting from uniform random suggestions."""
     uniform = random.Random(number)
-    limits, groups = parent.room.limits, parent.room.groups
+    limits, groups = room.limits, room.groups
     if proposal == "shares":
         fixed: dict[str, float] = {name: uniform.random() for name in [*limits, "size"]}
-        return suggest_shares(optuna.trial.FixedTrial(fixed), parent.room, parent.parameters_at)
+        return suggest_shares(optuna.trial.FixedTrial(fixed), room)
     counts = {
         name: uniform.randrange(0, limit + 1, groups[name].granularity)
         for name, limit in limits.items()
     }
-    return suggest_counts(optuna.trial.FixedTrial(counts), parent.room)
+    return suggest_counts(optuna.trial.FixedTrial(counts), room)
 
 
 @pytest.fixture(scope="module", params=["plain", "resnet20"])
-def parent(request: pytest.FixtureRequest) -> Parent:
-    return parent_of(request.param)
+def room(request: pytest.FixtureRequest) -> Room:
+    return room_of(request.param)
 
 
 @pytest.mark.parametrize("proposal", ["counts", "shares"])
-def test_plantings_stay_within_the_limits_in_whole_granules(parent: Parent, proposal: str) -> None:
+def test_plantings_stay_within_the_limits_in_whole_granules(room: Room, proposal: str) -> None:
     for number in range(DRAWS):
-        for name, new in draw(parent, proposal, number).items():
-            assert 0 < new <= parent.room.limits[name]
-            assert new % parent.room.groups[name].granularity == 0
+        for name, new in draw(room, proposal, number).items():
+            assert 0 < new <= room.limits[name]
+            assert new % room.groups[name].granularity == 0
 
 
-def test_random_shares_are_nearly_always_inside_the_window(parent: Parent) -> None:
-    plantings = [draw(parent, "shares", number) for number in range(DRAWS)]
-    groups = parent.room.groups
+def test_random_shares_are_nearly_always_inside_the_window(room: Room) -> None:
+    plantings = [draw(room, "shares", number) for number in range(DRAWS)]
+    groups = room.groups
     parameters = [
-        parent.parameters_at({name: groups[name].width + new for name, new in planting.items()})
+        room.structure.parameters(
+            {name: groups[name].width + new for name, new in planting.items()}
+        )
         for planting in plantings
     ]
-    inside = sum(parent.room.excess(count) <= 0 for count in parameters)
+    inside = sum(room.excess(count) <= 0 for count in parameters)
     assert inside >= 0.95 * DRAWS
 
 
-def test_shares_choose_the_size_whatever_the_groups(parent: Parent) -> None:
-    names = parent.room.limits
+def test_shares_choose_the_size_whatever_the_groups(room: Room) -> None:
+    names = room.limits
     sizes = []
     for size in (0.0, 0.5, 1.0):
         trial = optuna.trial.FixedTrial({**dict.fromkeys(names, 0.8), "size": size})
-        planting = suggest_shares(trial, parent.room, parent.parameters_at)
-        widths = {name: parent.room.groups[name].width + new for name, new in planting.items()}
-        sizes.append(parent.parameters_at(widths))
+        planting = suggest_shares(trial, room)
+        widths = {name: room.groups[name].width + new for name, new in planting.items()}
+        sizes.append(room.structure.parameters(widths))
     assert sizes == sorted(set(sizes))
 
 
@@ -120,28 +107,25 @@ def test_shares_choose_the_size_whatever_the_groups(parent: Parent) -> None:
 def test_the_limit_of_a_group(
     width: int, granularity: int, up_to: float, teacher: int, expected: int | None
 ) -> None:
-    room = room_to_grow(
-        {"a": group("a", width, granularity)}, {"a": teacher}, 100, Growth(up_to=up_to), Search()
-    )
+    structure = structure_of(group("a", width, granularity))
+    room = room_to_grow(structure, {"a": teacher}, Growth(up_to=up_to), Search())
     assert room.limits.get("a") == expected
 
 
 def test_patterns_choose_the_groups() -> None:
-    groups = {name: group(name, 4) for name in ("stem", "block.0", "block.1")}
-    teacher = dict.fromkeys(groups, 8)
-    room = room_to_grow(groups, teacher, 100, Growth(groups=("block.*",)), Search())
+    structure = structure_of(*(group(name, 4) for name in ("stem", "block.0", "block.1")))
+    teacher = dict.fromkeys(structure.groups, 8)
+    room = room_to_grow(structure, teacher, Growth(groups=("block.*",)), Search())
     assert list(room.limits) == ["block.0", "block.1"]
 
 
 def test_a_pattern_that_fits_no_group_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"'stm' fits no channel group. Did you mean 'st"):
-        room_to_grow(
-            {"stem": group("stem", 4)}, {"stem": 8}, 100, Growth(groups=("stm",)), Search()
-        )
+        room_to_grow(structure_of(group("stem", 4)), {"stem": 8}, Growth(groups=("stm",)), Search())
 
 
 def test_excess_is_positive_outside_the_window_alone() -> None:
-    room = Room({}, {}, minimum_parameters=100, maximum_parameters=200)
+    room = Room(structure_of(), {}, minimum_parameters=100, maximum_parameters=200)
     assert [room.excess(count) > 0 for count in (99, 100, 200, 201)] == [True, False, False, True]
 
 
@@ -156,8 +140,7 @@ def test_excess_is_positive_outside_the_window_alone() -> None:
     ids=["room", "limit used up", "too little to grow", "smaller than a channel"],
 )
 def test_a_parent_without_room_is_known_without_trying(search: Search, expected: bool) -> None:
-    parent = parent_of("plain", search)
-    assert parent.room.has_none(parent.parameters_at) == expected
+    assert room_of("plain", search).has_none() == expected
 
 
 def reasons(study: optuna.Study) -> list[str]:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from plantnas.channels.cost import macs_at, parameters_at
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.errors import ConfigurationError, StudyError
@@ -172,8 +171,8 @@ def crop_choice(
     record = replace(
         source,
         id=None,
-        parameters=parameters_at(structure, network, {}),
-        macs=macs_at(structure, network, {}),
+        parameters=structure.parameters(),
+        macs=structure.macs(),
         widths={**source.widths, **widths},
         evaluations=(Evaluation("validation", *evaluate_by_labels(network, *validation)),),
     )
