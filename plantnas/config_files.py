@@ -3,6 +3,8 @@
 Each mistake gives one line: the file, the key, the value and what is allowed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from plantnas.config import SearchSpace, StudyConfig
 from plantnas.errors import ConfigurationError, did_you_mean
-from plantnas.named_keys import check_names
+from plantnas.named_keys import check_names, table_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,7 +37,10 @@ def load_search_space(name_or_path: str) -> SearchSpace:
         ConfigurationError: It does not exist or is not valid.
     """
     path, text = _read(name_or_path, "search space", "plantnas.search_spaces")
-    return validated(SearchSpace, _mapping(path, text), path)
+    space = validated(SearchSpace, _mapping(path, text), path)
+    with _naming(path):
+        table_of("search_space.architecture").check(space.architecture)
+    return space
 
 
 def load_study(name_or_path: str) -> StudyConfig:
@@ -91,11 +96,18 @@ def validated(model: type[Model], tree: dict[str, Any], place: str) -> Model:
 
 def _study(tree: dict[str, Any], place: str) -> StudyConfig:
     config = validated(StudyConfig, tree, place)
-    try:
+    with _naming(place):
         check_names(config)
+    return config
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """A message begins with the file that has the mistake."""
+    try:
+        yield
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error}") from error
-    return config
 
 
 def _names(package: str) -> list[str]:

@@ -11,6 +11,7 @@ from plantnas.config import StudyConfig
 from plantnas.named import Table, imported
 
 TABLES = {
+    "search_space.architecture": "plantnas.networks:ARCHITECTURES",
     "data.name": "plantnas.training.datasets:DATASETS",
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",

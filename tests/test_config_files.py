@@ -218,6 +218,13 @@ def test_a_mistake_in_a_search_spaces_own_file_names_that_file(path: Path) -> No
         load_study(str(path))
 
 
+def test_an_unknown_architecture_is_told_with_the_file_that_names_it(path: Path) -> None:
+    (path.parent / "space.yaml").write_text("architecture: resnet21\n")
+    path.write_text("search_space: space.yaml\ndata: {name: digits}\n")
+    with pytest.raises(ConfigurationError, match=r"space\.yaml: architecture: 'resnet21' is unk"):
+        load_study(str(path))
+
+
 def test_overrides_change_the_keys_they_name_and_no_other() -> None:
     config = load_study("digits")
     changed = with_overrides(config, {"search.steps": 7, "random_seed": 3, "data.root": None})

@@ -1,1 +1,30 @@
-"""Small reference families, and the loader of architectures by name. Nothing here trains."""
+"""Small reference families, and the architectures by name. Nothing here trains.
+
+An architecture is a function that takes `num_classes` and `in_channels` and whatever the search
+space's `arguments` say, and returns a torch.nn.Module: images x channels x height x width to
+logits. Nothing here imports torch until one is built, which is done in loader.py.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from plantnas.named import Table
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ARCHITECTURES: "Table[Callable[..., nn.Module]]" = Table(
+    "architecture",
+    {
+        "plain": "plantnas.networks.plain:plain",
+        "plain-small": "plantnas.networks.plain:plain_small",
+        "resnet20": "plantnas.networks.resnet:resnet20",
+        "vgg-cifar": "plantnas.networks.vgg:vgg_cifar",
+    },
+    "a function of (num_classes, in_channels) that returns a torch.nn.Module",
+    {
+        "torchvision/": "plantnas.networks.loader:torchvision_constructor",
+        "timm/": "plantnas.networks.loader:timm_constructor",
+    },
+)
+"""The families that plantnas ships, and all of torchvision's and timm's."""

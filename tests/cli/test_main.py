@@ -57,7 +57,7 @@ def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
         (["run", "digits", "--storage", "nonsense://x"], ["nonsense://x: cannot be opened"]),
         (["run", "digits", "--storage", "sqlite:////proc/none/s.db"], ["cannot be opened"]),
         (["status", "digits"], ["there is no database", "run the study first"]),
-        (["groups", "plian"], ["architecture 'plian': unknown. Did you mean 'plain'?"]),
+        (["groups", "plian"], ["architecture: 'plian' is unknown. Did you mean 'plain'?"]),
         (["groups", "torchvision/resnet"], ["torchvision/resnet"]),
         (["groups", "nowhere:network"], ["nowhere:network", "must be importable"]),
         (["groups", "plain", "--size", "2"], ["cannot run in evaluation mode"]),
