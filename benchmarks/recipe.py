@@ -37,7 +37,6 @@ from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Initialisation, Planting, StudyConfig
 from plantnas.config_files import load_study, with_overrides
-from plantnas.records.loading import network_at, network_of
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
@@ -184,9 +183,7 @@ def widths_at(bench: Bench, fraction: float) -> dict[str, int]:
 
 def fresh(bench: Bench, fraction: float, seed: int) -> nn.Module:
     """The architecture at a fraction of its widths, untrained."""
-    config = bench.prepared.config
-    images = bench.prepared.database.study(config.name).configuration["images"]
-    return network_at(config.search_space, images, widths_at(bench, fraction), seed)
+    return bench.prepared.records.build(widths_at(bench, fraction), seed)
 
 
 def trained(
@@ -204,7 +201,7 @@ def trained(
 def teacher(bench: Bench, variant: Variant) -> nn.Module:
     """The study's, with its trained weights."""
     prepared = bench.prepared
-    network = network_of(prepared.database, prepared.config.name, prepared.teacher)
+    network = prepared.records.load(prepared.teacher)
     if variant.order == "as learnt":
         return network
     return largest_first(network, analyse(network, prepared.example))

@@ -47,7 +47,8 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe, SearchSpace
-from plantnas.records.loading import example_images, network_at
+from plantnas.records.record import ImagesRecord
+from plantnas.records.study import example_images, network_at
 from plantnas.training import data as data_sets
 from plantnas.training import fitting
 from plantnas.training import planted as engine
@@ -84,7 +85,7 @@ class Bench:
     """A parent, its teacher and the data, ready for trials."""
 
     space: SearchSpace
-    shape: dict[str, int]
+    shape: ImagesRecord
     teacher: nn.Module
     parent: nn.Module
     structure: Structure
@@ -117,9 +118,8 @@ def bench(network: str, data: str, images: int) -> Bench:
     settings = Data(name="fashion-mnist", train=images, validation=500)
     dataset = random_dataset(images) if data == "random" else load_dataset(settings, 0)
     height, width = dataset.train.pixels.shape[-2:]
-    shape = {"num_classes": 10, "channels": dataset.channels, "height": height, "width": width}
-    space = SPACES[network]
-    inputs = augmented_inputs(dataset, settings, 0)
+    shape = ImagesRecord(10, dataset.channels, height, width, [], [], dataset.fingerprint)
+    space, inputs = SPACES[network], augmented_inputs(dataset, settings, 0)
     validation = image_inputs(dataset.validation, dataset)
     labels = Targets(dataset.train.labels), Targets(dataset.validation.labels)
     loss = DistillationLoss(temperature=4.0, label_weight=0.1)

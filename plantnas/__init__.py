@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from plantnas.errors import UnsupportedArchitecture as UnsupportedArchitecture
     from plantnas.networks.loader import build_network as build_network
     from plantnas.records.family import load_family as load_family
-    from plantnas.records.loading import load_network as load_network
+    from plantnas.records.study import load_network as load_network
     from plantnas.report import plots as plots
     from plantnas.report.frames.frames import baselines_frame as baselines_frame
     from plantnas.report.frames.frames import costs_frame as costs_frame
@@ -50,7 +50,7 @@ _HOMES = {
     "evaluations_frame": "plantnas.report.frames.frames",
     "load_family": "plantnas.records.family",
     "load_images": "plantnas.report.images",
-    "load_network": "plantnas.records.loading",
+    "load_network": "plantnas.records.study",
     "load_study": "plantnas.config_files",
     "narrow": "plantnas.channels.planting",
     "networks_frame": "plantnas.report.frames.frames",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import optuna
 
     from plantnas.config import StudyConfig
+    from plantnas.records.study import StudyRecords
     from plantnas.search.objective import PlantingObjective
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -51,6 +52,14 @@ class StudyFolder:
     @property
     def url(self) -> str:
         return f"sqlite:///{self.directory / 'study.db'}"
+
+    @property
+    def records(self) -> "StudyRecords":
+        """What its database has of it, by connections of their own."""
+        from plantnas.records.database import Database
+        from plantnas.records.study import StudyRecords
+
+        return StudyRecords(Database(self.url), self.config.name)
 
     def copy(self, directory: Path) -> "StudyFolder":
         """The same study, in another place."""

@@ -40,6 +40,7 @@ from benchmarks.chaos.cluster import Cluster, Server, plantnas, small_disk
 from benchmarks.chaos.faults import FAULTS, schedule
 from plantnas.config_files import load_study
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.search.recording import make_study
 
 PACE = 2
@@ -86,14 +87,15 @@ class Outcome(NamedTuple):
 def outcome(cluster: Cluster) -> Outcome:
     """Look at what is there, clean, and look again."""
     database = Database(cluster.server.url, str(cluster.weights))
+    records = StudyRecords(database, cluster.config.name)
     folders = (cluster.weights, cluster.folder / "here", cluster.folder / "elsewhere")
     age_partial_files(folders)
-    wrong = verdict(cluster.study, database, cluster.config)
-    before = orphans(cluster.study, database, folders)
+    wrong = verdict(cluster.study, records, cluster.config)
+    before = orphans(cluster.study, records, folders)
     cleaned = " / ".join(clean(cluster, directory) for directory in folders[1:])
-    after = verdict(cluster.study, database, cluster.config)  # what was cleaned away is lost too
+    after = verdict(cluster.study, records, cluster.config)  # what was cleaned away is lost too
     found = Verdict(*(sorted({*one, *two}) for one, two in zip(wrong, after, strict=True)))
-    return Outcome(found, before, cleaned, orphans(cluster.study, database, folders))
+    return Outcome(found, before, cleaned, orphans(cluster.study, records, folders))
 
 
 def clean(cluster: Cluster, directory: Path) -> str:

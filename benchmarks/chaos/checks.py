@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import StudyConfig
 from plantnas.errors import StorageError
-from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.records.weights import load_weights
 from plantnas.report.front import pareto_front, validation_accuracy
 from plantnas.trials.assignments import assignment_of
@@ -37,14 +37,14 @@ class Verdict(NamedTuple):
     left: list[str]
 
 
-def verdict(study: optuna.Study, database: Database, config: StudyConfig) -> Verdict:
+def verdict(study: optuna.Study, records: StudyRecords, config: StudyConfig) -> Verdict:
     """All that is wrong with a study that should be complete."""
     trials = study.get_trials(deepcopy=False)
     undone = _undone(study, trials, config)
     return Verdict(
-        [*undone, *_unexplained(trials), *_broken(trials, database, config)],
+        [*undone, *_unexplained(trials), *_broken(trials, records)],
         duplicates(trials),
-        [*_unended(trials), *_shown(trials, database.networks(config.name))],
+        [*_unended(trials), *_shown(trials, records.networks())],
     )
 
 
@@ -69,14 +69,14 @@ def _unexplained(trials: list[FrozenTrial]) -> Iterator[str]:
             yield f"trial {trial.number} failed without a reason"
 
 
-def _broken(trials: list[FrozenTrial], database: Database, config: StudyConfig) -> Iterator[str]:
+def _broken(trials: list[FrozenTrial], records: StudyRecords) -> Iterator[str]:
     """Complete trials whose network is not recorded whole."""
-    networks = {network.trial_number: network for network in database.networks(config.name)}
+    networks = {network.trial_number: network for network in records.networks()}
     for trial in _complete(trials):
         network = networks.get(trial.number)
         what = "has no row" if network is None else _fault_of(trial, network)
         if network is not None and not what:
-            what = _fault_of_weights(database, config.name, network)
+            what = _fault_of_weights(records, network)
         if what:
             yield f"trial {trial.number} {what}"
 
@@ -91,11 +91,11 @@ def _fault_of(trial: FrozenTrial, network: NetworkRecord) -> str:
     return ""
 
 
-def _fault_of_weights(database: Database, study: str, network: NetworkRecord) -> str:
+def _fault_of_weights(records: StudyRecords, network: NetworkRecord) -> str:
     if network.artifact_id is None or network.sha256 is None:
         return "has no weights"
     try:
-        load_weights(database.artifact_store(study), network.artifact_id, network.sha256)
+        load_weights(records.store, network.artifact_id, network.sha256)
     except StorageError as error:
         return f"has weights that do not load: {error}"
     return ""
@@ -130,10 +130,10 @@ def _shown(trials: list[FrozenTrial], networks: list[NetworkRecord]) -> Iterator
             yield f"the front has a network of trial {network.trial_number}, which is not complete"
 
 
-def orphans(study: optuna.Study, database: Database, folders: Iterable[Path]) -> list[str]:
+def orphans(study: optuna.Study, records: StudyRecords, folders: Iterable[Path]) -> list[str]:
     """Files of the folder of artifacts that nothing refers to, and partial ones of all folders."""
-    weights = Path(database.artifacts_place(study.study_name))
-    known = {network.artifact_id for network in database.networks(study.study_name)}
+    weights = Path(records.artifacts_place)
+    known = {network.artifact_id for network in records.networks()}
     linked = get_all_artifact_meta(study)
     known |= {meta.artifact_id for meta in linked if meta.filename.startswith("teacher-logits")}
     found = {path for path in weights.iterdir() if path.is_file() and path.name not in known}

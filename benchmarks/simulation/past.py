@@ -25,6 +25,7 @@ from plantnas.errors import StudyError
 from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, rows_of_network
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.records.tables import NetworkRow, StudyRow
 from plantnas.trials.assignments import ASSIGNMENT_KEY, record_of
 from plantnas.trials.history import Assignment
@@ -142,7 +143,7 @@ def _insert_trials(connection: Connection, study_id: int, trials: Sequence[Froze
         connection.execute(insert(table), values)
 
 
-def complete_trials(database: Database, study: optuna.Study) -> int:
+def complete_trials(records: StudyRecords, study: optuna.Study) -> int:
     """The trials that are complete in the database; each has one network, and a number of its own.
 
     Raises:
@@ -150,7 +151,7 @@ def complete_trials(database: Database, study: optuna.Study) -> int:
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     finished = Counter(trial.number for trial in trials)
-    recorded = Counter(network.trial_number for network in database.networks(study.study_name))
+    recorded = Counter(network.trial_number for network in records.networks())
     if finished != recorded or max(finished.values(), default=1) > 1:
         raise StudyError(
             f"study {study.study_name!r}: {len(trials)} trials are complete, but there are "

@@ -35,7 +35,7 @@ def _caller() -> str:
     frame, inside, outside = sys._getframe(2), "", ""
     while frame is not None:
         path, name = frame.f_code.co_filename, frame.f_code.co_name
-        if "storages/" in path or path.endswith("records/database.py"):
+        if "storages/" in path or path.endswith(("records/database.py", "records/study.py")):
             inside, outside = name, ""
         elif inside and not outside and "scope.py" not in path and "/study/study.py" not in path:
             outside = f"{Path(path).stem}.{name}"

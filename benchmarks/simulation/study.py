@@ -24,6 +24,7 @@ from plantnas.config import Search
 from plantnas.errors import StudyError
 from plantnas.records.database import Database
 from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import Reference
 from plantnas.trials.owners import owned
@@ -68,7 +69,11 @@ def recorded_networks(path: Path | None) -> list[NetworkRecord]:
     if path is None:
         return [_made_up(random.Random(number)) for number in range(50)]
     database = Database(f"sqlite:///{path}")
-    networks = [net for study in database.study_names() for net in database.networks(study)]
+    networks = [
+        network
+        for name in database.study_names()
+        for network in StudyRecords(database, name).networks()
+    ]
     screened = [network for network in networks if network.kind == "screen"]
     if not screened:
         raise StudyError(f"{path}: has no study with screened networks.")
@@ -143,9 +148,13 @@ class Simulation:
     """The trials of a worker."""
 
     def __init__(
-        self, database: Database, networks: Sequence[NetworkRecord], setting: Setting, number: int
+        self,
+        records: StudyRecords,
+        networks: Sequence[NetworkRecord],
+        setting: Setting,
+        number: int,
     ) -> None:
-        self._database = database
+        self._records = records
         self._search = Search(steps=10**6, trials_per_step=setting.trials_per_step)
         self._networks = networks
         self._setting = setting
@@ -167,7 +176,7 @@ class Simulation:
             upload_artifact(
                 artifact_store=self._store, file_path=weights.name, study_or_trial=trial
             )
-        network_id = self._database.add_network(trial.study.study_name, record, owned(trial))
+        network_id = self._records.add(record, owned(trial))
         for key, value in attributes(record, network_id).items():
             trial.set_user_attr(key, value)
         self._mark()

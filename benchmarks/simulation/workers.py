@@ -22,6 +22,7 @@ from benchmarks.simulation.study import SEED, Setting, Simulation, Timing, study
 from plantnas.config import Search
 from plantnas.errors import StudyError
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Greedy
 from plantnas.trials.sampler import PlantingSampler
@@ -75,6 +76,7 @@ def simulate(url: str, setting: Setting, networks: Sequence[NetworkRecord]) -> R
     sampler = PlantingSampler(make_sampler(Search().sampler, random_seed=0), policy)
     study = create_study(f"simulated-{time.time_ns()}", url, sampler)
     database = open_database(study)
+    records = StudyRecords(database, study.study_name)
     for key, value in asdict(SEED).items():
         study.set_user_attr(key, value)
     database.add_study(study_record(study.study_name))
@@ -91,14 +93,14 @@ def simulate(url: str, setting: Setting, networks: Sequence[NetworkRecord]) -> R
                 count_statements(database.engine, statements)
             if not setting.together:  # it waits for its turn
                 time.sleep((number - 1) / setting.workers * setting.seconds)
-            objective, before = Simulation(database, networks, setting, number), time.process_time()
+            objective, before = Simulation(records, networks, setting, number), time.process_time()
             objective.run(study, setting.trials_per_worker)
             report = Worked(objective.timings, time.process_time() - before, statements)
             (Path(folder) / f"{number}.json").write_text(json.dumps(report))
 
         watched = _run(work, setting, database.engine)
         worked = [_read(path) for path in sorted(Path(folder).glob("*.json"))]
-    finished = complete_trials(database, study)
+    finished = complete_trials(records, study)
     return Result(setting, study.study_name, joining, worked, watched, finished)
 
 

@@ -25,6 +25,7 @@ from plantnas.errors import ConfigurationError, StudyError, UnsupportedArchitect
 from plantnas.files import alone
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import validation_accuracy
@@ -65,9 +66,9 @@ def make_baselines(place: Place, request: Request, workers: int, say: Say) -> li
     Raises:
         StudyError: A worker was killed.
     """
-    database, refused = Database(place.url), list[Task]()
+    records, refused = StudyRecords(Database(place.url), place.config.name), list[Task]()
     with alone(place.directory / "baselines.lock"), _crew(place, workers) as crew:
-        while tasks := _outstanding(place, database, request, refused):
+        while tasks := _outstanding(place, records, request, refused):
             say(f"{len(tasks)} networks to make")
             futures = {crew.submit(_do, task, request.targets): task for task in tasks}
             try:
@@ -85,11 +86,11 @@ def make_baselines(place: Place, request: Request, workers: int, say: Say) -> li
 
 
 def _outstanding(
-    place: Place, database: Database, request: Request, refused: list[Task]
+    place: Place, records: StudyRecords, request: Request, refused: list[Task]
 ) -> list[Task]:
     return outstanding(
         request,
-        database.networks(place.config.name),
+        records.networks(),
         refused,
         is_searched(place.config.name, place.url),
         place.config.seed.learning_rate,
@@ -132,17 +133,17 @@ def _start_worker(place: Place, threads: int) -> None:
 
 def _do(task: Task, targets: tuple[NetworkRecord, ...]) -> tuple[NetworkRecord | None, str | None]:
     """Makes and records one network, or searches; or says why it cannot be."""
-    name, database = _study.config.name, _study.database
+    records = _study.records
     try:
         if task.target_id is None:
-            data = study_data(database, name)
+            data = study_data(records)
             epochs = lineage_epochs(data.networks, targets[0])
             search(_study, _place.url, targets, epochs, _search_seconds(data))
             return None, None
         network = make_baseline(_study, _optuna_study, task)
     except CANNOT as error:
         return None, str(error)
-    database.add_network(name, network)
+    records.add(network)
     return network, None
 
 

@@ -10,7 +10,6 @@ from plantnas.baselines.recording import record_of
 from plantnas.baselines.scratch import train_from_scratch
 from plantnas.baselines.searching import picked, trials_of
 from plantnas.baselines.unfrozen import train_unfrozen
-from plantnas.records.loading import network_of
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 from plantnas.training.seeds import derived_seed, generator_for
@@ -29,7 +28,7 @@ def make_baseline(study: PreparedStudy, optuna_study: optuna.Study, task: Task) 
     """
     assert task.target_id is not None
     method, config = METHODS[task.method], study.config
-    networks = study.database.networks(config.name)
+    networks = study.records.networks()
     target = next(network for network in networks if network.id == task.target_id)
     if method.kind == "search":
         return picked(trials_of(networks), target, task.learning_rate)
@@ -42,7 +41,7 @@ def make_baseline(study: PreparedStudy, optuna_study: optuna.Study, task: Task) 
         generator_for(config.random_seed, *purpose, "batches"),
     )
     if method.kind == "channel pruning":
-        teacher = network_of(study.database, config.name, study.teacher).to(study.device)
+        teacher = study.records.load(study.teacher).to(study.device)
         network = prune_by(method, teacher, study.example, target.parameters, trainer)
     elif method.kind == "lineage":
         network = train_unfrozen(study, networks, target, trainer)

@@ -1,14 +1,11 @@
 """Networks that start from fresh weights: at widths that were found, or at evenly narrowed ones."""
 
-import copy
-
 from torch import nn
 
 from plantnas.baselines.budget import Trainer
 from plantnas.baselines.methods import Method
 from plantnas.baselines.sizes import Widths, uniform_widths
 from plantnas.channels.groups import analyse
-from plantnas.records.loading import network_at
 from plantnas.records.record import NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 
@@ -41,5 +38,4 @@ def evenly_narrowed(study: PreparedStudy, parameters: int) -> Widths:
 
 def fresh(study: PreparedStudy, widths: Widths, seed: int) -> nn.Module:
     """The study's architecture at some widths, with weights that the seed draws."""
-    images = study.database.study(study.config.name).configuration["images"]
-    return network_at(study.config.search_space, images, copy.copy(widths), seed).to(study.device)
+    return study.records.build(widths, seed).to(study.device)

@@ -70,7 +70,7 @@ def search(
         ConfigurationError: The study's sampler refuses two objectives.
     """
     config = study.config
-    trials = trials_of(study.database.networks(config.name))
+    trials = trials_of(study.records.networks())
     # Another seed when it goes on, or the sampler's first draws would be those of the first trials.
     seed = derived_seed(config.random_seed, SEARCH, len(trials))
     sampler = make_sampler(config.search.sampler, seed)
@@ -157,5 +157,5 @@ def _train_proposal(
     if len(trainer.epochs) == epochs:
         budget.after(trainer.epochs[-1])  # it is not asked about the last one
     record = record_of(study, trial, SEARCH, "trial", network, trainer)
-    study.database.add_network(config.name, record)
+    study.records.add(record)
     return record

@@ -21,7 +21,7 @@ from plantnas.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from plantnas.records.database import Database
+    from plantnas.records.study import StudyRecords
 
 
 def baselines(
@@ -55,18 +55,17 @@ def baselines(
     from plantnas.baselines.launch import Place, make_baselines
     from plantnas.baselines.planning import parse_request
     from plantnas.records.database import Database
-    from plantnas.records.loading import recorded_config
+    from plantnas.records.study import StudyRecords
     from plantnas.report.finish import finish_baselines
 
     name, url = existing(study, storage, directory)
-    database, folder = Database(url), directory_of(name, directory)
-    networks = database.networks(name)
-    request = parse_request(name, networks, methods, targets, repetitions, rates)
-    place = Place(recorded_config(database, name), url, folder, device)
+    records, folder = StudyRecords(Database(url), name), directory_of(name, directory)
+    request = parse_request(name, records.networks(), methods, targets, repetitions, rates)
+    place = Place(records.config, url, folder, device)
     sys.path.insert(0, "")  # the user's own module:function
     make_baselines(place, request, workers, console.print)
     finish_baselines(url, name)
-    _compare([(database, name)], folder / "comparison.html", folder / "comparison.csv")
+    _compare([records], folder / "comparison.html", folder / "comparison.csv")
 
 
 def compare(
@@ -88,11 +87,11 @@ def compare(
     for path in (page, table):
         if path is not None:
             check_output(path, force)
-    found = [opened_study(study, storage, None)[::-1] for study in studies]
+    found = [opened_study(study, storage, None) for study in studies]
     _compare(found, page, table)
 
 
-def _compare(studies: "list[tuple[Database, str]]", page: Path | None, table: Path | None) -> None:
+def _compare(studies: "list[StudyRecords]", page: Path | None, table: Path | None) -> None:
     import numpy as np
 
     from plantnas.files import write_file

@@ -41,6 +41,7 @@ def clean(
     directory: Directory = None,
 ) -> None:
     """Remove what crashes left behind and nobody refers to; workers may run meanwhile."""
+    from plantnas.records.study import StudyRecords
     from plantnas.trials.cleaning import clean, shown_size, summary
     from plantnas.trials.storage import open_database, storage_errors
     from plantnas.trials.study import existing_study
@@ -50,7 +51,8 @@ def clean(
     with storage_errors(url):
         opened = existing_study(name, url)
         folder = directory_of(name, directory)
-        for leftover in clean(opened, open_database(opened), folder, dry_run):
+        records = StudyRecords(open_database(opened), name)
+        for leftover in clean(opened, records, folder, dry_run):
             size = "" if leftover.bytes is None else f" ({shown_size(leftover.bytes)})"
             show(f"{leftover.kind} {leftover.name}{size}: {leftover.why}")
             found.append(leftover)

@@ -14,7 +14,7 @@ from plantnas.config_files import is_path, load_study
 from plantnas.errors import StorageError, StudyError, did_you_mean
 
 if TYPE_CHECKING:
-    from plantnas.records.database import Database
+    from plantnas.records.study import StudyRecords
 
 # A table that goes to a file or a pipe is as wide as it needs to be.
 console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
@@ -74,17 +74,18 @@ def place_of(study: str, storage: str | None, directory: Path | None) -> tuple[s
     return name, storage or url_of(directory_of(name, directory))
 
 
-def opened_study(study: str, storage: str | None, directory: Path | None) -> "tuple[str, Database]":
-    """The name of a study that exists, and its database.
+def opened_study(study: str, storage: str | None, directory: Path | None) -> "StudyRecords":
+    """The records of a study that exists.
 
     Raises:
         StudyError: There is no such study.
         StorageError: The database cannot be opened.
     """
     from plantnas.records.database import Database
+    from plantnas.records.study import StudyRecords
 
     name, url = existing(study, storage, directory)
-    return name, Database(url)
+    return StudyRecords(Database(url), name)
 
 
 def directory_of(name: str, directory: Path | None) -> Path:

@@ -22,7 +22,7 @@ from plantnas.cli.options import (
 if TYPE_CHECKING:
     import optuna
 
-    from plantnas.records.database import Database
+    from plantnas.records.study import StudyRecords
 
 
 def status(
@@ -36,18 +36,19 @@ def status(
     from rich.live import Live
 
     from plantnas.records.database import Database
+    from plantnas.records.study import StudyRecords
     from plantnas.trials.study import existing_study
 
     name, url = existing(study, storage, directory)
-    optuna_study, database = existing_study(name, url), Database(url)
-    shown, is_over = _status(optuna_study, database)
+    optuna_study, records = existing_study(name, url), StudyRecords(Database(url), name)
+    shown, is_over = _status(optuna_study, records)
     if not watch:
         console.print(shown)
         return
     with Live(shown, console=console, auto_refresh=False) as live:
         while not is_over:
             time.sleep(every)
-            shown, is_over = _status(optuna_study, database)
+            shown, is_over = _status(optuna_study, records)
             live.update(shown, refresh=True)
 
 
@@ -87,11 +88,11 @@ def plot(
     asked = {"split": split, "cost": cost, "network_id": network_id}
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
-    study_name, database = opened_study(study, storage, directory)
-    path = out or Path(f"{study_name}-{name}.html")
+    records = opened_study(study, storage, directory)
+    path = out or Path(f"{records.name}-{name}.html")
     check_output(path, force)
     check_figure_file(path)
-    write_figure(draw(database, study_name, **options), path)
+    write_figure(draw(records.database, records.name, **options), path)
     show(f"Written: {path}")
 
 
@@ -113,10 +114,10 @@ def report(
     from plantnas.report.page.page import write_report
     from plantnas.report.study_data import study_data
 
-    name, database = opened_study(study, storage, directory)
-    page = out or directory_of(name, directory) / "report.html"
+    records = opened_study(study, storage, directory)
+    page = out or directory_of(records.name, directory) / "report.html"
     check_output(page, force or out is None)
-    for trouble in write_report(study_data(database, name), page):
+    for trouble in write_report(study_data(records), page):
         show(trouble)
     show(f"Written: {page}")
 
@@ -144,8 +145,8 @@ def table(
     frame_of, table_format = checked_frame(what), checked_format(format_name, out)
     if out is not None:
         check_output(out, force)
-    name, database = opened_study(study, storage, directory)
-    frame = frame_of(database, name)
+    records = opened_study(study, storage, directory)
+    frame = frame_of(records.database, records.name)
     if out is None:
         typer.echo(table_text(frame, table_format), nl=False)
         return
@@ -172,18 +173,17 @@ def dashboard(
     serve(url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
 
 
-def _status(study: "optuna.Study", database: "Database") -> tuple[Group, bool]:
+def _status(study: "optuna.Study", records: "StudyRecords") -> tuple[Group, bool]:
     """The tables, and whether the study has ended."""
-    from plantnas.records.loading import recorded_config
     from plantnas.report.headline import headline
     from plantnas.report.terminal import cost_table, front_table
     from plantnas.search.progress import progress, progress_table
     from plantnas.trials.study import is_complete
 
-    name, steps = study.study_name, progress_table(progress(study))
-    if database.find_study(name) is None:  # its data is being read
+    steps = progress_table(progress(study))
+    if records.find() is None:  # its data is being read
         return Group(steps), False
-    networks = database.networks(name)
-    is_over = is_complete(study, recorded_config(database, name).search)
+    networks = records.networks()
+    is_over = is_complete(study, records.config.search)
     tables = cost_table(networks), front_table(networks)
-    return Group(steps, *tables, f"{name}: {headline(networks)}"), is_over
+    return Group(steps, *tables, f"{records.name}: {headline(networks)}"), is_over

@@ -2,7 +2,8 @@
 
 Their worker was killed, or was taken for dead, after it had written the network and before it told
 that the trial is complete. Another trial makes the same network again, so these are no results:
-`Database.networks` leaves them out. What is removed of them, and when, is in trials/cleaning.py.
+`StudyRecords.networks` leaves them out. What is removed of them, and when, is in
+trials/cleaning.py.
 """
 
 from typing import NamedTuple
@@ -51,10 +52,10 @@ def is_abandoned(connection: Connection) -> ColumnElement[bool]:
     return literal_column(_ABANDONED) if inspect(connection).has_table("trials") else false()
 
 
-def abandoned_networks(connection: Connection, study: str) -> list[AbandonedNetwork]:
+def abandoned_networks(connection: Connection, name: str) -> list[AbandonedNetwork]:
     """Those of a study, oldest first."""
     query = select(NetworkRow.id, NetworkRow.trial_number).join(StudyRow)
-    wanted = query.where(StudyRow.name == study, is_abandoned(connection))
+    wanted = query.where(StudyRow.name == name, is_abandoned(connection))
     rows = connection.execute(wanted.order_by(NetworkRow.id))
     return [AbandonedNetwork(row.id, row.trial_number or 0) for row in rows]
 

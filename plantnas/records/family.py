@@ -22,38 +22,34 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config import SearchSpace
 from plantnas.errors import StorageError, StudyError
 from plantnas.files import write_file
-from plantnas.records.database import Database
-from plantnas.records.loading import example_images, network_at, network_of
-from plantnas.records.record import NetworkRecord
+from plantnas.records.record import ImagesRecord, NetworkRecord
+from plantnas.records.study import StudyRecords, example_images, network_at
 
 State = Mapping[str, Tensor]
 
 
-def save_family(
-    path: Path, database: Database, study: str, lineage: Sequence[NetworkRecord]
-) -> None:
+def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkRecord]) -> None:
     """Writes a lineage to a family file, after checking that each step comes out bit-identical.
 
     Args:
         path: The file; it is replaced if it exists.
-        database: The study's records.
-        study: Name of the study.
+        records: The study's.
         lineage: A planted network behind all its ancestors, the seed first.
 
     Raises:
         StudyError: A step is not a crop of the last network, or weights were not kept.
         StorageError: Weights are missing or damaged, or the file cannot be written.
     """
-    configuration = database.study(study).configuration
-    networks = [network_of(database, study, record) for record in lineage]
+    networks = [records.load(record) for record in lineage]
+    space = records.record.search_space
     about = {
-        "study": study,
-        "architecture": configuration["search_space"]["architecture"],
-        "arguments": configuration["search_space"]["arguments"],
-        "images": configuration["images"],
+        "study": records.name,
+        "architecture": space.architecture,
+        "arguments": space.arguments,
+        "images": asdict(records.images),
         "steps": [_step_about(record) for record in lineage],
     }
-    tensors = _tensors(study, lineage, networks, example_images(configuration["images"]))
+    tensors = _tensors(records, lineage, networks)
     content = safetensors.torch.save(tensors, {"plantnas": json.dumps(about)})
     for record, network in zip(lineage, networks, strict=True):
         restored = _network(path, content, record.step).state_dict()
@@ -89,10 +85,10 @@ def _step_about(record: NetworkRecord) -> dict[str, Any]:
 
 
 def _tensors(
-    study: str, lineage: Sequence[NetworkRecord], networks: Sequence[nn.Module], example: Tensor
+    records: StudyRecords, lineage: Sequence[NetworkRecord], networks: Sequence[nn.Module]
 ) -> dict[str, Tensor]:
     """What is stored, as `STEP/NAME`: of each step the tensors that a crop does not give."""
-    last = networks[-1]
+    last, example = networks[-1], records.example
     structure = analyse(last, example)
     classifier = classifier_tensors(structure)
     # Clones, since safetensors refuses tensors that share memory, as tied ones do.
@@ -106,9 +102,9 @@ def _tensors(
                 continue
             if tensor.ndim > 1 and name not in classifier:
                 raise StudyError(
-                    f"study {study!r}: network {record.id} of step {record.step} is not a crop of "
-                    f"network {lineage[-1].id}: {name} was trained again, so the two make no "
-                    "family; export them one by one."
+                    f"study {records.name!r}: network {record.id} of step {record.step} is not a "
+                    f"crop of network {lineage[-1].id}: {name} was trained again, so the two make "
+                    "no family; export them one by one."
                 )
             stored[f"{record.step}/{name}"] = tensor.clone()
     return stored
@@ -123,10 +119,11 @@ def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
         steps = ", ".join(map(str, widths))
         raise StorageError(f"{path}: has no step {step}: its steps are {steps}.")
     space = SearchSpace(architecture=about["architecture"], arguments=about["arguments"])
-    network = network_at(space, about["images"], widths[last])
+    images = ImagesRecord(**about["images"])
+    network = network_at(space, images, widths[last])
     network.load_state_dict(_state(tensors, last))
     if step != last:
-        network = crop(network, example_images(about["images"]), widths[step])
+        network = crop(network, example_images(images), widths[step])
         network.load_state_dict({**network.state_dict(), **_state(tensors, step)})
     return network.eval()
 

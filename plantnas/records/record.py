@@ -1,11 +1,36 @@
-"""The records of a study as frozen dataclasses. How they are kept is in ``database.py``."""
+"""The records of a study as frozen dataclasses. How they are kept is in ``study.py``."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
+from plantnas.config import SearchSpace
+
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class ImagesRecord:
+    """What a study's images are like.
+
+    Attributes:
+        num_classes: How many classes they are of.
+        channels: Of each image, as are the next two.
+        height: Pixels.
+        width: Pixels.
+        mean: Of the training pixels of each channel, in 0 .. 255.
+        std: Their standard deviation.
+        fingerprint: Hexadecimal SHA-256 of the images and of how they are split.
+    """
+
+    num_classes: int
+    channels: int
+    height: int
+    width: int
+    mean: list[float]
+    std: list[float]
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +58,16 @@ class StudyRecord:
     versions: dict[str, str]
     hardware: dict[str, Any]
     created: datetime
+
+    @property
+    def images(self) -> ImagesRecord:
+        """What its images are like."""
+        return ImagesRecord(**self.configuration["images"])
+
+    @property
+    def search_space(self) -> SearchSpace:
+        """Which architecture it grows; the rest of the configuration may be an older plantnas's."""
+        return SearchSpace.model_validate(self.configuration["search_space"])
 
 
 @dataclass(frozen=True)

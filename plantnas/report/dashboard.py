@@ -25,6 +25,7 @@ from plantnas.records.engine import (
     storage_engine_arguments,
 )
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.front import front_and_references, teacher_of
 from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.study_data import StudyData
@@ -164,9 +165,8 @@ def _first_line(error: Exception, database: Database) -> str:
 
 def _study_data(study: optuna.Study, database: Database) -> StudyData:
     """As study_data.py reads it, but with the trials that Optuna's study has read already."""
-    name = study.study_name
-    trials = study.get_trials(deepcopy=False)
-    return StudyData(database.study(name), database.networks(name), trials)
+    records = StudyRecords(database, study.study_name)
+    return StudyData(records.record, records.networks(), study.get_trials(deepcopy=False))
 
 
 def _name_values(study: optuna.Study) -> None:

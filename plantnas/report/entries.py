@@ -10,7 +10,6 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 
 from plantnas.hypervolume import Network
-from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord, Split
 from plantnas.report.front import PLANTING, lineage
 
@@ -74,15 +73,6 @@ def chosen_rates(networks: Iterable[NetworkRecord]) -> dict[str, float]:
         method: max(rates, key=lambda rate: _validation(rates[rate]))
         for method, rates in tuned.items()
     }
-
-
-def study_entries(database: Database, study: str) -> list[Entry]:
-    """The planted networks that baselines are compared to, and the baselines at their chosen rates.
-
-    Raises:
-        StudyError: There is no such study.
-    """
-    return compared_entries(study, database.networks(study))
 
 
 def targets_of(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.entries import compared_networks
 from plantnas.report.front import front_and_references
 from plantnas.report.images import evaluate_on
@@ -25,12 +26,11 @@ def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], 
         DataError: The test split cannot be read.
         StorageError: A file cannot be read or written.
     """
-    database = Database(url)
-    networks = database.networks(study)
-    _evaluate(database, study, front_and_references(networks))
+    records = StudyRecords(Database(url), study)
+    _evaluate(records, front_and_references(records.networks()))
     page = directory / "pareto.html"
-    write_figure(pareto(database, study), page)
-    return database.networks(study), page
+    write_figure(pareto(records.database, study), page)
+    return records.networks(), page
 
 
 def finish_baselines(url: str, study: str) -> None:
@@ -40,12 +40,12 @@ def finish_baselines(url: str, study: str) -> None:
         DataError: A split cannot be read.
         StorageError: A file cannot be read.
     """
-    database = Database(url)
-    networks = database.networks(study)
+    records = StudyRecords(Database(url), study)
+    networks = records.networks()
     teacher = [network for network in networks if network.method == "teacher"]
-    _evaluate(database, study, [*teacher, *compared_networks(networks)])
+    _evaluate(records, [*teacher, *compared_networks(networks)])
 
 
-def _evaluate(database: Database, study: str, networks: list[NetworkRecord]) -> None:
-    evaluate_on(database, study, "test", networks)
-    evaluate_on(database, study, "train", networks)
+def _evaluate(records: StudyRecords, networks: list[NetworkRecord]) -> None:
+    evaluate_on(records, "test", networks)
+    evaluate_on(records, "train", networks)

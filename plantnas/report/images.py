@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from plantnas.errors import DataError
 from plantnas.records.database import Database
-from plantnas.records.loading import network_of, recorded_config
 from plantnas.records.record import Evaluation, NetworkRecord, Split
+from plantnas.records.study import StudyRecords
 from plantnas.training.data import check_fingerprint, dataset_of, load_test_images
 from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.images import UNLABELLED, Images
@@ -37,15 +37,14 @@ def load_images(
         StudyError: There is no such study.
         DataError: The data cannot be read, or is not what the study was made with.
     """
-    database = Database(storage)
-    images = _split(database, study, split, root)
-    inputs = _inputs(database, study, images)
+    records = StudyRecords(Database(storage), study)
+    images = _split(records, split, root)
+    inputs = _inputs(records, images)
     return torch.cat([batch for (batch,) in inputs.in_order(0, 500)]).contiguous(), images.labels
 
 
 def evaluate_on(
-    database: Database,
-    study: str,
+    records: StudyRecords,
     split: Split,
     networks: Iterable[NetworkRecord],
     root: str | None = None,
@@ -62,13 +61,12 @@ def evaluate_on(
     ]
     if not missing:
         return
-    images = _split(database, study, split, root)
-    inputs, targets = _inputs(database, study, images), Targets(images.labels)
+    images = _split(records, split, root)
+    inputs, targets = _inputs(records, images), Targets(images.labels)
     for record in missing:
         assert record.id is not None
-        network = network_of(database, study, record)
-        metrics = evaluate(network, inputs, targets, BY_LABELS)
-        database.add_evaluations(study, {record.id: Evaluation(split, *metrics)})
+        metrics = evaluate(records.load(record), inputs, targets, BY_LABELS)
+        records.add_evaluations({record.id: Evaluation(split, *metrics)})
 
 
 def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Metrics:
@@ -77,8 +75,8 @@ def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Me
     return evaluate(network, inputs, Targets(labels), BY_LABELS)
 
 
-def _split(database: Database, study: str, split: str, root: str | None) -> Images:
-    config = recorded_config(database, study)
+def _split(records: StudyRecords, split: str, root: str | None) -> Images:
+    config = records.config
     if root is not None:
         data = config.data.model_copy(update={"root": root})
         config = config.model_copy(update={"data": data})
@@ -87,14 +85,13 @@ def _split(database: Database, study: str, split: str, root: str | None) -> Imag
     if split not in ("train", "validation"):
         raise DataError(f"split {split!r}: is not one of 'train', 'validation' and 'test'.")
     dataset = dataset_of(config)
-    recorded = database.study(study).configuration["images"]
-    check_fingerprint(dataset, recorded["fingerprint"], config)
+    check_fingerprint(dataset, records.images.fingerprint, config)
     if split == "validation":
         return dataset.validation
     return dataset.train.subset((dataset.train.labels != UNLABELLED).nonzero().flatten())
 
 
-def _inputs(database: Database, study: str, images: Images) -> Inputs:
-    recorded = database.study(study).configuration["images"]
+def _inputs(records: StudyRecords, images: Images) -> Inputs:
+    recorded = records.images
     pixels = images.pixels.unsqueeze(0).movedim(2, -1).contiguous()
-    return Inputs((pixels,), torch.tensor(recorded["mean"]), torch.tensor(recorded["std"]))
+    return Inputs((pixels,), torch.tensor(recorded.mean), torch.tensor(recorded.std))

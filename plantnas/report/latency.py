@@ -8,9 +8,8 @@ from timeit import Timer
 
 import torch
 
-from plantnas.config import SearchSpace
-from plantnas.records.loading import example_images, network_at
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import example_images, network_at
 from plantnas.report.study_data import StudyData
 
 REPETITIONS = 5
@@ -30,13 +29,12 @@ def latencies(
         networks: To be measured.
         seconds: For how long each is run.
     """
-    configuration = data.study.configuration
-    space = SearchSpace.model_validate(configuration["search_space"])
-    image, found = example_images(configuration["images"])[:1], dict[int, float]()
+    space, images = data.study.search_space, data.study.images
+    image, found = example_images(images)[:1], dict[int, float]()
     with _one_thread():
         for record in networks:
             assert record.id is not None
-            network = network_at(space, configuration["images"], record.widths).eval()
+            network = network_at(space, images, record.widths).eval()
             found[record.id] = 1000 * _seconds_of(Timer(partial(network, image)), seconds)
     return found
 

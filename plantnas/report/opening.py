@@ -7,25 +7,26 @@ from optuna.storages import RDBStorage
 
 from plantnas.records.database import Database
 from plantnas.records.engine import check_exists
+from plantnas.records.study import StudyRecords
 
 Storage = str | Database | RDBStorage
 """A database URL, our own database object, or Optuna's storage object for the same database."""
 
 
 @contextmanager
-def opened(storage: Storage) -> Iterator[Database]:
-    """The database; one that is opened here is closed again.
+def opened(storage: Storage, name: str) -> Iterator[StudyRecords]:
+    """The records of a study; a database that is opened here is closed again.
 
     Raises:
         StorageError: It cannot be opened, or is an SQLite file that does not exist.
     """
     if isinstance(storage, Database):
-        yield storage
+        yield StudyRecords(storage, name)
         return
     url = storage if isinstance(storage, str) else storage.url
     check_exists(url)
     database = Database(url)
     try:
-        yield database
+        yield StudyRecords(database, name)
     finally:
         database.close()

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from plantnas.errors import ConfigurationError, StorageError, did_you_mean
 from plantnas.files import write_file
-from plantnas.report.opening import Storage
+from plantnas.report.opening import Storage, opened
 from plantnas.report.plotting.cost import cost_figure, cost_info
 from plantnas.report.plotting.curves import curves_figure, curves_info
 from plantnas.report.plotting.hypervolume import hypervolume_figure, hypervolume_info
@@ -26,7 +26,7 @@ from plantnas.report.plotting.lineage import lineage_figure, lineage_info
 from plantnas.report.plotting.pareto import Cost, PlotSplit, pareto_figure, pareto_info
 from plantnas.report.plotting.timeline import timeline_figure, timeline_info
 from plantnas.report.plotting.widths import widths_figure, widths_info
-from plantnas.report.study_data import study_data
+from plantnas.report.study_data import StudyData, study_data
 
 
 def pareto(
@@ -40,12 +40,12 @@ def pareto(
         split: Whose accuracy: `validation` or `test`.
         cost: `parameters`, `macs`, or `latency`: milliseconds for an image, measured here and now.
     """
-    return pareto_figure(pareto_info(study_data(storage, study), split, cost))
+    return pareto_figure(pareto_info(_data(storage, study), split, cost))
 
 
 def lineage(storage: Storage, study: str) -> go.Figure:
     """The tree of parents and children, with size and accuracy of each network."""
-    return lineage_figure(lineage_info(study_data(storage, study)))
+    return lineage_figure(lineage_info(_data(storage, study)))
 
 
 def widths(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
@@ -59,12 +59,12 @@ def widths(storage: Storage, study: str, network_id: int | None = None) -> go.Fi
     Raises:
         StudyError: There is no such planted network.
     """
-    return widths_figure(widths_info(study_data(storage, study), network_id))
+    return widths_figure(widths_info(_data(storage, study), network_id))
 
 
 def hypervolume(storage: Storage, study: str) -> go.Figure:
     """Hypervolume against finished trials and against seconds, with the baselines as lines."""
-    return hypervolume_figure(hypervolume_info(study_data(storage, study)))
+    return hypervolume_figure(hypervolume_info(_data(storage, study)))
 
 
 def curves(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
@@ -78,22 +78,22 @@ def curves(storage: Storage, study: str, network_id: int | None = None) -> go.Fi
     Raises:
         StudyError: There is no such network.
     """
-    return curves_figure(curves_info(study_data(storage, study), network_id))
+    return curves_figure(curves_info(_data(storage, study), network_id))
 
 
 def cost(storage: Storage, study: str) -> go.Figure:
     """Seconds by step and phase, with teacher, seed, trials in vain, and baselines."""
-    return cost_figure(cost_info(study_data(storage, study)))
+    return cost_figure(cost_info(_data(storage, study)))
 
 
 def importance(storage: Storage, study: str) -> go.Figure:
     """Which groups' planting raised accuracy, by step."""
-    return importance_figure(importance_info(study_data(storage, study)))
+    return importance_figure(importance_info(_data(storage, study)))
 
 
 def timeline(storage: Storage, study: str) -> go.Figure:
     """What each worker did when."""
-    return timeline_figure(timeline_info(study_data(storage, study), datetime.now()))
+    return timeline_figure(timeline_info(_data(storage, study), datetime.now()))
 
 
 PLOTS: dict[str, Callable[..., go.Figure]] = {
@@ -158,6 +158,11 @@ def write_figure(figure: go.Figure, path: Path, width: int = 1100) -> None:
     else:
         content = _picture(figure, path, width)
     write_file(path, content)
+
+
+def _data(storage: Storage, study: str) -> StudyData:
+    with opened(storage, study) as records:
+        return study_data(records)
 
 
 def _picture(figure: go.Figure, path: Path, width: int) -> bytes:

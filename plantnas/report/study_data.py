@@ -5,11 +5,10 @@ from typing import NamedTuple
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from plantnas.records.database import Database
 from plantnas.records.engine import storage_engine_arguments
 from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.front import teacher_of
-from plantnas.report.opening import Storage, opened
 
 
 class StudyData(NamedTuple):
@@ -36,29 +35,22 @@ class StudyData(NamedTuple):
         return teacher_of(self.networks)
 
 
-def study_data(storage: Storage, study: str) -> StudyData:
+def study_data(records: StudyRecords) -> StudyData:
     """What a study has recorded so far.
-
-    Args:
-        storage: Where it is: a URL, our database, or Optuna's storage.
-        study: Its name.
 
     Raises:
         StudyError: There is no such study.
         StorageError: The database cannot be read.
     """
-    with opened(storage) as database:
-        return StudyData(
-            database.study(study), database.networks(study), optuna_trials(database, study) or []
-        )
+    return StudyData(records.record, records.networks(), optuna_trials(records) or [])
 
 
-def optuna_trials(database: Database, study: str) -> list[FrozenTrial] | None:
+def optuna_trials(records: StudyRecords) -> list[FrozenTrial] | None:
     """The trials of a study by number, or None if Optuna has no study of that name."""
-    url = database.engine.url.render_as_string(hide_password=False)
+    url = records.database.engine.url.render_as_string(hide_password=False)
     storage = RDBStorage(url, engine_kwargs=storage_engine_arguments(url))
     try:
-        return storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False)
+        return storage.get_all_trials(storage.get_study_id_from_name(records.name), deepcopy=False)
     except KeyError:
         return None
     finally:

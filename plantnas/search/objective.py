@@ -175,7 +175,7 @@ def _finished_curves(
     """Of the step's trials of this kind, without the rows that a killed worker left behind."""
     complete = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     numbers = {other.number for other in complete}
-    curves = study.database.loss_curves(study.config.name, assignment.kind, assignment.step)
+    curves = study.records.loss_curves(assignment.kind, assignment.step)
     return [curve for curve in curves if curve.trial_number in numbers]
 
 
@@ -294,7 +294,7 @@ def _keep(
     """
     artifact_id, sha256 = save_weights(child.state_dict(), study.weights, trial)
     record = replace(record, artifact_id=artifact_id, sha256=sha256)
-    network_id = study.database.add_network(study.config.name, record, owned(trial))
+    network_id = study.records.add(record, owned(trial))
     shown = {
         "network": network_id,
         "macs": record.macs,

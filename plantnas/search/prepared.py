@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
-from plantnas.records.database import Database
-from plantnas.records.loading import network_of
 from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, Split
+from plantnas.records.study import StudyRecords
 from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import Epoch, TrainingData
@@ -57,7 +56,7 @@ class PreparedStudy:
 
     Attributes:
         config: The study's configuration.
-        database: Its records.
+        records: What its database has of it.
         weights: Where the weights of its networks are.
         data: Images, targets and loss.
         example: Two normalised images, to analyse networks with.
@@ -68,7 +67,7 @@ class PreparedStudy:
     """
 
     config: StudyConfig
-    database: Database
+    records: StudyRecords
     weights: "ArtifactStore"
     data: TrainingData
     example: Tensor
@@ -83,19 +82,18 @@ class PreparedStudy:
         """The network of a grow trial, or the seed if None; the last one is kept in memory."""
         record = self.seed
         if trial_number is not None:
-            found = self.database.network_of_trial(self.config.name, trial_number)
+            found = self.records.network_of_trial(trial_number)
             assert found is not None, f"the finished trial {trial_number} has no network"
             record = found
         if self._parent is None or self._parent.record.id != record.id:
-            network = network_of(self.database, self.config.name, record).to(self.device).eval()
+            network = self.records.load(record).to(self.device).eval()
             self._parent = Parent(network, analyse(network, self.example), record)
         return self._parent
 
     def donor(self) -> nn.Module | None:
         """The teacher, if new channels start from its channels of the same places."""
         if self.config.planting.rows == "teacher" and self._donor is None:
-            teacher = network_of(self.database, self.config.name, self.teacher)
-            self._donor = teacher.to(self.device)
+            self._donor = self.records.load(self.teacher).to(self.device)
         return self._donor
 
     def validate(self, network: nn.Module) -> Metrics:

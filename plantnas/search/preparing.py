@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import optuna
 import torch
@@ -21,9 +20,8 @@ from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, StorageError
 from plantnas.named_keys import find_names
 from plantnas.networks.pretrained import load_pretrained
-from plantnas.records.database import Database
-from plantnas.records.loading import network_at, network_of
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights
 from plantnas.search.prepared import (
     PreparedStudy,
@@ -84,18 +82,17 @@ def prepare(
     """
     check_device(device)
     find_names(config)
-    database = open_database(study, artifacts)
-    check_configuration(database, config)
+    records = StudyRecords(open_database(study, artifacts), config.name)
+    check_configuration(records, config)
     dataset = dataset_of(config)
     make_folder(directory)
-    add_study(database, study, config, dataset, artifacts or str(directory / "weights"))
-    recorded = database.study(config.name).configuration["images"]
-    check_fingerprint(dataset, recorded["fingerprint"], config)
-    record_steps(database, config)
-    preparation = _Preparation(study, config, database, dataset, directory, device, say)
+    add_study(records, study, config, dataset, artifacts or str(directory / "weights"))
+    check_fingerprint(dataset, records.images.fingerprint, config)
+    record_steps(records, config)
+    preparation = _Preparation(study, config, records, dataset, directory, device, say)
     # Workers that join later do not wait for each other.
     purpose = f"prepares study {config.name!r}"
-    with nullcontext() if preparation.is_done() else database.alone(purpose, say):
+    with nullcontext() if preparation.is_done() else records.database.alone(purpose, say):
         return preparation.prepared()
 
 
@@ -123,16 +120,15 @@ class _Preparation:
         self,
         study: optuna.Study,
         config: StudyConfig,
-        database: Database,
+        records: StudyRecords,
         dataset: Dataset,
         directory: Path,
         device: str,
         say: Say,
     ) -> None:
-        self.study, self.config, self.database, self.say = study, config, database, say
+        self.study, self.config, self.records, self.say = study, config, records, say
         self.dataset, self.directory, self.device = dataset, directory, torch.device(device)
-        self.weights = database.artifact_store(config.name)
-        self.images: dict[str, Any] = database.study(config.name).configuration["images"]
+        self.weights = records.store
         seed = derived_seed(config.random_seed, "views")
         self.inputs = augmented_inputs(dataset, config.data, seed, self.device)
         self.validation_inputs = image_inputs(dataset.validation, dataset, self.device)
@@ -160,7 +156,7 @@ class _Preparation:
             self._tell_policies(teacher, seed)
         return PreparedStudy(
             config=self.config,
-            database=self.database,
+            records=self.records,
             weights=self.weights,
             data=data,
             example=self.example,
@@ -188,7 +184,7 @@ class _Preparation:
         )
 
     def _recorded(self, method: str) -> NetworkRecord | None:
-        networks = self.database.networks(self.config.name)
+        networks = self.records.networks()
         return next((network for network in networks if network.method == method), None)
 
     def _train(
@@ -236,16 +232,16 @@ class _Preparation:
     def _added(self, record: NetworkRecord) -> NetworkRecord:
         """The record, or that of another worker who made the same: this one had lost its lock."""
         try:
-            network_id = self.database.add_network(self.config.name, record)
+            network_id = self.records.add(record)
         except StorageError:
             if (other := self._recorded(record.method)) is None:
                 raise
             return other
-        return self.database.network(self.config.name, network_id)
+        return self.records.network(network_id)
 
     def _fresh(self, method: str, width: Width) -> nn.Module:
         seed = derived_seed(self.config.random_seed, method, "weights")
-        network = network_at(self.config.search_space, self.images, {}, seed)
+        network = self.records.build({}, seed)
         example = self.example.cpu()
         generator = torch.Generator().manual_seed(seed)
         narrowed = narrow(network, example, width.width, generator, minimum=width.minimum)
@@ -256,7 +252,7 @@ class _Preparation:
 
     def _crop_of(self, donor: NetworkRecord, network: nn.Module) -> nn.Module:
         """The donor's first channels, as many as the network has."""
-        wide = network_of(self.database, self.config.name, donor).to(self.device)
+        wide = self.records.load(donor).to(self.device)
         widths = all_widths(analyse(network, self.example))
         # A teacher narrower than its architecture may have less than the seed's minimum.
         kept = {name: min(width, donor.widths[name]) for name, width in widths.items()}
@@ -276,10 +272,10 @@ class _Preparation:
         path = self.directory / f"teacher-logits-{split}-{key}.npy"
 
         def compute() -> Tensor:
-            network = network_of(self.database, self.config.name, teacher).to(self.device)
+            network = self.records.load(teacher).to(self.device)
             return teacher_logits(network, inputs).cpu()
 
-        shared = SharedLogits(self.study, self.weights, self.database.alone, self.say)
+        shared = SharedLogits(self.study, self.weights, self.records.database.alone, self.say)
         return shared.at(path, split, compute).to(self.device)
 
     def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:

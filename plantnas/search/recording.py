@@ -5,6 +5,7 @@ Whoever comes first records it. What is trained before its trials is in preparin
 
 import os
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +18,8 @@ from plantnas.config import StudyConfig
 from plantnas.errors import StudyError
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
-from plantnas.records.loading import recorded_config
-from plantnas.records.record import StudyRecord
+from plantnas.records.record import ImagesRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.training.data import Dataset, dataset_of
 from plantnas.trials.storage import make_folder, storage_errors
 from plantnas.trials.study import open_study
@@ -43,33 +44,37 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
         StorageError: The database or the folder cannot be made.
     """
     with storage_errors(url):
-        study, database = open_study(config, url), Database(url)
-        check_configuration(database, config)
-        add_study(database, study, config, dataset_of(config), artifacts)
-        record_steps(database, config)
+        study, records = open_study(config, url), StudyRecords(Database(url), config.name)
+        check_configuration(records, config)
+        add_study(records, study, config, dataset_of(config), artifacts)
+        record_steps(records, config)
 
 
 def add_study(
-    database: Database, study: optuna.Study, config: StudyConfig, dataset: Dataset, artifacts: str
+    records: StudyRecords,
+    study: optuna.Study,
+    config: StudyConfig,
+    dataset: Dataset,
+    artifacts: str,
 ) -> None:
     """Record a study unless it is recorded, with the folder of its artifacts.
 
     Raises:
         StorageError: The database or the folder cannot be written to.
     """
-    if database.find_study(config.name) is not None:
+    if records.find() is not None:
         return
-    with database.alone(f"records study {config.name!r}"):
-        if database.find_study(config.name) is not None:
+    with records.database.alone(f"records study {config.name!r}"):
+        if records.find() is not None:
             return  # by another worker, meanwhile
         place = artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
         if not is_url(place):
             make_folder(Path(place))
-        database.add_study(
+        records.database.add_study(
             StudyRecord(
                 name=config.name,
                 optuna_study_id=study._study_id,
-                configuration={**config.model_dump(mode="json"), "images": _described(dataset)},
+                configuration=config.model_dump(mode="json") | {"images": _described(dataset)},
                 configuration_hash=config.hash(),
                 artifacts=place,
                 versions=versions(),
@@ -79,17 +84,17 @@ def add_study(
         )
 
 
-def check_configuration(database: Database, config: StudyConfig) -> None:
+def check_configuration(records: StudyRecords, config: StudyConfig) -> None:
     """Refuse to go on with a study of that name that was made with another configuration.
 
     Raises:
         StudyError: Names the keys that differ.
         ConfigurationError: The study is of a plantnas whose settings this one does not know.
     """
-    existing = database.find_study(config.name)
+    existing = records.find()
     if existing is None or existing.configuration_hash == config.hash():
         return
-    recorded = recorded_config(database, config.name).identity()
+    recorded = records.config.identity()
     wanted = config.identity()
     differing = [
         f"{key} is {recorded.get(key)!r}, not {wanted.get(key)!r}"
@@ -99,18 +104,18 @@ def check_configuration(database: Database, config: StudyConfig) -> None:
     if not differing:
         return
     raise StudyError(
-        f"study {config.name!r} exists in {database.url} with another configuration: "
+        f"study {config.name!r} exists in {records.database.url} with another configuration: "
         f"{'; '.join(differing)}. Use that configuration, or another name, --directory or "
         "--storage."
     )
 
 
-def record_steps(database: Database, config: StudyConfig) -> None:
+def record_steps(records: StudyRecords, config: StudyConfig) -> None:
     """Record how many steps a study is to take now: workers that join by its name look there."""
-    recorded = database.study(config.name).configuration
+    recorded = records.record.configuration
     if recorded["search"]["steps"] != config.search.steps:
         search = {**recorded["search"], "steps": config.search.steps}
-        database.configure(config.name, {**recorded, "search": search})
+        records.configure({**recorded, "search": search})
 
 
 def versions() -> dict[str, str]:
@@ -120,15 +125,16 @@ def versions() -> dict[str, str]:
 
 def _described(dataset: Dataset) -> dict[str, Any]:
     _, channels, height, width = dataset.train.pixels.shape
-    return {
-        "num_classes": dataset.num_classes,
-        "channels": channels,
-        "height": height,
-        "width": width,
-        "mean": dataset.mean.tolist(),
-        "std": dataset.std.tolist(),
-        "fingerprint": dataset.fingerprint,
-    }
+    images = ImagesRecord(
+        num_classes=dataset.num_classes,
+        channels=channels,
+        height=height,
+        width=width,
+        mean=dataset.mean.tolist(),
+        std=dataset.std.tolist(),
+        fingerprint=dataset.fingerprint,
+    )
+    return asdict(images)
 
 
 def _hardware() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from plantnas.records.abandoned import abandoned_networks, needed_artifacts, rem
 from plantnas.records.artifacts import ArtifactPlace, cannot_write, is_url
 from plantnas.records.database import Database
 from plantnas.records.patience import LIMIT_SECONDS
+from plantnas.records.study import StudyRecords
 from plantnas.records.weights import WEIGHTS_FILE
 from plantnas.trials.failing import backend_of
 from plantnas.trials.heartbeats import silent_for
@@ -63,13 +64,13 @@ class Leftover(NamedTuple):
 
 
 def clean(
-    study: optuna.Study, database: Database, directory: Path, dry_run: bool = False
+    study: optuna.Study, records: StudyRecords, directory: Path, dry_run: bool = False
 ) -> Iterator[Leftover]:
     """Removes what crashes left behind, and yields it. Workers of the study may run meanwhile.
 
     Args:
         study: Optuna's.
-        database: Our records of it.
+        records: What our tables have of it.
         directory: Folder of the study's files on this machine.
         dry_run: Nothing is removed.
 
@@ -87,9 +88,9 @@ def clean(
     failed = {leftover.name for leftover in dead}
     trials = study.get_trials(deepcopy=False)
     ended = [each for each in trials if each.state.is_finished() or str(each.number) in failed]
-    yield from removed(_networks(database, study.study_name))
-    yield from removed(_weights(study, database, ended))
-    yield from removed(_files(_folders(study, database, directory)))
+    yield from removed(_networks(records))
+    yield from removed(_weights(study, records, ended))
+    yield from removed(_files(_folders(records, directory)))
 
 
 def summary(found: list[Leftover], dry_run: bool) -> str:
@@ -125,10 +126,11 @@ def _failing(study: optuna.Study, trial: FrozenTrial, what: str) -> Callable[[],
     return lambda: fail(study, trial, what)
 
 
-def _networks(database: Database, study: str) -> Iterator[Leftover]:
+def _networks(records: StudyRecords) -> Iterator[Leftover]:
     """Rows of trials that failed after them; their weights come next."""
+    database = records.database
     with database.engine.begin() as connection:
-        abandoned = abandoned_networks(connection, study)
+        abandoned = abandoned_networks(connection, records.name)
     for network in abandoned:
         why = f"trial {network.trial_number} failed after it had written it"
         yield Leftover("network", str(network.id), why, None, _forgetting(database, network.id))
@@ -143,14 +145,14 @@ def _forgetting(database: Database, network_id: int) -> Callable[[], bool]:
 
 
 def _weights(
-    study: optuna.Study, database: Database, ended: list[FrozenTrial]
+    study: optuna.Study, records: StudyRecords, ended: list[FrozenTrial]
 ) -> Iterator[Leftover]:
     """Of trials that have ended, and of the study for an hour, if no network has them."""
     announced = {name: f"of trial {each.number}" for each in ended for name in _links(study, each)}
     announced |= dict.fromkeys(_links(study, study), "of the study")
-    with database.engine.begin() as connection:
+    with records.database.engine.begin() as connection:
         needed = needed_artifacts(connection)
-    store: ArtifactPlace = database.artifact_store(study.study_name)
+    store = records.store
     for name in sorted(announced.keys() - needed):
         found, whose = store.find(name), announced[name]
         if found is None or (whose == "of the study" and not found.is_older(FORGOTTEN_SECONDS)):
@@ -175,8 +177,8 @@ def _discarding(store: ArtifactPlace, name: str) -> Callable[[], bool]:
     return remove
 
 
-def _folders(study: optuna.Study, database: Database, directory: Path) -> list[Path]:
-    place = database.artifacts_place(study.study_name)
+def _folders(records: StudyRecords, directory: Path) -> list[Path]:
+    place = records.artifacts_place
     folders = {directory.resolve()} if is_url(place) else {directory.resolve(), Path(place)}
     return sorted(folder for folder in folders if folder.is_dir())
 

@@ -23,6 +23,7 @@ import torch
 from plantnas.config import StudyConfig
 from plantnas.errors import PlantnasError, StudyError
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.search import interruption
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import features_folder
@@ -66,7 +67,7 @@ def run_study(
     make_folder(directory)
     with storage_errors(url):
         study = open_study(config, url)
-        check_configuration(Database(url), config)
+        check_configuration(StudyRecords(Database(url), config.name), config)
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):
             _run_trials(study, _Crew(config, url, directory, workers, device), say, watch)

@@ -13,8 +13,8 @@ from plantnas.config_files import with_overrides
 from plantnas.errors import StudyError
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
-from plantnas.records.loading import recorded_config
 from plantnas.records.record import StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import features_folder
 from plantnas.search.preparing import Say, check_device
@@ -74,11 +74,11 @@ def _checked_config(
 ) -> StudyConfig:
     """What a study was made with, if this machine can take part in it."""
     existing_study(name, url)
-    database = Database(url, artifacts)
-    _check_versions(database.study(name), say)
-    _check_artifacts(database, name)
-    config = with_overrides(recorded_config(database, name), {"data.root": data_root})
-    database.close()  # connections are few, and workers are many
+    records = StudyRecords(Database(url, artifacts), name)
+    _check_versions(records.record, say)
+    _check_artifacts(records)
+    config = with_overrides(records.config, {"data.root": data_root})
+    records.database.close()  # connections are few, and workers are many
     return config
 
 
@@ -102,15 +102,15 @@ def _major(version: str) -> str:
     return version.partition(".")[0]
 
 
-def _check_artifacts(database: Database, name: str) -> None:
+def _check_artifacts(records: StudyRecords) -> None:
     """Refuse a folder that this machine does not have.
 
     Raises:
         StudyError: Says how to name another.
     """
-    place = database.artifacts_place(name)
+    place = records.artifacts_place
     if not is_url(place) and not Path(place).is_dir():
         raise StudyError(
-            f"study {name!r}: its artifacts are in {place}, which this machine does not have: say "
-            "where they are by --artifacts."
+            f"study {records.name!r}: its artifacts are in {place}, which this machine does not "
+            "have: say where they are by --artifacts."
         )

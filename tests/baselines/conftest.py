@@ -19,7 +19,6 @@ from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.searching import search
-from plantnas.records.loading import network_of
 from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 
@@ -58,7 +57,7 @@ class Opened:
 
     @property
     def networks(self) -> list[NetworkRecord]:
-        return self.study.database.networks("tiny")
+        return self.study.records.networks()
 
     @property
     def targets(self) -> tuple[NetworkRecord, ...]:
@@ -67,7 +66,7 @@ class Opened:
 
     @property
     def teacher(self) -> nn.Module:
-        return network_of(self.study.database, "tiny", self.study.teacher)
+        return self.study.records.load(self.study.teacher)
 
     def trainer(self, epochs: int) -> Trainer:
         """Trains by distillation, as the seed was."""
@@ -80,7 +79,7 @@ class Opened:
         return make_baseline(self.study, self.optuna_study, task)
 
     def weights_of(self, record: NetworkRecord) -> dict[str, torch.Tensor]:
-        return network_of(self.study.database, "tiny", record).state_dict()
+        return self.study.records.load(record).state_dict()
 
 
 OpenStudy = Callable[["StudyFolder"], Opened]
@@ -129,9 +128,9 @@ def made(made_study: Opened) -> MadeBaseline:
                 epochs = lineage_epochs(made_study.networks, made_study.targets[0])
                 url = made_study.folder.url
                 search(made_study.study, url, made_study.targets, epochs, SEARCH_SECONDS)
-            database = made_study.study.database
-            number = database.add_network("tiny", made_study.make(method))
-            found[method] = database.network("tiny", number)
+            records = made_study.study.records
+            number = records.add(made_study.make(method))
+            found[method] = records.network(number)
         return found[method]
 
     return make

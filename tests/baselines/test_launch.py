@@ -14,6 +14,7 @@ from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Request, Task, lineage_epochs
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.records.tables import NetworkRow
 from plantnas.report.entries import chosen_rates
 
@@ -36,7 +37,7 @@ class Launched(NamedTuple):
 
     @property
     def networks(self) -> list[NetworkRecord]:
-        return Database(self.folder.url).networks("tiny")
+        return StudyRecords(Database(self.folder.url), "tiny").networks()
 
     @property
     def baselines(self) -> dict[Task, NetworkRecord]:
@@ -57,7 +58,7 @@ def launch(folder: StudyFolder, request: Request) -> Launched:
 def launched(quick: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Launched:
     """Not to be changed, but copied."""
     folder = quick.copy(tmp_path_factory.mktemp("launched") / "study")
-    networks = Database(folder.url).networks("tiny")
+    networks = folder.records.networks()
     targets = tuple(each for each in networks if each.kind == "grow")
     return launch(folder, Request(tuple(METHODS[name] for name in NAMES), targets, 1, GRID))
 
@@ -141,11 +142,11 @@ def relaunched(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> 
         for task, each in launched.baselines.items()
         if task.target_id == large.id and task.method in LOST
     ]
-    database = Database(folder.url)
-    with database.engine.begin() as connection:
+    records = folder.records
+    with records.database.engine.begin() as connection:
         connection.execute(delete(NetworkRow).where(NetworkRow.id.in_(lost)))
     made_up = replace(large, id=None, parameters=HUGE, trial_number=None)
-    huge = database.network("tiny", database.add_network("tiny", made_up))
+    huge = records.network(records.add(made_up))
     methods = tuple(METHODS[name] for name in LOST)
     return launch(folder, Request(methods, (small, large, huge), 1, GRID))
 

@@ -12,8 +12,8 @@ from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
-from plantnas.records.loading import load_network
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import load_network
 from plantnas.report.export.choice import Wanted
 from plantnas.report.export.saving import Files, save
 from plantnas.report.images import evaluate_by_labels, load_images

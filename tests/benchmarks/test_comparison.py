@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun
 from plantnas.report.finish import finish_baselines
 
@@ -49,13 +48,13 @@ def program(tmp_path: Path) -> Path:
 def compared(finished: StudyFolder, tmp_path: Path) -> None:
     """Two studies that differ in their names, each with a baseline of what it has grown."""
     first = finished.copy(tmp_path / "plantnas-studies" / "short-0")
-    database = Database(first.url)
-    target = next(each for each in database.networks("tiny") if each.kind == "grow")
+    records = first.records
+    target = next(each for each in records.networks() if each.kind == "grow")
     made = {"id": None, "method": "scratch-kd", "kind": "baseline", "trial_number": None}
     run = BaselineRun(target.id or 0, 0, 0.01, 3, uses_teacher=True)
-    database.add_network("tiny", replace(target, **made, parent_id=None, planted={}, baseline=run))
+    records.add(replace(target, **made, parent_id=None, planted={}, baseline=run))
     finish_baselines(first.url, "tiny")
-    database.close()
+    records.database.close()
     second = shutil.copytree(first.directory, first.directory.with_name("short-1"))
     for directory in (first.directory, second):
         with closing(connect(directory / "study.db")) as connection, connection:

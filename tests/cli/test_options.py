@@ -44,8 +44,11 @@ def test_where_no_study_is_it_is_said_and_nothing_is_made(tmp_path: Path) -> Non
 
 
 def test_the_database_of_a_study_is_opened(prepared: StudyFolder) -> None:
-    name, database = opened_study("tiny", None, prepared.directory)
-    assert [network.method for network in database.networks(name)] == ["teacher", "seed"]
+    records = opened_study("tiny", None, prepared.directory)
+    assert [network.method for network in records.networks()] == [
+        "teacher",
+        "seed",
+    ]
 
 
 def test_a_storage_may_be_in_a_file_or_in_the_environment(

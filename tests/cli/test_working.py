@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def grown(url: str) -> list[int | None]:
-    networks = Database(url).networks("tiny")
+    networks = StudyRecords(Database(url), "tiny").networks()
     return [network.step for network in networks if network.kind == "grow"]
 
 

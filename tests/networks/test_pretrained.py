@@ -14,8 +14,6 @@ from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
 from plantnas.networks.pretrained import load_pretrained
-from plantnas.records.database import Database
-from plantnas.records.loading import network_of
 
 SQUEEZENET = SearchSpace(architecture="torchvision/squeezenet1_1")
 SQUEEZENET_FILE = "squeezenet1_1-b8a52dc0.pth"
@@ -167,7 +165,7 @@ def test_a_studys_teacher_is_fine_tuned_from_its_checkpoint(
         planting__rows="fresh",
     )
     teacher = folder.objective().prepared(folder.open()).teacher
-    state = network_of(Database(folder.url), "tiny", teacher).state_dict()
+    state = folder.records.load(teacher).state_dict()
     for name, start in torch.load(checkpoint).items():
         if name.endswith(("weight", "bias")):
             assert torch.allclose(state[name], start, atol=1e-4), name

@@ -8,6 +8,7 @@ import pytest
 
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 
 ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 """Runs a test on an SQLite file and on a PostgreSQL server."""
@@ -44,6 +45,11 @@ def database(url: str, study: StudyRecord) -> Database:
 
 
 @pytest.fixture
+def records(database: Database, study: StudyRecord) -> StudyRecords:
+    return StudyRecords(database, study.name)
+
+
+@pytest.fixture
 def network() -> NetworkRecord:
     """A planted network with rows in every table."""
     return NetworkRecord(
@@ -71,9 +77,9 @@ def network() -> NetworkRecord:
 
 
 @pytest.fixture
-def baseline(database: Database, network: NetworkRecord) -> NetworkRecord:
+def baseline(records: StudyRecords, network: NetworkRecord) -> NetworkRecord:
     """A baseline of a planted network that is recorded, network 1."""
-    target_id = database.add_network("digits", network)
+    target_id = records.add(network)
     run = BaselineRun(target_id, 1, learning_rate=0.03, budget_epochs=14, uses_teacher=True)
     changed = replace(network, method="l1-kd", kind="baseline", trial_number=None, planted={})
     return replace(changed, baseline=run)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from plantnas.records.abandoned import abandoned_networks, needed_artifacts, remove_abandoned
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.report.front import pareto_front
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def folder(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
 
 
 def network(folder: StudyFolder, kind: str, place: int) -> NetworkRecord:
-    networks = Database(folder.url).networks("tiny")
+    networks = folder.records.networks()
     return [each for each in networks if each.kind == kind][place]
 
 
@@ -39,9 +40,9 @@ def fail_trial(folder: StudyFolder, network: NetworkRecord) -> None:
 def test_a_network_of_a_failed_trial_is_not_among_the_networks(folder: StudyFolder) -> None:
     last = network(folder, "grow", -1)
     database = Database(folder.url)
-    assert last in pareto_front(database.networks("tiny"))
+    assert last in pareto_front(StudyRecords(database, "tiny").networks())
     fail_trial(folder, last)
-    assert last not in database.networks("tiny")
+    assert last not in StudyRecords(database, "tiny").networks()
     with database.engine.connect() as connection:
         assert abandoned_networks(connection, "tiny") == [(last.id, last.trial_number)]
         assert last.artifact_id not in needed_artifacts(connection)
@@ -50,7 +51,7 @@ def test_a_network_of_a_failed_trial_is_not_among_the_networks(folder: StudyFold
 def test_no_other_is_left_out(folder: StudyFolder) -> None:
     database = Database(folder.url)
     complete = folder.open().get_trials(states=(TrialState.COMPLETE,))
-    networks = database.networks("tiny")
+    networks = StudyRecords(database, "tiny").networks()
     assert len(networks) == len(complete) + 2, "teacher and seed"
     with database.engine.connect() as connection:
         assert abandoned_networks(connection, "tiny") == []
@@ -61,7 +62,7 @@ def test_no_other_is_left_out(folder: StudyFolder) -> None:
 def test_a_parent_of_another_network_is_never_abandoned(folder: StudyFolder) -> None:
     parent = network(folder, "grow", 0)
     fail_trial(folder, parent)
-    assert parent in Database(folder.url).networks("tiny")
+    assert parent in folder.records.networks()
 
 
 def test_what_a_baseline_is_compared_to_is_never_abandoned(folder: StudyFolder) -> None:
@@ -70,7 +71,7 @@ def test_what_a_baseline_is_compared_to_is_never_abandoned(folder: StudyFolder) 
     with Database(folder.url).engine.begin() as connection:
         connection.execute(text(baseline), {"target": target.id})
     fail_trial(folder, target)
-    assert target in Database(folder.url).networks("tiny")
+    assert target in folder.records.networks()
 
 
 def test_it_is_removed_with_all_its_rows(folder: StudyFolder) -> None:

@@ -24,6 +24,7 @@ from plantnas.records.artifacts import (
     upload,
 )
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,7 +205,7 @@ def test_artifacts_below_the_database_file_move_with_it(url: str, study: StudyRe
     database = Database(url)
     database.add_study(replace(study, artifacts=str(folder / "weights" / "digits")))
     assert database.study("digits").artifacts == "weights/digits"
-    assert database.artifacts_place("digits") == str(folder / "weights" / "digits")
+    assert StudyRecords(database, "digits").artifacts_place == str(folder / "weights" / "digits")
 
 
 def test_artifacts_elsewhere_are_kept_as_an_absolute_path(url: str, study: StudyRecord) -> None:
@@ -212,21 +213,21 @@ def test_artifacts_elsewhere_are_kept_as_an_absolute_path(url: str, study: Study
     database.add_study(replace(study, artifacts="../weights"))
     elsewhere = Path(url.removeprefix("sqlite:///")).parent.parent / "weights"
     assert database.study("digits").artifacts == str(elsewhere)
-    assert database.artifacts_place("digits") == str(elsewhere)
+    assert StudyRecords(database, "digits").artifacts_place == str(elsewhere)
 
 
 def test_the_url_of_a_bucket_is_kept_as_it_is(url: str, study: StudyRecord) -> None:
     database = Database(url)
     database.add_study(replace(study, artifacts="s3://bucket/studies"))
     assert database.study("digits").artifacts == "s3://bucket/studies"
-    assert database.artifacts_place("digits") == "s3://bucket/studies"
+    assert StudyRecords(database, "digits").artifacts_place == "s3://bucket/studies"
 
 
 @pytest.mark.parametrize("place", ["gs://bucket", "/mnt/weights"])
 def test_a_machine_may_find_the_artifacts_elsewhere(
     url: str, database: Database, study: StudyRecord, place: str
 ) -> None:
-    assert Database(url, artifacts=place).artifacts_place("digits") == place
+    assert StudyRecords(Database(url, artifacts=place), "digits").artifacts_place == place
     assert Database(url, artifacts=place).study("digits") == study
 
 
@@ -234,9 +235,9 @@ def test_artifacts_elsewhere_are_below_the_folder_of_who_says_so(
     url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir("/")
-    assert Database(url, artifacts="tmp").artifacts_place("digits") == "/tmp"
+    assert StudyRecords(Database(url, artifacts="tmp"), "digits").artifacts_place == "/tmp"
 
 
-def test_a_folders_store_writes_into_it(database: Database, tmp_path: Path) -> None:
-    database.artifact_store("digits").write("weights", io.BytesIO(b"1"))
+def test_a_folders_store_writes_into_it(records: StudyRecords, tmp_path: Path) -> None:
+    records.store.write("weights", io.BytesIO(b"1"))
     assert (tmp_path / "digits" / "weights").read_bytes() == b"1"

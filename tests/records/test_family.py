@@ -11,10 +11,9 @@ import safetensors.torch
 import torch
 
 from plantnas.errors import StorageError, StudyError
-from plantnas.records.database import Database
 from plantnas.records.family import load_family, save_family
-from plantnas.records.loading import load_network
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import load_network
 from plantnas.report.front import lineage
 from plantnas.report.images import load_images
 
@@ -22,7 +21,7 @@ from plantnas.report.images import load_images
 @pytest.fixture(scope="module")
 def line(finished: Any) -> list[NetworkRecord]:
     """The last grown network of the study behind its ancestors."""
-    networks = Database(finished.url).networks("tiny")
+    networks = finished.records.networks()
     grown = [network for network in networks if network.kind == "grow"]
     line = lineage(networks, max(grown, key=lambda network: network.step or 0))
     assert [network.step for network in line] == [0, 1, 2]
@@ -34,7 +33,7 @@ def family(
     finished: Any, line: list[NetworkRecord], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("family") / "family.safetensors"
-    save_family(path, Database(finished.url), "tiny", line)
+    save_family(path, finished.records, line)
     return path
 
 
@@ -80,10 +79,10 @@ def test_the_file_tells_of_every_step(family: Path, line: list[NetworkRecord]) -
 def test_a_network_that_is_no_crop_of_the_last_is_refused(
     finished: Any, line: list[NetworkRecord], tmp_path: Path
 ) -> None:
-    database = Database(finished.url)
-    teacher = next(each for each in database.networks("tiny") if each.method == "teacher")
+    records = finished.records
+    teacher = next(each for each in records.networks() if each.method == "teacher")
     with pytest.raises(StudyError, match=r"features.0.weight was trained again"):
-        save_family(tmp_path / "family", database, "tiny", [line[0], replace(teacher, step=1)])
+        save_family(tmp_path / "family", records, [line[0], replace(teacher, step=1)])
     assert not list(tmp_path.iterdir())
 
 
@@ -92,7 +91,7 @@ def test_steps_that_would_overwrite_each_other_are_refused(
 ) -> None:
     twice = [line[0], replace(line[1], step=0), line[2]]
     with pytest.raises(StorageError, match="step 0 would not be read as it was recorded"):
-        save_family(tmp_path / "family", Database(finished.url), "tiny", twice)
+        save_family(tmp_path / "family", finished.records, twice)
     assert not list(tmp_path.iterdir())
 
 

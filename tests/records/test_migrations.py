@@ -27,6 +27,7 @@ from plantnas.records.migrations.upgrade import (
     upgrade_database,
 )
 from plantnas.records.record import BaselineRun, NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.records.tables import Table
 
 
@@ -136,8 +137,10 @@ def test_an_empty_file_gets_the_tables_of_the_code(url: str) -> None:
     assert differences(Database(url).engine) == []
 
 
-def test_opening_again_changes_nothing(database: Database, network: NetworkRecord) -> None:
-    database.add_network("digits", network)
+def test_opening_again_changes_nothing(
+    database: Database, records: StudyRecords, network: NetworkRecord
+) -> None:
+    records.add(network)
     before = dump(database.url)
     Database(database.url)
     assert dump(database.url) == before
@@ -170,7 +173,7 @@ def test_an_upgrade_leads_to_the_tables_of_the_code(url_of_0001: str) -> None:
 
 def test_an_upgrade_keeps_the_rows(url_of_0001: str) -> None:
     upgrade_database(url_of_0001)
-    (found,) = Database(url_of_0001).networks("old")
+    (found,) = StudyRecords(Database(url_of_0001), "old").networks()
     assert (found.id, found.method, found.kind, found.trial_number) == (1, "planting", "grow", 3)
     assert (found.widths, found.planted) == ({"stem": 8}, {"stem": 2})
     assert found.seconds == {"training": 2.5}
@@ -182,8 +185,8 @@ def test_an_upgraded_database_takes_baselines(url_of_0001: str, network: Network
     database = Database(url_of_0001)
     run = BaselineRun(1, repetition=0, learning_rate=0.1, budget_epochs=12, uses_teacher=False)
     added = replace(network, kind="baseline", trial_number=None, baseline=run)
-    network_id = database.add_network("old", added)
-    assert database.network("old", network_id).baseline == run
+    network_id = StudyRecords(database, "old").add(added)
+    assert StudyRecords(database, "old").network(network_id).baseline == run
 
 
 def test_an_upgrade_says_from_which_revision_to_which_and_where_the_copy_is(
@@ -294,12 +297,13 @@ connection.commit()
         upgrade_database(url_of_0001)
         process.communicate("go on\n", timeout=60)
     assert process.returncode == 0
-    assert Database(url_of_0001).network("old", 1).widths == {"stem": 8, "head": 16}
+    assert StudyRecords(Database(url_of_0001), "old").network(1).widths == {"stem": 8, "head": 16}
 
 
 def test_upgrades_at_once_all_succeed_and_one_migrates(url_of_0001: str) -> None:
     script = f"""
 from plantnas.records.migrations.upgrade import upgrade_database
+from plantnas.records.study import StudyRecords
 print(upgrade_database({url_of_0001!r}).old)
 """
     processes = [

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine
 from plantnas.records.database import Database
 from plantnas.records.ownership import TrialTaken, guard_of, no_guard
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.trials.owners import WORKER_KEY, owned, this_worker
 
 if TYPE_CHECKING:
@@ -45,25 +46,25 @@ def asked(study: optuna.Study) -> optuna.Trial:
 
 def test_the_worker_of_a_running_trial_records_its_network(folder: StudyFolder) -> None:
     trial, database = asked(folder.open()), Database(folder.url)
-    recorded = database.add_network("tiny", network_of(trial, "weights"), owned(trial))
-    assert database.network("tiny", recorded).trial_number == trial.number
+    recorded = StudyRecords(database, "tiny").add(network_of(trial, "weights"), owned(trial))
+    assert StudyRecords(database, "tiny").network(recorded).trial_number == trial.number
 
 
 def test_a_worker_that_was_thought_dead_records_nothing(folder: StudyFolder) -> None:
     study, database = folder.open(), Database(folder.url)
     trial = asked(study)
     study.tell(trial, state=TrialState.FAIL)
-    before = database.networks("tiny")
+    before = StudyRecords(database, "tiny").networks()
     with pytest.raises(TrialTaken, match="trial 0: is FAIL, signed by"):
-        database.add_network("tiny", network_of(trial, "weights"), owned(trial))
-    assert database.networks("tiny") == before
+        StudyRecords(database, "tiny").add(network_of(trial, "weights"), owned(trial))
+    assert StudyRecords(database, "tiny").networks() == before
 
 
 def test_a_trial_of_another_worker_is_left_alone(folder: StudyFolder) -> None:
     trial, database = asked(folder.open()), Database(folder.url)
     guard = guard_of(trial._trial_id, trial.number, WORKER_KEY, "another:1:1")
     with pytest.raises(TrialTaken, match="not running by another:1:1"):
-        database.add_network("tiny", network_of(trial, "weights"), guard)
+        StudyRecords(database, "tiny").add(network_of(trial, "weights"), guard)
 
 
 def test_nobody_ends_the_trial_between_the_check_and_the_rows(folder: StudyFolder) -> None:
@@ -81,7 +82,7 @@ def test_nobody_ends_the_trial_between_the_check_and_the_rows(folder: StudyFolde
         except optuna.exceptions.StorageInternalError as error:
             refused.append(error)
 
-    database.add_network("tiny", network_of(trial, "weights"), check_and_be_failed)
+    StudyRecords(database, "tiny").add(network_of(trial, "weights"), check_and_be_failed)
     assert refused, "the other worker waits for the rows"
     assert storage.get_trial(trial._trial_id).state == TrialState.RUNNING
 
@@ -93,10 +94,10 @@ def test_a_network_whose_recording_was_not_answered_is_recorded_once(
     trial, database = asked(folder.open()), Database(folder.url)
     guard: Guard = owned(trial) if guarded else no_guard
     network = network_of(trial, "weights")
-    first = database.add_network("tiny", network, guard)
-    assert database.add_network("tiny", network, guard) == first
+    first = StudyRecords(database, "tiny").add(network, guard)
+    assert StudyRecords(database, "tiny").add(network, guard) == first
     with pytest.raises(Exception, match="UNIQUE constraint failed"):
-        database.add_network("tiny", replace(network, artifact_id="others"), guard)
+        StudyRecords(database, "tiny").add(replace(network, artifact_id="others"), guard)
 
 
 def test_a_worker_signs_as_this_process(folder: StudyFolder) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
 QUERIES = dict(re.findall(r"^## (.+?)\n.*?```sql\n(.*?)```", PAGE.read_text(), re.DOTALL | re.M))
@@ -33,7 +34,9 @@ def compared(network: NetworkRecord, method: str, target_id: int, **run: Any) ->
 
 
 @pytest.fixture
-def filled(database: Database, study: StudyRecord, network: NetworkRecord) -> Database:
+def filled(
+    database: Database, records: StudyRecords, study: StudyRecord, network: NetworkRecord
+) -> Database:
     """A teacher, a seed, two screened and two grown networks, and a study that is not asked for."""
     database.add_study(replace(study, name="fashion-mnist"))
     plain = replace(network, kind=None, trial_number=None, planted={}, epochs=())
@@ -57,8 +60,8 @@ def filled(database: Database, study: StudyRecord, network: NetworkRecord) -> Da
         ),
     ]
     for one in networks:
-        database.add_network("fashion-mnist", one)
-        database.add_network("digits", one)
+        StudyRecords(database, "fashion-mnist").add(one)
+        records.add(one)
     return database
 
 
@@ -75,8 +78,8 @@ def with_baselines(filled: Database, network: NetworkRecord) -> Database:
         compared(network, "taylor-kd", 11, test=0.91, repetition=1),
         compared(network, "scratch-kd", 11, test=0.95),
     ):
-        filled.add_network("fashion-mnist", one)
-    filled.add_network("digits", compared(network, "uniform", 10, test=0.99))
+        StudyRecords(filled, "fashion-mnist").add(one)
+    StudyRecords(filled, "digits").add(compared(network, "uniform", 10, test=0.99))
     return filled
 
 

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config_files import load_study, with_overrides
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from tests.browser import BROWSERS, executable
 
 if TYPE_CHECKING:
@@ -79,13 +80,18 @@ def database(url: str) -> Database:
     database = Database(url)
     database.add_study(StudyRecord("made-up", None, {}, "", "weights", {}, {}, NOW))
     for each in NETWORKS:
-        database.add_network("made-up", each)
+        StudyRecords(database, "made-up").add(each)
     return database
 
 
 @pytest.fixture
-def networks(database: Database) -> list[NetworkRecord]:
-    return database.networks("made-up")
+def records(database: Database) -> StudyRecords:
+    return StudyRecords(database, "made-up")
+
+
+@pytest.fixture
+def networks(records: StudyRecords) -> list[NetworkRecord]:
+    return records.networks()
 
 
 TARGETS = {4: 1, 6: 2}
@@ -94,7 +100,7 @@ TARGETS = {4: 1, 6: 2}
 EPOCH = EpochRecord(0, 0.01, 0.5, 0.5, 0.8, 1.0)
 
 MakeBaseline = Callable[..., NetworkRecord]
-MakeStudy = Callable[..., Database]
+MakeStudy = Callable[..., StudyRecords]
 
 
 @pytest.fixture
@@ -142,7 +148,7 @@ def compared_study(tmp_path: Path) -> MakeStudy:
         folder: str = "studies",
         wasted: Sequence[FrozenTrial] | None = None,
         **settings: Any,
-    ) -> Database:
+    ) -> StudyRecords:
         file = tmp_path / folder / f"{name}.db"
         database = Database(f"sqlite:///{file}")
         trials = [trial(number, TrialState.PRUNED, 0.0) for number in range(4)]  # of the networks
@@ -151,15 +157,16 @@ def compared_study(tmp_path: Path) -> MakeStudy:
         config = with_overrides(load_study("digits"), settings)
         configuration = {**config.model_dump(mode="json"), "name": name, "images": {"name": name}}
         database.add_study(StudyRecord(name, None, configuration, "", "weights", {}, {}, NOW))
+        records = StudyRecords(database, name)
         for each in NETWORKS:
-            database.add_network(name, replace(each, epochs=(EPOCH, replace(EPOCH, epoch=1))))
+            records.add(replace(each, epochs=(EPOCH, replace(EPOCH, epoch=1))))
         tests = zip((1, 4, 6), (0.94, *planted), strict=True)
-        database.add_evaluations(
-            name, {key: Evaluation("test", accuracy, 0.5, 50) for key, accuracy in tests}
+        records.add_evaluations(
+            {key: Evaluation("test", accuracy, 0.5, 50) for key, accuracy in tests}
         )
         for each in baselines:
-            database.add_network(name, each)
-        return database
+            records.add(each)
+        return records
 
     return make
 

@@ -6,27 +6,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.costs import SearchCost, method_costs
 
 if TYPE_CHECKING:
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
 
 
 def cost_of(
-    method: str, database: Database, wasted: float = 0.0, study: str = "made-up"
+    method: str, records: StudyRecords, wasted: float = 0.0, study: str = "made-up"
 ) -> SearchCost:
-    costs = method_costs(study, database.networks(study), wasted)
+    costs = method_costs(study, records.networks(), wasted)
     return next(cost for cost in costs if cost.method == method)
 
 
 def test_the_networks_of_planting_are_its_targets_and_their_ancestors_once(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 4), baseline("l1-kd", 6)])
-    cost = cost_of("planting", database)
+    records = compared_study("made-up", [baseline("l1-kd", 4), baseline("l1-kd", 6)])
+    cost = cost_of("planting", records)
     assert (cost.networks, cost.sizes) == (7.5, 2)
 
 
@@ -38,10 +38,10 @@ def test_the_search_of_planting_is_its_other_networks_and_what_was_wasted(
 
 
 def test_nothing_of_the_whole_search_is_left_out(compared_study: MakeStudy, baseline: Make) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 4)])
-    networks = [network for network in database.networks("made-up") if not network.baseline]
+    records = compared_study("made-up", [baseline("l1-kd", 4)])
+    networks = [network for network in records.networks() if not network.baseline]
     whole = sum(sum(network.seconds.values()) for network in networks)
-    assert cost_of("planting", database, wasted=9.0).total == whole + 9.0
+    assert cost_of("planting", records, wasted=9.0).total == whole + 9.0
 
 
 def test_the_search_of_a_baseline_is_its_networks_at_other_rates(
@@ -69,8 +69,8 @@ def test_the_search_of_a_plain_search_is_its_trials(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     tried = replace(baseline("search-kd", 6, seconds=1.5), kind="trial", baseline=None)
-    database = compared_study("made-up", [baseline("search-kd", 6), tried, tried])
-    cost = cost_of("search-kd", database)
+    records = compared_study("made-up", [baseline("search-kd", 6), tried, tried])
+    cost = cost_of("search-kd", records)
     assert (cost.networks, cost.search) == (4.0, 3.0)
 
 
@@ -89,6 +89,6 @@ def test_a_trial_that_was_taken_for_two_sizes_counts_once(
 def test_a_method_without_the_teacher_does_not_pay_for_it(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("made-up", [baseline("scratch", 6, uses_teacher=False)])
-    assert cost_of("scratch", database).teacher == 0.0
-    assert cost_of("planting", database).teacher == 2.5
+    records = compared_study("made-up", [baseline("scratch", 6, uses_teacher=False)])
+    assert cost_of("scratch", records).teacher == 0.0
+    assert cost_of("planting", records).teacher == 2.5

@@ -19,6 +19,7 @@ from optuna.samplers import RandomSampler
 
 from plantnas.errors import PlantnasError, StorageError
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.report.dashboard import (
     COLUMNS,
     FIGURE_HEIGHT,
@@ -91,7 +92,7 @@ def without_dashboard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_note_tells_headline_front_and_where_ours_ends(shown: Shown) -> None:
     assert shown.publish() is None
-    networks = shown.database.networks("tiny")
+    networks = StudyRecords(shown.database, "tiny").networks()
     assert shown.note.startswith(f"### {headline(networks)}\n\n| network | made by |")
     assert shown.note.endswith(YOURS)
 
@@ -105,7 +106,7 @@ def test_the_figures_are_shown_in_the_height_of_their_frame(shown: Shown) -> Non
 
 def test_the_published_pareto_plot_has_the_teacher(shown: Shown) -> None:
     shown.publish()
-    teacher = shown.database.networks("tiny")[0]
+    teacher = StudyRecords(shown.database, "tiny").networks()[0]
     (trace,) = (t for t in shown.figures["pareto"]["data"] if t["name"] == "teacher")
     assert trace["x"] == [teacher.parameters]
 
@@ -138,7 +139,7 @@ def test_what_a_user_has_written_stays(shown: Shown, is_published: bool) -> None
 
 
 def test_the_front_is_a_table_with_a_row_a_network(shown: Shown) -> None:
-    networks = shown.database.networks("tiny")
+    networks = StudyRecords(shown.database, "tiny").networks()
     lines = [line for line in note_text("tiny", 7, networks).splitlines() if line[:1] == "|"]
     header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert header == list(COLUMNS)
@@ -148,7 +149,7 @@ def test_the_front_is_a_table_with_a_row_a_network(shown: Shown) -> None:
 
 
 def test_a_trial_in_the_front_leads_to_its_page(shown: Shown) -> None:
-    networks = shown.database.networks("tiny")
+    networks = StudyRecords(shown.database, "tiny").networks()
     grown = next(each for each in networks if each.kind == "grow")
     number = grown.trial_number
     text = note_text("tiny", 7, [networks[0], grown])
@@ -159,7 +160,7 @@ def test_the_command_of_the_note_exports_the_network(
     finished: StudyFolder, plantnas: Callable[..., Ended], tmp_path: Path
 ) -> None:
     folder = finished.copy(tmp_path / "here" / "plantnas-studies" / "tiny")
-    text = note_text("tiny", 1, Database(folder.url).networks("tiny"))
+    text = note_text("tiny", 1, folder.records.networks())
     (command,) = (line for line in text.splitlines() if line.startswith("plantnas export"))
     assert plantnas(*command.split()[1:]).exit_code == 0
     assert len(list((tmp_path / "here").glob("tiny-*.pt"))) == 1

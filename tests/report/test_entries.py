@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.errors import StudyError
-from plantnas.report.entries import Entry, chosen_rates, compared_networks, study_entries
+from plantnas.records.study import StudyRecords
+from plantnas.report.entries import Entry, chosen_rates, compared_entries, compared_networks
 
 if TYPE_CHECKING:
-    from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
 
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
+
+
+def entries_of(records: StudyRecords) -> list[Entry]:
+    return compared_entries(records.name, records.networks())
 
 
 def test_the_chosen_rate_is_that_of_the_best_validation_accuracy(baseline: Make) -> None:
@@ -71,7 +74,7 @@ def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
         baseline("l1-kd", 4, rate=0.02),
         baseline("l1-kd", 4, rate=0.02, repetition=1),
     ]
-    entries = study_entries(compared_study("made-up", baselines), "made-up")
+    entries = entries_of(compared_study("made-up", baselines))
     assert [(e.method, e.network_id, e.target_id, e.step, e.repetition) for e in entries] == [
         ("planting", 4, 4, 1, 0),
         ("planting", 6, 6, 2, 0),
@@ -84,15 +87,15 @@ def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
 def test_a_planted_network_that_no_baseline_points_at_is_not_compared(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 6)])
-    assert [entry.network_id for entry in study_entries(database, "made-up")] == [6, 7]
+    records = compared_study("made-up", [baseline("l1-kd", 6)])
+    assert [entry.network_id for entry in entries_of(records)] == [6, 7]
 
 
 def test_a_planted_network_takes_the_seconds_and_epochs_of_its_whole_lineage(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 6)])
-    planted = study_entries(database, "made-up")[0]
+    records = compared_study("made-up", [baseline("l1-kd", 6)])
+    planted = entries_of(records)[0]
     assert (planted.own_seconds, planted.epochs) == (7.5, 6)
     assert planted.teacher_seconds == 2.5
     assert planted.learning_rate is None
@@ -101,8 +104,8 @@ def test_a_planted_network_takes_the_seconds_and_epochs_of_its_whole_lineage(
 def test_a_baseline_takes_its_own_seconds_and_epochs(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 6, seconds=4.0, rate=0.02)])
-    entry = study_entries(database, "made-up")[1]
+    records = compared_study("made-up", [baseline("l1-kd", 6, seconds=4.0, rate=0.02)])
+    entry = entries_of(records)[1]
     assert (entry.own_seconds, entry.epochs, entry.learning_rate) == (4.0, 3, 0.02)
 
 
@@ -112,7 +115,7 @@ def test_only_a_method_that_needs_the_teacher_takes_its_seconds(
     baselines = [baseline("l1-kd", 6), baseline("scratch", 6, uses_teacher=False)]
     seconds = {
         entry.method: (entry.teacher_seconds, entry.seconds)
-        for entry in study_entries(compared_study("made-up", baselines), "made-up")
+        for entry in entries_of(compared_study("made-up", baselines))
     }
     assert seconds["l1-kd"] == (2.5, 6.5)
     assert seconds["scratch"] == (0.0, 4.0)
@@ -121,8 +124,8 @@ def test_only_a_method_that_needs_the_teacher_takes_its_seconds(
 def test_an_accuracy_that_was_not_measured_is_none(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 6, 0.75), baseline("scratch", 6)])
-    entries: dict[str, Entry] = {e.method: e for e in study_entries(database, "made-up")}
+    records = compared_study("made-up", [baseline("l1-kd", 6, 0.75), baseline("scratch", 6)])
+    entries: dict[str, Entry] = {e.method: e for e in entries_of(records)}
     assert entries["planting"].test_accuracy == 0.81
     assert entries["l1-kd"].test_accuracy == 0.75
     assert entries["scratch"].test_accuracy is None
@@ -134,14 +137,9 @@ def test_what_is_compared_are_the_networks_of_the_entries(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", 6, rate=rate, validation=rate) for rate in (0.01, 0.02)]
-    networks = compared_study("made-up", baselines).networks("made-up")
+    networks = compared_study("made-up", baselines).networks()
     assert [network.id for network in compared_networks(networks)] == [6, 8]
 
 
 def test_a_study_without_baselines_has_no_entries(compared_study: MakeStudy) -> None:
-    assert study_entries(compared_study("made-up", []), "made-up") == []
-
-
-def test_the_entries_of_an_unknown_study_are_refused(compared_study: MakeStudy) -> None:
-    with pytest.raises(StudyError, match=r"Did you mean 'made-up'\?"):
-        study_entries(compared_study("made-up", []), "made-down")
+    assert entries_of(compared_study("made-up", [])) == []

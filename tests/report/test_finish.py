@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from plantnas.errors import DataError
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, Evaluation, NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.finish import finish, finish_baselines
 from plantnas.report.front import pareto_front
 
@@ -30,7 +31,7 @@ def evaluated_on(split: str, networks: list[NetworkRecord]) -> set[int | None]:
 
 
 def test_the_search_does_not_read_the_test_split(finished: StudyFolder) -> None:
-    assert evaluated_on("test", Database(finished.url).networks("tiny")) == set()
+    assert evaluated_on("test", finished.records.networks()) == set()
 
 
 def test_the_front_the_seed_and_the_teacher_are_tested_and_nothing_else(
@@ -55,7 +56,7 @@ def test_what_is_compared_with_baselines_is_tested_and_other_rates_are_not(
 ) -> None:
     folder = finished.copy(tmp_path / "study")
     database = Database(folder.url)
-    target = next(each for each in database.networks("tiny") if each.kind == "grow")
+    target = next(each for each in StudyRecords(database, "tiny").networks() if each.kind == "grow")
     ids = {}
     for rate, accuracy in ((0.01, 0.7), (0.02, 0.6)):
         made = replace(
@@ -69,9 +70,9 @@ def test_what_is_compared_with_baselines_is_tested_and_other_rates_are_not(
             evaluations=(Evaluation("validation", accuracy, 0.5, 100),),
             baseline=BaselineRun(target.id or 0, 0, rate, 3, uses_teacher=True),
         )
-        ids[rate] = database.add_network("tiny", made)
+        ids[rate] = StudyRecords(database, "tiny").add(made)
     finish_baselines(folder.url, "tiny")
-    networks = database.networks("tiny")
+    networks = StudyRecords(database, "tiny").networks()
     assert evaluated_on("test", networks) == {1, target.id, ids[0.01]}
     assert evaluated_on("train", networks) == {1, target.id, ids[0.01]}
 
@@ -92,7 +93,7 @@ def test_a_study_without_test_files_is_trained_and_only_its_report_complains(
         data__name="fashion-mnist", data__root=str(tmp_path), search__steps=1
     )
     folder.run()
-    networks = Database(folder.url).networks("tiny")
+    networks = folder.records.networks()
     assert sum(network.kind == "grow" for network in networks) == 1
     with pytest.raises(DataError, match=r"fashion-mnist: cannot be read: .*t10k-images") as error:
         finish(folder.url, "tiny", folder.directory)

@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.report.finished_trials import (
     believed_durations,
     finished_trials,
@@ -20,8 +20,8 @@ from tests.report.conftest import NOW, MakeBaseline, MakeStudy, trial
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
-    return study_data(database, "made-up")
+def data(records: StudyRecords) -> StudyData:
+    return study_data(records)
 
 
 def of_step(step: int, each: FrozenTrial) -> FrozenTrial:
@@ -71,7 +71,7 @@ def test_without_optunas_trials_the_networks_still_count(data: StudyData) -> Non
 
 
 def test_in_a_real_study_nothing_is_lost(finished: StudyFolder) -> None:
-    data = study_data(finished.url, finished.config.name)
+    data = study_data(finished.records)
     found = finished_trials(data)
     assert sorted(each.number for each in found) == [each.number for each in data.trials]
     durations = {each.number: each.duration for each in data.trials if each.duration}
@@ -82,9 +82,9 @@ def test_in_a_real_study_nothing_is_lost(finished: StudyFolder) -> None:
 def test_failed_and_refused_trials_without_a_network_are_wasted(
     compared_study: MakeStudy, baseline: MakeBaseline, wasted: Sequence[FrozenTrial]
 ) -> None:
-    database = compared_study("made-up", [baseline("l1-kd", 6)], wasted=wasted)
+    records = compared_study("made-up", [baseline("l1-kd", 6)], wasted=wasted)
     # The network of a failed trial is no result; of its 500 seconds, two minutes are believed.
-    assert wasted_seconds(study_data(database, "made-up")) == 30.0 + 20.0 + 120.0
+    assert wasted_seconds(study_data(records)) == 30.0 + 20.0 + 120.0
 
 
 def test_what_was_wasted_is_not_known_without_optunas_trials(data: StudyData) -> None:

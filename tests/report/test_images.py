@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from plantnas.errors import DataError, StudyError
-from plantnas.records.database import Database
-from plantnas.records.loading import load_network
+from plantnas.records.study import load_network
 from plantnas.report.images import evaluate_on, load_images
 
 if TYPE_CHECKING:
@@ -61,10 +60,10 @@ def test_test_accuracy_is_that_of_the_loaded_network_on_the_test_images(
     prepared: StudyFolder, tmp_path: Path
 ) -> None:
     folder = prepared.copy(tmp_path / "study")
-    database = Database(folder.url)
-    evaluate_on(database, "tiny", "test", database.networks("tiny"))
+    records = folder.records
+    evaluate_on(records, "test", records.networks())
     images, labels = load_images(folder.url, "tiny", "test")
-    for record in database.networks("tiny"):
+    for record in records.networks():
         logits = load_network(folder.url, "tiny", record.id or 0)(images)
         (evaluation,) = [each for each in record.evaluations if each.split == "test"]
         assert evaluation.accuracy == (logits.argmax(1) == labels).double().mean().item()
@@ -75,8 +74,8 @@ def test_test_accuracy_is_that_of_the_loaded_network_on_the_test_images(
 
 def test_what_was_evaluated_is_not_read_again(prepared: StudyFolder, tmp_path: Path) -> None:
     folder = prepared.copy(tmp_path / "study")
-    database = Database(folder.url)
-    evaluate_on(database, "tiny", "test", database.networks("tiny"))
+    records = folder.records
+    evaluate_on(records, "test", records.networks())
     for weights in (folder.directory / "weights").iterdir():
         weights.unlink()
-    evaluate_on(database, "tiny", "test", database.networks("tiny"))
+    evaluate_on(records, "test", records.networks())

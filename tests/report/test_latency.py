@@ -9,7 +9,7 @@ from tests.conftest import StudyFolder
 
 @pytest.fixture
 def data(finished: StudyFolder) -> StudyData:
-    return study_data(finished.url, "tiny")
+    return study_data(finished.records)
 
 
 def test_every_network_that_is_asked_for_takes_some_time(data: StudyData) -> None:

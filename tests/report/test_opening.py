@@ -14,24 +14,24 @@ from plantnas.report.opening import opened
 def test_a_file_that_does_not_exist_is_refused_and_not_made(tmp_path: Path) -> None:
     with (
         pytest.raises(StorageError, match=r"missing.db: no such file"),
-        opened(f"sqlite:///{tmp_path}/missing.db"),
+        opened(f"sqlite:///{tmp_path}/missing.db", "made-up"),
     ):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_our_own_object_is_taken_as_it_is(database: Database) -> None:
-    with opened(database) as found:
-        assert found is database
+    with opened(database, "made-up") as found:
+        assert found.database is database
 
 
 def test_a_url_and_optunas_storage_lead_to_the_same_study(database: Database, url: str) -> None:
     for storage in (url, optuna.storages.RDBStorage(url)):
-        with opened(storage) as found:
-            assert found.study_names() == ["made-up"]
+        with opened(storage, "made-up") as found:
+            assert found.record == database.study("made-up")
 
 
 def test_what_was_opened_here_is_closed_again(database: Database, url: str) -> None:
-    with opened(url) as found, found.engine.connect() as connection:
+    with opened(url, "made-up") as found, found.database.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
-    assert "Connections in pool: 0" in found.engine.pool.status()
+    assert "Connections in pool: 0" in found.database.engine.pool.status()

@@ -14,14 +14,15 @@ from PIL import Image
 from plantnas.errors import ConfigurationError, StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.plots import PLOTS, checked_plot, pareto, write_figure
 from plantnas.report.plotting.pareto import pareto_figure, pareto_info
 from plantnas.report.study_data import study_data
 from tests.conftest import StudyFolder
 
 
-def test_a_figure_is_made_from_a_url(database: Database, url: str) -> None:
-    expected = pareto_figure(pareto_info(study_data(database, "made-up")))
+def test_a_figure_is_made_from_a_url(records: StudyRecords, url: str) -> None:
+    expected = pareto_figure(pareto_info(study_data(records)))
     assert json.loads(pareto(url, "made-up").to_json()) == json.loads(expected.to_json())
 
 

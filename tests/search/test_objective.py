@@ -15,9 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import Planting
 from plantnas.errors import PlantnasError, StorageError, StudyError
-from plantnas.records.database import Database
-from plantnas.records.loading import load_network
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import load_network
 from plantnas.records.weights import load_weights
 from plantnas.report.images import load_images
 from plantnas.search.objective import PlantingObjective, planted_child
@@ -49,7 +48,7 @@ def complete(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def networks_of_trials(folder: StudyFolder) -> dict[int, NetworkRecord]:
-    networks = Database(folder.url).networks(folder.config.name)
+    networks = folder.records.networks()
     return {network.trial_number: network for network in networks if network.trial_number}
 
 
@@ -133,7 +132,7 @@ def test_a_study_that_cannot_be_searched_by_planting_is_refused_in_one_line(
 def test_a_trial_tells_what_it_did_in_its_user_attributes(finished: StudyFolder) -> None:
     for trial in complete(finished.open()):
         attributes = trial.user_attrs
-        network = Database(finished.url).network("tiny", attributes["network"])
+        network = finished.records.network(attributes["network"])
         assert json.loads(attributes["planting"]) == network.planted
         assert json.loads(attributes["widths"]) == network.widths
         assert attributes["parameters"] == network.parameters
@@ -144,7 +143,7 @@ def test_a_trial_tells_what_it_did_in_its_user_attributes(finished: StudyFolder)
 
 def test_every_complete_trial_has_one_network_that_agrees_with_it(finished: StudyFolder) -> None:
     trials = {trial.number: trial for trial in complete(finished.open())}
-    networks = Database(finished.url).networks("tiny")
+    networks = finished.records.networks()
     of_trials = [network for network in networks if network.trial_number is not None]
     assert sorted(trials) == sorted(network.trial_number or 0 for network in of_trials)
     for network in of_trials:
@@ -154,7 +153,7 @@ def test_every_complete_trial_has_one_network_that_agrees_with_it(finished: Stud
 
 def test_a_networks_weights_reproduce_its_validation_accuracy(finished: StudyFolder) -> None:
     images, labels = load_images(finished.url, "tiny")
-    for record in Database(finished.url).networks("tiny"):
+    for record in finished.records.networks():
         network = load_network(finished.url, "tiny", record.id)
         with torch.inference_mode():
             correct = (network(images).argmax(1) == labels).double().mean().item()
@@ -178,10 +177,10 @@ def assert_same_weights(one: StudyFolder, other: StudyFolder) -> None:
     tensors = [
         [
             load_weights(store, network.artifact_id or "", network.sha256 or "")
-            for network in database.networks("tiny")
+            for network in records.networks()
         ]
-        for database in (Database(one.url), Database(other.url))
-        for store in [database.artifact_store("tiny")]
+        for records in (one.records, other.records)
+        for store in [records.store]
     ]
     for first, second in zip(*tensors, strict=True):
         assert first.keys() == second.keys()
@@ -252,9 +251,9 @@ def test_a_stopped_trial_is_complete_with_what_its_last_epoch_achieved(
 
 
 def test_screens_are_stopped_where_the_rule_says_and_nowhere_else(stopping: StudyFolder) -> None:
-    database, rule = Database(stopping.url), stopping.config.search.early_stopping
+    records, rule = stopping.records, stopping.config.search.early_stopping
     for step in (1, 2):
-        curves = database.loss_curves("tiny", "screen", step)
+        curves = records.loss_curves("screen", step)
         assert len(curves) == 6
         for number, curve in enumerate(curves):
             for epoch in range(1, len(curve.losses) + 1):
@@ -282,7 +281,7 @@ def test_one_worker_stops_the_same_trials_again_whatever_a_killed_one_left(
     left = list(networks_of_trials(again).values())[-1]
     perfect = [replace(epoch, validation_loss=0.0) for epoch in left.epochs]
     left = replace(left, trial_number=killed.number, parameters=1, epochs=tuple(perfect))
-    Database(again.url).add_network("tiny", replace(left, id=None))
+    again.records.add(replace(left, id=None))
     again.open().tell(killed.number, state=TrialState.FAIL)
     again.run(8)
     made = what_was_made(again)
@@ -328,6 +327,6 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
 
     monkeypatch.setattr("plantnas.search.objective.train_planted", train)
     folder.run()
-    grown = [each for each in Database(folder.url).networks("tiny") if each.kind == "grow"]
+    grown = [each for each in folder.records.networks() if each.kind == "grow"]
     assert {each.step for each in grown} == {1, 2}
     assert held == {(1, 0.1), (2, 0.0)}

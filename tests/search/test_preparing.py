@@ -17,7 +17,7 @@ from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
-from plantnas.records.loading import load_network
+from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.finish import finish
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparing import check_configuration, check_device
@@ -57,7 +57,7 @@ def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
         "computing the teacher's logits on the validation images",
         "training the seed for 6 epochs",
     ]
-    networks = Database(folder.url).networks("tiny")
+    networks = folder.records.networks()
     assert [network.method for network in networks] == ["teacher", "seed"]
 
 
@@ -196,7 +196,7 @@ def test_a_preparation_that_loses_its_lock_takes_what_another_made(
 
     study = worker("first").prepared(open_study(tiny.config, url), lose_the_lock)
     assert [message.partition(" ")[0] for message in said] == ["training", "fetching", "fetching"]
-    assert [study.teacher, study.seed] == Database(url).networks("tiny")
+    assert [study.teacher, study.seed] == StudyRecords(Database(url), "tiny").networks()
 
 
 LOSE_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
@@ -222,7 +222,7 @@ def test_processes_that_start_at_once_train_one_teacher_and_one_seed(
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    networks = Database(folder.url).networks("tiny")
+    networks = folder.records.networks()
     assert [network.method for network in networks] == ["teacher", "seed"]
 
 
@@ -230,17 +230,17 @@ def test_another_configuration_is_refused_by_its_keys_and_values(prepared: Study
     other = prepared.with_settings(planting__learning_rate=0.03, data__views=3)
     expected = r"data.views is 2, not 3; planting.learning_rate is 0.02, not 0.03. Use that"
     with pytest.raises(StudyError, match=expected):
-        check_configuration(Database(prepared.url), other.config)
+        check_configuration(prepared.records, other.config)
 
 
 def test_a_refused_configuration_changes_nothing(prepared: StudyFolder, tmp_path: Path) -> None:
     folder = prepared.copy(tmp_path / "study")
-    before = Database(folder.url).study("tiny")
+    before = folder.records.record
     other = folder.with_settings(random_seed=1)
     with pytest.raises((StudyError, DataError)):
         other.objective().prepared(other.open())
-    assert Database(folder.url).study("tiny") == before
-    assert len(Database(folder.url).networks("tiny")) == 2
+    assert folder.records.record == before
+    assert len(folder.records.networks()) == 2
 
 
 def change_configuration(folder: StudyFolder, change: str) -> None:
@@ -256,10 +256,10 @@ def test_a_setting_that_is_newer_than_the_study_has_its_default(
 ) -> None:
     folder = prepared.copy(tmp_path / "study")
     change_configuration(folder, "json_remove(configuration, '$.planting.column_init')")
-    check_configuration(Database(folder.url), folder.config)
+    check_configuration(folder.records, folder.config)
     other = folder.with_settings(planting__column_init=0.5)
     with pytest.raises(StudyError, match=r"planting.column_init is 1.0, not 0.5\. Use"):
-        check_configuration(Database(folder.url), other.config)
+        check_configuration(folder.records, other.config)
 
 
 def test_a_study_from_before_channels_could_be_the_teachers_goes_on_with_fresh_ones(
@@ -271,9 +271,9 @@ def test_a_study_from_before_channels_could_be_the_teachers_goes_on_with_fresh_o
     fresh.objective().prepared(fresh.open())
     for key in ("seed.start", "seed.l2_sp", "planting.rows", "planting.l2_sp"):
         change_configuration(fresh, f"json_remove(configuration, '$.{key}')")
-    check_configuration(Database(fresh.url), fresh.config)
+    check_configuration(fresh.records, fresh.config)
     with pytest.raises(StudyError, match=r"planting.rows is 'fresh', not 'teacher'"):
-        check_configuration(Database(fresh.url), replace(fresh, config=tiny.config).config)
+        check_configuration(fresh.records, replace(fresh, config=tiny.config).config)
 
 
 def test_a_setting_that_is_not_known_any_more_is_one_line(
@@ -282,7 +282,7 @@ def test_a_setting_that_is_not_known_any_more_is_one_line(
     folder = prepared.copy(tmp_path / "study")
     change_configuration(folder, "json_set(configuration, '$.planting.old', 1)")
     with pytest.raises(ConfigurationError, match=r"study 'tiny': planting\.old: unknown key"):
-        check_configuration(Database(folder.url), folder.config)
+        check_configuration(folder.records, folder.config)
 
 
 def test_data_that_has_changed_is_refused(prepared: StudyFolder, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_the_policies_are_told_the_same_after_the_report(
 
 
 def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> None:
-    teacher, seed = Database(prepared.url).networks("tiny")
+    teacher, seed = prepared.records.networks()
     assert prepared.open().user_attrs == {
         "teacher_parameters": teacher.parameters,
         "teacher_accuracy": teacher.evaluations[0].accuracy,

@@ -9,7 +9,7 @@ import pytest
 
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
-from plantnas.records.loading import recorded_config
+from plantnas.records.study import StudyRecords
 from plantnas.search.recording import check_configuration, make_study, versions
 from plantnas.trials.study import existing_study
 
@@ -32,7 +32,7 @@ def test_a_new_study_can_be_joined_by_its_name(tiny: StudyFolder, tmp_path: Path
     assert recorded.versions["torch"] == version("torch")
     assert recorded.configuration["images"]["num_classes"] == 10
     assert (tmp_path / "shared").is_dir()
-    assert Database(url).networks("tiny") == []
+    assert StudyRecords(Database(url), "tiny").networks() == []
 
 
 def test_a_study_that_exists_is_left_as_it_is(tiny: StudyFolder, tmp_path: Path, url: str) -> None:
@@ -48,8 +48,8 @@ def test_a_study_that_goes_further_says_so_to_those_who_join(
     make_study(tiny.config, url, str(tmp_path / "shared"))
     further = tiny.with_settings(search__steps=7)
     make_study(further.config, url, str(tmp_path / "shared"))
-    assert recorded_config(Database(url), "tiny") == further.config
-    check_configuration(Database(url), tiny.config)  # it is the same study
+    assert StudyRecords(Database(url), "tiny").config == further.config
+    check_configuration(StudyRecords(Database(url), "tiny"), tiny.config)  # it is the same study
 
 
 def test_a_study_of_another_configuration_is_refused(prepared: StudyFolder) -> None:
@@ -60,7 +60,7 @@ def test_a_study_of_another_configuration_is_refused(prepared: StudyFolder) -> N
 
 def test_a_bucket_is_recorded_and_not_opened(tiny: StudyFolder, url: str, tmp_path: Path) -> None:
     make_study(tiny.config, url, "s3://bucket/tiny")
-    assert Database(url).artifacts_place("tiny") == "s3://bucket/tiny"
+    assert StudyRecords(Database(url), "tiny").artifacts_place == "s3://bucket/tiny"
     assert not (tmp_path / "s3:").exists()
 
 
@@ -70,8 +70,8 @@ def test_a_relative_folder_is_where_it_is_said(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     make_study(tiny.config, f"sqlite:///{tmp_path}/elsewhere/study.db", "shared")
-    database = Database(f"sqlite:///{tmp_path}/elsewhere/study.db")
-    assert database.artifacts_place("tiny") == str(tmp_path / "here" / "shared")
+    records = StudyRecords(Database(f"sqlite:///{tmp_path}/elsewhere/study.db"), "tiny")
+    assert records.artifacts_place == str(tmp_path / "here" / "shared")
 
 
 def test_a_folder_that_cannot_be_made_is_one_line_and_records_nothing(

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from plantnas.records.artifacts import BucketArtifactStore
 from plantnas.records.database import Database
-from plantnas.records.loading import network_of
+from plantnas.records.study import StudyRecords
 from plantnas.records.weights import WEIGHTS_FILE
 from plantnas.trials.cleaning import Leftover, clean, summary
 from plantnas.trials.owners import WORKER_KEY, this_worker
@@ -48,7 +48,7 @@ def study(folder: StudyFolder) -> optuna.Study:
 
 def cleaned(folder: StudyFolder, dry_run: bool = False) -> list[Leftover]:
     """What is found by someone who has just opened the study."""
-    return list(clean(folder.open(), Database(folder.url), folder.directory, dry_run))
+    return list(clean(folder.open(), folder.records, folder.directory, dry_run))
 
 
 def found(folder: StudyFolder) -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ def uploaded(
     """Weights whose worker died before it wrote the row."""
     file = folder.directory / name
     file.write_bytes(b"weights")
-    store = Database(folder.url).artifact_store("tiny")
+    store = folder.records.store
     artifact_id: str = upload_artifact(
         artifact_store=store, file_path=str(file), study_or_trial=owner
     )
@@ -106,9 +106,9 @@ def test_everything_that_results_need_is_there_afterwards(
     study.tell(trial, state=TrialState.FAIL)
     assert len(cleaned(folder)) == 1
     assert all(path.exists() for path in before)
-    database = Database(folder.url)
-    for network in database.networks("tiny"):
-        network_of(database, "tiny", network)  # checks its SHA-256
+    records = folder.records
+    for network in records.networks():
+        records.load(network)  # checks its SHA-256
 
 
 def test_weights_of_an_ended_trial_that_no_row_has_are_removed(
@@ -198,15 +198,15 @@ def now(folder: StudyFolder) -> str:
 
 
 def test_a_network_whose_trial_failed_is_removed_with_its_weights(folder: StudyFolder) -> None:
-    database = Database(folder.url)
-    last = database.networks("tiny")[-1]
+    records = folder.records
+    last = records.networks()[-1]
     change = text("UPDATE trials SET state = 'FAIL' WHERE number = :number")
-    with database.engine.begin() as connection:
+    with records.database.engine.begin() as connection:
         connection.execute(change, {"number": last.trial_number})
     assert last.artifact_id is not None
     assert found(folder) == [("network", str(last.id)), ("weights", last.artifact_id)]
     assert not weights(folder, last.artifact_id).exists()
-    assert database.network_of_trial("tiny", last.trial_number or 0) is None
+    assert records.network_of_trial(last.trial_number or 0) is None
 
 
 def test_partial_files_are_removed_when_nobody_can_be_writing_them(folder: StudyFolder) -> None:
@@ -239,9 +239,9 @@ def test_the_folder_where_logits_were_made_is_removed(folder: StudyFolder) -> No
 
 
 def test_in_a_bucket_links_alone_are_followed(folder: StudyFolder, tmp_path: Path) -> None:
-    study, database = folder.open(), Database(folder.url, "gs://bucket")
+    study, records = folder.open(), StudyRecords(Database(folder.url, "gs://bucket"), "tiny")
     bucket = BucketArtifactStore("gs://bucket", FileSystemArtifactStore(tmp_path), "")
-    database._stores["gs://bucket"] = bucket
+    records.store = bucket
     trial, path = study.ask(), tmp_path / WEIGHTS_FILE
     path.write_bytes(b"weights")
     ids = [
@@ -250,7 +250,7 @@ def test_in_a_bucket_links_alone_are_followed(folder: StudyFolder, tmp_path: Pat
     ]
     study.tell(trial, state=TrialState.FAIL)
     bucket.write("another", io.BytesIO(b"of another study"))
-    (leftover,) = clean(study, database, folder.directory)
+    (leftover,) = clean(study, records, folder.directory)
     assert (leftover.name, leftover.bytes) == (ids[0], 7)
     assert {ids[1], "another"} <= {path.name for path in tmp_path.iterdir()}, "ages are not known"
 

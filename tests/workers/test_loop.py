@@ -16,7 +16,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study
 from plantnas.errors import StorageError, StudyError
-from plantnas.records.database import Database
 from plantnas.search.objective import PlantingObjective
 from plantnas.trials.assignments import ASSIGNMENT_KEY, assignment_of
 from plantnas.trials.owners import WORKER_KEY
@@ -82,7 +81,7 @@ def test_a_worker_that_was_thought_dead_goes_on_with_the_next_trial(folder: Stud
     study = run(folder, fail_the_first)
     assert is_complete(study, folder.config.search)
     assert study.trials[0].state == TrialState.FAIL
-    assert 0 not in [each.trial_number for each in Database(folder.url).networks("tiny")]
+    assert 0 not in [each.trial_number for each in folder.records.networks()]
 
 
 def test_a_failure_fails_its_trial_and_not_the_study(folder: StudyFolder) -> None:

@@ -19,8 +19,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study
-from plantnas.records.database import Database
-from plantnas.records.loading import load_network
+from plantnas.records.study import load_network
 from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.owners import WORKER_KEY
@@ -126,7 +125,7 @@ def check_complete(folder: StudyFolder) -> None:
 
 
 def check_records(folder: StudyFolder, complete: dict[int, FrozenTrial]) -> None:
-    networks = Database(folder.url).networks("tiny")
+    networks = folder.records.networks()
     of_trials = Counter(network.trial_number for network in networks)
     assert all(of_trials[number] == 1 for number in complete)
     for network in networks:
@@ -205,7 +204,7 @@ def test_workers_that_are_interrupted_while_they_start_say_nothing(folder: Study
 
 
 def test_what_a_worker_cannot_do_is_one_line_and_nothing_is_lost(folder: StudyFolder) -> None:
-    seed = Database(folder.url).networks("tiny")[1]
+    seed = folder.records.networks()[1]
     weights = folder.directory / "weights" / str(seed.artifact_id)
     content = weights.read_bytes()
     weights.unlink()

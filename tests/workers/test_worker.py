@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
-from plantnas.records.loading import load_network
+from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.front import validation_accuracy
 from plantnas.search.recording import LIBRARIES, make_study
 from plantnas.trials.owners import WORKER_KEY
@@ -83,7 +83,9 @@ def test_two_machines_run_a_whole_study(shared: tuple[str, list[Path]]) -> None:
     study = existing_study("tiny", url)
     workers = Counter(trial.user_attrs[WORKER_KEY] for trial in study.get_trials())
     assert len(workers) == 2
-    networks = {network.trial_number: network for network in Database(url).networks("tiny")}
+    networks = {
+        network.trial_number: network for network in StudyRecords(Database(url), "tiny").networks()
+    }
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     assert {trial.user_attrs["step"] for trial in complete} == {1, 2}
     for trial in complete:
@@ -110,7 +112,7 @@ def test_the_weights_are_in_the_artifacts_and_nowhere_else(
     shared: tuple[str, list[Path]],
 ) -> None:
     url, directories = shared
-    for network in Database(url).networks("tiny"):
+    for network in StudyRecords(Database(url), "tiny").networks():
         load_network(url, "tiny", network.id or 0)  # checks its SHA-256
     assert not any((each / "weights").exists() for each in directories)
 
@@ -198,4 +200,4 @@ def test_artifacts_may_be_elsewhere_here(folder: StudyFolder, tmp_path: Path) ->
     shutil.move(folder.directory / "weights", tmp_path / "mounted")
     join(folder, tmp_path, artifacts=str(tmp_path / "mounted"))
     assert len(list((tmp_path / "here").glob("teacher-logits-*.npy"))) == 2
-    assert Database(folder.url).study("tiny").artifacts == "/mnt/elsewhere"
+    assert folder.records.record.artifacts == "/mnt/elsewhere"

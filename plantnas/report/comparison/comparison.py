@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from plantnas.config import StudyConfig
 from plantnas.errors import StudyError
 from plantnas.hypervolume import hypervolume, worst_corner
-from plantnas.records.database import Database
-from plantnas.records.loading import recorded_config
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.statistics import Difference, paired_difference
 from plantnas.report.costs import SearchCost, method_costs
 from plantnas.report.entries import (
@@ -110,13 +110,11 @@ class Comparison(NamedTuple):
     areas: list[Area]
 
 
-def comparison(
-    studies: Sequence[tuple[Database, str]], generator: np.random.Generator
-) -> Comparison:
+def comparison(studies: Sequence[StudyRecords], generator: np.random.Generator) -> Comparison:
     """Everything that is compared in some studies.
 
     Args:
-        studies: Databases and names; the studies differ in their random seeds.
+        studies: Their records; the studies differ in their random seeds.
         generator: Draws the resamples of the intervals.
 
     Raises:
@@ -126,11 +124,11 @@ def comparison(
     """
     _check_comparable(studies)
     found = list[tuple[str, StudyData]]()
-    for label, (database, name) in zip(_labels(studies), studies, strict=True):
-        data = study_data(database, name)
+    for label, records in zip(_labels(studies), studies, strict=True):
+        data = study_data(records)
         if not targets_of(data.networks):
             raise StudyError(
-                f"study {name!r}: has no baselines; run plantnas baselines {name} first."
+                f"study {data.name!r}: has no baselines; run plantnas baselines {data.name} first."
             )
         found.append((label, data))
     return compared(found, generator)
@@ -289,31 +287,32 @@ def _areas_of_study(reference: Reference, entries: Sequence[Entry]) -> list[Area
     ]
 
 
-def _labels(studies: Sequence[tuple[Database, str]]) -> list[str]:
+def _labels(studies: Sequence[StudyRecords]) -> list[str]:
     """What to call each study: with its database where another one has its name."""
-    counts = Counter(name for _, name in studies)
+    counts = Counter(each.name for each in studies)
     return [
-        name if counts[name] == 1 else f"{name} in {database.url}" for database, name in studies
+        each.name if counts[each.name] == 1 else f"{each.name} in {each.database.url}"
+        for each in studies
     ]
 
 
-def _check_comparable(studies: Sequence[tuple[Database, str]]) -> None:
-    for (url, name), count in Counter((each.url, name) for each, name in studies).items():
+def _check_comparable(studies: Sequence[StudyRecords]) -> None:
+    for (url, name), count in Counter((each.database.url, each.name) for each in studies).items():
         if count > 1:
             raise StudyError(f"study {name!r}: is given {count} times; it is in {url} once.")
-    settings = [_settings(database, name) for database, name in studies]
-    for (_, name), theirs in zip(studies, settings, strict=True):
+    settings = [_settings(each.config) for each in studies]
+    for records, theirs in zip(studies, settings, strict=True):
         keys = sorted(settings[0].keys() | theirs.keys())
         differing = [key for key in keys if settings[0].get(key) != theirs.get(key)]
         if differing:
             raise StudyError(
-                f"studies {studies[0][1]!r} and {name!r}: cannot be compared together, as they "
-                f"differ in {', '.join(differing)}; only {' and '.join(MAY_DIFFER)} may differ."
+                f"studies {studies[0].name!r} and {records.name!r}: cannot be compared together, "
+                f"as they differ in {', '.join(differing)}; only {' and '.join(MAY_DIFFER)} may "
+                "differ."
             )
 
 
-def _settings(database: Database, study: str) -> dict[str, Any]:
+def _settings(config: StudyConfig) -> dict[str, Any]:
     """What a study was asked, by dotted keys, but what may differ."""
-    config = recorded_config(database, study)
     settings = {**config.identity(), "search.steps": config.search.steps}
     return {key: value for key, value in settings.items() if key not in MAY_DIFFER}

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.errors import ConfigurationError, StudyError
-from plantnas.records.database import Database
-from plantnas.records.loading import example_images, network_of
 from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.front import is_choosable, lineage, pareto_front
 from plantnas.report.images import evaluate_by_labels
 
@@ -71,7 +70,7 @@ def best_within(
 
 
 def wanted_record(
-    database: Database, study: str, among: Iterable[NetworkRecord], wanted: Wanted
+    records: StudyRecords, among: Iterable[NetworkRecord], wanted: Wanted
 ) -> NetworkRecord:
     """The network of the wanted number, or else the best of these within the limits.
 
@@ -80,13 +79,13 @@ def wanted_record(
         StudyError: There is no such network, or none within the limits.
     """
     if wanted.network_id is None:
-        return best_within(study, among, wanted.max_parameters, wanted.max_macs)
+        return best_within(records.name, among, wanted.max_parameters, wanted.max_macs)
     if wanted.max_parameters is not None or wanted.max_macs is not None:
         raise ConfigurationError(
             f"network id {wanted.network_id}: says which network, so that a limit of parameters or "
             "MACs has no meaning beside it."
         )
-    return database.network(study, wanted.network_id)
+    return records.network(wanted.network_id)
 
 
 def nested(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
@@ -128,19 +127,8 @@ def parse_widths(text: str) -> dict[str, int]:
         ) from error
 
 
-def recorded_choice(database: Database, study: str, record: NetworkRecord) -> Choice:
-    """A network of the study.
-
-    Raises:
-        StudyError: Its weights were not kept.
-        StorageError: Its weights are missing or damaged.
-    """
-    return Choice(network_of(database, study, record), record)
-
-
 def crop_choice(
-    database: Database,
-    study: str,
+    records: StudyRecords,
     family: Sequence[NetworkRecord],
     widths: Mapping[str, int],
     validation: tuple[Tensor, Tensor],
@@ -151,8 +139,7 @@ def crop_choice(
     another crop was never trained at its widths, and its accuracy is measured here.
 
     Args:
-        database: The study's records.
-        study: Name of the study.
+        records: The study's.
         family: A planted network behind its ancestors.
         widths: Of the groups that are not as wide as the last network's.
         validation: Images as the networks take them and their labels.
@@ -163,11 +150,9 @@ def crop_choice(
     source = family[-1]
     for ancestor in family:
         if ancestor.widths == {**source.widths, **widths}:
-            return recorded_choice(database, study, ancestor)
-    wide = network_of(database, study, source)
-    example = example_images(database.study(study).configuration["images"])
-    network = crop(wide, example, widths).eval()
-    structure = analyse(network, example)
+            return Choice(records.load(ancestor), ancestor)
+    network = crop(records.load(source), records.example, widths).eval()
+    structure = analyse(network, records.example)
     record = replace(
         source,
         id=None,

@@ -61,19 +61,19 @@ def about_network(study: StudyRecord, widths: dict[str, int]) -> dict[str, Any]:
         `network`: arguments of `build_network`; `widths` of the channel groups; `images`: the shape
         of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel.
     """
-    space, images = study.configuration["search_space"], study.configuration["images"]
+    space, images = study.search_space, study.images
     return {
         "study": study.name,
         "network": {
-            "architecture": space["architecture"],
-            "num_classes": images["num_classes"],
-            "in_channels": images["channels"],
-            "arguments": space["arguments"],
+            "architecture": space.architecture,
+            "num_classes": images.num_classes,
+            "in_channels": images.channels,
+            "arguments": space.arguments,
         },
         "widths": widths,
-        "images": [2, images["channels"], images["height"], images["width"]],
-        "mean": images["mean"],
-        "std": images["std"],
+        "images": [2, images.channels, images.height, images.width],
+        "mean": images.mean,
+        "std": images.std,
     }
 
 

@@ -14,12 +14,13 @@ from plantnas.files import check_output, write_file
 from plantnas.records.database import Database
 from plantnas.records.family import save_family
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.export.choice import (
+    Choice,
     Wanted,
     crop_choice,
     family_of,
     nested,
-    recorded_choice,
     wanted_record,
 )
 from plantnas.report.export.formats import (
@@ -68,36 +69,37 @@ def save(url: str, study: str, wanted: Wanted, files: Files) -> Iterator[str]:
     if wanted.widths is not None and not is_one_saved:
         raise ConfigurationError("widths: are of one network, a family has all; add a format.")
     file_format = checked_format(files.format_name, files.output)
-    database = Database(url)
-    networks = database.networks(study)
+    records = StudyRecords(Database(url), study)
+    networks = records.networks()
     are_nested = files.family is not None or wanted.widths is not None
-    record = wanted_record(database, study, nested(networks) if are_nested else networks, wanted)
+    record = wanted_record(records, nested(networks) if are_nested else networks, wanted)
     family = family_of(study, networks, record) if are_nested else [record]
     output = files.output or Path(_file_name(study, record, wanted, file_format))
     for path in ([files.family] if files.family else []) + ([output] if is_one_saved else []):
         check_output(path, files.replace)
     if files.family is not None:
-        save_family(files.family, database, study, family)
+        save_family(files.family, records, family)
         yield _family_line(files.family, family)
     if is_one_saved:
-        yield from _save_network(database, url, study, family, wanted.widths, file_format, output)
+        yield from _save_network(records, url, family, wanted.widths, file_format, output)
 
 
 def _save_network(
-    database: Database,
+    records: StudyRecords,
     url: str,
-    study: str,
     family: list[NetworkRecord],
     widths: Mapping[str, int] | None,
     file_format: Format,
     path: Path,
 ) -> Iterator[str]:
-    validation = cache(lambda: load_images(url, study))  # read at most once, and if it is needed
+    validation = cache(
+        lambda: load_images(url, records.name)
+    )  # read at most once, and if it is needed
     if widths is None:
-        choice = recorded_choice(database, study, family[-1])
+        choice = Choice(records.load(family[-1]), family[-1])
     else:
-        choice = crop_choice(database, study, family, widths, validation())
-    about = about_network(database.study(study), choice.record.widths)
+        choice = crop_choice(records, family, widths, validation())
+    about = about_network(records.record, choice.record.widths)
     yield _network_line(choice.record, family[-1])
     if file_format == "state-dict":
         write_file(path, state_dict_file(choice.network, about))

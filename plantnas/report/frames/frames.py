@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, func, select
 from sqlalchemy.orm import aliased
 
-from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.records.tables import (
     BaselineRow,
     EpochRow,
@@ -138,9 +138,9 @@ def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
         The columns network_id (``<NA>`` without a network), method, kind, step, trial_number, phase
         (of a trial without a network: failed or refused), seconds.
     """
-    with opened(storage) as database:
-        trials = _trials(database, study)  # first: a network is recorded before its trial ends
-        phases = _frame(database, study, _phases_query()).astype({"network_id": "Int64"})
+    with opened(storage, study) as records:
+        trials = _trials(records)  # first: a network is recorded before its trial ends
+        phases = _frame(records, _phases_query()).astype({"network_id": "Int64"})
     ended = trials["state"].isin(list(WITHOUT_NETWORK)) & trials["seconds"].notna()
     wasted = trials[ended & trials["network_id"].isna()].rename(columns={"number": "trial_number"})
     wasted = wasted.assign(method="planting", phase=wasted["state"].map(WITHOUT_NETWORK))
@@ -159,8 +159,8 @@ def trials_frame(storage: Storage, study: str) -> pd.DataFrame:
         networks that it planted and that it left), worker, datetime_start, datetime_complete,
         seconds, validation_accuracy (0 to 1), parameters, reason (why it was refused).
     """
-    with opened(storage) as database:
-        return _trials(database, study)
+    with opened(storage, study) as records:
+        return _trials(records)
 
 
 def _networks_query() -> "Query":
@@ -213,35 +213,35 @@ def _of_networks(table: type[OfNetwork]) -> "Query":
 
 
 def _read(storage: Storage, study: str, query: "Query") -> pd.DataFrame:
-    with opened(storage) as database:
-        return _frame(database, study, query)
+    with opened(storage, study) as records:
+        return _frame(records, query)
 
 
-def _frame(database: Database, study: str, query: "Query") -> pd.DataFrame:
+def _frame(records: StudyRecords, query: "Query") -> pd.DataFrame:
     """What a query of networks finds in a study, but for networks whose trial failed.
 
     Raises:
         StudyError: If there is no such study.
     """
     of_study = query.join(StudyRow, StudyRow.id == NetworkRow.study_id)
-    of_study = of_study.where(StudyRow.name == study)
-    if abandoned := database.abandoned(study):
+    of_study = of_study.where(StudyRow.name == records.name)
+    if abandoned := records.abandoned():
         of_study = of_study.where(NetworkRow.id.not_in(abandoned))
-    frame = pd.read_sql_query(of_study, database.engine)
+    frame = pd.read_sql_query(of_study, records.database.engine)
     if frame.empty:
-        database.study(study)  # tells an unknown study from one without rows
+        _ = records.record  # tells an unknown study from one without rows
     return _typed(frame, {column.name: _type_of(column) for column in query.selected_columns})
 
 
-def _trials(database: Database, study: str) -> pd.DataFrame:
+def _trials(records: StudyRecords) -> pd.DataFrame:
     """The frame of trials.
 
     Raises:
         StudyError: If there is no such study.
     """
-    trials = trial_rows(database.engine, study)
+    trials = trial_rows(records.database.engine, records.name)
     columns = (NetworkRow.id, NetworkRow.method, NetworkRow.trial_number)
-    networks = _frame(database, study, select(*columns).order_by(NetworkRow.id))
+    networks = _frame(records, select(*columns).order_by(NetworkRow.id))
     of_trial = networks.dropna(subset="trial_number").drop_duplicates("trial_number", keep="last")
     network_of = of_trial.set_index("trial_number")["id"]
     seeds = networks.loc[networks["method"] == "seed", "id"]

@@ -25,7 +25,7 @@ def folder(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
 
 
 def seen(folder: StudyFolder) -> checks.Verdict:
-    return checks.verdict(folder.open(), Database(folder.url), folder.config)
+    return checks.verdict(folder.open(), folder.records, folder.config)
 
 
 def change(folder: StudyFolder, statement: str, **values: object) -> None:
@@ -34,7 +34,7 @@ def change(folder: StudyFolder, statement: str, **values: object) -> None:
 
 
 def last(folder: StudyFolder) -> NetworkRecord:
-    return Database(folder.url).networks("tiny")[-1]
+    return folder.records.networks()[-1]
 
 
 def grown(folder: StudyFolder) -> FrozenTrial:
@@ -43,7 +43,7 @@ def grown(folder: StudyFolder) -> FrozenTrial:
 
 def test_of_a_study_that_went_well_nothing_is_wrong(folder: StudyFolder) -> None:
     assert seen(folder) == ([], [], [])
-    assert checks.orphans(folder.open(), Database(folder.url), [folder.directory]) == []
+    assert checks.orphans(folder.open(), folder.records, [folder.directory]) == []
 
 
 def test_a_missing_file_of_weights_is_lost(folder: StudyFolder) -> None:
@@ -79,7 +79,7 @@ def test_a_row_that_says_something_else_is_lost(folder: StudyFolder) -> None:
 
 def test_a_step_that_was_not_taken_is_lost(folder: StudyFolder) -> None:
     longer = folder.with_settings(search__steps=3)
-    found = checks.verdict(folder.open(), Database(folder.url), longer.config)
+    found = checks.verdict(folder.open(), folder.records, longer.config)
     expected = ["the policy has still work to start", "step 3 has 0 screens"]
     assert found.lost == [*expected, "step 3 has grown nothing"]
 
@@ -127,14 +127,14 @@ def test_a_network_of_a_failed_trial_is_an_orphan_and_not_in_the_front(
     failed = "UPDATE trials SET state = 'FAIL' WHERE number = :number"
     change(folder, failed, number=network.trial_number)
     assert seen(folder).left == []
-    found = checks.orphans(folder.open(), Database(folder.url), [folder.directory])
+    found = checks.orphans(folder.open(), folder.records, [folder.directory])
     assert found == [network.artifact_id]
 
 
 def test_files_that_nothing_refers_to_are_orphans(folder: StudyFolder) -> None:
     for name in ("weights/nobody", "weights/a.1.partial", "b.2.partial"):
         (folder.directory / name).touch()
-    found = checks.orphans(folder.open(), Database(folder.url), [folder.directory])
+    found = checks.orphans(folder.open(), folder.records, [folder.directory])
     assert found == ["a.1.partial", "b.2.partial", "nobody"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.trials.assignments import assignment_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def test_the_reported_trials_are_the_finished_ones_in_the_database(simulated: Si
 
 def test_each_finished_trial_has_one_network(simulated: Simulated) -> None:
     (study,) = Database(simulated.url).study_names()
-    recorded = [net.trial_number or 0 for net in Database(simulated.url).networks(study)]
+    recorded = [
+        net.trial_number or 0 for net in StudyRecords(Database(simulated.url), study).networks()
+    ]
     complete = [t.number for t in simulated.trials if t.state == TrialState.COMPLETE]
     assert sorted(recorded) == complete
 

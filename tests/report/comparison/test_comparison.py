@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from plantnas.errors import StudyError
+from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import (
     Comparison,
     MethodDifference,
@@ -21,14 +22,13 @@ from plantnas.report.comparison.comparison import (
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
 
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
 
 
-def compare(*studies: tuple[Database, str]) -> Comparison:
+def compare(*studies: StudyRecords) -> Comparison:
     return comparison(studies, np.random.default_rng(0))
 
 
@@ -42,13 +42,13 @@ def test_a_pair_is_planting_minus_the_mean_of_the_repetitions(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", 6, 0.75), baseline("l1-kd", 6, 0.79, repetition=1)]
-    (pair,) = pairs(compare((compared_study("a", baselines), "a")).entries)
+    (pair,) = pairs(compare(compared_study("a", baselines)).entries)
     assert (pair.study, pair.method, pair.step, pair.parameters) == ("a", "l1-kd", 2, 2000)
     assert pair.difference == pytest.approx(0.81 - 0.77)
 
 
 def test_what_was_not_tested_is_in_no_pair(compared_study: MakeStudy, baseline: Make) -> None:
-    compared = compare((compared_study("a", [baseline("l1-kd", 6)]), "a"))
+    compared = compare(compared_study("a", [baseline("l1-kd", 6)]))
     assert not pairs(compared.entries)
     assert not compared.differences
 
@@ -57,7 +57,7 @@ def test_differences_are_by_step_and_at_last_over_all(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline(name, target, 0.7) for name in ("l1-kd", "scratch") for target in (4, 6)]
-    compared = compare((compared_study("a", baselines), "a"))
+    compared = compare(compared_study("a", baselines))
     assert [(each.step, each.method) for each in compared.differences] == [
         (1, "l1-kd"),
         (1, "scratch"),
@@ -75,7 +75,7 @@ def test_over_all_steps_a_study_is_one_pair(compared_study: MakeStudy, baseline:
         baselines = [baseline("l1-kd", 4, 0.70), baseline("l1-kd", 6, 0.80)]
         planted = (0.70 + lead, 0.80 + lead / 2)
         name = f"seed{seed}"
-        studies.append((compared_study(name, baselines, planted=planted, random_seed=seed), name))
+        studies.append(compared_study(name, baselines, planted=planted, random_seed=seed))
     accuracy = difference(compare(*studies), "l1-kd", None).accuracy
     assert accuracy.pairs == 3
     assert accuracy.mean == pytest.approx(0.03)
@@ -90,7 +90,7 @@ def test_times_are_those_of_the_planted_lineage_over_the_methods(
         baseline("l1-kd", 6, 0.7, seconds=5.0),
         baseline("scratch", 6, 0.7, seconds=5.0, uses_teacher=False),
     ]
-    compared = compare((compared_study("a", baselines), "a"))
+    compared = compare(compared_study("a", baselines))
     assert difference(compared, "l1-kd", 1).time == 7.5 / 5.0
     assert difference(compared, "l1-kd", 2).time == 10.0 / 7.5
     assert difference(compared, "scratch", 2).time == 10.0 / 5.0
@@ -100,7 +100,7 @@ def test_all_sizes_together_share_their_ancestors_and_the_teacher(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", target, 0.7, seconds=5.0) for target in (4, 6)]
-    overall = difference(compare((compared_study("a", baselines), "a")), "l1-kd", None)
+    overall = difference(compare(compared_study("a", baselines)), "l1-kd", None)
     assert overall.time == (7.5 + 2.5) / (10.0 + 2.5)
     assert overall.whole_time == (7.5 + 5.0 + 2.5) / (10.0 + 2.5)
 
@@ -109,14 +109,14 @@ def test_a_method_that_lacks_a_size_has_no_time_of_all_sizes(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", 4, 0.7), baseline("l1-kd", 6, 0.7), baseline("scratch", 6, 0.7)]
-    compared = compare((compared_study("a", baselines), "a"))
+    compared = compare(compared_study("a", baselines))
     assert isnan(difference(compared, "scratch", 2).whole_time)
 
 
 def test_wasted_trials_are_a_cost_of_planting(
     compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]
 ) -> None:
-    compared = compare((compared_study("a", [baseline("l1-kd", 6)], wasted=wasted), "a"))
+    compared = compare(compared_study("a", [baseline("l1-kd", 6)], wasted=wasted))
     assert [cost.search for cost in compared.costs] == [2.5 + 170.0, 0.0]
 
 
@@ -124,7 +124,7 @@ def test_the_hypervolumes_of_a_study_have_one_corner(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", 4, 0.51), baseline("l1-kd", 6, 0.61)]
-    compared = compare((compared_study("a", baselines), "a"))
+    compared = compare(compared_study("a", baselines))
     areas = {area.method: area.hypervolume for area in compared.areas}
     corner = 0.51 - 0.1 * (0.81 - 0.51), log(50_000)
     for method, networks in {
@@ -141,7 +141,7 @@ def test_a_method_that_lacks_a_size_has_no_hypervolume(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", 4, 0.5), baseline("l1-kd", 6, 0.6), baseline("scratch", 6, 0.7)]
-    compared = compare((compared_study("a", baselines), "a"))
+    compared = compare(compared_study("a", baselines))
     assert [area.method for area in compared.areas] == ["planting", "l1-kd"]
 
 
@@ -151,7 +151,7 @@ def test_studies_may_differ_in_seed_name_places_and_memory(
     first = compared_study("a", [baseline("l1-kd", 6, 0.7)])
     others = {"random_seed": 1, "memory_gigabytes": 4.0, "data.root": "elsewhere"}
     second = compared_study("b", [baseline("l1-kd", 6, 0.7)], **others)
-    assert {entry.study for entry in compare((first, "a"), (second, "b")).entries} == {"a", "b"}
+    assert {entry.study for entry in compare(first, second).entries} == {"a", "b"}
 
 
 def test_studies_that_were_asked_something_else_are_refused_by_their_keys(
@@ -161,36 +161,36 @@ def test_studies_that_were_asked_something_else_are_refused_by_their_keys(
     others = {"search.steps": 5, "planting.epochs": 7, "random_seed": 1}
     second = compared_study("b", [baseline("l1-kd", 6, 0.7)], **others)
     with pytest.raises(StudyError, match=r"differ in planting\.epochs, search\.steps;") as error:
-        compare((first, "a"), (second, "b"))
+        compare(first, second)
     assert "\n" not in str(error.value)
     assert "studies 'a' and 'b'" in str(error.value)
 
 
 def test_a_study_without_baselines_is_refused(compared_study: MakeStudy) -> None:
     with pytest.raises(StudyError, match=r"'a': has no baselines; run plantnas baselines a first"):
-        compare((compared_study("a", []), "a"))
+        compare(compared_study("a", []))
 
 
 def test_a_study_that_is_given_twice_is_refused(compared_study: MakeStudy, baseline: Make) -> None:
-    database = compared_study("a", [baseline("l1-kd", 6, 0.7)])
+    records = compared_study("a", [baseline("l1-kd", 6, 0.7)])
     with pytest.raises(StudyError, match=r"study 'a': is given 2 times"):
-        compare((database, "a"), (database, "a"))
+        compare(records, records)
 
 
 def test_studies_of_one_name_are_told_apart_by_their_databases(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
     baselines = [baseline("l1-kd", 6, 0.7)]
-    databases = [compared_study("a", baselines, folder=folder) for folder in ("x", "y")]
-    compared = compare(*((database, "a") for database in databases))
+    studies = [compared_study("a", baselines, folder=folder) for folder in ("x", "y")]
+    compared = compare(*studies)
     names = {entry.study for entry in compared.entries}
-    assert names == {f"a in {database.url}" for database in databases}
+    assert names == {f"a in {records.database.url}" for records in studies}
     assert difference(compared, "l1-kd", 2).accuracy.pairs == 2
 
 
 def test_the_frame_has_a_row_for_each_entry(compared_study: MakeStudy, baseline: Make) -> None:
     baselines = [baseline("l1-kd", 6, 0.7, rate=0.02), baseline("scratch", 6)]
-    table = frame(compare((compared_study("a", baselines), "a")))
+    table = frame(compare(compared_study("a", baselines)))
     assert list(table["method"]) == ["planting", "l1-kd", "scratch"]
     assert list(table["step"]) == [2, 2, 2]
     assert list(table["own_seconds"]) == [7.5, 4.0, 4.0]

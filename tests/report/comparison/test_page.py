@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from plantnas.baselines.methods import DEFAULT_METHODS
 from plantnas.errors import StorageError
+from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, comparison
 from plantnas.report.comparison.page import (
     SPREAD_OF_METHODS,
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from playwright.sync_api import Browser
 
-    from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
 
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def compared(compared_study: MakeStudy, baseline: Make) -> Comparison:
             baseline("fpgm-kd", 6, 0.5),
         ]
         name = f"seed{seed}"
-        studies.append((compared_study(name, baselines, random_seed=seed), name))
+        studies.append(compared_study(name, baselines, random_seed=seed))
     return comparison(studies, np.random.default_rng(0))
 
 
@@ -146,8 +146,8 @@ def test_the_hypervolume_is_the_mean_over_studies(compared: Comparison) -> None:
 def test_a_single_study_has_plots_without_error_bars(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("a", [baseline("l1-kd", 6, 0.7)])
-    compared = comparison([(database, "a")], np.random.default_rng(0))
+    records = compared_study("a", [baseline("l1-kd", 6, 0.7)])
+    compared = comparison([records], np.random.default_rng(0))
     assert isnan(comparison_pareto_info(compared).points[0].accuracy.deviation)
     assert "NaN" not in hypervolume_figure(hypervolume_info(compared)).to_json()
 

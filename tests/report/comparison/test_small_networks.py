@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plantnas.records.database import Database
 from plantnas.records.record import Evaluation
+from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, comparison
 from plantnas.report.comparison.small_networks import SmallNetwork, small_networks
 from tests.report.conftest import MakeBaseline, MakeStudy
@@ -20,18 +20,18 @@ def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> Comparison:
 
     Parameters are 50 000, 1 000 (2 %) and 2 000 (4 %).
     """
-    studies = list[tuple[Database, str]]()
+    studies = list[StudyRecords]()
     for name, accuracy in (("one", 0.82), ("two", 0.84)):
         beside = [
             replace(each, evaluations=(*each.evaluations, Evaluation("train", 0.9, 0.1, 100)))
             for each in (baseline("l1-kd", 4, 0.7), baseline("l1-kd", 6, accuracy))
         ]
-        database = compared_study(name, beside, planted=(0.71, 0.81), random_seed=len(studies))
+        records = compared_study(name, beside, planted=(0.71, 0.81), random_seed=len(studies))
         trained = {1: 0.99, 4: 0.72, 6: 0.83}
-        database.add_evaluations(
-            name, {key: Evaluation("train", value, 0.1, 100) for key, value in trained.items()}
+        records.add_evaluations(
+            {key: Evaluation("train", value, 0.1, 100) for key, value in trained.items()}
         )
-        studies.append((database, name))
+        studies.append(records)
     return comparison(studies, GENERATOR)
 
 
@@ -71,5 +71,5 @@ def test_a_method_that_lacks_the_network_in_a_study_is_left_out(compared: Compar
 def test_nothing_is_said_without_training_accuracies(
     compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
-    database = compared_study("one", [baseline("l1-kd", 6, 0.8)])
-    assert small_networks(comparison([(database, "one")], GENERATOR)) == []
+    records = compared_study("one", [baseline("l1-kd", 6, 0.8)])
+    assert small_networks(comparison([records], GENERATOR)) == []

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from plantnas.records.record import Evaluation
+from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, MethodDifference, comparison
 from plantnas.report.comparison.statistics import Difference
 from plantnas.report.comparison.verdict import (
@@ -29,11 +30,10 @@ from plantnas.report.comparison.verdict import (
 )
 
 if TYPE_CHECKING:
-    from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
 
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
 
 
 def sentence(
@@ -113,8 +113,8 @@ def compared(compared_study: MakeStudy, baseline: Make) -> Comparison:
             baseline("untested", 6),
         ]
         name = f"seed{seed}"
-        database = compared_study(name, baselines, planted=(0.7, 0.80), random_seed=seed)
-        studies.append((database, name))
+        records = compared_study(name, baselines, planted=(0.7, 0.80), random_seed=seed)
+        studies.append(records)
     return comparison(studies, np.random.default_rng(0))
 
 
@@ -199,12 +199,12 @@ def test_a_page_has_no_table_without_rows(compared: Comparison) -> None:
 def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(
     compared_study: MakeStudy, baseline: Make
 ) -> None:
-    database = compared_study("one", [baseline("l1-kd", 6, 0.8)])
+    records = compared_study("one", [baseline("l1-kd", 6, 0.8)])
     rated = {1: 0.99, 6: 0.83}
-    database.add_evaluations(
-        "one", {key: Evaluation("train", value, 0.1, 100) for key, value in rated.items()}
+    records.add_evaluations(
+        {key: Evaluation("train", value, 0.1, 100) for key, value in rated.items()}
     )
-    compared = comparison([(database, "one")], np.random.default_rng(0))
+    compared = comparison([records], np.random.default_rng(0))
     assert small_rows(compared) == [
         ("teacher", "100.0", "94.00", "0.00", "4.00"),
         ("planting", "4.0", "81.00", "13.00", "3.00"),

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from plantnas.errors import ConfigurationError, PlantingError, StudyError
-from plantnas.records.database import Database
-from plantnas.records.loading import load_network
 from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.records.study import load_network
 from plantnas.report.export.choice import (
     Wanted,
     best_within,
@@ -105,12 +104,12 @@ def test_widths_that_are_none_are_refused(text: str) -> None:
 
 def test_a_number_beside_a_limit_is_refused(finished: Any) -> None:
     with pytest.raises(ConfigurationError, match="network id 2: says which network"):
-        wanted_record(Database(finished.url), "tiny", [], Wanted(network_id=2, max_macs=3))
+        wanted_record(finished.records, [], Wanted(network_id=2, max_macs=3))
 
 
 @pytest.fixture(scope="module")
 def family(finished: Any) -> list[NetworkRecord]:
-    networks = Database(finished.url).networks("tiny")
+    networks = finished.records.networks()
     last = max(nested(networks), key=lambda each: (each.kind == "grow", each.step or 0))
     return family_of("tiny", networks, last)
 
@@ -122,7 +121,7 @@ def test_a_crop_to_an_ancestors_widths_is_the_recorded_ancestor(
 ) -> None:
     validation = load_images(finished.url, "tiny")
     widths = family[step].widths
-    choice = crop_choice(Database(finished.url), "tiny", family, widths, validation)
+    choice = crop_choice(finished.records, family, widths, validation)
     assert choice.record == family[step]
     recorded = load_network(finished.url, "tiny", family[step].id)
     assert torch.equal(choice.network(validation[0]), recorded(validation[0]))
@@ -133,8 +132,7 @@ def test_another_crop_is_measured_and_has_no_number(
     finished: Any, family: list[NetworkRecord]
 ) -> None:
     images, labels = load_images(finished.url, "tiny")
-    database = Database(finished.url)
-    choice = crop_choice(database, "tiny", family, {"features.0": 1}, (images, labels))
+    choice = crop_choice(finished.records, family, {"features.0": 1}, (images, labels))
     accuracy = (choice.network(images).argmax(1) == labels).sum().item() / len(labels)
     assert choice.record.id is None
     assert choice.record.evaluations[0].accuracy == pytest.approx(accuracy)
@@ -150,4 +148,4 @@ def test_widths_that_a_crop_cannot_have_are_refused(
 ) -> None:
     validation = load_images(finished.url, "tiny")
     with pytest.raises(PlantingError, match=next(iter(widths))):
-        crop_choice(Database(finished.url), "tiny", family, widths, validation)
+        crop_choice(finished.records, family, widths, validation)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from plantnas.errors import ConfigurationError, UnsupportedArchitecture
 from plantnas.records.database import Database
-from plantnas.records.loading import load_network
+from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.export.formats import (
     SNIPPET,
     about_network,
@@ -30,7 +30,9 @@ from tests.conftest import StudyFolder
 def seed(prepared: Any) -> tuple[nn.Module, Tensor, dict[str, Any]]:
     """The seed's network, validation images, and what its files say of it."""
     database = Database(prepared.url)
-    record = next(each for each in database.networks("tiny") if each.method == "seed")
+    record = next(
+        each for each in StudyRecords(database, "tiny").networks() if each.method == "seed"
+    )
     about = about_network(database.study("tiny"), record.widths)
     return (
         load_network(prepared.url, "tiny", record.id),

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from plantnas.errors import ConfigurationError, StorageError, StudyError
-from plantnas.records.database import Database
 from plantnas.records.family import load_family
-from plantnas.records.loading import load_network
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import load_network
 from plantnas.report.export.choice import Wanted, best_within
 from plantnas.report.export.saving import Files, save
 from plantnas.report.images import load_images
@@ -24,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def best(finished: Any) -> NetworkRecord:
-    return best_within("tiny", Database(finished.url).networks("tiny"))
+    return best_within("tiny", finished.records.networks())
 
 
 ANY = Wanted()
@@ -84,7 +83,7 @@ def test_an_untrained_crop_is_told_to_be_one(
 
 
 def test_the_teacher_is_saved_by_its_number_but_has_no_family(finished: Any, here: Path) -> None:
-    networks = Database(finished.url).networks("tiny")
+    networks = finished.records.networks()
     number = next(each.id for each in networks if each.method == "teacher")
     assert saved(finished, Wanted(network_id=number)).startswith(f"Network {number}:")
     with pytest.raises(StudyError, match="is of method 'teacher'"):

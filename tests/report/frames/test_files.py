@@ -16,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 from plantnas.errors import ConfigurationError, StorageError
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.frames.files import (
     FORMATS,
     FRAMES,
@@ -69,7 +70,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     database = Database(url)
     database.add_study(StudyRecord("digits", None, {}, "", "weights", {}, {}, NOW))
     for network in (SEED, BASELINE):
-        database.add_network("digits", network)
+        StudyRecords(database, "digits").add(network)
     return {what: frame_of(database, "digits") for what, frame_of in FRAMES.items()}
 
 

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.frames.frames import (
     baselines_frame,
@@ -128,9 +129,9 @@ def database(url: str) -> Database:
     study.add_trials(TRIALS)
     for name in ("digits", "other", "empty"):
         database.add_study(StudyRecord(name, None, {}, "", "weights", {}, {}, NOW))
-    database.add_network("digits", seed())
-    database.add_network("digits", planted())
-    database.add_network("other", seed())
+    StudyRecords(database, "digits").add(seed())
+    StudyRecords(database, "digits").add(planted())
+    StudyRecords(database, "other").add(seed())
     return database
 
 
@@ -195,7 +196,7 @@ def test_an_epochs_row_is_an_epoch_and_a_diverged_loss_is_nan(database: Database
 def test_a_baselines_row_says_how_it_was_made(database: Database) -> None:
     run = BaselineRun(2, 1, 0.01, 12, uses_teacher=True)
     made = replace(planted(), method="l1-kd", kind="baseline", trial_number=None, parent_id=None)
-    network_id = database.add_network("digits", replace(made, baseline=run))
+    network_id = StudyRecords(database, "digits").add(replace(made, baseline=run))
     assert baselines_frame(database, "digits").to_dict("records") == [
         {
             "network_id": network_id,
@@ -223,7 +224,7 @@ def test_a_costs_row_is_a_phase_of_a_network_or_a_trial_that_left_none(database:
 
 def test_the_cost_of_trials_without_a_network_is_what_the_search_wasted(database: Database) -> None:
     frame = costs_frame(database, "digits")
-    wasted = wasted_seconds(study_data(database, "digits"))
+    wasted = wasted_seconds(study_data(StudyRecords(database, "digits")))
     assert frame.seconds[frame.network_id.isna()].sum() == wasted == 5
 
 
@@ -231,10 +232,10 @@ def test_a_network_whose_trial_failed_is_in_no_frame_and_its_time_is_wasted(
     database: Database,
 ) -> None:
     before = {frame: frame(database, "digits") for frame in FRAMES}
-    database.add_network("digits", replace(planted(), trial_number=2, artifact_id="other"))
+    StudyRecords(database, "digits").add(replace(planted(), trial_number=2, artifact_id="other"))
     for frame, expected in before.items():
         pd.testing.assert_frame_equal(frame(database, "digits"), expected)
-    assert wasted_seconds(study_data(database, "digits")) == 5
+    assert wasted_seconds(study_data(StudyRecords(database, "digits"))) == 5
 
 
 def test_a_trials_row_is_a_trial_of_optuna_with_what_the_search_says_of_it(
@@ -263,14 +264,14 @@ def test_a_trials_row_is_a_trial_of_optuna_with_what_the_search_says_of_it(
 
 
 def test_a_study_that_optuna_does_not_know_has_no_trials(database: Database) -> None:
-    database.add_network("empty", seed())
+    StudyRecords(database, "empty").add(seed())
     assert trials_frame(database, "empty").empty
     assert costs_frame(database, "empty").phase.tolist() == ["evaluation", "training"]
 
 
 def test_what_no_network_has_is_a_column_of_floats(database: Database) -> None:
     database.add_study(StudyRecord("new", None, {}, "", "weights", {}, {}, NOW))
-    database.add_network("new", NetworkRecord(**(vars(planted()) | {"parent_id": None})))
+    StudyRecords(database, "new").add(NetworkRecord(**(vars(planted()) | {"parent_id": None})))
     frame = networks_frame(database, "new")
     assert frame[["test_accuracy", "test_loss", "seconds"]].dtypes.tolist() == [float] * 3
 
@@ -289,7 +290,7 @@ def test_a_study_without_rows_gives_an_empty_frame_with_the_same_columns_and_typ
     database: Database, frame_of: FrameOf
 ) -> None:
     run = BaselineRun(2, 1, 0.01, 12, uses_teacher=True)
-    database.add_network("digits", replace(seed(), method="l1-kd", baseline=run))
+    StudyRecords(database, "digits").add(replace(seed(), method="l1-kd", baseline=run))
     full, empty = frame_of(database, "digits"), frame_of(database, "empty")
     assert empty.empty
     pd.testing.assert_frame_equal(empty, full.head(0))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.errors import StorageError
+from plantnas.records.study import StudyRecords
 from plantnas.report.headline import headline
 from plantnas.report.page.page import beside_baselines, report_page, write_report
 from plantnas.report.study_data import StudyData, study_data
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
     from tests.conftest import StudyFolder
 
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 EVIL = """<b>&"'</script><img src=x>"""
@@ -59,7 +59,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def data(finished: StudyFolder) -> StudyData:
-    return study_data(finished.url, finished.config.name)
+    return study_data(finished.records)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def marked(widths: dict[str, int]) -> dict[str, int]:
 @pytest.fixture
 def compared(compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]) -> StudyData:
     baselines = [baseline("l1-kd", target, 0.7) for target in (4, 6)]
-    return study_data(compared_study("compared", baselines, wasted=wasted), "compared")
+    return study_data(compared_study("compared", baselines, wasted=wasted))
 
 
 def test_the_page_loads_nothing(page: str) -> None:

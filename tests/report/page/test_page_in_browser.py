@@ -31,7 +31,7 @@ TRACES = ".trace, .hm, .bars, .points path"
 
 @pytest.fixture(scope="module")
 def real(finished: StudyFolder) -> StudyData:
-    return study_data(finished.url, finished.config.name)
+    return study_data(finished.records)
 
 
 @pytest.fixture(scope="module")

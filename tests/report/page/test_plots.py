@@ -9,18 +9,19 @@ import plotly.graph_objects as go
 import pytest
 
 from plantnas.errors import StudyError
+from plantnas.records.study import StudyRecords
 from plantnas.report.page.plots import PAGE_PLOTS, PagePlot, drawn, drawn_plots
 from plantnas.report.study_data import StudyData, study_data
 
 if TYPE_CHECKING:
-    from plantnas.records.database import Database
+    pass
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
-    return study_data(database, "made-up")
+def data(records: StudyRecords) -> StudyData:
+    return study_data(records)
 
 
 def refused(data: StudyData, now: datetime) -> go.Figure:

@@ -14,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 
 from plantnas.errors import StudyError
 from plantnas.records.record import Evaluation, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import comparison
 from plantnas.report.headline import export_command
 from plantnas.report.page.tables import (
@@ -30,22 +31,22 @@ from plantnas.report.study_data import StudyData, study_data
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.database import Database
     from plantnas.records.record import NetworkRecord
+    from plantnas.records.study import StudyRecords
 
     Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., Database]
+    MakeStudy = Callable[..., StudyRecords]
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
-    return study_data(database, "made-up")
+def data(records: StudyRecords) -> StudyData:
+    return study_data(records)
 
 
 @pytest.fixture
-def compared(compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]) -> Database:
+def compared(compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]) -> StudyRecords:
     """With trials that left no network, and a baseline at a rate that is not chosen."""
     baselines = [
         *(baseline("l1-kd", target, 0.7) for target in (4, 6)),
@@ -72,8 +73,8 @@ def test_a_teacher_that_is_not_on_the_front_is_in_the_table(data: StudyData) -> 
     assert [row.method for row in network_rows(data._replace(networks=[worse]))] == ["teacher"]
 
 
-def test_baselines_are_in_the_table_at_their_chosen_rates_alone(compared: Database) -> None:
-    rows = network_rows(study_data(compared, "compared"))
+def test_baselines_are_in_the_table_at_their_chosen_rates_alone(compared: StudyRecords) -> None:
+    rows = network_rows(study_data(compared))
     found = [(row.method, row.beside) for row in rows if row.beside is not None]
     assert found == [("l1-kd", 4), ("l1-kd", 6)]
 
@@ -164,9 +165,9 @@ def test_the_configuration_is_yaml_in_its_own_order() -> None:
     assert text.startswith("name: ä\n")
 
 
-def test_the_comparison_is_that_of_plantnas_compare(compared: Database) -> None:
-    expected = comparison([(compared, "compared")], np.random.default_rng(0))
-    found = own_comparison(study_data(compared, "compared"))
+def test_the_comparison_is_that_of_plantnas_compare(compared: StudyRecords) -> None:
+    expected = comparison([compared], np.random.default_rng(0))
+    found = own_comparison(study_data(compared))
     assert [str(part) for part in found or ()] == [str(part) for part in expected]  # NaN is NaN
 
 
@@ -174,7 +175,7 @@ def test_a_study_without_baselines_has_no_comparison(data: StudyData) -> None:
     assert own_comparison(data) is None
 
 
-def test_a_comparison_without_trials_is_refused(compared: Database) -> None:
-    without = study_data(compared, "compared")._replace(trials=[])
+def test_a_comparison_without_trials_is_refused(compared: StudyRecords) -> None:
+    without = study_data(compared)._replace(trials=[])
     with pytest.raises(StudyError, match="study 'compared': Optuna has no trials of it"):
         own_comparison(without)

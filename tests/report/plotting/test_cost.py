@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.finished_trials import finished_trials
 from plantnas.report.plotting.cost import CostInfo, cost_figure, cost_info
 from plantnas.report.study_data import StudyData, study_data
@@ -16,10 +17,10 @@ from tests.report.conftest import MakeBaseline, MakeStudy, trial
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
+def data(records: StudyRecords) -> StudyData:
     complete = [trial(number, TrialState.COMPLETE, 30.0) for number in range(4)]
     nothing = [trial(4, TrialState.FAIL, 30.0), trial(5, TrialState.PRUNED, 20.0)]
-    return study_data(database, "made-up")._replace(trials=[*complete, *nothing])
+    return study_data(records)._replace(trials=[*complete, *nothing])
 
 
 def rows_of(info: CostInfo) -> list[tuple[str, bool, float, int]]:
@@ -43,7 +44,7 @@ def test_the_rows_follow_the_study(data: StudyData) -> None:
 
 
 def test_the_total_is_all_networks_and_all_trials_without_one(finished: StudyFolder) -> None:
-    data = study_data(finished.url, finished.config.name)
+    data = study_data(finished.records)
     wasted = sum(trial.seconds for trial in finished_trials(data) if not trial.network)
     assert cost_info(data).total == pytest.approx(seconds_of(data.networks) + wasted)
 
@@ -56,7 +57,7 @@ def test_a_method_has_its_networks_at_the_chosen_rate_and_the_rest(
         baseline("l1-kd", 6, rate=0.02, seconds=4.0, validation=0.8),
         baseline("l1-kd", 6, rate=0.01, seconds=5.0),
     ]
-    info = cost_info(study_data(compared_study("some", baselines), "some"))
+    info = cost_info(study_data(compared_study("some", baselines)))
     assert rows_of(info)[-2:] == [("l1-kd", False, 7.0, 2), ("l1-kd", True, 5.0, 1)]
 
 
@@ -68,7 +69,7 @@ def test_a_searchs_trial_that_was_taken_for_two_sizes_counts_once(
         replace(rows[0], kind="trial", step=None, baseline=None, artifact_id=artifact_id)
         for artifact_id in ("best", "other")
     ]
-    info = cost_info(study_data(compared_study("some", [*trials, *rows]), "some"))
+    info = cost_info(study_data(compared_study("some", [*trials, *rows])))
     assert rows_of(info)[-2:] == [("search-kd", False, 4.0, 1), ("search-kd", True, 4.0, 1)]
 
 
@@ -118,6 +119,6 @@ def test_a_methods_name_is_text_and_broken_for_phones(data: StudyData) -> None:
 
 def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
     database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
-    info = cost_info(study_data(database, "empty"))
+    info = cost_info(study_data(StudyRecords(database, "empty")))
     assert (info.rows, info.total) == ([], 0)
     assert "nothing has been trained" in cost_figure(info).layout.annotations[0].text

@@ -6,8 +6,8 @@ from math import isnan, nan
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database
 from plantnas.records.record import EpochRecord, NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.curves import CurvesInfo, curves_figure, curves_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
@@ -28,8 +28,8 @@ def trained(network: NetworkRecord, loss: float = 0.5) -> NetworkRecord:
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
-    data = study_data(database, "made-up")
+def data(records: StudyRecords) -> StudyData:
+    data = study_data(records)
     return data._replace(networks=[trained(network) for network in data.networks])
 
 
@@ -76,7 +76,7 @@ def test_before_anything_is_planted_the_seeds_curves_are_shown(data: StudyData) 
 
 
 def test_a_real_studys_curves_have_all_epochs_of_the_lineage(finished: StudyFolder) -> None:
-    info = curves_info(study_data(finished.url, finished.config.name))
+    info = curves_info(study_data(finished.records))
     assert info.steps[0].step == 0
     assert all(step.epochs for step in info.steps)
 
@@ -143,8 +143,8 @@ def test_losses_of_a_large_span_are_on_a_logarithmic_axis(data: StudyData) -> No
     assert {"0.5", "1", "10"} <= set(axis.ticktext)
 
 
-def test_a_study_without_epochs_has_a_plot_that_says_so(database: Database) -> None:
-    info = curves_info(study_data(database, "made-up"))
+def test_a_study_without_epochs_has_a_plot_that_says_so(records: StudyRecords) -> None:
+    info = curves_info(study_data(records))
     assert info.steps == []
     texts = [note.text for note in curves_figure(info).layout.annotations]
     assert any("no epoch" in text for text in texts)

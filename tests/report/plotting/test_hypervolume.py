@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from plantnas.hypervolume import Network, hypervolume, worst_corner
 from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.hypervolume import (
     HypervolumeInfo,
     hypervolume_figure,
@@ -22,10 +23,10 @@ FOUND = (Network(0.60, 500), Network(0.70, 1_000), Network(0.68, 1_500), Network
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
+def data(records: StudyRecords) -> StudyData:
     """A study whose trials 0 to 3 left networks, and whose trial 4 failed after 30 seconds."""
     trials = [trial(number, TrialState.COMPLETE, 1.0 + number) for number in range(4)]
-    data = study_data(database, "made-up")
+    data = study_data(records)
     return data._replace(trials=[*trials, trial(4, TrialState.FAIL, 7.0)])
 
 
@@ -38,7 +39,7 @@ def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> HypervolumeIn
         baseline("l1-kd", 6, validation=0.82),
     ]
     partly = baseline("scratch", 6, validation=0.9, uses_teacher=False)
-    return hypervolume_info(study_data(compared_study("some", [*whole, partly]), "some"))
+    return hypervolume_info(study_data(compared_study("some", [*whole, partly])))
 
 
 def test_the_curve_is_of_seed_and_grown_networks_so_far(data: StudyData) -> None:
@@ -61,7 +62,7 @@ def test_seconds_count_teacher_seed_and_trials_without_a_network(data: StudyData
 
 
 def test_a_real_studys_last_point_has_all_trials_and_all_networks(finished: StudyFolder) -> None:
-    data = study_data(finished.url, finished.config.name)
+    data = study_data(finished.records)
     last = hypervolume_info(data).points[-1]
     assert last.trials == len(data.trials)
     assert last.seconds >= sum(sum(network.seconds.values()) for network in data.networks)
@@ -121,7 +122,7 @@ def test_the_legend_has_each_name_once(compared: HypervolumeInfo) -> None:
 
 def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
     database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
-    info = hypervolume_info(study_data(database, "empty"))
+    info = hypervolume_info(study_data(StudyRecords(database, "empty")))
     assert info.points == []
     texts = [note.text for note in hypervolume_figure(info).layout.annotations]
     assert any("been evaluated yet" in text for text in texts)

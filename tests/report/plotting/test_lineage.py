@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.front import winning_lineage
 from plantnas.report.plotting.lineage import (
     LineageInfo,
@@ -27,8 +27,8 @@ Point = tuple[float, float]
 
 
 @pytest.fixture
-def info(database: Database) -> LineageInfo:
-    return lineage_info(study_data(database, "made-up"))
+def info(records: StudyRecords) -> LineageInfo:
+    return lineage_info(study_data(records))
 
 
 def data_of(networks: Sequence[NetworkRecord], name: str = "made-up") -> StudyData:
@@ -103,8 +103,8 @@ def test_nothing_wins_before_a_network_is_grown() -> None:
     assert winning_lineage(data_of(NETWORKS[:3]).networks) == []
 
 
-def test_screened_networks_can_be_left_out(database: Database) -> None:
-    info = lineage_info(study_data(database, "made-up"), screened=False)
+def test_screened_networks_can_be_left_out(records: StudyRecords) -> None:
+    info = lineage_info(study_data(records), screened=False)
     assert [point.network_id for point in info.points] == [2, 4, 5, 6]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from plantnas.records.database import Database
 from plantnas.records.record import Evaluation, StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
@@ -14,8 +15,8 @@ from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
-    return study_data(database, "made-up")
+def data(records: StudyRecords) -> StudyData:
+    return study_data(records)
 
 
 @pytest.fixture
@@ -49,15 +50,15 @@ def test_macs_are_shown_instead_of_parameters(data: StudyData) -> None:
 
 
 def test_latency_is_measured_of_all_but_screened_plantings(finished: StudyFolder) -> None:
-    data = study_data(finished.url, "tiny")
+    data = study_data(finished.records)
     info = pareto_info(data, cost="latency")
     assert len(info.points) == sum(network.kind != "screen" for network in data.networks)
     assert all(0 < point.cost < 1000 for point in info.points)
 
 
-def test_only_networks_evaluated_on_the_split_are_shown(database: Database) -> None:
-    database.add_evaluations("made-up", {6: Evaluation("test", 0.75, 0.6, 50)})
-    info = pareto_info(study_data(database, "made-up"), split="test")
+def test_only_networks_evaluated_on_the_split_are_shown(records: StudyRecords) -> None:
+    records.add_evaluations({6: Evaluation("test", 0.75, 0.6, 50)})
+    info = pareto_info(study_data(records), split="test")
     assert [(point.cost, point.accuracy) for point in info.points] == [(2_000, 0.75)]
     assert [point.cost for point in info.family] == [2_000]
 
@@ -67,18 +68,18 @@ def test_baselines_are_shown_at_their_chosen_rates_with_their_own_markers(
 ) -> None:
     poor = baseline("l1-kd", 4, rate=0.1, validation=0.3)
     good = baseline("l1-kd", 4, rate=0.01, validation=0.7)
-    info = pareto_info(study_data(compared_study("some", [poor, good]), "some"))
+    info = pareto_info(study_data(compared_study("some", [poor, good])))
     shown = [point for point in info.points if point.method == "l1-kd"]
     assert [point.accuracy for point in shown] == [0.7]
     traces = {trace.name: trace.marker.symbol for trace in pareto_figure(info).data}
     assert traces["l1-kd"] != traces["grown planting"]
 
 
-def test_what_a_search_of_a_baseline_tried_is_left_out(database: Database) -> None:
-    before = pareto_info(study_data(database, "made-up"))
-    tried = replace(database.networks("made-up")[-1], method="search-kd", kind="trial")
-    database.add_network("made-up", replace(tried, id=None, trial_number=None, parent_id=None))
-    assert pareto_info(study_data(database, "made-up")) == before
+def test_what_a_search_of_a_baseline_tried_is_left_out(records: StudyRecords) -> None:
+    before = pareto_info(study_data(records))
+    tried = replace(records.networks()[-1], method="search-kd", kind="trial")
+    records.add(replace(tried, id=None, trial_number=None, parent_id=None))
+    assert pareto_info(study_data(records)) == before
 
 
 def test_a_points_hover_says_what_was_planted(info: ParetoInfo) -> None:
@@ -112,6 +113,6 @@ def test_dominated_networks_are_fainter(info: ParetoInfo) -> None:
 
 def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
     database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
-    info = pareto_info(study_data(database, "empty"))
+    info = pareto_info(study_data(StudyRecords(database, "empty")))
     assert info.points == info.family == []
     assert "no network" in pareto_figure(info).layout.annotations[0].text

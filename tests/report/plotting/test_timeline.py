@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.timeline import (
     Bar,
     Pause,
@@ -43,9 +44,9 @@ def ran(
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
+def data(records: StudyRecords) -> StudyData:
     """A study with a teacher of 2.5 seconds that ended 1 second before the seed's began."""
-    data = study_data(database, "made-up")
+    data = study_data(records)
     teacher = replace(data.networks[0], created=NOW - timedelta(seconds=3.5))
     seed = replace(data.networks[1], created=NOW)
     return data._replace(networks=[teacher, seed, *data.networks[2:]])
@@ -183,7 +184,7 @@ def test_user_text_is_not_read_as_html(data: StudyData) -> None:
 
 
 def test_a_real_studys_trials_all_have_a_bar_after_the_seeds(finished: StudyFolder) -> None:
-    data = study_data(finished.url, finished.config.name)
+    data = study_data(finished.records)
     prepared, worker = timeline_info(data, datetime.now(UTC)).rows
     assert [bar.kind for bar in prepared.bars] == ["teacher", "seed"]
     assert len(worker.bars) == len(data.trials)
@@ -192,6 +193,6 @@ def test_a_real_studys_trials_all_have_a_bar_after_the_seeds(finished: StudyFold
 
 def test_a_study_that_has_not_begun_has_a_plot_that_says_so(database: Database) -> None:
     database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
-    info = timeline_info(study_data(database, "empty"), END)
+    info = timeline_info(study_data(StudyRecords(database, "empty")), END)
     assert info.rows == []
     assert "begun" in timeline_figure(info).layout.annotations[0].text

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.widths import (
     WidthsInfo,
     planted_lineage,
@@ -29,8 +29,8 @@ INFO = WidthsInfo(
 
 
 @pytest.fixture
-def data(database: Database) -> StudyData:
-    return study_data(database, "made-up")
+def data(records: StudyRecords) -> StudyData:
+    return study_data(records)
 
 
 def trace(info: WidthsInfo, name: str):
@@ -70,7 +70,7 @@ def test_nothing_is_allowed_before_a_network_is_planted() -> None:
 
 
 def test_a_real_studys_bars_add_up_to_the_networks_widths(finished: StudyFolder) -> None:
-    data = study_data(finished.url, finished.config.name)
+    data = study_data(finished.records)
     info = widths_info(data)
     last = next(each for each in data.networks if each.id == info.network_id)
     assert info.widths == last.widths

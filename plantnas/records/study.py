@@ -1,0 +1,302 @@
+"""The records of one study: what it was asked, its networks, and these built again.
+
+The database that many studies share is in ``database.py``, the dataclasses in ``record.py``, the
+tables in ``tables.py``, weights in ``weights.py``. Nothing here trains.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+import torch
+from sqlalchemy import Connection, Insert, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from torch import Tensor, nn
+
+from plantnas.channels.planting import narrow
+from plantnas.config import SearchSpace, StudyConfig
+from plantnas.config_files import validated
+from plantnas.errors import PlantingError, StudyError, did_you_mean
+from plantnas.networks.loader import build_network
+from plantnas.records.abandoned import abandoned_networks
+from plantnas.records.artifacts import ArtifactPlace, is_url, open_artifacts
+from plantnas.records.database import Database
+from plantnas.records.network_rows import network_row, read_networks, rows_of_network
+from plantnas.records.ownership import Guard, id_of_recorded, no_guard
+from plantnas.records.patience import Patience, patient
+from plantnas.records.record import (
+    Evaluation,
+    ImagesRecord,
+    LossCurve,
+    NetworkRecord,
+    StudyRecord,
+)
+from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, OfNetwork, StudyRow
+from plantnas.records.weights import load_weights
+
+_STOOD_FOR = {
+    "seed": {"start": "fresh", "l2_sp": 0.0},
+    "planting": {"rows": "fresh", "l2_sp": 0.0},
+}
+"""What a study did that was made before these keys were, where that is not the default."""
+
+
+@patient()
+class StudyRecords:
+    """The records of one study of a database. All methods raise StudyError if it has no such study.
+
+    Attributes:
+        database: Where they are.
+        name: The study's.
+    """
+
+    def __init__(self, database: Database, name: str) -> None:
+        """Reads nothing yet: the study may be recorded later."""
+        self.database, self.name = database, name
+
+    @property
+    def patience(self) -> Patience:
+        """How it waits for a database that is away."""
+        return self.database.patience
+
+    @property
+    def record(self) -> StudyRecord:
+        """What the study was asked and what it ran on, as it is recorded now."""
+        return self.database.study(self.name)
+
+    def find(self) -> StudyRecord | None:
+        """The same, or None if the study is not recorded yet."""
+        return self.database.find_study(self.name)
+
+    @property
+    def config(self) -> StudyConfig:
+        """The configuration that the study was made with.
+
+        A key that is newer than the study has the value that it stood for.
+
+        Raises:
+            ConfigurationError: It is of a plantnas whose settings this one does not know.
+        """
+        recorded = dict(self.record.configuration)
+        recorded.pop("images")
+        for part, keys in _STOOD_FOR.items():
+            recorded[part] = {**keys, **recorded[part]}
+        return validated(StudyConfig, recorded, f"{self.database.url}: study {self.name!r}")
+
+    @cached_property
+    def images(self) -> ImagesRecord:
+        """What the study's images are like; read once, for it never changes."""
+        return self.record.images
+
+    @property
+    def example(self) -> Tensor:
+        """Two blank images of the shape of the study's."""
+        return example_images(self.images)
+
+    @property
+    def artifacts_place(self) -> str:
+        """Where the study's artifacts are: the absolute path of a folder, or a URL."""
+        place = self.database.artifacts or self.record.artifacts
+        return place if is_url(place) else str(self.database.folder / place)
+
+    @cached_property
+    def store(self) -> ArtifactPlace:
+        """The store of the study's artifacts: its weights, and the teacher's logits.
+
+        It is opened once: to connect to a bucket takes a while.
+
+        Raises:
+            StorageError: If its place cannot be opened, as for want of a package.
+        """
+        return open_artifacts(self.artifacts_place)
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        """Record another configuration of the study, as when it is to go further than it did."""
+        with self.database.transaction() as connection:
+            this = StudyRow.id == self._id(connection)
+            connection.execute(update(StudyRow).where(this).values(configuration=configuration))
+
+    def add(self, record: NetworkRecord, guard: Guard = no_guard) -> int:
+        """Record a network with all that belongs to it, in one transaction.
+
+        Args:
+            record: The network; one with weights that are recorded already is left as it is.
+            guard: Is asked in the transaction, and raises to refuse the network.
+
+        Returns:
+            Its id.
+
+        Raises:
+            StudyError: If there is no such study, or the network has no target in it.
+            PlantingError: If it says that a group was planted which it does not have.
+            StorageError: If the database refuses: a second teacher or seed, a second network of
+                that trial and kind, a parent from elsewhere, an epoch that appears twice.
+        """
+        for group in record.planted.keys() - record.widths.keys():
+            raise PlantingError(
+                f"study {self.name!r}: planted {group!r} is not a group of the network. "
+                + did_you_mean(group, record.widths)
+            )
+        place = f"study {self.name!r}: {record.method} network: "
+        with self.database.transaction(place) as connection:
+            guard(connection)
+            row = network_row(record) | {"study_id": self._id(connection)}
+            if recorded := id_of_recorded(connection, row, record.baseline):
+                return recorded  # the answer to an earlier attempt was lost
+            if record.baseline is not None:
+                self._check_networks(connection, {record.baseline.target_id})
+            key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
+            network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
+            for table, rows in rows_of_network(record).items():
+                if rows:
+                    rows = [{"network_id": network_id, **row} for row in rows]
+                    connection.execute(insert(table), rows)
+        return network_id
+
+    def networks(self) -> list[NetworkRecord]:
+        """All networks of the study, oldest first, but for those of trials that failed."""
+        with self.database.transaction() as connection:
+            condition = NetworkRow.study_id == self._id(connection)
+            # Asked once: as a part of the condition it would cost each of the queries seconds.
+            if abandoned := [each.id for each in abandoned_networks(connection, self.name)]:
+                condition &= NetworkRow.id.not_in(abandoned)
+            return read_networks(connection, condition)
+
+    def abandoned(self) -> list[int]:
+        """The ids of the networks whose trial failed: they are in the tables, but no results."""
+        with self.database.transaction() as connection:
+            return [network.id for network in abandoned_networks(connection, self.name)]
+
+    def network(self, network_id: int) -> NetworkRecord:
+        """One network of the study.
+
+        Raises:
+            StudyError: If there is no such study, or no such network in it.
+        """
+        with self.database.transaction() as connection:
+            self._check_networks(connection, {network_id})
+            return read_networks(connection, NetworkRow.id == network_id)[0]
+
+    def network_of_trial(self, trial_number: int) -> NetworkRecord | None:
+        """The network that a trial made (the last one, if it made two kinds), or None."""
+        with self.database.transaction() as connection:
+            of_study = NetworkRow.study_id == self._id(connection)
+            of_trial = NetworkRow.trial_number == trial_number
+            networks = read_networks(connection, of_study & of_trial)
+        return networks[-1] if networks else None
+
+    def loss_curves(self, kind: str, step: int) -> list[LossCurve]:
+        """How the networks of a step's trials of one kind learnt, by ascending trial number."""
+        columns = (NetworkRow.trial_number, NetworkRow.parameters, EpochRow.validation_loss)
+        query = select(*columns).join(EpochRow, EpochRow.network_id == NetworkRow.id)
+        with self.database.transaction() as connection:
+            of_study = NetworkRow.study_id == self._id(connection)
+            of_step = (NetworkRow.kind == kind) & (NetworkRow.step == step)
+            in_order = query.order_by(NetworkRow.trial_number, EpochRow.epoch)
+            rows = connection.execute(in_order.where(of_study, of_step)).all()
+        return [
+            LossCurve(number, parameters, tuple(row.validation_loss for row in epochs))
+            for (number, parameters), epochs in groupby(rows, key=lambda row: tuple(row[:2]))
+        ]
+
+    def add_evaluations(self, evaluations: Mapping[int, Evaluation]) -> None:
+        """Add evaluations of networks that are recorded, by network id.
+
+        An evaluation of the same network and split that exists is left as it is.
+
+        Raises:
+            StudyError: If there is no such study, or no such network in it.
+        """
+        if not evaluations:
+            return
+        rows = [{"network_id": key, **asdict(value)} for key, value in evaluations.items()]
+        statement = _insert_missing(self.database.engine.dialect.name, EvaluationRow)
+        with self.database.transaction() as connection:
+            self._check_networks(connection, set(evaluations))
+            connection.execute(statement, rows)
+
+    def build(self, widths: Mapping[str, int], seed: int = 0) -> nn.Module:
+        """The study's architecture at some widths, with fresh weights that the seed draws."""
+        record = self.record
+        return network_at(record.search_space, record.images, widths, seed)
+
+    def load(self, record: NetworkRecord) -> nn.Module:
+        """The network of a record with its weights, in eval mode, on the CPU.
+
+        Raises:
+            StudyError: Its weights were not kept.
+            StorageError: Its weights are missing or damaged.
+        """
+        if record.artifact_id is None or record.sha256 is None:
+            raise StudyError(
+                f"study {self.name!r}: the weights of network {record.id} were not kept."
+            )
+        network = self.build(record.widths)
+        network.load_state_dict(load_weights(self.store, record.artifact_id, record.sha256))
+        return network.eval()
+
+    def _id(self, connection: Connection) -> int:
+        return self.database.study_id(connection, self.name)
+
+    def _check_networks(self, connection: Connection, network_ids: set[int]) -> None:
+        known = select(NetworkRow.id).where(NetworkRow.study_id == self._id(connection))
+        asked = connection.scalars(known.where(NetworkRow.id.in_(network_ids)))
+        for network_id in sorted(network_ids.difference(asked)):
+            ids = connection.scalars(known).all()
+            allowed = f"its networks are {min(ids)} to {max(ids)}" if ids else "it has none"
+            raise StudyError(f"study {self.name!r} has no network {network_id}: {allowed}.")
+
+
+def example_images(images: ImagesRecord) -> Tensor:
+    """Two blank images of the shape that a study records: 2 x channels x height x width."""
+    return torch.zeros(2, images.channels, images.height, images.width)
+
+
+def network_at(
+    search_space: SearchSpace, images: ImagesRecord, widths: Mapping[str, int], seed: int = 0
+) -> nn.Module:
+    """An architecture at some widths, with fresh weights.
+
+    Args:
+        search_space: Which architecture.
+        images: What it takes, and how many classes it tells apart.
+        widths: Of the groups that are not as wide as the architecture makes them.
+        seed: Seed of the weights.
+    """
+    network = build_network(
+        search_space.architecture,
+        images.num_classes,
+        images.channels,
+        search_space.arguments,
+        seed,
+    )
+    generator = torch.Generator().manual_seed(seed)
+    return narrow(network, example_images(images), widths, generator)
+
+
+def load_network(storage: str, name: str, network_id: int) -> nn.Module:
+    """A network of a study with its trained weights, in eval mode, on the CPU.
+
+    It takes normalised images, such as `plantnas.load_images` gives, and reproduces the recorded
+    validation accuracy.
+
+    Args:
+        storage: URL of the study's database.
+        name: Name of the study.
+        network_id: Its id in the table `plantnas_networks` and in `networks_frame`.
+
+    Raises:
+        StudyError: There is no such study or network.
+        StorageError: The database cannot be opened, or the weights are missing or damaged.
+    """
+    records = StudyRecords(Database(storage), name)
+    return records.load(records.network(network_id))
+
+
+def _insert_missing(dialect: str, table: type[OfNetwork]) -> Insert:
+    """An insert that skips rows whose key exists: the same SQL in both, but two functions here."""
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()

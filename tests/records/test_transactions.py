@@ -1,0 +1,126 @@
+"""Records are written all or nothing, by however many at once."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from plantnas.errors import StorageError
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
+from plantnas.records.tables import StudyRow, Table
+from tests.records.conftest import ON_BOTH
+
+
+def rows(database: Database) -> dict[str, int]:
+    """The number of rows of each table that belongs to networks."""
+    with database.engine.connect() as connection:
+        return {
+            name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in Table.metadata.tables.items()
+            if name != "plantnas_studies"
+        }
+
+
+def as_added(network: NetworkRecord) -> NetworkRecord:
+    return replace(network, id=None, created=None)
+
+
+@ON_BOTH
+def test_a_failure_within_a_transaction_leaves_no_rows(
+    database: Database, records: StudyRecords, network: NetworkRecord
+) -> None:
+    with pytest.raises(StorageError, match="plantnas_epochs"):
+        records.add(replace(network, epochs=network.epochs * 2))
+    assert set(rows(database).values()) == {0}
+
+
+@ON_BOTH
+def test_a_process_that_dies_within_a_transaction_leaves_no_rows(
+    database: Database, url: str
+) -> None:
+    script = f"""
+import os
+from sqlalchemy import event
+from plantnas.records.database import Database
+from plantnas.records.record import EpochRecord, NetworkRecord
+from plantnas.records.study import StudyRecords
+
+database = Database({url!r})
+
+@event.listens_for(database.engine, "after_cursor_execute")
+def die(connection, cursor, statement, *_):
+    if "INSERT INTO plantnas_epochs" in statement:
+        os._exit(9)
+
+epochs = (EpochRecord(1, 0.1, 0.1, 0.1, 0.1, 0.1),)
+StudyRecords(database, "digits").add(NetworkRecord(
+    "seed", None, None, None, 0, 1, 1, {{"stem": 8}}, {{}}, (), epochs, None, None))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    assert set(rows(database).values()) == {0}
+
+
+@ON_BOTH
+def test_deleting_a_study_deletes_its_networks_and_no_others(
+    database: Database, records: StudyRecords, study: StudyRecord, network: NetworkRecord
+) -> None:
+    database.add_study(replace(study, name="other"))
+    StudyRecords(database, "other").add(network)
+    before = rows(database)
+    parent_id = records.add(network)
+    records.add(replace(network, kind="grow", parent_id=parent_id))
+    with database.engine.begin() as connection:
+        connection.execute(delete(StudyRow).where(StudyRow.name == "digits"))
+    assert rows(database) == before
+
+
+@ON_BOTH
+def test_threads_that_add_networks_at_once_lose_nothing(
+    records: StudyRecords, network: NetworkRecord
+) -> None:
+    def add(number: int) -> int:
+        return records.add(replace(network, trial_number=number))
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(add, range(80)))
+    assert len(set(ids)) == 80
+    found = {one.trial_number: as_added(one) for one in records.networks()}
+    assert found == {number: replace(network, trial_number=number) for number in range(80)}
+
+
+@ON_BOTH
+def test_processes_that_open_a_new_database_at_once_and_add_networks_lose_nothing(url: str) -> None:
+    script = f"""
+import sys
+from datetime import UTC, datetime
+import torch
+from plantnas.channels.groups import widths
+from pathlib import Path
+from tests.conftest import StudyFolder
+from plantnas.errors import StudyError
+from plantnas.records.database import Database
+from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.study import StudyRecords
+
+database = Database({url!r})
+try:
+    database.add_study(StudyRecord("digits", 1, {{}}, "", "", {{}}, {{}}, datetime.now(UTC)))
+except StudyError:
+    pass  # another process was first
+for number in range(25):
+    trial_number = 25 * int(sys.argv[1]) + number
+    StudyRecords(database, "digits").add(NetworkRecord(
+        "planting", "screen", trial_number, None, 1, 1, 1, {{"stem": 8}}, {{}}, (), (), None, None))
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, str(worker)]) for worker in range(4)
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+    networks = StudyRecords(Database(url), "digits").networks()
+    assert sorted(one.trial_number or 0 for one in networks) == list(range(100))
+    assert all(one.widths == {"stem": 8} for one in networks)
