@@ -1,7 +1,7 @@
-"""Networks of different size compared: worst corner, front, hypervolume and contributions.
+"""Points of accuracy and cost compared: worst corner, front, hypervolume and contributions.
 
-Pure arithmetic on (accuracy, cost) pairs. Nothing here knows trials, studies or records; the rules
-by which a search chooses are in `trials/winners.py`.
+Pure arithmetic. Nothing here knows networks, trials, studies or records; the rules by which a
+search chooses are in `trials/winners.py`.
 """
 
 from collections.abc import Sequence
@@ -9,67 +9,67 @@ from math import inf, log
 from typing import NamedTuple
 
 
-class Network(NamedTuple):
+class Point(NamedTuple):
     """What a network is worth and what it costs.
 
     Attributes:
         accuracy: Validation accuracy, larger is better.
-        parameters: The cost, smaller is better: parameters, MACs or milliseconds; positive.
+        cost: Parameters, MACs or milliseconds, smaller is better; positive.
     """
 
     accuracy: float
-    parameters: float
+    cost: float
 
     @property
-    def log_parameters(self) -> float:
+    def log_cost(self) -> float:
         """Natural logarithm of the cost."""
-        return log(max(self.parameters, 1e-12))
+        return log(max(self.cost, 1e-12))
 
 
 class Corner(NamedTuple):
     """The worst point of the plane, from which hypervolume is measured."""
 
     accuracy: float
-    log_parameters: float
+    log_cost: float
 
 
-def worst_corner(networks: Sequence[Network], teacher_parameters: float | None = None) -> Corner:
-    """A point a little worse than every network, so that the extremes of a front count too.
+def worst_corner(points: Sequence[Point], teacher_cost: float | None = None) -> Corner:
+    """A point a little worse than every other one, so that the extremes of a front count too.
 
     The cost is the teacher's where it is known and larger. The margin is a tenth of the range.
     """
-    accuracies = [network.accuracy for network in networks]
-    costs = [network.log_parameters for network in networks]
+    accuracies = [point.accuracy for point in points]
+    costs = [point.log_cost for point in points]
     margin = 0.1 * (max(accuracies) - min(accuracies)) or 1.0
     cost_margin = 0.1 * (max(costs) - min(costs)) or 1.0
-    teacher = -inf if teacher_parameters is None else Network(0, teacher_parameters).log_parameters
+    teacher = -inf if teacher_cost is None else Point(0, teacher_cost).log_cost
     return Corner(min(accuracies) - margin, max(teacher, max(costs) + cost_margin))
 
 
-def front(networks: Sequence[Network]) -> list[Network]:
-    """The networks that no other one beats, smallest first, equals once."""
-    best: list[Network] = []
-    for network in sorted(networks, key=lambda network: (network.parameters, -network.accuracy)):
-        if not best or network.accuracy > best[-1].accuracy:
-            best.append(network)
+def front(points: Sequence[Point]) -> list[Point]:
+    """The points that no other one beats, cheapest first, equals once."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.cost, -point.accuracy)):
+        if not best or point.accuracy > best[-1].accuracy:
+            best.append(point)
     return best
 
 
-def hypervolume(networks: Sequence[Network], corner: Corner) -> float:
-    """The area of (accuracy, log parameters) that the networks dominate, up to the corner."""
+def hypervolume(points: Sequence[Point], corner: Corner) -> float:
+    """The area of (accuracy, log cost) that the points dominate, up to the corner."""
     area, reached = 0.0, corner.accuracy
-    for network in front(networks):
-        if network.accuracy > reached:
-            width = max(0.0, corner.log_parameters - network.log_parameters)
-            area += (network.accuracy - reached) * width
-            reached = network.accuracy
+    for point in front(points):
+        if point.accuracy > reached:
+            width = max(0.0, corner.log_cost - point.log_cost)
+            area += (point.accuracy - reached) * width
+            reached = point.accuracy
     return area
 
 
-def contributions(networks: Sequence[Network], corner: Corner) -> list[float]:
-    """The hypervolume that each network alone adds to the others; 0 for a dominated one."""
-    total = hypervolume(networks, corner)
+def contributions(points: Sequence[Point], corner: Corner) -> list[float]:
+    """The hypervolume that each point alone adds to the others; 0 for a dominated one."""
+    total = hypervolume(points, corner)
     return [
-        total - hypervolume([*networks[:index], *networks[index + 1 :]], corner)
-        for index in range(len(networks))
+        total - hypervolume([*points[:index], *points[index + 1 :]], corner)
+        for index in range(len(points))
     ]

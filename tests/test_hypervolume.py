@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from plantnas.hypervolume import (
     Corner,
-    Network,
+    Point,
     contributions,
     front,
     hypervolume,
     worst_corner,
 )
 
-CORNER = Corner(accuracy=0, log_parameters=8)
-networks = st.lists(
+CORNER = Corner(accuracy=0, log_cost=8)
+points = st.lists(
     st.builds(
-        lambda accuracy, log_parameters: Network(accuracy, e**log_parameters),
+        lambda accuracy, log_cost: Point(accuracy, e**log_cost),
         st.integers(-2, 8),
         st.integers(0, 10),
     ),
@@ -26,20 +26,20 @@ networks = st.lists(
 )
 
 
-@given(networks)
+@given(points)
 def test_hypervolume_counts_the_unit_squares_that_some_network_dominates(
-    points: list[Network],
+    points: list[Point],
 ) -> None:
     squares = sum(
-        any(point.accuracy >= row + 1 and round(point.log_parameters) <= column for point in points)
+        any(point.accuracy >= row + 1 and round(point.log_cost) <= column for point in points)
         for row in range(8)
         for column in range(8)
     )
     assert hypervolume(points, CORNER) == pytest.approx(squares)
 
 
-@given(networks)
-def test_dominated_networks_contribute_nothing(points: list[Network]) -> None:
+@given(points)
+def test_dominated_networks_contribute_nothing(points: list[Point]) -> None:
     best = front(points)
     for point, contribution in zip(points, contributions(points, CORNER), strict=True):
         assert contribution >= 0 or contribution == pytest.approx(0)
@@ -47,13 +47,13 @@ def test_dominated_networks_contribute_nothing(points: list[Network]) -> None:
             assert contribution == pytest.approx(0)
 
 
-@given(networks.filter(bool))
-def test_the_corner_is_worse_than_every_network(points: list[Network]) -> None:
-    corner = worst_corner(points, teacher_parameters=20.0)
+@given(points.filter(bool))
+def test_the_corner_is_worse_than_every_network(points: list[Point]) -> None:
+    corner = worst_corner(points, teacher_cost=20.0)
     assert all(point.accuracy > corner.accuracy for point in points)
-    assert all(point.log_parameters < corner.log_parameters for point in points)
+    assert all(point.log_cost < corner.log_cost for point in points)
 
 
 def test_the_teacher_sets_the_corner_where_it_is_larger() -> None:
-    corner = worst_corner([Network(0.5, 10.0)], teacher_parameters=e**9)
-    assert corner.log_parameters == pytest.approx(9)
+    corner = worst_corner([Point(0.5, 10.0)], teacher_cost=e**9)
+    assert corner.log_cost == pytest.approx(9)

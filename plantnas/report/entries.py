@@ -9,7 +9,7 @@ from math import inf, isnan
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from plantnas.hypervolume import Network
+from plantnas.hypervolume import Point
 from plantnas.records.record import NetworkRecord, Split
 from plantnas.report.front import PLANTING, lineage
 
@@ -104,22 +104,22 @@ def weights_of(network: NetworkRecord) -> str | int | None:
     return network.artifact_id or network.id
 
 
-def networks_of_all_sizes(
+def points_of_all_sizes(
     entries: Iterable[Entry], split: Literal["validation", "test"]
-) -> dict[str, list[Network]]:
-    """By method that was evaluated at all sizes of a study, a network for each size.
+) -> dict[str, list[Point]]:
+    """The point of each size, by method that was evaluated at all sizes of a study.
 
-    Repetitions are one network: their mean accuracy on the split, and their mean parameters.
+    Repetitions are one point: their mean accuracy on the split, and their mean parameters.
     """
-    sizes: dict[str, dict[int, list[Network]]] = {}
+    sizes: dict[str, dict[int, list[Point]]] = {}
     for entry in entries:
         accuracy = entry.test_accuracy if split == "test" else entry.validation_accuracy
         if accuracy is not None:
             made = sizes.setdefault(entry.method, {}).setdefault(entry.target_id, [])
-            made.append(Network(accuracy, entry.parameters))
+            made.append(Point(accuracy, entry.parameters))
     wanted = sizes.get(PLANTING, {}).keys()
     return {
-        method: [Network(*map(fmean, zip(*made, strict=True))) for made in theirs.values()]
+        method: [Point(*map(fmean, zip(*made, strict=True))) for made in theirs.values()]
         for method, theirs in sizes.items()
         if theirs.keys() == wanted
     }

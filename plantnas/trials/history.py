@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from plantnas.hypervolume import Network
+from plantnas.hypervolume import Point
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class TrialRecord:
     stopped: bool = False
 
     @property
-    def network(self) -> Network:
-        """Accuracy and parameters of a complete trial."""
-        return Network(self.accuracy or 0.0, self.parameters or 0.0)
+    def point(self) -> Point:
+        """Accuracy and cost of a complete trial."""
+        return Point(self.accuracy or 0.0, self.parameters or 0.0)
 
 
 History = Sequence[TrialRecord]
@@ -77,11 +77,11 @@ class Reference:
     teacher_parameters: float | None = None
 
     @property
-    def seed(self) -> Network | None:
-        """The seed, where both its figures are known."""
+    def seed(self) -> Point | None:
+        """The seed's point, where both its figures are known."""
         if self.seed_accuracy is None or self.seed_parameters is None:
             return None
-        return Network(self.seed_accuracy, self.seed_parameters)
+        return Point(self.seed_accuracy, self.seed_parameters)
 
 
 def trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> list[TrialRecord]:
@@ -126,17 +126,17 @@ def assignments_of(trials: Sequence[TrialRecord]) -> list[Assignment]:
     return [trial.assignment for trial in trials if trial.assignment is not None]
 
 
-def grown_networks(
+def grown_points(
     history: History, reference: Reference, step: int | None
-) -> dict[int | None, Network]:
-    """The networks grown before a step (None: so far) by trial number; the seed's is None."""
-    networks: dict[int | None, Network] = {}
+) -> dict[int | None, Point]:
+    """The points of networks grown before a step (None: so far) by trial; the seed's is None."""
+    points: dict[int | None, Point] = {}
     if reference.seed is not None:
-        networks[None] = reference.seed
+        points[None] = reference.seed
     for trial in history:
         assignment = trial.assignment
         if assignment is None or assignment.kind != "grow" or trial.state != "complete":
             continue
         if step is None or assignment.step < step:
-            networks[trial.number] = trial.network
-    return networks
+            points[trial.number] = trial.point
+    return points

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, Protocol, runtime_checkable
 
 from plantnas.errors import ConfigurationError, did_you_mean, first_line
-from plantnas.hypervolume import Network, contributions, front, worst_corner
+from plantnas.hypervolume import Point, contributions, front, worst_corner
 from plantnas.named import Table
 from plantnas.trials.history import (
     Assignment,
@@ -23,7 +23,7 @@ from plantnas.trials.history import (
     TrialRecord,
     active_trials,
     assignments_of,
-    grown_networks,
+    grown_points,
     grown_trials,
     screened_trials,
     trials_of,
@@ -186,18 +186,17 @@ class Beam:
         candidates = [trial for trial in candidates if not trial.stopped] or candidates
         if not candidates:
             return []
-        networks = grown_networks(history, reference, step)
-        compared = [*networks.values(), *(trial.network for trial in candidates)]
+        grown = grown_points(history, reference, step)
+        compared = [*grown.values(), *(trial.point for trial in candidates)]
         corner = worst_corner(compared, reference.teacher_parameters)
         gain_of = WINNER_RULES.find(self.winner)
 
         def rank(trial: TrialRecord) -> tuple[float, float, int]:
             parent = trial.assignment.parent if trial.assignment else None
-            comparison = Comparison(
-                networks.get(parent, Network(0.0, 0.0)), list(networks.values()), corner
-            )
+            theirs = grown.get(parent, Point(0.0, 0.0))
+            comparison = Comparison(theirs, list(grown.values()), corner)
             loss = inf if trial.validation_loss is None else trial.validation_loss
-            return -gain_of(trial.network, comparison), loss, trial.number
+            return -gain_of(trial.point, comparison), loss, trial.number
 
         return sorted(candidates, key=rank)
 
@@ -228,12 +227,12 @@ class Pareto(Greedy):
     seed: int = 0
 
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
-        networks = grown_networks(history, reference, step=None)
-        if not networks:
+        grown = grown_points(history, reference, step=None)
+        if not grown:
             return None
         parents = self._parents(history, reference, step)
         parents = with_room(parents, history) or parents
-        best = [networks[parent] for parent in parents]
+        best = [grown[parent] for parent in parents]
         weights = contributions(best, worst_corner(best, reference.teacher_parameters))
         # Trials of dead workers are made again: they must not shift the draws behind them.
         draw = Random(f"{self.seed}:{sum(trial.state != 'failed' for trial in history)}")
@@ -241,9 +240,9 @@ class Pareto(Greedy):
 
     def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
         """The front, whatever the step."""
-        networks = grown_networks(history, reference, step=None)
-        parents = {network: parent for parent, network in networks.items()}
-        return [parents[network] for network in front(list(parents))] or [None]
+        grown = grown_points(history, reference, step=None)
+        parents = {point: parent for parent, point in grown.items()}
+        return [parents[point] for point in front(list(parents))] or [None]
 
 
 POLICIES: Table[Callable[..., Policy]] = Table(

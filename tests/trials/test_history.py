@@ -1,13 +1,13 @@
 """What policies ask of the trials so far."""
 
-from plantnas.hypervolume import Network
+from plantnas.hypervolume import Point
 from plantnas.trials.history import (
     Assignment,
     Reference,
     TrialRecord,
     active_trials,
     assignments_of,
-    grown_networks,
+    grown_points,
     grown_trials,
     screened_trials,
     trials_of,
@@ -55,7 +55,7 @@ def test_parents_without_room_are_left_out() -> None:
 
 def test_grown_networks_of_earlier_steps_stand_beside_the_seed() -> None:
     reference = Reference(seed_accuracy=0.5, seed_parameters=10)
-    seed_and_first = {None: Network(0.5, 10), 3: Network(0.7, 20)}
-    assert grown_networks(HISTORY, reference, step=2) == seed_and_first
-    assert grown_networks(HISTORY, reference, None) == {**seed_and_first, 5: Network(0.9, 40)}
-    assert grown_networks(HISTORY, Reference(), step=2).keys() == {3}
+    seed_and_first = {None: Point(0.5, 10), 3: Point(0.7, 20)}
+    assert grown_points(HISTORY, reference, step=2) == seed_and_first
+    assert grown_points(HISTORY, reference, None) == {**seed_and_first, 5: Point(0.9, 40)}
+    assert grown_points(HISTORY, Reference(), step=2).keys() == {3}

@@ -24,7 +24,7 @@ from plantnas.report.entries import (
     Entry,
     accuracy_on,
     compared_entries,
-    networks_of_all_sizes,
+    points_of_all_sizes,
     targets_of,
 )
 from plantnas.report.finished_trials import wasted_seconds
@@ -276,7 +276,7 @@ def _ratio(seconds: Sequence[tuple[float, float]]) -> float:
 
 
 def _areas_of_study(reference: Reference, entries: Sequence[Entry]) -> list[Area]:
-    points = networks_of_all_sizes(entries, "test")
+    points = points_of_all_sizes(entries, "test")
     if not points:
         return []
     corner = worst_corner(

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from plantnas.hypervolume import Corner, Network, hypervolume, worst_corner
+from plantnas.hypervolume import Corner, Point, hypervolume, worst_corner
 from plantnas.records.record import NetworkRecord
 from plantnas.report.costs import SearchCost, method_costs
-from plantnas.report.entries import accuracy_on, compared_entries, networks_of_all_sizes, seconds_of
+from plantnas.report.entries import accuracy_on, compared_entries, points_of_all_sizes, seconds_of
 from plantnas.report.finished_trials import FinishedTrial, finished_trials, seconds_in_vain
 from plantnas.report.front import PLANTING, is_choosable
 from plantnas.report.plotting.styles import (
@@ -81,7 +81,7 @@ class _Done(NamedTuple):
 
     trials: int
     seconds: float
-    networks: list[Network]
+    chosen: list[Point]
     hover: str
 
 
@@ -93,8 +93,8 @@ def hypervolume_info(data: StudyData) -> HypervolumeInfo:
     """
     finished = finished_trials(data)
     done = list(_done(data.networks, finished))
-    methods = networks_of_all_sizes(compared_entries(data.name, data.networks), "validation")
-    shown = [*(done[-1].networks if done else []), *_flat(methods.values())]
+    methods = points_of_all_sizes(compared_entries(data.name, data.networks), "validation")
+    shown = [*(done[-1].chosen if done else []), *_flat(methods.values())]
     if not shown:
         return HypervolumeInfo(data.name, [], [])
     corner = worst_corner(shown, data.teacher.parameters if data.teacher else None)
@@ -142,9 +142,9 @@ def _done(networks: Sequence[NetworkRecord], finished: Iterable[FinishedTrial]) 
         yield _Done(number, seconds, chosen, _hover(trial, number, seconds))
 
 
-def _evaluated(networks: Iterable[NetworkRecord]) -> list[Network]:
+def _evaluated(networks: Iterable[NetworkRecord]) -> list[Point]:
     return [
-        Network(accuracy, network.parameters)
+        Point(accuracy, network.parameters)
         for network in networks
         if (accuracy := accuracy_on(network, "validation")) is not None
     ]
@@ -159,17 +159,17 @@ def _hover(trial: FinishedTrial, number: int, seconds: float) -> str:
 
 
 def _point(done: _Done, corner: Corner) -> HypervolumePoint:
-    volume = hypervolume(done.networks, corner)
+    volume = hypervolume(done.chosen, corner)
     hover = f"<b>hypervolume {volume:.4f}</b><br>{done.hover}"
     return HypervolumePoint(done.trials, done.seconds, volume, hover)
 
 
-def _flat(lists: Iterable[Sequence[Network]]) -> list[Network]:
-    return [network for each in lists for network in each]
+def _flat(lists: Iterable[Sequence[Point]]) -> list[Point]:
+    return [point for each in lists for point in each]
 
 
 def _reached(
-    costs: Iterable[SearchCost], methods: dict[str, list[Network]], corner: Corner
+    costs: Iterable[SearchCost], methods: dict[str, list[Point]], corner: Corner
 ) -> list[MethodHypervolume]:
     seconds = {cost.method: cost.total for cost in costs}
     return [

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from optuna.trial import TrialState
 
-from plantnas.hypervolume import Network, hypervolume, worst_corner
+from plantnas.hypervolume import Point, hypervolume, worst_corner
 from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
@@ -19,7 +19,7 @@ from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
 from tests.report.conftest import MakeBaseline, MakeStudy, trial
 
-FOUND = (Network(0.60, 500), Network(0.70, 1_000), Network(0.68, 1_500), Network(0.80, 2_000))
+FOUND = (Point(0.60, 500), Point(0.70, 1_000), Point(0.68, 1_500), Point(0.80, 2_000))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_only_methods_with_all_sizes_are_shown(compared: HypervolumeInfo) -> Non
 def test_a_methods_hypervolume_is_of_validation_and_from_the_corner_of_the_curve(
     compared: HypervolumeInfo,
 ) -> None:
-    theirs = [Network(0.72, 1_010), Network(0.82, 2_010)]
+    theirs = [Point(0.72, 1_010), Point(0.82, 2_010)]
     corner = worst_corner([*FOUND, *theirs], 50_000)
     planting, pruned = (method.hypervolume for method in compared.methods)
     assert pruned == pytest.approx(hypervolume(theirs, corner))
