@@ -193,8 +193,9 @@ def trained(
     recipe = bench.prepared.config.seed
     if task.rate is not None:
         recipe = recipe.model_copy(update={"learning_rate": task.rate})
+    recipe = recipe.model_copy(update={"epochs": epochs})
     optimizer = whole_network_optimizer(network, recipe, l2_sp)
-    fit(network, optimizer, bench.prepared.data, recipe, epochs, generator_for(task.seed, "seed"))
+    fit(network, optimizer, bench.prepared.data, recipe, generator_for(task.seed, "seed"))
     return network
 
 
@@ -227,7 +228,7 @@ def lineage(bench: Bench, task: Task) -> list[nn.Module]:
         seed = crop(teacher(bench, variant), bench.prepared.example, widths)
     networks = [trained(bench, seed, task, epochs[0], settings.l2_sp)]
     for step in range(1, steps + 1):
-        recipe = settings.of_step(step, steps).model_copy(update={"epochs": epochs[step]})
+        recipe = settings.for_trial("grow", step, steps).model_copy(update={"epochs": epochs[step]})
         generator, widths = (
             generator_for(task.seed, "step", step),
             widths_at(bench, fractions[step]),
@@ -266,7 +267,6 @@ def grown(
             classifier_tensors(structure),
             bench.prepared.data,
             recipe,
-            recipe.epochs,
             FeatureCache(0),
             "parent",
             generator,

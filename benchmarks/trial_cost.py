@@ -138,8 +138,8 @@ def bench(network: str, data: str, images: int) -> Bench:
 
 def trained(network: nn.Module, data: TrainingData) -> nn.Module:
     """One epoch, so that losses are of networks that have learnt something."""
-    recipe = Recipe(learning_rate=0.005)
-    fit(network, whole_network_optimizer(network, recipe), data, recipe, 1, _generator())
+    recipe = Recipe(learning_rate=0.005, epochs=1)
+    fit(network, whole_network_optimizer(network, recipe), data, recipe, _generator())
     return network.eval()
 
 
@@ -204,8 +204,7 @@ def run_plantnas(bench: Bench, planting: dict[str, int], epochs: int) -> Run:
         planted_entries(bench.structure, bench.parent, planting),
         classifier_tensors(bench.structure),
         bench.data,
-        RECIPE,
-        epochs,
+        RECIPE.model_copy(update={"epochs": epochs}),
         FeatureCache(MEMORY / bench.scale),
         "parent",
         _generator(),

@@ -209,9 +209,17 @@ class Planting(Recipe):
         """Epochs of a step's growing trial; the first step is 1."""
         return round(self.epochs * self.epochs_growth ** (step - 1))
 
-    def of_step(self, step: int, steps: int) -> "Planting":
-        """The settings of one of so many steps: nothing follows the last, which is not held."""
-        return self if step < steps else self.model_copy(update={"l2_sp": 0.0})
+    def for_trial(self, kind: Literal["screen", "grow"], step: int, steps: int) -> "Planting":
+        """The settings of one trial, with its own epochs.
+
+        Args:
+            kind: A short trial that ranks a planting, or the long one of the best.
+            step: The trial's, from 1.
+            steps: Those of the study: nothing follows the last, which is not held.
+        """
+        epochs = self.screen_epochs if kind == "screen" else self.growing_epochs(step)
+        l2_sp = self.l2_sp if step < steps else 0.0
+        return self.model_copy(update={"epochs": epochs, "l2_sp": l2_sp})
 
 
 class Sampler(Settings):

@@ -1,6 +1,6 @@
 """The models of a study's settings: their limits, and what makes a study itself."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import ValidationError
@@ -197,11 +197,18 @@ def test_what_starts_afresh_has_other_defaults() -> None:
     assert (chosen.row_rate, chosen.column_init, chosen.l2_sp) == (0.2, 0.5, 0.3)
 
 
-def test_the_last_step_alone_is_not_held() -> None:
+@pytest.mark.parametrize("kind", ["screen", "grow"])
+def test_the_last_step_alone_is_not_held(kind: Literal["screen", "grow"]) -> None:
     settings = Planting()
-    held = [settings.of_step(step, 3).l2_sp for step in (1, 2, 3, 4)]
+    held = [settings.for_trial(kind, step, 3).l2_sp for step in (1, 2, 3, 4)]
     assert held == [0.1, 0.1, 0.0, 0.0]
-    assert settings.of_step(3, 3) == settings.model_copy(update={"l2_sp": 0.0})
+
+
+def test_a_trial_has_the_settings_but_its_own_epochs() -> None:
+    settings = Planting(screen_epochs=3, epochs=10, epochs_growth=1.5)
+    assert settings.for_trial("screen", 2, 3) == settings.model_copy(update={"epochs": 3})
+    assert settings.for_trial("grow", 1, 3) == settings
+    assert settings.for_trial("grow", 2, 3) == settings.model_copy(update={"epochs": 15})
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,7 @@
 One budget of epochs is for one network, whatever its method trains on the way to it.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import torch
@@ -17,6 +15,7 @@ from plantnas.records.record import NetworkRecord
 from plantnas.training.fitting import Epoch, Stop, TrainingData, fit
 from plantnas.training.loss import Targets
 from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
+from plantnas.training.phases import Phases
 
 Regularize = Callable[[nn.Module], object]
 """Adds to the gradients of a network before each step of the optimiser."""
@@ -91,21 +90,21 @@ class Trainer:
     """Trains what a method needs for one network, and remembers what it cost.
 
     Attributes:
-        data: What is learnt from; without the teacher's logits, by labels alone.
+        training_data: What is learnt from; without the teacher's logits, by labels alone.
         recipe: Optimiser, peak learning rate, batch size and schedule; every call of `train` has
             its own warm-up and cosine.
         budget: Is spent by `train`.
         generator: Draws the batches.
         epochs: All epochs so far, numbered through.
-        seconds: By phase.
+        phases: What it took.
     """
 
-    data: TrainingData
+    training_data: TrainingData
     recipe: Recipe
     budget: Budget
     generator: torch.Generator
     epochs: list[Epoch] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    phases: Phases = field(default_factory=Phases)
 
     def inherit(self, ancestors: Sequence[NetworkRecord]) -> None:
         """Spend what other networks took that this one continues, oldest first.
@@ -118,7 +117,7 @@ class Trainer:
         for number, epoch in enumerate(trained, len(self.epochs) + 1):
             self.epochs.append(Epoch(**{**asdict(epoch), "epoch": number}))
         spent = sum(sum(network.seconds.values()) for network in ancestors)
-        self.seconds["ancestors"] = self.seconds.get("ancestors", 0.0) + spent
+        self.phases.add({"ancestors": spent})
 
     def train(
         self,
@@ -135,33 +134,25 @@ class Trainer:
             TrainingDiverged: A loss was not finite.
         """
         self.budget.spend(epochs)
-        plain = whole_network_optimizer(network, self.recipe)
+        recipe = self.recipe.model_copy(update={"epochs": epochs})
+        plain = whole_network_optimizer(network, recipe)
         whole = plain if regularize is None else _Regularized(plain, network, regularize)
-        with self.timed(phase):
-            trained = fit(network, whole, self.data, self.recipe, epochs, self.generator, stop)
+        with self.phases(phase):
+            trained = fit(network, whole, self.training_data, recipe, self.generator, stop)
         before = len(self.epochs)
         self.epochs += [epoch._replace(epoch=epoch.epoch + before) for epoch in trained]
 
     def accumulate_gradients(self, network: nn.Module, batches: int) -> None:
         """Leave in the parameters the gradients of the loss over some batches; nothing moves."""
-        size, indices = self.recipe.batch_size, self.data.targets.usable()
+        training_data, size = self.training_data, self.recipe.batch_size
+        indices = training_data.targets.usable()
         drawn = indices[torch.randperm(len(indices), generator=self.generator)][: batches * size]
         network.eval().requires_grad_(True).zero_grad()
         for batch in torch.split(drawn, size):
             views = torch.zeros_like(batch)
-            logits = network(*self.data.inputs.batch(views, batch))
-            loss = self.data.loss(logits, *self.data.targets.batch(views, batch))
+            logits = network(*training_data.inputs.batch(views, batch))
+            loss = training_data.loss(logits, *training_data.targets.batch(views, batch))
             loss.backward()  # type: ignore[no-untyped-call]
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Adds the wall time to a phase."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - start
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
 
 
 class _Regularized:
@@ -179,10 +170,10 @@ class _Regularized:
         self._optimizer.step()
 
 
-def by_labels(data: TrainingData) -> TrainingData:
+def by_labels(training_data: TrainingData) -> TrainingData:
     """The same images to be learnt by their labels alone."""
     return replace(
-        data,
-        targets=Targets(data.targets.labels),
-        validation_targets=Targets(data.validation_targets.labels),
+        training_data,
+        targets=Targets(training_data.targets.labels),
+        validation_targets=Targets(training_data.validation_targets.labels),
     )

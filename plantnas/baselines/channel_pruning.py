@@ -78,7 +78,7 @@ def prune_by(
         epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
         trainer.train(network, min(epochs, trainer.budget.left - 1), "sparsity", regularize)
     for size in _sizes(method, network, parameters, trainer.budget.left):
-        with trainer.timed("channel pruning"):
+        with trainer.phases("channel pruning"):
             if method.criterion == "taylor":
                 trainer.accumulate_gradients(network, BATCHES_FOR_GRADIENTS)
             importance = channel_importance(method.criterion, trainer.generator)

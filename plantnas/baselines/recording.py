@@ -35,7 +35,7 @@ def record_of(
     Raises:
         StorageError: The weights cannot be written.
     """
-    with trainer.timed("evaluation"):
+    with trainer.phases("evaluation"):
         metrics = study.validate(network)
     structure = analyse(network, study.example)
     artifact_id, sha256 = save_weights(network.state_dict(), study.weights, owner)
@@ -53,6 +53,6 @@ def record_of(
         epochs=epoch_records(tuple(trainer.epochs)),
         artifact_id=artifact_id,
         sha256=sha256,
-        seconds=dict(trainer.seconds),
+        seconds=dict(trainer.phases.seconds),
         baseline=run,
     )

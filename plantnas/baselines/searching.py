@@ -152,7 +152,7 @@ def _train_proposal(
     try:
         trainer.train(network, epochs, stop=budget.after)
     except TrainingDiverged as error:
-        budget.spent = before + trainer.seconds["training"]
+        budget.spent = before + trainer.phases.seconds["training"]
         raise optuna.TrialPruned(str(error)) from error
     if len(trainer.epochs) == epochs:
         budget.after(trainer.epochs[-1])  # it is not asked about the last one

@@ -5,7 +5,6 @@ trials/policies.py), the planting is suggested in proposals.py and trained in tr
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from plantnas.search.preparing import Say, prepare
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.evaluation import Metrics
 from plantnas.training.fitting import Epoch, Stop, TrainingDiverged
+from plantnas.training.phases import Phases
 from plantnas.training.planted import PlantedTraining, train_planted
 from plantnas.training.seeds import generator_for
 from plantnas.trials.assignments import (
@@ -93,19 +93,15 @@ class PlantingObjective:
         study = self.prepared(trial.study)
         parent = study.parent(assignment.parent)
         planting = suggest_planting(trial, study, parent, assignment)
-        start = time.perf_counter()
-        child = planted_child(study, parent, planting)
-        planted = time.perf_counter()
+        phases = Phases()
+        with phases("planting"):
+            child = planted_child(study, parent, planting)
         training = self._train(trial, study, parent, planting, child, assignment)
-        trained = time.perf_counter()
-        metrics = study.validate(child)
-        seconds = {
-            "planting": planted - start,
-            **training.seconds,
-            "evaluation": time.perf_counter() - trained,
-        }
-        record = _record(trial, parent, planting, assignment, training, metrics, seconds)
-        _keep(trial, study, record, child, _planned_epochs(self.config.planting, assignment))
+        phases.add(training.seconds)
+        with phases("evaluation"):
+            metrics = study.validate(child)
+        record = _record(trial, parent, planting, assignment, training, metrics, phases.seconds)
+        _keep(trial, study, record, child, self._recipe(assignment).epochs)
         return metrics.accuracy, float(record.parameters)
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
@@ -127,30 +123,26 @@ class PlantingObjective:
         child: nn.Module,
         assignment: Assignment,
     ) -> PlantedTraining:
-        settings = self.config.planting
-        epochs = _planned_epochs(settings, assignment)
+        recipe = self._recipe(assignment)
         try:
             return train_planted(
                 child,
                 planted_entries(parent.structure, parent.network, planting),
                 classifier_tensors(parent.structure),
                 study.data,
-                settings.of_step(assignment.step, self.config.search.steps),
-                epochs,
+                recipe,
                 study.features,
                 parent.network_id,
                 # Of the planting, not of the trial: a grown planting starts like its screening.
                 generator_for(self.config.random_seed, "batches", parent.record.widths, planting),
-                _stop(trial, study, assignment, epochs),
+                _stop(trial, study, assignment, recipe.epochs),
             )
         except TrainingDiverged as error:
             _prune(trial, f"diverged: {error}")
 
-
-def _planned_epochs(settings: Planting, assignment: Assignment) -> int:
-    if assignment.kind == "screen":
-        return settings.screen_epochs
-    return settings.growing_epochs(assignment.step)
+    def _recipe(self, assignment: Assignment) -> Planting:
+        steps = self.config.search.steps
+        return self.config.planting.for_trial(assignment.kind, assignment.step, steps)
 
 
 def _stop(trial: optuna.Trial, study: PreparedStudy, assignment: Assignment, epochs: int) -> Stop:

@@ -16,9 +16,9 @@ from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, Split
 from plantnas.records.study import StudyRecords
-from plantnas.training.evaluation import Metrics, evaluate
+from plantnas.training.evaluation import Metrics
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import Epoch, TrainingData
+from plantnas.training.fitting import Epoch, TrainingData, validated
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
@@ -98,8 +98,7 @@ class PreparedStudy:
 
     def validate(self, network: nn.Module) -> Metrics:
         """Accuracy and loss of a whole network on the validation images."""
-        data = self.data
-        return evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+        return validated(network, self.data)
 
 
 def features_folder(directory: Path) -> Path:

@@ -3,7 +3,6 @@
 It may be interrupted at any moment and called again: what is recorded is not made again.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -34,12 +33,12 @@ from plantnas.search.recording import add_study, record_steps
 from plantnas.search.recording import check_configuration as check_configuration
 from plantnas.search.shared_logits import SharedLogits
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
-from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import TrainingData, fit
+from plantnas.training.fitting import TrainingData, fit, validated
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
+from plantnas.training.phases import Phases
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 from plantnas.trials.storage import make_folder, open_database
@@ -192,7 +191,7 @@ class _Preparation:
         method: str,
         width: Width,
         recipe: Recipe,
-        data: TrainingData,
+        training_data: TrainingData,
         donor: NetworkRecord | None = None,
     ) -> NetworkRecord:
         random_seed = self.config.random_seed
@@ -200,16 +199,17 @@ class _Preparation:
         if donor is not None:
             network = self._crop_of(donor, network)
         self.say(f"training the {method} for {recipe.epochs} epochs")
-        start = time.perf_counter()
-        l2_sp = recipe.l2_sp if isinstance(recipe, SeedRecipe) else 0.0
-        optimizer = whole_network_optimizer(network, recipe, l2_sp)
-        generator = generator_for(random_seed, method, "batches")
-        epochs = fit(network, optimizer, data, recipe, recipe.epochs, generator)
-        trained = time.perf_counter()
+        phases = Phases()
+        with phases("training"):
+            l2_sp = recipe.l2_sp if isinstance(recipe, SeedRecipe) else 0.0
+            optimizer = whole_network_optimizer(network, recipe, l2_sp)
+            generator = generator_for(random_seed, method, "batches")
+            epochs = fit(network, optimizer, training_data, recipe, generator)
         structure = analyse(network, self.example)
         if method == "teacher" and self.config.teacher_gives_channels:
             network = largest_first(network, structure)
-        metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+        with phases("evaluation"):
+            metrics = validated(network, training_data)
         artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
         record = NetworkRecord(
             method=method,
@@ -225,7 +225,7 @@ class _Preparation:
             epochs=epoch_records(epochs),
             artifact_id=artifact_id,
             sha256=sha256,
-            seconds={"training": trained - start, "evaluation": time.perf_counter() - trained},
+            seconds=phases.seconds,
         )
         return self._added(record)
 

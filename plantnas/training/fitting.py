@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
-from plantnas.training.evaluation import evaluate
+from plantnas.training.evaluation import Metrics, evaluate
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.precision import mixed_precision
 from plantnas.training.views import Inputs
@@ -83,9 +83,8 @@ def learning_rate_at(recipe: Recipe, progress: float) -> float:
 def fit(
     network: nn.Module,
     optimizer: Optimizer,
-    data: TrainingData,
+    training_data: TrainingData,
     recipe: Recipe,
-    epochs: int,
     generator: torch.Generator,
     stop: Stop = lambda epoch: False,
 ) -> tuple[Epoch, ...]:
@@ -94,9 +93,8 @@ def fit(
     Args:
         network: Called with the tensors of a batch of the data's inputs.
         optimizer: Moves whatever of the network is trained.
-        data: Inputs, targets and loss.
-        recipe: Batch size, schedule and precision.
-        epochs: Number of epochs, whatever the recipe's.
+        training_data: Inputs, targets and loss.
+        recipe: Epochs, batch size, schedule and precision.
         generator: Draws the order and the views of the images.
         stop: Ends training early; the schedule is that of all epochs.
 
@@ -107,61 +105,50 @@ def fit(
     Raises:
         TrainingDiverged: An epoch's mean loss was not finite.
     """
-    history: list[Epoch] = []
-    for epoch in range(epochs):
-        start = time.perf_counter()
-        training_loss, rate = _train_epoch(
-            network, optimizer, data, recipe, epoch, epochs, generator
-        )
-        _check_finite(training_loss, epoch + 1, recipe)
-        with mixed_precision(recipe.precision, data.targets.labels.device):
-            metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+    targets, history = training_data.targets, list[Epoch]()
+    device = targets.labels.device
+    for epoch in range(1, recipe.epochs + 1):
+        start, total = time.perf_counter(), torch.zeros((), device=device)
+        network.train()
+        batches = _drawn_batches(training_data, recipe.batch_size, generator)
+        for number, (views, indices) in enumerate(batches, start=1):
+            rate = learning_rate_at(recipe, (epoch - 1 + number / len(batches)) / recipe.epochs)
+            optimizer.set_learning_rate(rate)
+            optimizer.zero_grad()
+            with mixed_precision(recipe.precision, device):
+                logits = network(*training_data.inputs.batch(views, indices))
+            loss = training_data.loss(logits.float(), *targets.batch(views, indices))
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.detach() * len(indices)
+        training_loss = total.item() / sum(len(indices) for _, indices in batches)
+        _check_finite(training_loss, epoch, recipe)
+        with mixed_precision(recipe.precision, device):
+            metrics = validated(network, training_data)
         measured = (training_loss, metrics.loss, metrics.accuracy, time.perf_counter() - start)
-        history.append(Epoch(epoch + 1, rate, *measured))
-        if epoch + 1 < epochs and stop(history[-1]):
+        history.append(Epoch(epoch, rate, *measured))
+        if epoch < recipe.epochs and stop(history[-1]):
             break
     return tuple(history)
 
 
-def _train_epoch(
-    network: nn.Module,
-    optimizer: Optimizer,
-    data: TrainingData,
-    recipe: Recipe,
-    epoch: int,
-    epochs: int,
-    generator: torch.Generator,
-) -> tuple[float, float]:
-    """The mean training loss and the last learning rate of one epoch, counted from 0."""
-    network.train()
-    device = data.targets.labels.device
-    total, images = torch.zeros((), device=device), 0
-    batches = _drawn_batches(data, recipe.batch_size, generator)
-    for number, (views, indices) in enumerate(batches, start=1):
-        rate = learning_rate_at(recipe, (epoch + number / len(batches)) / epochs)
-        optimizer.set_learning_rate(rate)
-        optimizer.zero_grad()
-        with mixed_precision(recipe.precision, device):
-            logits = network(*data.inputs.batch(views, indices))
-        loss = data.loss(logits.float(), *data.targets.batch(views, indices))
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.detach() * len(indices)
-        images += len(indices)
-    return total.item() / images, rate
+def validated(network: nn.Module, training_data: TrainingData) -> Metrics:
+    """What a network achieves on the images that networks are chosen by."""
+    inputs, targets = training_data.validation_inputs, training_data.validation_targets
+    return evaluate(network, inputs, targets, training_data.loss)
 
 
 def _drawn_batches(
-    data: TrainingData, batch_size: int, generator: torch.Generator
+    training_data: TrainingData, batch_size: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Tensor]]:
     """Each image once, in random order, in a random view: (views, indices) a batch.
 
     A single image left at the end is dropped: BatchNorm has no statistics of one image where the
     features are 1 x 1.
     """
-    usable = data.targets.usable()
+    usable, inputs = training_data.targets.usable(), training_data.inputs
     order = usable[torch.randperm(len(usable), generator=generator)]
-    views = torch.randint(data.inputs.views, (data.inputs.images,), generator=generator)
+    views = torch.randint(inputs.views, (inputs.images,), generator=generator)
     batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
         batches.pop()

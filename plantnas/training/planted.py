@@ -5,7 +5,6 @@ first planted layer, weight gradients are for planted layers, and in wide ones f
 (sliced.py), and the optimiser moves one vector of planted entries (optimizers.py).
 """
 
-import time
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +19,7 @@ from plantnas.config import Planting, Precision
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import Epoch, Stop, TrainingData, fit
 from plantnas.training.optimizers import EntryOptimizer
+from plantnas.training.phases import Phases
 from plantnas.training.precision import mixed_precision
 from plantnas.training.prefix import BehindPrefix, Cut, cut_before
 from plantnas.training.sliced import sliced_gradients
@@ -45,9 +45,8 @@ def train_planted(
     child: nn.Module,
     planted: Mapping[str, Tensor],
     classifier: Set[str],
-    data: TrainingData,
-    settings: Planting,
-    epochs: int,
+    training_data: TrainingData,
+    recipe: Planting,
     cache: FeatureCache,
     parent: object,
     generator: torch.Generator,
@@ -58,10 +57,9 @@ def train_planted(
     Args:
         child: The parent with a planting.
         planted: For each tensor of the child's state_dict with planted entries, a bool mask.
-        classifier: Names of the classifier's parameters, retrained whole if the settings say so.
-        data: Images, targets and loss.
-        settings: Optimiser, schedule and what becomes of earlier BatchNorms.
-        epochs: Length of the training.
+        classifier: Names of the classifier's parameters, retrained whole if the recipe says so.
+        training_data: Images, targets and loss.
+        recipe: Optimiser, schedule and what becomes of earlier BatchNorms.
         cache: Keeps the prefix's features between the trials of a parent.
         parent: Identity of the parent network, for the cache.
         generator: Draws the order and the views of the images.
@@ -70,58 +68,54 @@ def train_planted(
     Raises:
         TrainingDiverged: The loss was not finite.
     """
-    start = time.perf_counter()
-    example = next(data.validation_inputs.in_order(0, 2))[0]
-    cut = cut_before(child, planted.keys(), example)
-    network, data = _behind(cut, data, cache, parent, settings.precision)
-    prefix_seconds = time.perf_counter() - start
-    trained = _trained(child, planted, classifier, settings)
-    rates = {name: _rates(mask, planted.get(name), settings) for name, mask in trained.items()}
-    optimizer = EntryOptimizer(child, rates, settings, settings.l2_sp)
-    hooks = _freeze_statistics(child, planted) if settings.batch_norm == "running" else []
-    with sliced_gradients(child, trained):
-        history = fit(network, optimizer, data, settings, epochs, generator, stop)
-    for hook in hooks:
-        hook.remove()
-    training_seconds = time.perf_counter() - start - prefix_seconds
-    return PlantedTraining(
-        epochs=history,
-        trained_entries=optimizer.trained_entries,
-        seconds={"prefix": prefix_seconds, "training": training_seconds},
-    )
+    phases = Phases()
+    with phases("prefix"):
+        example = next(training_data.validation_inputs.in_order(0, 2))[0]
+        cut = cut_before(child, planted.keys(), example)
+        network, training_data = _behind(cut, training_data, cache, parent, recipe.precision)
+    with phases("training"):
+        trained = _trained(child, planted, classifier, recipe)
+        rates = {name: _rates(mask, planted.get(name), recipe) for name, mask in trained.items()}
+        optimizer = EntryOptimizer(child, rates, recipe, recipe.l2_sp)
+        hooks = _freeze_statistics(child, planted) if recipe.batch_norm == "running" else []
+        with sliced_gradients(child, trained):
+            epochs = fit(network, optimizer, training_data, recipe, generator, stop)
+        for hook in hooks:
+            hook.remove()
+    return PlantedTraining(epochs, optimizer.trained_entries, phases.seconds)
 
 
 def _behind(
-    cut: Cut, data: TrainingData, cache: FeatureCache, parent: object, precision: Precision
+    cut: Cut, training_data: TrainingData, cache: FeatureCache, parent: object, precision: Precision
 ) -> tuple[nn.Module, TrainingData]:
     """The part of the network that is trained and the inputs of that part."""
     if cut.prefix is None:
-        return cut.suffix, data
-    validation = cache.features(cut, data.validation_inputs, "validation", parent)
-    with mixed_precision(precision, data.targets.labels.device):  # as BehindPrefix runs it
-        train = cache.features(cut, data.inputs, f"train-{precision}", parent)
+        return cut.suffix, training_data
+    validation = cache.features(cut, training_data.validation_inputs, "validation", parent)
+    with mixed_precision(precision, training_data.targets.labels.device):  # as BehindPrefix runs it
+        train = cache.features(cut, training_data.inputs, f"train-{precision}", parent)
     if validation is None or train is None:
-        return BehindPrefix(cut), data
-    return cut.suffix, replace(data, inputs=train, validation_inputs=validation)
+        return BehindPrefix(cut), training_data
+    return cut.suffix, replace(training_data, inputs=train, validation_inputs=validation)
 
 
 def _trained(
-    child: nn.Module, planted: Mapping[str, Tensor], classifier: Set[str], settings: Planting
+    child: nn.Module, planted: Mapping[str, Tensor], classifier: Set[str], recipe: Planting
 ) -> dict[str, Tensor]:
     parameters = dict(child.named_parameters())
     trained = {name: mask for name, mask in planted.items() if name in parameters}
-    if settings.classifier == "retrained":
+    if recipe.classifier == "retrained":
         for name in classifier:
             trained[name] = torch.ones_like(parameters[name], dtype=torch.bool)
     return trained
 
 
-def _rates(trained: Tensor, planted: Tensor | None, settings: Planting) -> Tensor:
+def _rates(trained: Tensor, planted: Tensor | None, recipe: Planting) -> Tensor:
     """For each entry, the multiple of the learning rate that it is trained at; 0 if it is not."""
     rates = trained.double()
     if planted is not None:
         new_channels = planted.flatten(1).all(1) if planted.ndim > 1 else planted
-        rates[new_channels] *= settings.row_rate
+        rates[new_channels] *= recipe.row_rate
     return rates
 
 

@@ -97,19 +97,19 @@ def test_no_epochs_change_nothing(opened: Opened) -> None:
 def test_seconds_are_added_up_by_phase(opened: Opened) -> None:
     trainer, network = opened.trainer(3), opened.teacher
     trainer.train(network, 1, "first")
-    alone = trainer.seconds["first"]
+    alone = trainer.phases.seconds["first"]
     trainer.train(network, 1, "first")
     trainer.train(network, 1, "second")
-    assert trainer.seconds.keys() == {"first", "second"}
-    assert trainer.seconds["first"] > alone
-    assert sum(trainer.seconds.values()) >= sum(epoch.seconds for epoch in trainer.epochs)
+    assert trainer.phases.seconds.keys() == {"first", "second"}
+    assert trainer.phases.seconds["first"] > alone
+    assert sum(trainer.phases.seconds.values()) >= sum(epoch.seconds for epoch in trainer.epochs)
 
 
 def test_a_phase_that_fails_has_its_seconds_too(opened: Opened) -> None:
     trainer = opened.trainer(1)
-    with pytest.raises(ZeroDivisionError), trainer.timed("division"):
+    with pytest.raises(ZeroDivisionError), trainer.phases("division"):
         _ = 1 / 0
-    assert trainer.seconds["division"] > 0
+    assert trainer.phases.seconds["division"] > 0
 
 
 def test_a_training_that_is_stopped_has_spent_what_it_asked_for(opened: Opened) -> None:
@@ -161,8 +161,8 @@ def test_by_labels_there_are_no_logits_of_a_teacher(opened: Opened) -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_training(opened: Opened) -> None:
     trainer = opened.trainer(1)
-    poisoned = trainer.data.targets.teacher_logits * torch.nan
-    targets = trainer.data.targets._replace(teacher_logits=poisoned)
-    trainer.data = replace(trainer.data, targets=targets)
+    poisoned = trainer.training_data.targets.teacher_logits * torch.nan
+    targets = trainer.training_data.targets._replace(teacher_logits=poisoned)
+    trainer.training_data = replace(trainer.training_data, targets=targets)
     with pytest.raises(TrainingDiverged, match="the training loss is nan"):
         trainer.train(opened.teacher, 1)

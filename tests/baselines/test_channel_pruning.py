@@ -288,10 +288,10 @@ def test_sparsity_and_the_rounds_between_are_of_the_same_budget(
 def few_images(opened: Opened, epochs: int) -> Trainer:
     """Learns the labels of a hundred images, the only ones that it knows: an epoch is two steps."""
     trainer = opened.trainer(epochs)
-    data = by_labels(trainer.data)
+    data = by_labels(trainer.training_data)
     labels = data.targets.labels.clone()
     labels[100:] = UNLABELLED
-    trainer.data = replace(data, targets=Targets(labels))
+    trainer.training_data = replace(data, targets=Targets(labels))
     return trainer
 
 
@@ -351,7 +351,9 @@ def test_training_towards_sparse_channels_shrinks_what_is_ranked(
     sums = []
     for sparse in (True, False):
         given = opened.trainer(9)
-        trainer = Watched(given.data, given.recipe, given.budget, given.generator, sparse=sparse)
+        trainer = Watched(
+            given.training_data, given.recipe, given.budget, given.generator, sparse=sparse
+        )
         pruned(opened, criterion, trainer)
         sums.append(trainer.weights[kind])
     assert sums[0] < sums[1]

@@ -35,7 +35,7 @@ def test_the_ancestors_epochs_and_seconds_are_its_own(opened: Opened) -> None:
     assert len(trainer.epochs) - len(inherited) == len(target.epochs)
     assert trainer.budget.left == 0
     spent = sum(sum(network.seconds.values()) for network in ancestors)
-    assert trainer.seconds["ancestors"] == pytest.approx(spent)
+    assert trainer.phases.seconds["ancestors"] == pytest.approx(spent)
 
 
 def test_without_an_epoch_it_is_its_parent_with_more_channels(opened: Opened) -> None:

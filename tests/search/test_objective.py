@@ -321,7 +321,7 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
 
     def train(*arguments: Any) -> PlantedTraining:
         (settings,) = (each for each in arguments if isinstance(each, Planting))
-        step = 1 if arguments[7] == parent.network_id else 2
+        step = 1 if arguments[6] == parent.network_id else 2
         held.add((step, settings.l2_sp))
         return train_planted(*arguments)
 

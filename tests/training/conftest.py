@@ -78,10 +78,10 @@ def by_label(dataset: Dataset) -> TrainingData:
 def teacher() -> nn.Module:
     """A plain-small trained on the digits, whose logits serve images of every size."""
     network = build_network("plain-small", num_classes=10, in_channels=1)
-    recipe = Recipe(learning_rate=0.005)
+    recipe = Recipe(learning_rate=0.005, epochs=40)
     data = by_label(digits_of(1, 8))
     optimizer = whole_network_optimizer(network, recipe)
-    fit(network, optimizer, data, recipe, 40, torch.Generator().manual_seed(0))
+    fit(network, optimizer, data, recipe, torch.Generator().manual_seed(0))
     return network.eval()
 
 
@@ -196,8 +196,7 @@ def planted_step(
         planted,
         classifier_tensors(structure),
         data,
-        settings,
-        epochs,
+        settings.model_copy(update={"epochs": epochs}),
         FeatureCache(cache_bytes),
         "parent",
         generator,
@@ -224,7 +223,8 @@ def seed_of(digits: Callable, narrow_network: Callable, image_shape: Callable) -
         data, network = digits(*image_shape(architecture)), narrow_network(architecture).network
         network = deepcopy(network)
         optimizer, generator = whole_network_optimizer(network, SETTINGS), torch.Generator()
-        fit(network, optimizer, data, SETTINGS, 3, generator.manual_seed(0))
+        recipe = SETTINGS.model_copy(update={"epochs": 3})
+        fit(network, optimizer, data, recipe, generator.manual_seed(0))
         return network.eval(), data
 
     return build

@@ -24,13 +24,18 @@ Digits = Callable[[], TrainingData]
 RECIPE = Recipe(batch_size=32, precision="float32")
 
 
+def of_epochs(epochs: int) -> Recipe:
+    return RECIPE.model_copy(update={"epochs": epochs})
+
+
 def trained(
     data: TrainingData, recipe: Recipe = RECIPE, epochs: int = 2, seed: int = 0
 ) -> tuple[nn.Module, tuple[Epoch, ...]]:
     network = build_network("plain-small", num_classes=10, in_channels=1)
     generator = torch.Generator().manual_seed(seed)
     optimizer = whole_network_optimizer(network, recipe)
-    return network, fit(network, optimizer, data, recipe, epochs, generator)
+    recipe = recipe.model_copy(update={"epochs": epochs})
+    return network, fit(network, optimizer, data, recipe, generator)
 
 
 def first_images(data: TrainingData, count: int, labels: Tensor | None = None) -> TrainingData:
@@ -89,7 +94,7 @@ class Watched:
 def test_the_schedule_spans_all_steps_of_all_epochs(digits: Digits) -> None:
     optimizer, generator = Watched(), torch.Generator().manual_seed(0)
     network = build_network("plain-small", num_classes=10, in_channels=1)
-    history = fit(network, optimizer, digits(), RECIPE, 4, generator)
+    history = fit(network, optimizer, digits(), of_epochs(4), generator)
     assert optimizer.steps == 4 * 3
     assert optimizer.rates == pytest.approx(
         [learning_rate_at(RECIPE, step / 12) for step in range(1, 13)]
@@ -108,7 +113,7 @@ def test_training_that_is_stopped_was_until_then_the_training_of_all_epochs(
 
     network = build_network("plain-small", num_classes=10, in_channels=1)
     optimizer, generator = whole_network_optimizer(network, RECIPE), torch.Generator()
-    history = fit(network, optimizer, data, RECIPE, 4, generator.manual_seed(0), stop)
+    history = fit(network, optimizer, data, of_epochs(4), generator.manual_seed(0), stop)
     _, whole = trained(data, epochs=4)
     assert tuple(asked) == history
     assert [epoch[:-1] for epoch in history] == [epoch[:-1] for epoch in whole[:2]]
@@ -126,7 +131,7 @@ def test_after_the_last_epoch_nobody_asks_whether_to_stop(digits: Digits) -> Non
 
     network = Counted()
     optimizer = whole_network_optimizer(network, RECIPE)
-    fit(network, optimizer, digits(), RECIPE, 3, torch.Generator(), stop)
+    fit(network, optimizer, digits(), of_epochs(3), torch.Generator(), stop)
     assert asked == [1, 2]
 
 
@@ -215,16 +220,16 @@ def indices_met(network: Counted, data: TrainingData) -> list[int]:
 def test_an_epoch_meets_every_image_once(digits: Digits) -> None:
     data, network = digits(), Counted()
     optimizer = whole_network_optimizer(network, RECIPE)
-    fit(network, optimizer, data, RECIPE, 1, torch.Generator().manual_seed(0))
+    fit(network, optimizer, data, of_epochs(1), torch.Generator().manual_seed(0))
     assert sorted(indices_met(network, data)) == list(range(96))
 
 
 def test_without_a_teacher_only_labelled_images_are_met(digits: Digits) -> None:
     labels = torch.tensor([3, 1, -1, -1, -1, -1, 2, -1])
     data = without_teacher(first_images(digits(), 8, labels))
-    network, recipe = Counted(), Recipe(batch_size=2)
+    network, recipe = Counted(), Recipe(batch_size=2, epochs=1)
     optimizer = whole_network_optimizer(network, recipe)
-    fit(network, optimizer, data, recipe, 1, torch.Generator().manual_seed(0))
+    fit(network, optimizer, data, recipe, torch.Generator().manual_seed(0))
     # The third of the labelled images is alone in its batch, and is left out.
     assert len(network.met) == 2
     assert set(indices_met(network, data)) <= {0, 1, 6}
@@ -233,6 +238,6 @@ def test_without_a_teacher_only_labelled_images_are_met(digits: Digits) -> None:
 def test_a_batch_norm_of_single_features_survives_one_image_too_many(digits: Digits) -> None:
     data, network = first_images(digits(), 33), Counted(nn.BatchNorm1d(10))
     optimizer = whole_network_optimizer(network, RECIPE)
-    (epoch,) = fit(network, optimizer, data, RECIPE, 1, torch.Generator().manual_seed(0))
+    (epoch,) = fit(network, optimizer, data, of_epochs(1), torch.Generator().manual_seed(0))
     assert len(network.met) == 32
     assert epoch.training_loss > 0
