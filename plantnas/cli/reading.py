@@ -56,7 +56,8 @@ def plot(
     name: Annotated[
         str,
         typer.Argument(
-            help="pareto, lineage, widths, hypervolume, curves, cost, importance or timeline."
+            help="pareto, lineage, widths, hypervolume, curves, cost, importance, timeline, or "
+            "a module:function of yours."
         ),
     ],
     study: Study,
@@ -89,7 +90,7 @@ def plot(
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
     records = opened_study(study, storage, directory)
-    path = out or Path(f"{records.name}-{name}.html")
+    path = out or Path(f"{records.name}-{name.replace(':', '.')}.html")
     check_output(path, force)
     check_figure_file(path)
     write_figure(draw(records.database, records.name, **options), path)
@@ -140,9 +141,9 @@ def table(
 ) -> None:
     """What a study recorded, as a table for other programs."""
     from plantnas.files import check_output
-    from plantnas.report.frames.files import checked_format, checked_frame, table_text, write_table
+    from plantnas.report.frames.files import FRAMES, checked_format, table_text, write_table
 
-    frame_of, table_format = checked_frame(what), checked_format(format_name, out)
+    frame_of, table_format = FRAMES.find(what), checked_format(format_name, out)
     if out is not None:
         check_output(out, force)
     records = opened_study(study, storage, directory)

@@ -15,8 +15,9 @@ from typing import get_args
 
 import plotly.graph_objects as go
 
-from plantnas.errors import ConfigurationError, StorageError, did_you_mean
+from plantnas.errors import ConfigurationError, StorageError
 from plantnas.files import write_file
+from plantnas.named import Table
 from plantnas.report.opening import Storage, opened
 from plantnas.report.plotting.cost import cost_figure, cost_info
 from plantnas.report.plotting.curves import curves_figure, curves_info
@@ -96,10 +97,14 @@ def timeline(storage: Storage, study: str) -> go.Figure:
     return timeline_figure(timeline_info(_data(storage, study), datetime.now()))
 
 
-PLOTS: dict[str, Callable[..., go.Figure]] = {
-    plot.__name__: plot
-    for plot in (pareto, lineage, widths, hypervolume, curves, cost, importance, timeline)
-}
+PLOTS: Table[Callable[..., go.Figure]] = Table(
+    "plot",
+    {
+        plot.__name__: plot
+        for plot in (pareto, lineage, widths, hypervolume, curves, cost, importance, timeline)
+    },
+    "a function of a plantnas.report.study_data.StudyData that returns a plotly figure",
+)
 """Every plot by its name."""
 
 _CHOICES = {"split": get_args(PlotSplit), "cost": get_args(Cost)}
@@ -113,9 +118,8 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
     Raises:
         ConfigurationError: There is none, or it does not.
     """
-    if name not in PLOTS:
-        raise ConfigurationError(f"plot {name!r}: unknown. {did_you_mean(name, PLOTS)}")
-    allowed = list(signature(PLOTS[name]).parameters)[2:]
+    plot = PLOTS.find(name) if name in PLOTS else _of_the_users(name)
+    allowed = list(signature(plot).parameters)[2:]
     for option, value in options.items():
         if option not in allowed:
             raise ConfigurationError(f"plot {name!r}: has no {option}. {_allowed(allowed)}")
@@ -123,7 +127,20 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
             raise ConfigurationError(
                 f"{option} {value!r}: is not allowed. Allowed: {', '.join(_CHOICES[option])}."
             )
-    return PLOTS[name]
+    return plot
+
+
+def _of_the_users(name: str) -> Callable[[Storage, str], go.Figure]:
+    """A plot that takes all that is recorded of a study, as one that takes the study's place."""
+    draw = PLOTS.find(name)
+
+    def plot(storage: Storage, study: str) -> go.Figure:
+        figure: object = draw(_data(storage, study))
+        if not isinstance(figure, go.Figure):
+            raise ConfigurationError(f"{PLOTS.key}: {name!r} is not {PLOTS.contract}.")
+        return figure
+
+    return plot
 
 
 def check_figure_file(path: Path) -> None:

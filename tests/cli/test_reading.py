@@ -61,7 +61,7 @@ def test_watching_a_study_goes_on_until_it_is_complete(
     assert "step 2, grow" in ended.stdout
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", list(PLOTS))
 def test_a_plot_is_a_page_named_after_itself_and_its_study(show: Show, name: str) -> None:
     ended = show("plot", name, "tiny")
     assert ended.exit_code == 0, ended
@@ -100,15 +100,15 @@ def test_a_table_is_written_to_a_file(show: Show, finished: StudyFolder) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("plot", "paretto", "tiny"), "plot 'paretto': unknown. Did you mean 'pareto'?"),
+        (("plot", "paretto", "tiny"), "plot: 'paretto' is unknown. Did you mean 'pareto'?"),
         (("plot", "cost", "tiny", "--split", "test"), "plot 'cost': has no split."),
         (("plot", "pareto", "tiny", "--split", "train"), "Allowed: validation, test."),
         (("plot", "widths", "tiny", "--network", 99), "99"),
         (("plot", "cost", "tiny", "--out", "cost.gif"), "cost.gif: ends in none of .html"),
         (("plot", "cost", "tiny", "--out", "none/cost.html"), "there is no folder none"),
         (("report", "tiny", "--out", "none/page.html"), "there is no folder none"),
-        (("table", "tiny", "--what", "network"), "table 'network': unknown. Did you mean"),
-        (("table", "tiny", "--format", "xlsx"), "format 'xlsx': unknown."),
+        (("table", "tiny", "--what", "network"), "table: 'network' is unknown. Did you mean"),
+        (("table", "tiny", "--format", "xlsx"), "format: 'xlsx' is unknown."),
         (("table", "tiny", "--format", "parquet"), "--out"),
     ],
 )

@@ -57,27 +57,27 @@ def test_the_page_loads_nothing_from_elsewhere(
     assert "network 4" in text
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", list(PLOTS))
 def test_every_plot_of_a_finished_study_shows_something(name: str, finished: StudyFolder) -> None:
-    figure = PLOTS[name](finished.url, finished.config.name)
+    figure = PLOTS.find(name)(finished.url, finished.config.name)
     assert len(figure.data) > 0
     assert finished.config.name in figure.layout.title.text
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", list(PLOTS))
 def test_every_plot_of_a_study_without_networks_says_why_it_is_empty(
     name: str, database: Database
 ) -> None:
     database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
-    figure = PLOTS[name](database, "empty")
+    figure = PLOTS.find(name)(database, "empty")
     assert any(note.text for note in figure.layout.annotations)
 
 
-@pytest.mark.parametrize("name", PLOTS)
+@pytest.mark.parametrize("name", list(PLOTS))
 def test_every_plot_of_a_study_that_has_just_begun_is_drawn(
     name: str, prepared: StudyFolder
 ) -> None:
-    PLOTS[name](prepared.url, prepared.config.name).to_json()
+    PLOTS.find(name)(prepared.url, prepared.config.name).to_json()
 
 
 def test_a_figure_is_written_as_plotlys_json(url: str, database: Database, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_file_of_another_kind_is_refused(
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("paretto", {}, "plot 'paretto': unknown. Did you mean 'pareto'?"),
+        ("paretto", {}, "plot: 'paretto' is unknown. Did you mean 'pareto'?"),
         ("cost", {"split": "test"}, "plot 'cost': has no split. It has no options."),
         ("pareto", {"network_id": 1}, "plot 'pareto': has no network_id. It has split and cost."),
         ("pareto", {"split": "train"}, "split 'train': is not allowed. Allowed: validation, test."),
@@ -122,6 +122,31 @@ def test_a_plot_or_an_option_that_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(message)):
         checked_plot(name, options)
+
+
+OWN = """
+import plotly.graph_objects as go
+
+def sizes(recorded):
+    return go.Figure(go.Bar(y=[network.parameters for network in recorded.networks]))
+
+def nothing(recorded):
+    return len(recorded.networks)
+"""
+
+
+def test_a_plot_of_the_users_is_drawn_from_all_that_is_recorded(
+    folder: Path, finished: StudyFolder
+) -> None:
+    (folder / "of_mine.py").write_text(OWN)
+    figure = checked_plot("of_mine:sizes", {})(finished.url, "tiny")
+    assert len(figure.data[0].y) == len(finished.records.networks())
+
+
+def test_what_draws_no_figure_is_refused(folder: Path, finished: StudyFolder) -> None:
+    (folder / "of_mine.py").write_text(OWN)
+    with pytest.raises(ConfigurationError, match="'of_mine:nothing' is not a function of a plantn"):
+        checked_plot("of_mine:nothing", {})(finished.url, "tiny")
 
 
 def test_a_page_that_cannot_be_written_is_one_line(

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
-from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.errors import ConfigurationError, missing
 from plantnas.files import write_file
+from plantnas.named import Table
 from plantnas.report.frames.frames import (
     baselines_frame,
     costs_frame,
@@ -22,36 +22,54 @@ from plantnas.report.frames.frames import (
 )
 from plantnas.report.opening import Storage
 
-FrameOf = Callable[[Storage, str], pd.DataFrame]
-FRAMES: dict[str, FrameOf] = {
-    "networks": networks_frame,
-    "widths": widths_frame,
-    "evaluations": evaluations_frame,
-    "epochs": epochs_frame,
-    "costs": costs_frame,
-    "baselines": baselines_frame,
-    "trials": trials_frame,
-}
+FRAMES: Table[Callable[[Storage, str], pd.DataFrame]] = Table(
+    "table",
+    {
+        "networks": networks_frame,
+        "widths": widths_frame,
+        "evaluations": evaluations_frame,
+        "epochs": epochs_frame,
+        "costs": costs_frame,
+        "baselines": baselines_frame,
+        "trials": trials_frame,
+    },
+    "a function of (storage, study) that returns a pandas.DataFrame",
+)
 """What a table can be of."""
 
-TableFormat = Literal["csv", "json", "parquet"]
-FORMATS: tuple[TableFormat, ...] = ("csv", "json", "parquet")
+
+def csv_file(frame: pd.DataFrame) -> bytes:
+    """A line of names, then a line a row; what is missing is left out."""
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def json_file(frame: pd.DataFrame) -> bytes:
+    """A list of objects, one a line, with all digits of every number, which pandas' own rounds.
+
+    Moments are in ISO 8601, and null stands for what is missing or infinite.
+    """
+    is_value = frame.notna() & ~frame.isin([inf, -inf])
+    records = frame.astype(object).where(is_value, None).to_dict("records")
+    lines = (json.dumps(record, default=pd.Timestamp.isoformat) for record in records)
+    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
+
+
+def parquet_file(frame: pd.DataFrame) -> bytes:
+    """Columns with their types; no text."""
+    return frame.to_parquet(engine="pyarrow", index=False)
+
+
+FORMATS: Table[Callable[[pd.DataFrame], bytes]] = Table(
+    "format",
+    {"csv": csv_file, "json": json_file, "parquet": parquet_file},
+    "a function of a pandas.DataFrame that returns the bytes of a file",
+)
+"""What makes a file of a frame, by the file's ending."""
 
 _NO_TEXT = "format 'parquet': is not text, so it needs a file: --out FILE."
 
 
-def checked_frame(what: str) -> FrameOf:
-    """What makes the frame of that name.
-
-    Raises:
-        ConfigurationError: It is unknown.
-    """
-    if what not in FRAMES:
-        raise ConfigurationError(f"table {what!r}: unknown. {did_you_mean(what, FRAMES)}")
-    return FRAMES[what]
-
-
-def checked_format(name: str | None, output: Path | None) -> TableFormat:
+def checked_format(name: str | None, output: Path | None) -> str:
     """The format of that name, or of the file's ending; csv if there is neither.
 
     Args:
@@ -63,57 +81,39 @@ def checked_format(name: str | None, output: Path | None) -> TableFormat:
     """
     ending = output.suffix.removeprefix(".") if output else ""
     name = name or ending or "csv"
-    if name not in FORMATS:
-        raise ConfigurationError(f"format {name!r}: unknown. {did_you_mean(name, FORMATS)}")
+    FORMATS.find(name)
     if name == "parquet" and output is None:
         raise ConfigurationError(_NO_TEXT)
     if name == "parquet" and find_spec("pyarrow") is None:
-        raise ConfigurationError(
-            "format 'parquet': needs pyarrow: pip install 'plantnas[parquet]'."
-        )
-    return next(each for each in FORMATS if each == name)
+        raise ConfigurationError(f"format 'parquet': {missing('pyarrow', 'parquet')}")
+    return name
 
 
-def table_text(frame: pd.DataFrame, table_format: TableFormat) -> str:
+def table_text(frame: pd.DataFrame, format_name: str) -> str:
     """A frame as lines of text.
 
     Args:
-        frame: One of ``FRAMES``.
-        table_format: csv has a line of names and leaves out what is missing; json is a list of
-            objects, one a line, with ISO 8601 moments and null for what is missing or infinite.
+        frame: One of `FRAMES`.
+        format_name: One of `FORMATS` that is text.
 
     Raises:
         ConfigurationError: The format is not text.
     """
-    if table_format == "parquet":
+    if format_name == "parquet":
         raise ConfigurationError(_NO_TEXT)
-    if table_format == "json":
-        return _json(frame)
-    return frame.to_csv(index=False, lineterminator="\n")
+    return FORMATS.find(format_name)(frame).decode()
 
 
 def write_table(frame: pd.DataFrame, output: Path, format_name: str | None = None) -> None:
     """Write a frame to a file, which is complete or not there; one that exists is replaced.
 
     Args:
-        frame: One of ``FRAMES``; parquet keeps the types of its columns.
+        frame: One of `FRAMES`.
         output: The file.
         format_name: By default that of the file's ending.
 
     Raises:
-        ConfigurationError: As ``checked_format`` does.
+        ConfigurationError: As `checked_format` does.
         StorageError: The file cannot be written.
     """
-    checked = checked_format(format_name, output)
-    if checked == "parquet":
-        write_file(output, frame.to_parquet(engine="pyarrow", index=False))
-    else:
-        write_file(output, table_text(frame, checked).encode())
-
-
-def _json(frame: pd.DataFrame) -> str:
-    """All digits of every number, which pandas' own JSON rounds."""
-    is_value = frame.notna() & ~frame.isin([inf, -inf])
-    records = frame.astype(object).where(is_value, None).to_dict("records")
-    lines = (json.dumps(record, default=pd.Timestamp.isoformat) for record in records)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    write_file(output, FORMATS.find(checked_format(format_name, output))(frame))

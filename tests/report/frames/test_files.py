@@ -20,9 +20,7 @@ from plantnas.records.study import StudyRecords
 from plantnas.report.frames.files import (
     FORMATS,
     FRAMES,
-    TableFormat,
     checked_format,
-    checked_frame,
     table_text,
     write_table,
 )
@@ -71,7 +69,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     database.add_study(StudyRecord("digits", None, {}, "", "weights", {}, {}, NOW))
     for network in (SEED, BASELINE):
         StudyRecords(database, "digits").add(network)
-    return {what: frame_of(database, "digits") for what, frame_of in FRAMES.items()}
+    return {what: FRAMES.find(what)(database, "digits") for what in FRAMES}
 
 
 def test_json_is_a_list_of_objects_with_iso_moments_and_null() -> None:
@@ -118,7 +116,7 @@ def test_parquet_is_refused_as_text() -> None:
         table_text(FRAME, "parquet")
 
 
-@pytest.mark.parametrize("what", FRAMES)
+@pytest.mark.parametrize("what", list(FRAMES))
 def test_parquet_keeps_values_and_types(
     frames: dict[str, pd.DataFrame], tmp_path: Path, what: str
 ) -> None:
@@ -128,7 +126,7 @@ def test_parquet_keeps_values_and_types(
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), frame)
 
 
-@pytest.mark.parametrize("what", FRAMES)
+@pytest.mark.parametrize("what", list(FRAMES))
 def test_parquet_keeps_the_types_of_a_table_without_rows(
     frames: dict[str, pd.DataFrame], tmp_path: Path, what: str
 ) -> None:
@@ -137,7 +135,7 @@ def test_parquet_keeps_the_types_of_a_table_without_rows(
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), frame)
 
 
-@pytest.mark.parametrize("what", FRAMES)
+@pytest.mark.parametrize("what", list(FRAMES))
 def test_csv_holds_every_value(frames: dict[str, pd.DataFrame], what: str) -> None:
     frame = frames[what]
     text = table_text(frame, "csv")
@@ -148,7 +146,7 @@ def test_csv_holds_every_value(frames: dict[str, pd.DataFrame], what: str) -> No
 
 
 @pytest.mark.parametrize("name", ["csv", "json"])
-def test_a_file_of_text_is_the_text(tmp_path: Path, name: TableFormat) -> None:
+def test_a_file_of_text_is_the_text(tmp_path: Path, name: str) -> None:
     write_table(FRAME, tmp_path / "table", name)
     assert (tmp_path / "table").read_text() == table_text(FRAME, name)
 
@@ -164,26 +162,36 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_frame_is_found_by_its_name() -> None:
-    assert checked_frame("trials") is FRAMES["trials"]
+    assert FRAMES.find("trials") is FRAMES.find("trials")
 
 
 def test_an_unknown_table_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigurationError, match=r"table 'network': .* Did you mean 'networks'\?"):
-        checked_frame("network")
+    with pytest.raises(
+        ConfigurationError, match=r"table: 'network' is unknown. Did you mean 'networks'\?"
+    ):
+        FRAMES.find("network")
 
 
 def test_an_unknown_format_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigurationError, match=r"format 'jsn': .* Did you mean 'json'\?"):
+    with pytest.raises(
+        ConfigurationError, match=r"format: 'jsn' is unknown. Did you mean 'json'\?"
+    ):
         checked_format("jsn", None)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", list(FORMATS))
 def test_the_ending_of_the_file_says_the_format(name: str) -> None:
     assert checked_format(None, Path(f"networks.{name}")) == name
 
 
+def test_a_format_may_be_the_users_own(folder: Path) -> None:
+    (folder / "of_mine.py").write_text("def rows(frame): return str(len(frame)).encode()")
+    write_table(FRAME, folder / "rows.txt", "of_mine:rows")
+    assert (folder / "rows.txt").read_text() == str(len(FRAME))
+
+
 def test_an_ending_that_is_no_format_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"format 'xlsx': unknown. Allowed: csv, json"):
+    with pytest.raises(ConfigurationError, match=r"format: 'xlsx' is unknown. Allowed: csv, json"):
         checked_format(None, Path("networks.xlsx"))
 
 
@@ -205,6 +213,6 @@ def test_parquet_without_pyarrow_is_refused_with_the_extra_that_has_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # importing it fails
     with pytest.raises(
-        ConfigurationError, match=r"needs pyarrow: pip install 'plantnas\[parquet\]"
+        ConfigurationError, match=r"pyarrow is not installed: pip install 'plantnas\[parquet\]"
     ):
         checked_format("parquet", Path("networks.parquet"))
