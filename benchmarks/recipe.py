@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +39,10 @@ from plantnas.config_files import load_study, with_overrides
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
-from plantnas.training import planted as engine
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import fit
 from plantnas.training.optimizers import whole_network_optimizer
-from plantnas.training.planted import train_planted
+from plantnas.training.planted import Child, train_planted
 from plantnas.training.seeds import generator_for
 from plantnas.trials.storage import sqlite_url
 from plantnas.trials.study import open_study
@@ -250,7 +248,7 @@ def grown(
     planting = {
         name: max(0, width - structure.growable[name].width) for name, width in widths.items()
     }
-    child = plant(
+    network = plant(
         parent,
         bench.prepared.example,
         planting,
@@ -259,28 +257,15 @@ def grown(
         donor=teacher(bench, variant) if recipe.rows == "teacher" else None,
         structure=structure,
     )
+    freed = {
+        name
+        for name, parameter in network.named_parameters()
+        if variant.free == "all" or (variant.free == "affine" and parameter.ndim == 1)
+    }
     masks = planted_entries(structure, parent, planting)
-    with patch.object(engine, "_trained", partial(trained_too, variant.free, engine._trained)):
-        train_planted(
-            child,
-            masks,
-            classifier_tensors(structure),
-            bench.prepared.data,
-            recipe,
-            FeatureCache(0),
-            "parent",
-            generator,
-        )
-    return child
-
-
-def trained_too(free: str, original: Any, child: nn.Module, *arguments: Any) -> dict[str, Tensor]:
-    """The entries that are trained, with the earlier ones that a variant frees."""
-    masks: dict[str, Tensor] = original(child, *arguments)
-    for name, parameter in child.named_parameters():
-        if free == "all" or (free == "affine" and parameter.ndim == 1):
-            masks[name] = torch.ones_like(parameter, dtype=torch.bool)
-    return masks
+    child = Child(network, masks, classifier_tensors(structure) | freed, "parent")
+    train_planted(child, bench.prepared.data, recipe, FeatureCache(0), generator)
+    return network
 
 
 def shown(values: Sequence[float], digits: int) -> str:

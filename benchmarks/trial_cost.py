@@ -60,7 +60,7 @@ from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
-from plantnas.training.planted import train_planted
+from plantnas.training.planted import Child, train_planted
 from plantnas.training.prefix import Cut, cut_before
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 
@@ -199,14 +199,12 @@ def run_users_loop(bench: Bench, planting: dict[str, int], epochs: int, cached_l
 def run_plantnas(bench: Bench, planting: dict[str, int], epochs: int) -> Run:
     """What a trial does."""
     child = planted_child(bench, planting)
+    masks = planted_entries(bench.structure, bench.parent, planting)
     training = train_planted(
-        child,
-        planted_entries(bench.structure, bench.parent, planting),
-        classifier_tensors(bench.structure),
+        Child(child, masks, classifier_tensors(bench.structure), "parent"),
         bench.data,
         RECIPE.model_copy(update={"epochs": epochs}),
         FeatureCache(MEMORY / bench.scale),
-        "parent",
         _generator(),
     )
     seconds = training.seconds["training"]
@@ -264,9 +262,9 @@ def batches_by_loader(bench: Bench) -> Switch:
     return patch.object(Inputs, "batch", one_by_one)
 
 
-def all_entries(child: nn.Module, *_: object) -> dict[str, Tensor]:
+def all_entries(child: Child, *_: object) -> dict[str, Tensor]:
     """Computes the gradient of every parameter behind the prefix (and trains them all)."""
-    return {name: torch.ones_like(each) > 0 for name, each in child.named_parameters()}
+    return {name: torch.ones_like(each) > 0 for name, each in child.network.named_parameters()}
 
 
 def without(owner: object, name: str, instead: Callable[..., object]) -> Callable[[Bench], Switch]:

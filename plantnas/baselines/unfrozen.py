@@ -28,5 +28,5 @@ def train_unfrozen(
     *ancestors, parent = lineage(networks, target)[:-1]
     trainer.inherit([*ancestors, parent])
     child = planted_child(study, study.parent(parent.trial_number), target.planted)
-    trainer.train(child, trainer.budget.left)
-    return child
+    trainer.train(child.network, trainer.budget.left)
+    return child.network

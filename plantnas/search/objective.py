@@ -15,7 +15,7 @@ from torch import nn
 
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Planting, StudyConfig
+from plantnas.config import StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
 from plantnas.records.record import LossCurve, NetworkRecord
@@ -33,7 +33,7 @@ from plantnas.search.proposals import Room, room_to_grow, suggest_counts, sugges
 from plantnas.training.evaluation import Metrics
 from plantnas.training.fitting import Epoch, Stop, TrainingDiverged
 from plantnas.training.phases import Phases
-from plantnas.training.planted import PlantedTraining, train_planted
+from plantnas.training.planted import Child, PlantedTraining, train_planted
 from plantnas.training.seeds import generator_for
 from plantnas.trials.assignments import (
     EPOCHS_SAVED_KEY,
@@ -93,15 +93,24 @@ class PlantingObjective:
         study = self.prepared(trial.study)
         parent = study.parent(assignment.parent)
         planting = suggest_planting(trial, study, parent, assignment)
+        planting_of, steps = self.config.planting, self.config.search.steps
+        recipe = planting_of.for_trial(assignment.kind, assignment.step, steps)
         phases = Phases()
         with phases("planting"):
             child = planted_child(study, parent, planting)
-        training = self._train(trial, study, parent, planting, child, assignment)
+        # Of the planting, not of the trial: a grown planting starts like its screening.
+        purpose = ("batches", parent.record.widths, planting)
+        generator = generator_for(self.config.random_seed, *purpose)
+        stop = _stop(trial, study, assignment, recipe.epochs)
+        try:
+            training = train_planted(child, study.data, recipe, study.features, generator, stop)
+        except TrainingDiverged as error:
+            _prune(trial, f"diverged: {error}")
         phases.add(training.seconds)
         with phases("evaluation"):
-            metrics = study.validate(child)
+            metrics = study.validate(child.network)
         record = _record(trial, parent, planting, assignment, training, metrics, phases.seconds)
-        _keep(trial, study, record, child, self._recipe(assignment).epochs)
+        _keep(trial, study, record, child.network, recipe.epochs)
         return metrics.accuracy, float(record.parameters)
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
@@ -113,36 +122,6 @@ class PlantingObjective:
                 study, self.config, directory, self._device, say, self._artifacts
             )
         return self._prepared
-
-    def _train(
-        self,
-        trial: optuna.Trial,
-        study: PreparedStudy,
-        parent: Parent,
-        planting: Mapping[str, int],
-        child: nn.Module,
-        assignment: Assignment,
-    ) -> PlantedTraining:
-        recipe = self._recipe(assignment)
-        try:
-            return train_planted(
-                child,
-                planted_entries(parent.structure, parent.network, planting),
-                classifier_tensors(parent.structure),
-                study.data,
-                recipe,
-                study.features,
-                parent.network_id,
-                # Of the planting, not of the trial: a grown planting starts like its screening.
-                generator_for(self.config.random_seed, "batches", parent.record.widths, planting),
-                _stop(trial, study, assignment, recipe.epochs),
-            )
-        except TrainingDiverged as error:
-            _prune(trial, f"diverged: {error}")
-
-    def _recipe(self, assignment: Assignment) -> Planting:
-        steps = self.config.search.steps
-        return self.config.planting.for_trial(assignment.kind, assignment.step, steps)
 
 
 def _stop(trial: optuna.Trial, study: PreparedStudy, assignment: Assignment, epochs: int) -> Stop:
@@ -193,11 +172,11 @@ def suggest_planting(
     return planting
 
 
-def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> nn.Module:
+def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> Child:
     """The parent with the planting: the same rows whenever this parent is planted so."""
     # By its widths, not its trial's number, which is another if a trial before it was killed.
     purpose = ("rows", sorted(parent.record.widths.items()), sorted(planting.items()))
-    return plant(
+    network = plant(
         parent.network,
         study.example,
         planting,
@@ -205,6 +184,12 @@ def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, i
         column_scale=study.config.planting.column_init,
         donor=study.donor(),
         structure=parent.structure,
+    )
+    return Child(
+        network,
+        planted_entries(parent.structure, parent.network, planting),
+        classifier_tensors(parent.structure),
+        parent.network_id,
     )
 
 

@@ -18,7 +18,7 @@ from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, Spli
 from plantnas.records.study import StudyRecords
 from plantnas.training.evaluation import Metrics
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import Epoch, TrainingData, validated
+from plantnas.training.fitting import Epoch, TrainingData, validate
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
@@ -98,7 +98,7 @@ class PreparedStudy:
 
     def validate(self, network: nn.Module) -> Metrics:
         """Accuracy and loss of a whole network on the validation images."""
-        return validated(network, self.data)
+        return validate(network, self.data)
 
 
 def features_folder(directory: Path) -> Path:

@@ -34,7 +34,7 @@ from plantnas.search.recording import check_configuration as check_configuration
 from plantnas.search.shared_logits import SharedLogits
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import TrainingData, fit, validated
+from plantnas.training.fitting import TrainingData, fit, validate
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
@@ -209,7 +209,7 @@ class _Preparation:
         if method == "teacher" and self.config.teacher_gives_channels:
             network = largest_first(network, structure)
         with phases("evaluation"):
-            metrics = validated(network, training_data)
+            metrics = validate(network, training_data)
         artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
         record = NetworkRecord(
             method=method,

@@ -124,7 +124,7 @@ def fit(
         training_loss = total.item() / sum(len(indices) for _, indices in batches)
         _check_finite(training_loss, epoch, recipe)
         with mixed_precision(recipe.precision, device):
-            metrics = validated(network, training_data)
+            metrics = validate(network, training_data)
         measured = (training_loss, metrics.loss, metrics.accuracy, time.perf_counter() - start)
         history.append(Epoch(epoch, rate, *measured))
         if epoch < recipe.epochs and stop(history[-1]):
@@ -132,7 +132,7 @@ def fit(
     return tuple(history)
 
 
-def validated(network: nn.Module, training_data: TrainingData) -> Metrics:
+def validate(network: nn.Module, training_data: TrainingData) -> Metrics:
     """What a network achieves on the images that networks are chosen by."""
     inputs, targets = training_data.validation_inputs, training_data.validation_targets
     return evaluate(network, inputs, targets, training_data.loss)

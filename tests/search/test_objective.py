@@ -13,7 +13,6 @@ import torch
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.config import Planting
 from plantnas.errors import PlantnasError, StorageError, StudyError
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import load_network
@@ -311,7 +310,7 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
     parent, donor = study.parent(None), study.donor()
     assert donor is not None
     first = next(iter(parent.structure.growable))
-    child = planted_child(study, parent, {first: 2})
+    child = planted_child(study, parent, {first: 2}).network
     width = parent.structure.groups[first].width
     name = f"{first}.weight"
     assert torch.equal(
@@ -320,9 +319,9 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
     held = set[tuple[int, float]]()
 
     def train(*arguments: Any) -> PlantedTraining:
-        (settings,) = (each for each in arguments if isinstance(each, Planting))
-        step = 1 if arguments[6] == parent.network_id else 2
-        held.add((step, settings.l2_sp))
+        child, _, recipe, *_ = arguments
+        step = 1 if child.parent == parent.network_id else 2
+        held.add((step, recipe.l2_sp))
         return train_planted(*arguments)
 
     monkeypatch.setattr("plantnas.search.objective.train_planted", train)

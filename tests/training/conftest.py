@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.optimizers import whole_network_optimizer
-from plantnas.training.planted import PlantedTraining, train_planted
+from plantnas.training.planted import Child, PlantedTraining, train_planted
 from plantnas.training.views import augmented_inputs, image_inputs
 
 DIGITS = Data(name="digits", train=96, validation=100, flip=False, shift=1)
@@ -175,6 +175,26 @@ class Step:
         return classifier_tensors(self.structure)
 
 
+ALL_LAYERS: dict[str, Any] = {"smallest_width": 1, "largest_share": 1.0}
+"""Arguments of `sliced_gradients` under which narrow layers are sliced too."""
+
+
+def child_of(
+    parent: nn.Module,
+    example: Tensor,
+    planting: dict[str, int],
+    generator: torch.Generator | None = None,
+) -> Child:
+    """The parent with a planting, all of it to be trained as a study does."""
+    structure = analyse(parent, example)
+    return Child(
+        plant(parent, example, planting, generator, structure=structure),
+        planted_entries(structure, parent, planting),
+        classifier_tensors(structure),
+        "parent",
+    )
+
+
 def planted_step(
     parent: nn.Module,
     data: TrainingData,
@@ -189,19 +209,10 @@ def planted_step(
     names = list(structure.growable)[groups]
     planting = {name: structure.groups[name].granularity for name in names}
     generator = torch.Generator().manual_seed(0)
-    child = plant(parent, example, planting, generator, structure=structure)
-    untrained, planted = deepcopy(child), planted_entries(structure, parent, planting)
-    training = train_planted(
-        child,
-        planted,
-        classifier_tensors(structure),
-        data,
-        settings.model_copy(update={"epochs": epochs}),
-        FeatureCache(cache_bytes),
-        "parent",
-        generator,
-    )
-    return Step(parent, structure, child.eval(), untrained, planted, training)
+    child = child_of(parent, example, planting, generator)
+    untrained, recipe = deepcopy(child.network), settings.model_copy(update={"epochs": epochs})
+    training = train_planted(child, data, recipe, FeatureCache(cache_bytes), generator)
+    return Step(parent, structure, child.network.eval(), untrained, dict(child.planted), training)
 
 
 @pytest.fixture(scope="session", name="planted_step")

@@ -5,6 +5,7 @@ That all architectures keep their earlier entries and give exact crops is in tes
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -12,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting
-from plantnas.training import sliced
-from plantnas.training.evaluation import evaluate
+from plantnas.training import planted
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import TrainingData, TrainingDiverged
-from plantnas.training.planted import train_planted
+from plantnas.training.fitting import TrainingData, TrainingDiverged, validate
+from plantnas.training.planted import Child, train_planted
+from plantnas.training.sliced import sliced_gradients
+from tests.training.conftest import ALL_LAYERS, child_of
 
 Plain = tuple[nn.Module, TrainingData]
 
@@ -120,21 +121,12 @@ def test_earlier_channels_are_normalised_by_the_statistics_that_the_settings_nam
     norm, old = parent.features[4], parent.features[4].num_features
     parent.features[5] = Watched(norm)
     (example,) = next(data.validation_inputs.in_order(0, 2))
-    structure = analyse(parent, example)
-    name = list(structure.growable)[1]
-    child = plant(parent, example, {name: 2}, structure=structure)
-    watched = Watched(child.features[4])
-    child.features[5] = watched
-    train_planted(
-        child,
-        planted_entries(structure, parent, {name: 2}),
-        classifier_tensors(structure),
-        data,
-        settings.model_copy(update={"batch_norm": batch_norm, "epochs": 1}),
-        FeatureCache(1e9),
-        "parent",
-        torch.Generator().manual_seed(0),
-    )
+    name = list(analyse(parent, example).growable)[1]
+    child = child_of(parent, example, {name: 2})
+    watched = Watched(child.network.features[4])
+    child.network.features[5] = watched
+    recipe = settings.model_copy(update={"batch_norm": batch_norm, "epochs": 1})
+    train_planted(child, data, recipe, FeatureCache(1e9), torch.Generator().manual_seed(0))
     assert len(watched.seen) == 6
     for features, normalised in watched.seen:
         expected = by_running_statistics(norm, features[:, :old])
@@ -185,17 +177,12 @@ def test_planted_channels_make_the_network_better_than_its_classifier_alone(
     parent, data = plain
     (example,) = next(data.validation_inputs.in_order(0, 2))
     classifier = classifier_tensors(analyse(parent, example))
+    whole = {name: torch.ones_like(parent.get_parameter(name)) > 0 for name in classifier}
     retrained = train_planted(
-        deepcopy(parent),
-        {
-            name: torch.ones_like(parent.get_parameter(name), dtype=torch.bool)
-            for name in classifier
-        },
-        classifier,
+        Child(deepcopy(parent), whole, classifier, "parent"),
         data,
         settings.model_copy(update={"epochs": 8}),
         FeatureCache(1e9),
-        "parent",
         torch.Generator().manual_seed(0),
     )
     grown = planted_step(parent, data, epochs=8).training.epochs[-1]
@@ -208,24 +195,20 @@ def test_stopped_training_leaves_a_whole_network_behind(
 ) -> None:
     parent, data = plain
     (example,) = next(data.validation_inputs.in_order(0, 2))
-    structure, generator = analyse(parent, example), torch.Generator().manual_seed(0)
-    planting = dict.fromkeys(structure.growable, 1)
-    child = plant(parent, example, planting, generator, structure=structure)
+    generator = torch.Generator().manual_seed(0)
+    planting = dict.fromkeys(analyse(parent, example).growable, 1)
+    child = child_of(parent, example, planting, generator)
     training = train_planted(
         child,
-        planted_entries(structure, parent, planting),
-        classifier_tensors(structure),
         data,
         settings.model_copy(update={"batch_norm": batch_norm, "epochs": 8}),
         FeatureCache(1e9),
-        "parent",
         generator,
         stop=lambda epoch: epoch.epoch == 3,
     )
     assert [epoch.epoch for epoch in training.epochs] == [1, 2, 3]
-    metrics = evaluate(child, data.validation_inputs, data.validation_targets, data.loss)
-    assert metrics.loss == pytest.approx(training.epochs[-1].validation_loss)
-    assert not any(module._forward_hooks for module in child.modules())
+    assert validate(child.network, data).loss == pytest.approx(training.epochs[-1].validation_loss)
+    assert not any(module._forward_hooks for module in child.network.modules())
 
 
 def test_the_same_generators_train_the_same_child(
@@ -260,22 +243,14 @@ def test_a_second_child_of_the_parent_finds_the_features_of_the_first(
 ) -> None:
     parent, data = plain
     (example,) = next(data.validation_inputs.in_order(0, 2))
-    structure, cache = analyse(parent, example), FeatureCache(1e9)
-    last, trained = list(structure.growable)[-1], []
+    cache, recipe = FeatureCache(1e9), settings.model_copy(update={"epochs": 3})
+    last, trained = list(analyse(parent, example).growable)[-1], []
     for channels in (1, 2):
-        child = plant(parent, example, {last: channels}, structure=structure)
+        child = child_of(parent, example, {last: channels})
         prefix_runs: list[int] = []
-        child.features[0].register_forward_hook(lambda *_, runs=prefix_runs: runs.append(1))
-        train_planted(
-            child,
-            planted_entries(structure, parent, {last: channels}),
-            classifier_tensors(structure),
-            data,
-            settings.model_copy(update={"epochs": 3}),
-            cache,
-            "parent",
-            torch.Generator().manual_seed(0),
-        )
+        first = child.network.features[0]
+        first.register_forward_hook(lambda *_, runs=prefix_runs: runs.append(1))
+        train_planted(child, data, recipe, cache, torch.Generator().manual_seed(0))
         trained.append(len(prefix_runs))
     # The first child's own check, the size, two training views and the validation; then the check.
     assert trained == [7, 2]
@@ -283,8 +258,7 @@ def test_a_second_child_of_the_parent_finds_the_features_of_the_first(
 
 @pytest.fixture
 def slices_of_narrow_layers_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sliced, "SMALLEST_WIDTH", 1)
-    monkeypatch.setattr(sliced, "LARGEST_SHARE", 1.0)
+    monkeypatch.setattr(planted, "sliced_gradients", partial(sliced_gradients, **ALL_LAYERS))
 
 
 def test_gradients_of_slices_train_what_whole_gradients_train(

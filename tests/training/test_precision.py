@@ -1,12 +1,16 @@
 """Which precision a setting stands for, and that bfloat16 changes nothing that must not change."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from plantnas.training import precision, sliced
+from plantnas.training import planted, precision
 from plantnas.training.fitting import TrainingData
 from plantnas.training.precision import mixed_precision
+from plantnas.training.sliced import sliced_gradients
+from tests.training.conftest import ALL_LAYERS
 
 Plain = tuple[nn.Module, TrainingData]
 CPU = torch.device("cpu")
@@ -48,8 +52,7 @@ def test_cached_features_and_sliced_gradients_work_in_bfloat16(
 ) -> None:
     half = settings.model_copy(update={"precision": "bfloat16", "optimizer": "sgd"})
     dense = planted_step(*plain, half, 2, slice(2, None), cache_bytes).child.state_dict()
-    monkeypatch.setattr(sliced, "SMALLEST_WIDTH", 1)
-    monkeypatch.setattr(sliced, "LARGEST_SHARE", 1.0)
+    monkeypatch.setattr(planted, "sliced_gradients", partial(sliced_gradients, **ALL_LAYERS))
     step = planted_step(*plain, half, 2, slice(2, None), cache_bytes)
     for name, tensor in step.child.state_dict().items():
         torch.testing.assert_close(tensor, dense[name], rtol=0.05, atol=0.02)

@@ -4,14 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from plantnas.training import sliced
 from plantnas.training.sliced import sliced_gradients
-
-
-@pytest.fixture(autouse=True)
-def narrow_layers_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sliced, "SMALLEST_WIDTH", 1)
-    monkeypatch.setattr(sliced, "LARGEST_SHARE", 1.0)
+from tests.training.conftest import ALL_LAYERS
 
 
 def masked(rows: list[int], columns: list[int]) -> torch.Tensor:
@@ -44,7 +38,7 @@ def test_gradients_are_the_dense_ones_in_planted_slices_and_zero_elsewhere(
     mask = masked(rows, columns)
     dense = gradients(layer, images)
     network = nn.Sequential(layer)
-    with sliced_gradients(network, {"0.weight": mask}):
+    with sliced_gradients(network, {"0.weight": mask}, **ALL_LAYERS):
         partial = gradients(layer, images)
     torch.testing.assert_close(partial[0], dense[0])
     torch.testing.assert_close(partial[1], dense[1] * mask)
@@ -54,19 +48,18 @@ def test_gradients_are_the_dense_ones_in_planted_slices_and_zero_elsewhere(
 
 def test_the_convolution_is_an_ordinary_one_again_afterwards() -> None:
     network = nn.Sequential(nn.Conv2d(5, 6, 3))
-    with sliced_gradients(network, {"0.weight": masked([0], [])}):
+    with sliced_gradients(network, {"0.weight": masked([0], [])}, **ALL_LAYERS):
         assert "forward" in vars(network[0])
     assert "forward" not in vars(network[0])
 
 
+@pytest.mark.parametrize(
+    ("rows", "smallest_width", "largest_share"), [([0], 6, 1.0), ([0, 1, 2, 3], 1, 0.5)]
+)
 def test_narrow_layers_and_mostly_planted_ones_keep_the_dense_gradient(
-    monkeypatch: pytest.MonkeyPatch,
+    rows: list[int], smallest_width: int, largest_share: float
 ) -> None:
     network = nn.Sequential(nn.Conv2d(5, 6, 3))
-    monkeypatch.setattr(sliced, "SMALLEST_WIDTH", 6)
-    with sliced_gradients(network, {"0.weight": masked([0], [])}):
-        assert "forward" not in vars(network[0])
-    monkeypatch.setattr(sliced, "SMALLEST_WIDTH", 1)
-    monkeypatch.setattr(sliced, "LARGEST_SHARE", 0.5)
-    with sliced_gradients(network, {"0.weight": masked([0, 1, 2, 3], [])}):
+    masks = {"0.weight": masked(rows, [])}
+    with sliced_gradients(network, masks, smallest_width, largest_share):
         assert "forward" not in vars(network[0])
