@@ -18,6 +18,9 @@ ROW_RATE: dict[Initialisation, float] = {"fresh": 0.1, "teacher": 0.3}
 COLUMN_INIT: dict[Initialisation, float] = {"fresh": 0.0, "teacher": 1.0}
 L2_SP: dict[Initialisation, float] = {"fresh": 0.0, "teacher": 0.1}
 
+MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
+"""The settings that may differ when a study goes on: they change no result that exists."""
+
 Moment = Annotated[float, Field(ge=0, lt=1)]
 """Share of a running mean that a step keeps."""
 
@@ -307,8 +310,7 @@ class StudyConfig(Settings):
         when a study is resumed; the place of the data may, as the data's own hash is compared.
         """
         identity = _flat(self.model_dump(mode="json"))
-        exempt = ("search.steps", "data.root", "data.download", "memory_gigabytes")
-        return {key: value for key, value in identity.items() if key not in exempt}
+        return {key: value for key, value in identity.items() if key not in MAY_CHANGE}
 
     def hash(self) -> str:
         """SHA-256 of the identity, in hexadecimal."""

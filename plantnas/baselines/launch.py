@@ -4,7 +4,6 @@ Every network is recorded as soon as it is trained: the same command goes on whe
 """
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -34,7 +33,7 @@ from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.trials.study import open_study
-from plantnas.workers.run import end_with_parent
+from plantnas.workers.process import cores, end_with_starter
 
 Say = Callable[[str], None]
 
@@ -100,7 +99,7 @@ def _outstanding(
 @contextmanager
 def _crew(place: Place, workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that have loaded the study; however this ends, they do too."""
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, cores() // workers)
     crew = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _start_worker, (place, threads)
     )
@@ -123,7 +122,7 @@ def _start_worker(place: Place, threads: int) -> None:
     """Loads the study once a process."""
     global _place, _study, _optuna_study
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
-    end_with_parent()
+    end_with_starter(grace_seconds=0)
     torch.set_num_threads(min(threads, torch.get_num_threads()))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _place, _optuna_study = place, open_study(place.config, place.url)

@@ -18,6 +18,7 @@ from plantnas.cli.searching import quickstart, run
 from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
 from plantnas.errors import PlantnasError
+from plantnas.workers.launcher import COMPLAINT
 
 app = typer.Typer(
     help="Neural architecture search by channel planting: grow small, accurate CNNs.",
@@ -56,5 +57,5 @@ def main() -> None:
 
 def _end(message: str, exit_code: int) -> NoReturn:
     if message:  # a bare `plantnas` has shown its help
-        typer.echo(f"plantnas: {message}", err=True)
+        typer.echo(f"{COMPLAINT}{message}", err=True)
     sys.exit(exit_code)

@@ -71,11 +71,12 @@ def _run(
     import optuna
     from rich.progress import Progress
 
+    from plantnas.place import Place
     from plantnas.records.engine import shown_url
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
     from plantnas.search.progress import ProgressBars, bars_columns
-    from plantnas.workers.run import run_study
+    from plantnas.workers.run import run_watched
 
     folder = directory_of(config.name, directory)
     url = storage or url_of(folder)
@@ -88,7 +89,8 @@ def _run(
         def watch(study: optuna.Study) -> None:
             publisher.after_step(study, shown.show(study))
 
-        study = run_study(config, url, folder, workers, device, bars.console.print, watch)
+        place = Place(config.name, url, folder)
+        study = run_watched(config, place, workers, device, bars.console.print, watch)
     networks, page = finish(url, config.name, folder)
     publisher.publish(study)
     console.print(front_table(networks))

@@ -5,6 +5,8 @@ Whoever comes first records it. What is trained before its trials is in preparin
 
 import os
 import platform
+from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +16,7 @@ from typing import Any
 import optuna
 import torch
 
-from plantnas.config import StudyConfig
+from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
@@ -29,9 +31,9 @@ LIBRARIES = ("plantnas", "torch", "optuna")
 
 
 def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
-    """Record a study that workers anywhere can join by its name; one that exists may go on.
+    """Record a study that workers anywhere can join by its name; one that exists goes on.
 
-    Its data is read here, for its hash; teacher and seed are trained by the first worker.
+    A new study's data is read here, for its hash; teacher and seed are trained by the first worker.
 
     Args:
         config: The study.
@@ -45,9 +47,23 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
     """
     with storage_errors(url):
         study, records = open_study(config, url), StudyRecords(Database(url), config.name)
-        check_configuration(records, config)
+        record_study(records, study, config, artifacts)
+
+
+def record_study(
+    records: StudyRecords, study: optuna.Study, config: StudyConfig, artifacts: str
+) -> None:
+    """Record a study as `make_study` does, which Optuna knows already.
+
+    Raises:
+        StudyError: It exists with another configuration.
+        DataError: The data cannot be read.
+        StorageError: The database or the folder cannot be written to.
+    """
+    check_configuration(records, config)
+    if records.find() is None:
         add_study(records, study, config, dataset_of(config), artifacts)
-        record_steps(records, config)
+    record_changes(records, config)
 
 
 def add_study(
@@ -112,10 +128,29 @@ def check_configuration(records: StudyRecords, config: StudyConfig) -> None:
 
 def record_steps(records: StudyRecords, config: StudyConfig) -> None:
     """Record how many steps a study is to take now: workers that join by its name look there."""
-    recorded = records.record.configuration
-    if recorded["search"]["steps"] != config.search.steps:
-        search = {**recorded["search"], "steps": config.search.steps}
-        records.configure({**recorded, "search": search})
+    record_changes(records, config, ("search.steps",))
+
+
+def record_changes(
+    records: StudyRecords, config: StudyConfig, keys: Collection[str] = MAY_CHANGE
+) -> None:
+    """Record what a study that goes on is asked now, for the workers that join by its name.
+
+    Args:
+        records: Of the study.
+        config: What it is asked.
+        keys: Of settings, dotted, that make it no other study.
+    """
+    recorded, wanted = records.record.configuration, config.model_dump(mode="json")
+    changed = deepcopy(recorded)
+    for key in keys:
+        *parts, setting = key.split(".")
+        there, here = changed, wanted
+        for part in parts:
+            there, here = there[part], here[part]
+        there[setting] = here[setting]
+    if changed != recorded:
+        records.configure(changed)
 
 
 def versions() -> dict[str, str]:

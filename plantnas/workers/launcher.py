@@ -1,6 +1,6 @@
 """What a launcher is, what it starts, and the loop that waits for the workers' ends.
 
-How workers are started is in the file of each launcher; what a worker does is in `search/`.
+How workers are started is in the file of each launcher; what a worker does is in worker.py.
 """
 
 import signal
@@ -15,17 +15,27 @@ from types import FrameType
 from typing import NamedTuple, NoReturn, Protocol
 
 from plantnas.errors import ConfigurationError
+from plantnas.workers.process import GRACE_SECONDS
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 STORAGE_VARIABLE = "PLANTNAS_STORAGE"
 """The environment variable that tells a worker the URL of its database."""
 
-PROGRAM = (
-    "-c",
-    "from plantnas.workers.process import end_with_starter; end_with_starter(); "
-    "from plantnas.cli import main; main()",
-)
-"""The command `plantnas`, as arguments of any Python that has the package."""
+COMPLAINT = "plantnas: "
+"""How the last line of the command begins, if what it could not do is said in one line."""
+
+
+def program(grace_seconds: float = GRACE_SECONDS) -> tuple[str, ...]:
+    """The command `plantnas`, as arguments of any Python that has the package.
+
+    Args:
+        grace_seconds: It ends so long after the process that started it was killed.
+    """
+    return (
+        "-c",
+        "from plantnas.workers.process import end_with_starter; "
+        f"end_with_starter({grace_seconds}); from plantnas.cli import main; main()",
+    )
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class WorkerCommand:
     device: str = "cpu"
     data_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    program: tuple[str, ...] = PROGRAM
+    program: tuple[str, ...] = program()
 
     def arguments(self) -> list[str]:
         """The arguments of Python that begin a worker. Nothing in them is secret."""
@@ -111,17 +121,38 @@ def launch(
         StudyError: The workers cannot be started there.
         StorageError: The folder of their logs cannot be written.
     """
+    with launched(launcher, command, workers):
+        asked = "a worker" if workers == 1 else f"{workers} workers"
+        say(f"Asked for {asked} of study {command.study!r}. Logs: {launcher.logs}")
+        for ends in polls(launcher):
+            ended = [end for end in ends if end is not None]
+    for line in _verdict(ended):
+        say(line)
+    return ended
+
+
+@contextmanager
+def launched(launcher: Launcher, command: WorkerCommand, workers: int) -> Iterator[None]:
+    """Within, the workers run; they are ended when this ends, by Ctrl-C and SIGTERM too.
+
+    Raises:
+        StudyError: The workers cannot be started there.
+        StorageError: The folder of their logs cannot be written.
+    """
     with _ended_by_signals():
         try:
             launcher.start(command, workers)
-            asked = "a worker" if workers == 1 else f"{workers} workers"
-            say(f"Asked for {asked} of study {command.study!r}. Logs: {launcher.logs}")
-            ends = _wait(launcher)
+            yield
         finally:
             launcher.stop()
-    for line in _verdict(ends):
-        say(line)
-    return ends
+
+
+def polls(launcher: Launcher) -> Iterator[Sequence[WorkerEnd | None]]:
+    """How the workers have ended so far, a few times a second, until all have."""
+    while None in (ends := launcher.poll()):
+        yield ends
+        time.sleep(POLL_SECONDS)
+    yield ends
 
 
 def check_shared(storage: str) -> None:
@@ -135,12 +166,6 @@ def check_shared(storage: str) -> None:
             f"storage {storage}: workers on other machines cannot share an SQLite file; give the "
             "URL of a PostgreSQL database."
         )
-
-
-def _wait(launcher: Launcher) -> list[WorkerEnd]:
-    while None in (ends := launcher.poll()):
-        time.sleep(POLL_SECONDS)
-    return [end for end in ends if end is not None]
 
 
 def _verdict(ends: Sequence[WorkerEnd]) -> Iterator[str]:

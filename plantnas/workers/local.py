@@ -3,11 +3,19 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from plantnas.search.interruption import EXIT_CODE
 from plantnas.workers.launcher import WorkerCommand, WorkerEnd
-from plantnas.workers.process import GRACE_SECONDS, last_line, start_process, stop_processes
+from plantnas.workers.process import (
+    GRACE_SECONDS,
+    cores,
+    last_line,
+    start_process,
+    stop_processes,
+)
 
 REPLACEMENTS = 3
 """So many killed workers are replaced in a launch; one that ended by itself would end again."""
@@ -41,7 +49,7 @@ class LocalLauncher:
             StorageError: Their logs cannot be written.
         """
         self._command = command
-        self._threads = max(1, _cores() // workers)
+        self._threads = max(1, cores() // workers)
         self._ends = [None] * workers
         for number in range(workers):
             self._spawn(number)
@@ -56,16 +64,23 @@ class LocalLauncher:
 
     def stop(self) -> None:
         """End the workers by SIGTERM, and by SIGKILL those that have not ended in time."""
+        self._replacements = 0
         stop_processes(self._running.values(), self._grace_seconds)
 
     def _spawn(self, number: int) -> None:
+        # What this process imports, they can: modules of the user's beside a script, too.
+        modules = os.pathsep.join(filter(None, sys.path))
         self._running[number] = start_process(
-            self._command.arguments(), self._command.variables(), self._threads, self._log(number)
+            self._command.arguments(),
+            {"PYTHONPATH": modules, **self._command.variables()},
+            self._threads,
+            self._log(number),
         )
 
     def _ended(self, number: int, exit_code: int) -> None:
         del self._running[number]
-        if exit_code < 0 and self._replacements > 0:
+        was_killed = exit_code < 0 or exit_code == EXIT_CODE
+        if was_killed and self._replacements > 0:
             self._replacements -= 1
             self._spawn(number)
         else:
@@ -74,10 +89,3 @@ class LocalLauncher:
 
     def _log(self, number: int) -> Path:
         return Path(f"{self._name}-{number + 1}.log")
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

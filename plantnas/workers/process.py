@@ -3,6 +3,7 @@
 On which machine that is, and how many there are, is for the launchers to say.
 """
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,6 +21,15 @@ GRACE_SECONDS = 30.0
 """Between SIGTERM, at which a worker ends its epoch and gives its trial back, and SIGKILL."""
 
 TAIL_BYTES = 4096
+
+
+def cores() -> int:
+    """The cores that this process may use, which a container or `taskset` makes fewer."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def start_process(
@@ -72,11 +82,16 @@ def _lifeline() -> int:
 def end_with_starter(grace_seconds: float = GRACE_SECONDS) -> None:
     """In a worker: SIGTERM for itself some time after the process that started it has gone.
 
-    A starter that is killed cannot tell its workers; one that ends has told them, and waits.
+    A starter that is killed cannot tell its workers; one that ends has told them, and waits. A
+    worker is what `start_process` starts, or a process of multiprocessing.
     """
+    starter = multiprocessing.parent_process()
 
     def wait() -> None:
-        os.read(0, 1)
+        if starter is None:
+            os.read(0, 1)
+        else:
+            starter.join()
         time.sleep(grace_seconds)
         os.kill(os.getpid(), signal.SIGTERM)
 

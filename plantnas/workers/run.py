@@ -1,42 +1,40 @@
-"""Runs a study on this machine: one process a worker, and a parent that watches them.
+"""Runs a study on this machine, from its recording to its end, and watches the workers.
 
 Workers share nothing but the database and the study's folder, so any of them may die at any time.
-What a worker does between two trials is in loop.py.
+How they are started and replaced is in local.py, what a worker does in worker.py.
 """
 
-import multiprocessing
-import os
 import shutil
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing.context import SpawnProcess
-from multiprocessing.queues import SimpleQueue
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
-import torch
 
 from plantnas.config import StudyConfig
-from plantnas.errors import PlantnasError, StudyError
+from plantnas.errors import StudyError
+from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search import interruption
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import features_folder
 from plantnas.search.preparing import Say, check_configuration, check_device
 from plantnas.search.progress import progress
+from plantnas.search.recording import record_study
 from plantnas.trials.owners import fail_trials_of_dead_workers
 from plantnas.trials.storage import make_folder, storage_errors
 from plantnas.trials.study import is_complete, open_study
-from plantnas.workers.loop import optimize_until_complete as optimize_until_complete
+from plantnas.workers.launcher import (
+    COMPLAINT,
+    WorkerCommand,
+    WorkerEnd,
+    launched,
+    polls,
+    program,
+)
+from plantnas.workers.local import LocalLauncher
 
-POLL_SECONDS = 0.25
-RESPAWNS = 3
-"""A worker that is killed is replaced so many times in a run."""
+Watch = Callable[[optuna.Study], None]
+"""Is called with the study a few times a second while its trials run."""
 
 
 def run_study(
@@ -46,15 +44,41 @@ def run_study(
     workers: int = 1,
     device: str = "cpu",
     say: Say = lambda message: None,
-    watch: Callable[[optuna.Study], None] = lambda study: None,
 ) -> optuna.Study:
     """Runs or resumes a study until its policy has nothing left to start.
+
+    Workers are processes of their own, which run nothing of the script that calls this: an
+    architecture of yours is to be in a module.
 
     Args:
         config: The study.
         url: Its database.
-        directory: Folder of its weights and logits.
+        directory: Folder of its weights and logits, and of its workers' logs.
         workers: Processes that run trials, each on its share of the cores.
+        device: Where networks are trained.
+        say: Is told what is being prepared, and how the study ended.
+
+    Raises:
+        StudyError: A worker failed, or the study exists with another configuration.
+        PlantnasError: What a worker or the preparation could not do, in one line.
+    """
+    return run_watched(config, Place(config.name, url, directory), workers, device, say)
+
+
+def run_watched(
+    config: StudyConfig,
+    place: Place,
+    workers: int,
+    device: str,
+    say: Say,
+    watch: Watch = lambda study: None,
+) -> optuna.Study:
+    """Runs or resumes a study as `run_study` does, and lets it be watched.
+
+    Args:
+        config: The study.
+        place: Where it is or will be.
+        workers: Processes that run trials.
         device: Where networks are trained.
         say: Is told what is being prepared, and how the study ended.
         watch: Is called a few times a second while trials run, and once at the end.
@@ -64,18 +88,48 @@ def run_study(
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
     check_device(device)
-    make_folder(directory)
-    with storage_errors(url):
-        study = open_study(config, url)
-        check_configuration(StudyRecords(Database(url), config.name), config)
+    make_folder(place.directory)
+    with storage_errors(place.url):
+        study = open_study(config, place.url)
+        records = StudyRecords(Database(place.url), place.name)
+        check_configuration(records, config)
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):
-            _run_trials(study, _Crew(config, url, directory, workers, device), say, watch)
+            record_study(records, study, config, str(place.directory / "weights"))
+            objective = PlantingObjective(config, place.directory, device)
+            # Trials of killed workers are put back: to end politely would only delay it.
+            launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
+            command = WorkerCommand(
+                place.name, place.url, place.directory, device=device, program=program(0)
+            )
+            try:
+                with launched(launcher, command, workers):
+                    objective.prepared(study, say)  # while the workers import torch
+                    for ends in polls(launcher):
+                        watch(study)
+                        _check(ends)
+            finally:
+                fail_trials_of_dead_workers(study)
         # No trial needs it any more; a worker elsewhere that has it mapped would not notice.
-        shutil.rmtree(features_folder(directory), ignore_errors=True)
+        shutil.rmtree(features_folder(place.directory), ignore_errors=True)
         watch(study)
         say(_verdict(study, config))
     return study
+
+
+def _check(ends: Sequence[WorkerEnd | None]) -> None:
+    """Refuse to go on without a worker that has failed.
+
+    Raises:
+        StudyError: What the worker said, or else where to look.
+    """
+    for number, end in enumerate(ends, start=1):
+        if end is not None and end.exit_code != 0:
+            if end.says.startswith(COMPLAINT):
+                raise StudyError(end.says.removeprefix(COMPLAINT))
+            raise StudyError(
+                f"worker {number} ended with exit code {end.exit_code}: see {end.log}."
+            )
 
 
 def _verdict(study: optuna.Study, config: StudyConfig) -> str:
@@ -87,133 +141,3 @@ def _verdict(study: optuna.Study, config: StudyConfig) -> str:
             "more can be planted within its limits of widths and parameters."
         )
     return f"Study {config.name!r} is complete."
-
-
-def _run_trials(
-    study: optuna.Study, crew: "_Crew", say: Say, watch: Callable[[optuna.Study], None]
-) -> None:
-    try:
-        crew.start()  # they import torch while this process trains the teacher
-        crew.prepare(study, say)
-        crew.watch(study, watch)
-    finally:
-        crew.stop()
-        fail_trials_of_dead_workers(study)
-
-
-class _Crew:
-    """The worker processes of a run."""
-
-    def __init__(
-        self, config: StudyConfig, url: str, directory: Path, workers: int, device: str
-    ) -> None:
-        context = multiprocessing.get_context("spawn")
-        threads = max(1, (os.cpu_count() or 1) // workers)
-        self._failures: SimpleQueue[str] = context.SimpleQueue()
-        self._context = context
-        self._arguments = (config, url, directory, device, threads)
-        self._objective = PlantingObjective(config, directory, device)
-        self._directory = directory
-        self._wanted = workers
-        self._respawns = RESPAWNS
-        self._processes: dict[int, SpawnProcess] = {}
-
-    def start(self) -> None:
-        for number in range(1, self._wanted + 1):
-            self._spawn(number)
-
-    def prepare(self, study: optuna.Study, say: Say) -> None:
-        """Train teacher and seed, if they are not yet, while the workers wait for them."""
-        self._objective.prepared(study, say)
-
-    def watch(self, study: optuna.Study, watch: Callable[[optuna.Study], None]) -> None:
-        """Wait for the workers to end; replace those that are killed."""
-        while self._processes:
-            watch(study)
-            time.sleep(POLL_SECONDS)
-            for number, process in list(self._processes.items()):
-                if process.exitcode is not None:
-                    self._ended(number, process.exitcode, study)
-
-    def stop(self) -> None:
-        """Their trials are put back by whoever fails them: to end politely would only delay it."""
-        for process in self._processes.values():
-            process.kill()
-        for process in self._processes.values():
-            process.join()
-
-    def _spawn(self, number: int) -> None:
-        process = self._context.Process(
-            target=work, args=(*self._arguments, number, self._failures), daemon=True
-        )
-        with _interrupts_blocked():
-            process.start()
-        self._processes[number] = process
-
-    def _ended(self, number: int, exit_code: int, study: optuna.Study) -> None:
-        del self._processes[number]
-        if exit_code == 0:
-            return
-        fail_trials_of_dead_workers(study)
-        if not self._failures.empty():
-            raise StudyError(self._failures.get())
-        asked_to_end = exit_code == interruption.EXIT_CODE
-        if (exit_code > 0 and not asked_to_end) or self._respawns == 0:
-            log = log_file(self._directory, number)
-            raise StudyError(f"worker {number} ended with exit code {exit_code}: see {log}.")
-        self._respawns -= 1
-        self._spawn(number)
-
-
-def log_file(directory: Path, number: int) -> Path:
-    """Where a worker of a run writes its log."""
-    return directory / f"worker-{number}.log"
-
-
-def work(
-    config: StudyConfig,
-    url: str,
-    directory: Path,
-    device: str,
-    threads: int,
-    number: int,
-    failures: "SimpleQueue[str]",
-) -> None:
-    """Runs trials in this process until there is nothing left to start."""
-    end_with_parent()
-    # Not more than OMP_NUM_THREADS: threads without cores of their own wait for each other.
-    torch.set_num_threads(min(threads, torch.get_num_threads()))
-    with log_file(directory, number).open("a") as log:
-        os.dup2(log.fileno(), sys.stdout.fileno())
-        os.dup2(log.fileno(), sys.stderr.fileno())
-    try:
-        with storage_errors(url):
-            study = open_study(config, url)
-            objective = PlantingObjective(config, directory, device)
-            optimize_until_complete(study, objective, config)
-    except PlantnasError as error:
-        failures.put(str(error))
-        raise SystemExit(2) from error
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """For processes started here: Ctrl-C is their parent's, which ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def end_with_parent() -> None:
-    """A worker whose parent was killed ends too: a resumed run starts workers of its own."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()

@@ -1,6 +1,6 @@
 """Joins a study from any machine, with what its database and its artifacts hold, and runs trials.
 
-What a worker does between trials is in loop.py; `plantnas run` starts its own in run.py.
+What a worker does between trials is in loop.py, how it is started in the launchers.
 """
 
 import shutil

@@ -46,7 +46,7 @@ def test_a_study_that_goes_further_says_so_to_those_who_join(
     tiny: StudyFolder, tmp_path: Path, url: str
 ) -> None:
     make_study(tiny.config, url, str(tmp_path / "shared"))
-    further = tiny.with_settings(search__steps=7)
+    further = tiny.with_settings(search__steps=7, memory_gigabytes=0.5, data__root="elsewhere")
     make_study(further.config, url, str(tmp_path / "shared"))
     assert StudyRecords(Database(url), "tiny").config == further.config
     check_configuration(StudyRecords(Database(url), "tiny"), tiny.config)  # it is the same study

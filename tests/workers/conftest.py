@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,6 @@ from plantnas.workers.launcher import WorkerCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PASSWORD = "swordfish"
 STORAGE = f"postgresql://user:{PASSWORD}@host/plantnas"
@@ -35,6 +35,16 @@ write('runs', os.getppid())
 time.sleep(60)
 """
 """A worker that ends when it is told to, and leaves word of it."""
+
+LAUNCH = """
+from pathlib import Path
+from plantnas.workers.launcher import WorkerCommand, launch
+from plantnas.workers.local import LocalLauncher
+folder = Path({folder!r})
+command = WorkerCommand("tiny", "sqlite:///x", folder, program=("-c", {program!r}))
+ends = launch(LocalLauncher(folder / "logs", {grace}), command, {workers}, print)
+"""
+"""A launch of so many workers that run a program in a folder; nothing in it waits to be main."""
 
 
 @pytest.fixture
@@ -60,3 +70,12 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.05)
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs: one that waits for its parent to ask for its exit code has ended."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

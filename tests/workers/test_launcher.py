@@ -12,22 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.errors import ConfigurationError
-from plantnas.workers.launcher import STORAGE_VARIABLE, WorkerCommand, check_shared, launch
+from plantnas.workers.launcher import (
+    STORAGE_VARIABLE,
+    WorkerCommand,
+    check_shared,
+    launch,
+)
 from plantnas.workers.local import LocalLauncher
-from tests.workers.conftest import BEGIN, PASSWORD, PATIENT, STORAGE, wait_until
+from tests.workers.conftest import BEGIN, LAUNCH, PASSWORD, PATIENT, STORAGE, is_alive, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LAUNCH = """
-import sys
-from pathlib import Path
-from plantnas.workers.launcher import WorkerCommand, launch
-from plantnas.workers.local import LocalLauncher
-command = WorkerCommand("tiny", "sqlite:///x", Path(sys.argv[1]), program=("-c", sys.argv[2]))
-launch(LocalLauncher(Path(sys.argv[1]), 20), command, 2, print)
-"""
-"""A launch of two workers that run the second argument in the folder of the first."""
 
 
 def test_a_worker_gets_all_options_of_the_command() -> None:
@@ -88,13 +83,43 @@ sys.exit('plantnas: study tiny: is not there.')
 def test_a_launch_that_is_ended_ends_its_workers(
     number: int, exit_code: int, tmp_path: Path
 ) -> None:
+    script = LAUNCH.format(folder=str(tmp_path), workers=2, program=BEGIN + PATIENT, grace=20)
     launching = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(tmp_path), BEGIN + PATIENT],
-        start_new_session=True,
-        stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", script], start_new_session=True, stderr=subprocess.DEVNULL
     )
     wait_until(lambda: len(list(tmp_path.glob("runs-*[0-9]"))) == 2)
     os.killpg(launching.pid, number)  # as a terminal does; the workers are in no such group
     assert launching.wait(30) == exit_code
     told = [file.read_text() for file in tmp_path.glob("told-*[0-9]")]
     assert told == [str(int(signal.SIGTERM))] * 2
+
+
+def test_workers_that_are_interrupted_while_they_start_say_nothing(tmp_path: Path) -> None:
+    slow = "import time; time.sleep(60)"
+    script = LAUNCH.format(folder=str(tmp_path), workers=2, program=slow, grace=20)
+    launching = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    wait_until(lambda: len(list(tmp_path.glob("logs/*.log"))) == 2)
+    os.killpg(launching.pid, signal.SIGINT)
+    assert launching.wait(30) == -signal.SIGINT
+    assert [log.read_text() for log in tmp_path.glob("logs/*.log")] == ["", ""]
+
+
+def test_the_command_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import time; print('up'); time.sleep(60)")
+    starter = f"""
+import time
+from pathlib import Path
+from plantnas.workers.launcher import program
+from plantnas.workers.process import start_process
+log = Path({str(tmp_path / "log")!r})
+process = start_process(program(0), {{"PYTHONPATH": {str(tmp_path)!r}}}, 1, log)
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", starter]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        number = int(process.stdout.readline())
+        wait_until(lambda: (tmp_path / "log").read_text() == "up\n")
+        process.kill()
+        wait_until(lambda: not is_alive(number))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,8 @@ import pytest
 
 from plantnas.workers.launcher import WorkerEnd, launch
 from plantnas.workers.local import REPLACEMENTS, LocalLauncher
-from tests.workers.conftest import PASSWORD, PATIENT, STORAGE, found, wait_until
+from plantnas.workers.process import cores
+from tests.workers.conftest import LAUNCH, PASSWORD, PATIENT, STORAGE, found, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,15 +49,51 @@ print('met')
     assert len({end.log for end in ends}) == 3
 
 
+@pytest.mark.parametrize(("workers", "share"), [(1, cores()), (1 + cores(), 1)])
 def test_the_cores_are_shared_out(
+    workers: int,
+    share: int,
     launcher: LocalLauncher,
     worker: Callable[..., WorkerCommand],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(7))
-    launcher.start(worker("print(os.environ['OMP_NUM_THREADS'])"), 2)
-    assert [end.says for end in ended(launcher)] == ["3", "3"]
+    launcher.start(worker("print(os.environ['OMP_NUM_THREADS'])"), workers)
+    assert [end.says for end in ended(launcher)] == [str(share)] * workers
+
+
+def test_workers_import_what_their_starter_can(
+    launcher: LocalLauncher,
+    worker: Callable[..., WorkerCommand],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "beside_a_script.py").write_text("NAME = 'found'")
+    monkeypatch.syspath_prepend(tmp_path / "mine")
+    launcher.start(worker("import beside_a_script; print(beside_a_script.NAME)"), 1)
+    assert [end.says for end in ended(launcher)] == ["found"]
+
+
+CONSOLE = "import code, sys; code.interact(banner='', exitmsg='', local={})"
+
+
+@pytest.mark.parametrize("way", ["script", "-c", "standard input", "console"])
+def test_workers_are_started_from_anything_that_runs_python(way: str, tmp_path: Path) -> None:
+    script = LAUNCH.format(folder=str(tmp_path), workers=1, program="print('hello')", grace=1)
+    (tmp_path / "script.py").write_text(script)
+    arguments = {
+        "script": [str(tmp_path / "script.py")],
+        "-c": ["-c", script],
+        "standard input": ["-"],
+        "console": ["-c", CONSOLE],
+    }
+    command = [sys.executable, *arguments[way]]
+    done = subprocess.run(command, input=script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 workers ended well." in done.stdout
+    (log,) = (tmp_path / "logs").iterdir()
+    assert log.read_text() == "hello\n"
 
 
 def test_the_password_is_in_no_process_list_and_no_log(
@@ -91,6 +130,36 @@ def test_a_worker_that_fails_is_not_replaced(
     launcher.start(command, 1)
     assert [end.exit_code for end in ended(launcher)] == [2]
     assert len(found(command, "lived")) == 1
+
+
+def test_a_worker_that_somebody_else_ends_is_replaced(
+    launcher: LocalLauncher, worker: Callable[..., WorkerCommand]
+) -> None:
+    command = worker(PATIENT)
+    launcher.start(command, 1)
+    wait_until(lambda: found(command, "runs"))
+    (first,) = numbers(command)
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: [launcher.poll(), len(numbers(command)) == 2][1])
+    assert launcher.poll() == [None]
+
+
+def numbers(command: WorkerCommand) -> list[int]:
+    """The numbers of the processes that have begun."""
+    files = command.directory.glob("runs-*[0-9]")
+    return [int(file.name.rpartition("-")[2]) for file in files]
+
+
+def test_no_worker_is_replaced_once_they_are_stopped(
+    worker: Callable[..., WorkerCommand], tmp_path: Path
+) -> None:
+    hasty = LocalLauncher(tmp_path / "logs", grace_seconds=0)
+    command = worker("write('runs'); time.sleep(60)")
+    hasty.start(command, 2)
+    wait_until(lambda: len(numbers(command)) == 2)
+    hasty.stop()
+    assert {end.exit_code for end in ended(hasty)} <= {-signal.SIGTERM, -signal.SIGKILL}
+    assert len(numbers(command)) == 2
 
 
 def test_stopping_lets_workers_end_themselves(

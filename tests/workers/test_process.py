@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,20 +11,11 @@ from pathlib import Path
 import pytest
 
 from plantnas.errors import StorageError
-from plantnas.workers.process import last_line, start_process, stop_processes
-from tests.workers.conftest import wait_until
+from plantnas.workers.process import cores, last_line, start_process, stop_processes
+from tests.workers.conftest import is_alive, wait_until
 
 SHOW = ("-c", "import os; print(os.environ['COLOUR'], os.environ['OMP_NUM_THREADS'], os.getsid(0))")
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); "
-
-
-def is_alive(process: int) -> bool:
-    """Whether it runs: one that waits for its parent to ask for its exit code has ended."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_worker_has_its_variables_threads_and_session(
@@ -64,6 +56,17 @@ def test_a_worker_that_does_not_end_is_killed_after_the_grace_time(tmp_path: Pat
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_the_cores_are_those_that_this_process_may_use() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert cores() == len(allowed)
+
+
 def test_a_worker_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "1.log"
     worker = (
@@ -99,3 +102,24 @@ def test_the_last_line_of_a_log_has_words_of_the_worker(
 
 def test_a_log_that_is_not_there_has_no_last_line(tmp_path: Path) -> None:
     assert last_line(tmp_path / "log") == ""
+
+
+def test_a_process_of_a_pool_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "pool.py").write_text("""
+import multiprocessing, time
+from plantnas.workers.process import end_with_starter
+def work():
+    end_with_starter(0)
+    time.sleep(60)
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=work)
+    worker.start()
+    print(worker.pid, flush=True)
+    time.sleep(60)
+""")
+    command = [sys.executable, str(tmp_path / "pool.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        number = int(process.stdout.readline())
+        process.kill()
+        wait_until(lambda: not is_alive(number))

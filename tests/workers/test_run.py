@@ -1,6 +1,6 @@
-"""A run by real processes: workers, the parent and the terminal may end it at any moment.
+"""A run by real processes: workers and the terminal may end it at any moment, and it goes on.
 
-The study is run by its command line, as a user does, and completed by the same command.
+How workers are started, replaced and ended is in test_local.py, with shorter programs.
 """
 
 from __future__ import annotations
@@ -11,51 +11,85 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study
+from plantnas.errors import StudyError
 from plantnas.records.study import load_network
 from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.owners import WORKER_KEY
-from plantnas.trials.study import existing_study
+from plantnas.trials.study import existing_study, is_complete
 from plantnas.workers.run import run_study
-
-if TYPE_CHECKING:
-    from tests.conftest import StudyFolder
+from tests.conftest import StudyFolder
 
 COMMAND = [sys.executable, "-c", "from plantnas.cli import main; main()"]
 PATIENCE_SECONDS = 60
-SCREENS = 2
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import plantnas
+
+folder = Path(sys.argv[1])
+config = plantnas.load_study(str(folder / "tiny.yaml"))
+plantnas.run_study(config, f"sqlite:///{folder}/study.db", folder, workers=2, say=print)
+"""
+"""As a user writes it, without `if __name__ == "__main__":`."""
+
+MODULE = """
+import os, sys, time
+from pathlib import Path
+from plantnas import build_network
+
+def small(num_classes, in_channels):
+    if "worker" in sys.argv:  # both take a trial before one goes on
+        here = Path(__file__).parent
+        (here / f"here-{os.getpid()}").touch()
+        deadline = time.monotonic() + 30
+        while len(list(here.glob("here-*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    return build_network("plain-small", num_classes, in_channels)
+"""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def slow(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
-    """A prepared study whose trials take long enough to be killed in one."""
-    folder = tmp_path_factory.mktemp("slow")
-    yaml = folder / "tiny.yaml"
-    text = tiny.yaml.read_text().replace("trials_per_step: 3", f"trials_per_step: {SCREENS}")
-    yaml.write_text(text.replace("screen_epochs: 1, epochs: 5", "screen_epochs: 8, epochs: 8"))
-    study = replace(tiny, directory=folder / "study", yaml=yaml, config=load_study(str(yaml)))
+def small(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study that is not begun, and as small as can be: its trials take a fraction of a second."""
+    folder = tmp_path_factory.mktemp("small")
+    text = tiny.yaml.read_text().replace(
+        "train: 600, validation: 300", "train: 200, validation: 99"
+    )
+    text = text.replace("epochs: 6", "epochs: 2").replace("epochs: 5", "epochs: 2")
+    text = text.replace("steps: 2, trials_per_step: 3", "steps: 1, trials_per_step: 2")
+    (folder / "tiny.yaml").write_text(text)
+    return StudyFolder(folder, load_study(str(folder / "tiny.yaml")), folder / "tiny.yaml")
+
+
+@pytest.fixture(scope="module")
+def ready(small: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """The study with its teacher and seed; not to be changed, but copied."""
+    study = replace(small, directory=tmp_path_factory.mktemp("ready") / "study")
     study.objective().prepared(study.open())
     return study
 
 
 @pytest.fixture
-def folder(slow: StudyFolder, tmp_path: Path) -> StudyFolder:
-    return slow.copy(tmp_path / "study")
+def folder(ready: StudyFolder, tmp_path: Path) -> StudyFolder:
+    return ready.copy(tmp_path / "study")
 
 
-def start(folder: StudyFolder, workers: int = 2) -> subprocess.Popen[str]:
+def start(folder: StudyFolder) -> subprocess.Popen[str]:
     """`plantnas run`, in a process group of its own as in a terminal."""
-    arguments = ["run", folder.yaml, "--workers", workers, "--directory", folder.directory]
+    arguments = ["run", folder.yaml, "--directory", folder.directory]
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -65,47 +99,32 @@ def start(folder: StudyFolder, workers: int = 2) -> subprocess.Popen[str]:
     )
 
 
-def end_of(run: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code and what is on stderr."""
-    _, stderr = run.communicate(timeout=4 * PATIENCE_SECONDS)
-    return run.returncode, stderr
-
-
 def trials_of(folder: StudyFolder, *states: TrialState) -> list[FrozenTrial]:
     return existing_study("tiny", folder.url).get_trials(states=states or None)
 
 
-def workers_in_a_trial(folder: StudyFolder, run: subprocess.Popen[str], count: int) -> list[int]:
-    """The processes that run a planting's trial now, once there are so many."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def hold_a_worker_in_a_trial(folder: StudyFolder, run: subprocess.Popen[str]) -> int:
+    """A worker that runs a planting's trial now, and stands still."""
+    study, deadline = existing_study("tiny", folder.url), time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        workers = planting_workers(folder)
-        if len(workers) >= count:
-            return workers
+        for worker in planting_workers(study):
+            os.kill(worker, signal.SIGSTOP)
+            if worker in planting_workers(study):
+                return worker
+            os.kill(worker, signal.SIGCONT)
         assert run.poll() is None, run.communicate()
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise TimeoutError
 
 
-def planting_workers(folder: StudyFolder) -> list[int]:
-    running = trials_of(folder, TrialState.RUNNING)
+def planting_workers(study: optuna.Study) -> list[int]:
+    running = study.get_trials(states=(TrialState.RUNNING,))
     trained = [trial for trial in running if "planting" in trial.user_attrs]
     return [int(trial.user_attrs[WORKER_KEY].split(":")[1]) for trial in trained]
 
 
-def kill_in_a_trial(folder: StudyFolder, run: subprocess.Popen[str]) -> int:
-    """Kills a worker that is held in a trial, so that the trial cannot end just before."""
-    while True:
-        worker = workers_in_a_trial(folder, run, count=2)[0]
-        os.kill(worker, signal.SIGSTOP)
-        if worker in planting_workers(folder):
-            os.kill(worker, signal.SIGKILL)
-            return worker
-        os.kill(worker, signal.SIGCONT)
-
-
 def check_complete(folder: StudyFolder) -> None:
-    """Every step has its screens and its grown network, and trials and records agree."""
+    """The step has its screens and its grown network, and trials and records agree."""
     trials = trials_of(folder)
     assert {trial.state for trial in trials} <= {
         TrialState.COMPLETE,
@@ -116,9 +135,8 @@ def check_complete(folder: StudyFolder) -> None:
     complete = {trial.number: trial for trial in trials if trial.state == TrialState.COMPLETE}
     made = [assignment for trial in complete.values() if (assignment := assignment_of(trial))]
     kinds = Counter((assignment.step, assignment.kind) for assignment in made)
-    for step in (1, 2):
-        assert kinds[step, "screen"] >= SCREENS
-        assert kinds[step, "grow"] >= 1
+    assert kinds[1, "screen"] >= 2
+    assert kinds[1, "grow"] >= 1
     grown = [assignment.screened for assignment in made if assignment.kind == "grow"]
     assert len(grown) == len(set(grown)), "nothing is grown twice"
     check_records(folder, complete)
@@ -135,21 +153,39 @@ def check_records(folder: StudyFolder, complete: dict[int, FrozenTrial]) -> None
             assert complete[network.trial_number].values == expected
 
 
-def test_two_workers_share_a_study(folder: StudyFolder) -> None:
-    assert end_of(start(folder)) == (0, "")
-    check_complete(folder)
-    assert not trials_of(folder, TrialState.FAIL)
-    workers = Counter(trial.user_attrs[WORKER_KEY] for trial in trials_of(folder))
+def test_two_workers_share_a_study_of_a_plain_script_and_its_module(
+    small: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = replace(small, directory=tmp_path / "study")
+    study.directory.mkdir()
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "mine.py").write_text(MODULE)
+    own = small.yaml.read_text().replace("plain-small", "{architecture: 'mine:small'}")
+    (study.directory / "tiny.yaml").write_text(own)
+    command = [sys.executable, str(tmp_path / "script.py"), str(study.directory)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("Study 'tiny' is complete.\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    check_complete(study)
+    assert not trials_of(study, TrialState.FAIL)
+    workers = Counter(trial.user_attrs[WORKER_KEY] for trial in trials_of(study))
     assert len(workers) == 2
 
 
-def test_a_worker_that_is_killed_is_replaced(folder: StudyFolder) -> None:
+INTERRUPTED = "plantnas: interrupted. The same command goes on where it stopped.\n"
+
+
+def test_a_run_that_is_interrupted_ends_with_one_line_and_goes_on(folder: StudyFolder) -> None:
     run = start(folder)
-    killed = kill_in_a_trial(folder, run)
-    assert end_of(run) == (0, "")
+    worker = hold_a_worker_in_a_trial(folder, run)
+    os.killpg(run.pid, signal.SIGINT)
+    _, stderr = run.communicate(timeout=PATIENCE_SECONDS)
+    assert (run.returncode, stderr) == (130, INTERRUPTED)
+    assert not is_running(worker)
+    assert not trials_of(folder, TrialState.RUNNING)
+    run_study(folder.config, folder.url, folder.directory)
     check_complete(folder)
-    (failed,) = trials_of(folder, TrialState.FAIL)
-    assert f":{killed}:" in failed.user_attrs[WORKER_KEY]
 
 
 def is_running(process: int) -> bool:
@@ -160,74 +196,57 @@ def is_running(process: int) -> bool:
     return True
 
 
-def test_workers_whose_parent_is_killed_end_and_the_study_goes_on(folder: StudyFolder) -> None:
-    run = start(folder)
-    workers = workers_in_a_trial(folder, run, count=2)
-    run.kill()
-    run.wait()
-    deadline = time.monotonic() + 5
-    while any(map(is_running, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, workers))
-    assert end_of(start(folder, workers=1)) == (0, "")
-    check_complete(folder)
+@pytest.fixture
+def fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes workers end before they have begun, by these statements."""
+
+    def make(statements: str) -> None:
+        (tmp_path / "typer.py").write_text(statements)  # the command line imports it
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return make
 
 
-INTERRUPTED = "plantnas: interrupted. The same command goes on where it stopped.\n"
+def test_what_a_worker_cannot_do_is_one_line_of_its_run(
+    folder: StudyFolder, fail: Callable[[str], None]
+) -> None:
+    fail("import sys; sys.stderr.write('plantnas: weights 7: no such file.\\n'); sys.exit(2)")
+    with pytest.raises(StudyError, match=r"^weights 7: no such file\.$"):
+        run_study(folder.config, folder.url, folder.directory)
+    assert not is_complete(folder.open(), folder.config.search)
 
 
-def test_a_run_that_is_interrupted_ends_with_one_line_and_goes_on(folder: StudyFolder) -> None:
-    run = start(folder)
-    workers = workers_in_a_trial(folder, run, count=2)
-    os.killpg(run.pid, signal.SIGINT)
-    assert end_of(run) == (130, INTERRUPTED)
-    assert not any(map(is_running, workers))
-    assert not trials_of(folder, TrialState.RUNNING)
-    assert end_of(start(folder, workers=1)) == (0, "")
-    check_complete(folder)
+def test_a_worker_that_ends_without_a_word_is_told_with_its_log(
+    folder: StudyFolder, fail: Callable[[str], None]
+) -> None:
+    fail("raise SystemExit(3)")
+    with pytest.raises(StudyError, match=r"^worker 1 ended with exit code 3: see ") as raised:
+        run_study(folder.config, folder.url, folder.directory)
+    assert Path(str(raised.value).rpartition("see ")[2].removesuffix(".")).is_file()
 
 
-def test_workers_that_are_interrupted_while_they_start_say_nothing(folder: StudyFolder) -> None:
-    run = start(folder)
-    children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(children.read_text().split()) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)  # two workers, and Python's tracker of semaphores
-    time.sleep(0.3)
-    while run.poll() is None:  # Python loses a Ctrl-C that comes in a finalizer: press it again
-        os.killpg(run.pid, signal.SIGINT)
-        time.sleep(5)
-    exit_code, stderr = end_of(run)
-    assert exit_code == 130
-    assert stderr.endswith(INTERRUPTED)
-    assert "spawn_main" not in stderr, "a worker's traceback"
+def test_what_a_run_may_change_is_recorded_before_its_workers_start(
+    folder: StudyFolder, tmp_path: Path, fail: Callable[[str], None]
+) -> None:
+    other = folder.with_settings(data__root=str(tmp_path), memory_gigabytes=0.5, search__steps=2)
+    fail("raise SystemExit(3)")
+    with pytest.raises(StudyError, match="worker 1 ended"):
+        run_study(other.config, other.url, other.directory)
+    assert folder.records.config == other.config
 
 
-def test_what_a_worker_cannot_do_is_one_line_and_nothing_is_lost(folder: StudyFolder) -> None:
-    seed = folder.records.networks()[1]
-    weights = folder.directory / "weights" / str(seed.artifact_id)
-    content = weights.read_bytes()
-    weights.unlink()
-    exit_code, stderr = end_of(start(folder))
-    assert exit_code == 2
-    assert stderr.startswith("plantnas: ")
-    assert f"weights {seed.artifact_id}: no such file" in stderr
-    assert stderr.count("\n") == 1
-    weights.write_bytes(content)
-    assert end_of(start(folder, workers=1)) == (0, "")
-    check_complete(folder)
-
-
-def test_a_study_whose_limits_leave_no_room_says_so(tiny: StudyFolder, tmp_path: Path) -> None:
-    study = replace(tiny, directory=tmp_path).with_settings(search__maximum_parameters=700)
+def test_a_study_whose_limits_leave_no_room_says_so(small: StudyFolder, tmp_path: Path) -> None:
+    study = replace(small, directory=tmp_path).with_settings(search__maximum_parameters=700)
+    study.run()
     messages: list[str] = []
     run_study(study.config, study.url, study.directory, say=messages.append)
-    assert messages[-1].startswith("Study 'tiny' ended after step 0 of 2: nothing more")
+    assert messages[-1].startswith("Study 'tiny' ended after step 0 of 1: nothing more")
 
 
-def test_a_study_that_is_complete_keeps_no_features(finished: StudyFolder, tmp_path: Path) -> None:
-    study = finished.copy(tmp_path / "study")
-    assert list((study.directory / "features").glob("*.features"))
-    run_study(study.config, study.url, study.directory)
-    assert not (study.directory / "features").exists()
-    assert (study.directory / "weights").is_dir()
+def test_a_study_that_is_complete_keeps_no_features(folder: StudyFolder) -> None:
+    folder.run()
+    (folder.directory / "features").mkdir(exist_ok=True)
+    (folder.directory / "features" / "left.features").touch()
+    run_study(folder.config, folder.url, folder.directory)
+    assert not (folder.directory / "features").exists()
+    assert (folder.directory / "weights").is_dir()

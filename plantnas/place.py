@@ -1,0 +1,19 @@
+"""Where a study is: its name, its database, its folder. What is in them is elsewhere."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study is.
+
+    Attributes:
+        name: The study's.
+        url: Of its database. It may hold a password: it is in no command line and no message.
+        directory: Where the machine that looks keeps the study's files.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    directory: Path
