@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from plantnas.errors import PlantingError, did_you_mean
+from plantnas.grouping import grouped
 
 Role = Literal["rows", "columns", "entries"]
 Index = tuple[slice, ...]
@@ -132,10 +133,7 @@ class Structure:
     @property
     def axes_of(self) -> dict[str, list[TensorAxis]]:
         """The axes by tensor name."""
-        axes: dict[str, list[TensorAxis]] = {}
-        for axis in self.axes:
-            axes.setdefault(axis.tensor, []).append(axis)
-        return axes
+        return grouped((axis.tensor, axis) for axis in self.axes)
 
     def widths_with(self, changes: Mapping[str, int]) -> dict[str, int]:
         """The widths of all groups after these changes.

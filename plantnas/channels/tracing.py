@@ -18,6 +18,7 @@ from plantnas.channels.locating import location
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.grouping import grouped
 
 
 class Place(NamedTuple):
@@ -86,7 +87,7 @@ class Tracer(TorchFunctionMode):
         super().__init__()
         self.rules = rules
         self.batch = batch
-        self.names = _tensor_names(model)
+        self.names = grouped((id(tensor), name) for name, tensor in named_tensors(model).items())
         self.modules = {id(module): name or "the model" for name, module in model.named_modules()}
         self.nodes: list[Channels] = []
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
@@ -268,10 +269,3 @@ VALUE_READS = {"__bool__", "__complex__", "__float__", "__index__", "__int__", "
 def _asks_metadata(call: Call) -> bool:
     name = getattr(call.function, "__name__", "")
     return name in METADATA or (name == "__get__" and not tensors_in(call.result))
-
-
-def _tensor_names(model: nn.Module) -> dict[int, list[str]]:
-    names: dict[int, list[str]] = {}
-    for name, tensor in named_tensors(model).items():
-        names.setdefault(id(tensor), []).append(name)
-    return names

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from plantnas.channels.structure import ChannelGroup, Structure
+from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord, Split
-from plantnas.report.front import front_and_references, teacher_of
+from plantnas.report.front import PLANTING, front_and_references, teacher_of
 
 
 def front_table(networks: list[NetworkRecord]) -> Table:
@@ -40,12 +41,13 @@ def cost_table(networks: list[NetworkRecord]) -> Table:
     table.add_column("what")
     for column in ("networks", "seconds", "seconds each"):
         table.add_column(column, justify="right")
-    seconds: dict[str, list[float]] = {}
-    for network in networks:
-        name = network.method
-        if name == "planting":
-            name = f"step {network.step}, {network.kind}"
-        seconds.setdefault(name, []).append(sum(network.seconds.values()))
+    seconds = grouped(
+        (
+            f"step {record.step}, {record.kind}" if record.method == PLANTING else record.method,
+            sum(record.seconds.values()),
+        )
+        for record in networks
+    )
     for name, each in seconds.items():
         table.add_row(name, str(len(each)), f"{sum(each):.1f}", f"{sum(each) / len(each):.2f}")
     return table

@@ -15,6 +15,7 @@ import pandas as pd
 
 from plantnas.config import StudyConfig
 from plantnas.errors import StudyError
+from plantnas.grouping import grouped
 from plantnas.hypervolume import hypervolume, worst_corner
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -168,18 +169,15 @@ def reference_of(study: str, teacher: NetworkRecord) -> Reference:
 
 def pairs(entries: Iterable[Entry]) -> list[Pair]:
     """Each planted network with each method's networks of its size, where both were tested."""
-    by_target: dict[tuple[str, int], dict[str, list[Entry]]] = {}
-    for entry in entries:
-        if entry.test_accuracy is not None:
-            methods = by_target.setdefault((entry.study, entry.target_id), {})
-            methods.setdefault(entry.method, []).append(entry)
-    return [
-        _pair(methods[PLANTING][0], others)
-        for methods in by_target.values()
-        if PLANTING in methods
-        for method, others in methods.items()
-        if method != PLANTING
-    ]
+    tested = (entry for entry in entries if entry.test_accuracy is not None)
+    by_target = grouped(((entry.study, entry.target_id), entry) for entry in tested)
+    found = list[Pair]()
+    for theirs in by_target.values():
+        methods = grouped((entry.method, entry) for entry in theirs)
+        planted = methods.pop(PLANTING, [])
+        if planted:
+            found += [_pair(planted[0], others) for others in methods.values()]
+    return found
 
 
 def differences(
@@ -242,9 +240,8 @@ def _difference(
     costs: Sequence[SearchCost],
     generator: np.random.Generator,
 ) -> MethodDifference:
-    method, by_study = chosen[0].method, dict[str, list[float]]()
-    for pair in chosen:
-        by_study.setdefault(pair.study, []).append(pair.difference)
+    method = chosen[0].method
+    by_study = grouped((pair.study, pair.difference) for pair in chosen)
     time = _ratio([(pair.planted_seconds, pair.seconds) for pair in chosen])
     same_sizes = list(_costs_of_same_sizes(costs, method))
     if step is None:  # where ancestors that sizes share count once

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.files import write_file
+from plantnas.grouping import grouped
 from plantnas.report.comparison.comparison import Comparison
 from plantnas.report.comparison.statistics import Spread, spread
 from plantnas.report.comparison.verdict import (
@@ -97,10 +98,11 @@ class HypervolumeInfo(NamedTuple):
 
 def comparison_pareto_info(comparison: Comparison) -> ComparisonParetoInfo:
     """The data of the plot of accuracy against parameters."""
-    groups: dict[tuple[int, str], list[Entry]] = {}
-    for entry in comparison.entries:
-        if entry.test_accuracy is not None:
-            groups.setdefault((entry.step or 0, entry.method), []).append(entry)
+    groups = grouped(
+        ((entry.step or 0, entry.method), entry)
+        for entry in comparison.entries
+        if entry.test_accuracy is not None
+    )
     teachers = comparison.references
     return ComparisonParetoInfo(
         methods=_methods(comparison),

@@ -9,6 +9,7 @@ from math import log
 from statistics import fmean
 from typing import NamedTuple
 
+from plantnas.grouping import grouped
 from plantnas.report.comparison.comparison import Comparison, Reference
 from plantnas.report.comparison.statistics import Spread, spread
 from plantnas.report.entries import Entry
@@ -44,10 +45,11 @@ def small_networks(comparison: Comparison, share: float = PAPERS_SHARE) -> list[
     are left out that lack that network in a study, or an accuracy.
     """
     teachers = {each.study: each for each in comparison.references if _is_known(each)}
-    by_method: dict[str, list[_Measured]] = {}
-    for study, teacher in teachers.items():
-        for entries in _nearest(comparison.entries, study, share * teacher.parameters):
-            by_method.setdefault(entries[0].method, []).append(_measured(entries, teacher))
+    by_method = grouped(
+        (entries[0].method, _measured(entries, teacher))
+        for study, teacher in teachers.items()
+        for entries in _nearest(comparison.entries, study, share * teacher.parameters)
+    )
     known = [method for method, found in by_method.items() if len(found) == len(teachers)]
     rows = [_summary(method, by_method[method]) for method in in_legend_order(known)]
     of_teachers = [_of_teacher(teacher) for teacher in teachers.values()]
@@ -73,11 +75,8 @@ def _nearest(entries: Iterable[Entry], study: str, parameters: float) -> Iterato
     if not planted:
         return
     nearest = min(planted, key=lambda entry: abs(log(entry.parameters / parameters)))
-    by_method: dict[str, list[Entry]] = {}
-    for entry in of_study:
-        if entry.target_id == nearest.target_id:
-            by_method.setdefault(entry.method, []).append(entry)
-    yield from by_method.values()
+    near = (entry for entry in of_study if entry.target_id == nearest.target_id)
+    yield from grouped((entry.method, entry) for entry in near).values()
 
 
 def _measured(entries: Sequence[Entry], teacher: Reference) -> _Measured:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from plantnas.grouping import grouped
 from plantnas.report.comparison.comparison import Comparison, MethodDifference
 from plantnas.report.comparison.small_networks import PAPERS_SHARE, small_networks
 from plantnas.report.comparison.statistics import Difference, Spread, spread
@@ -92,9 +93,7 @@ def verdict(comparison: Comparison) -> Verdict:
 def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """The cells of `VERDICT_COLUMNS`, by step, the most accurate method first."""
     better = {(each.step, each.method): each.accuracy for each in comparison.differences}
-    groups: dict[tuple[int | None, str], list[Entry]] = {}
-    for entry in comparison.entries:
-        groups.setdefault((entry.step, entry.method), []).append(entry)
+    groups = grouped(((entry.step, entry.method), entry) for entry in comparison.entries)
     in_order = sorted(groups, key=lambda key: (key[0] or 0, -_accuracy_or_zero(groups[key])))
     return [_verdict_row(groups[key], better.get(key)) for key in in_order]
 
@@ -106,9 +105,7 @@ def verdict_table(comparison: Comparison) -> Table:
 
 def cost_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """The cells of `COST_COLUMNS`, means over studies, the cheapest method first."""
-    by_method: dict[str, list[SearchCost]] = {}
-    for cost in comparison.costs:
-        by_method.setdefault(cost.method, []).append(cost)
+    by_method = grouped((cost.method, cost) for cost in comparison.costs)
     in_order = sorted(by_method.values(), key=lambda costs: fmean(cost.total for cost in costs))
     return [_cost_row(costs) for costs in in_order]
 
@@ -150,10 +147,11 @@ def shown_spread(measured: Spread) -> str:
 
 def accuracy_spread(entries: Iterable[Entry]) -> Spread:
     """Test accuracy over studies and repetitions; sizes of one step count with their mean."""
-    tested: dict[tuple[str, int], list[float]] = {}
-    for entry in entries:
-        if entry.test_accuracy is not None:
-            tested.setdefault((entry.study, entry.repetition), []).append(entry.test_accuracy)
+    tested = grouped(
+        ((entry.study, entry.repetition), entry.test_accuracy)
+        for entry in entries
+        if entry.test_accuracy is not None
+    )
     return spread([*map(fmean, tested.values())])
 
 

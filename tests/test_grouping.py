@@ -1,0 +1,12 @@
+"""Values stand together under their keys, in order."""
+
+from plantnas.grouping import grouped
+
+
+def test_keys_are_in_the_order_of_their_first_values_and_values_in_their_own() -> None:
+    groups = grouped([("b", 3), ("a", 2), ("b", 1)])
+    assert list(groups.items()) == [("b", [3, 1]), ("a", [2])]
+
+
+def test_nothing_has_no_groups() -> None:
+    assert grouped([]) == {}
