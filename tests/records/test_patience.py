@@ -91,11 +91,16 @@ def test_a_transaction_that_loses_its_connection_is_done_again(
 
 def test_a_server_that_stays_away_is_given_up(server: Server, engine: Engine) -> None:
     server.stop()
-    start = time.monotonic()
+    attempts = []
+
+    def ask() -> int:
+        attempts.append(True)
+        return one(engine)
+
     with pytest.raises(DBAPIError):
-        Patience(server.url, seconds=1.0).wait_for(lambda: one(engine))
+        Patience(server.url, seconds=1.0).wait_for(ask)
     server.start()
-    assert 0.2 < time.monotonic() - start < 5.0
+    assert len(attempts) > 1
 
 
 def test_the_parts_of_an_operation_do_not_wait_by_themselves(
@@ -116,14 +121,16 @@ def test_the_parts_of_an_operation_do_not_wait_by_themselves(
 
 
 def test_a_mistake_in_a_statement_is_not_waited_for(server: Server, engine: Engine) -> None:
+    attempts = []
+
     def mistake() -> None:
+        attempts.append(True)
         with engine.begin() as connection:
             connection.execute(text("SELECT * FROM nowhere"))
 
-    start = time.monotonic()
     with pytest.raises(DBAPIError) as error:
         Patience(server.url).wait_for(mistake)
-    assert time.monotonic() - start < 2.0
+    assert len(attempts) == 1
     assert not is_away(error.value)
 
 

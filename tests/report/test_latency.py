@@ -1,5 +1,7 @@
 """Latency is measured at a network's widths, on this machine."""
 
+import time
+
 import pytest
 
 from plantnas.report.latency import latencies
@@ -13,9 +15,11 @@ def data(finished: StudyFolder) -> StudyData:
 
 
 def test_every_network_that_is_asked_for_takes_some_time(data: StudyData) -> None:
+    start = time.perf_counter()
     found = latencies(data, data.networks[:3], seconds=0.01)
+    all_milliseconds = 1000 * (time.perf_counter() - start)
     assert found.keys() == {network.id for network in data.networks[:3]}
-    assert all(0 < milliseconds < 1000 for milliseconds in found.values())
+    assert all(0 < milliseconds < all_milliseconds for milliseconds in found.values())
 
 
 def test_a_much_wider_network_takes_longer(data: StudyData) -> None:
