@@ -8,7 +8,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256 as sha256_of
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -27,14 +27,11 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from plantnas.errors import StorageError
+from plantnas.errors import StorageError, first_line, missing
 from plantnas.files import write_atomically
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
-
-_BUCKETS = {"s3": (Boto3ArtifactStore, "s3"), "gs": (GCSArtifactStore, "gcs")}
-"""By a URL's scheme: Optuna's store, and the extra that it needs."""
 
 
 def is_url(place: str) -> bool:
@@ -61,7 +58,15 @@ def open_artifacts(place: str) -> "ArtifactPlace":
             f"artifacts {place!r}: not a place. Allowed: a folder, s3://bucket/prefix or "
             "gs://bucket/prefix."
         )
-    return BucketArtifactStore(place, _opened(place, scheme, bucket), prefix)
+    store, package, extra = _BUCKETS[scheme]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return BucketArtifactStore(place, store(bucket), prefix)
+    except ImportError as error:
+        raise StorageError(f"artifacts {place!r}: {missing(package, extra)}") from error
+    except Exception as error:  # such as credentials that are not there
+        raise StorageError(f"{place}: cannot be opened: {first_line(error)}") from error
 
 
 class Found(NamedTuple):
@@ -69,19 +74,15 @@ class Found(NamedTuple):
 
     Attributes:
         bytes: Its size.
-        seconds: Since it was written; None where Optuna's store does not tell.
+        seconds: Since it was written.
     """
 
     bytes: int
-    seconds: float | None
-
-    def is_older(self, seconds: float) -> bool:
-        """Whether it is certain that it was written so long ago."""
-        return self.seconds is not None and self.seconds > seconds
+    seconds: float
 
 
 class ArtifactPlace(Protocol):
-    """What `open_artifacts` opens: a store of Optuna's that can also be asked for a size."""
+    """What `open_artifacts` opens: a store of Optuna's that can be asked for more."""
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """The content of an artifact."""
@@ -93,7 +94,7 @@ class ArtifactPlace(Protocol):
         """Remove an artifact."""
 
     def find(self, artifact_id: str) -> Found | None:
-        """What is known of an artifact, or None if there is none of that name."""
+        """Size and age of an artifact, or None if there is none of that name."""
 
 
 class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
@@ -140,25 +141,60 @@ class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
         return super()._get_filepath(artifact_id)
 
 
+class S3ArtifactStore(Boto3ArtifactStore):
+    """Optuna's store of a whole bucket of S3, which tells size and age too."""
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The content of an artifact, in memory: a connection that breaks is seen at once."""
+        with closing(super().open_reader(artifact_id)) as reader:
+            return BytesIO(reader.read())
+
+    def find(self, artifact_id: str) -> Found | None:
+        """Size and age of an artifact, by a request for its head; None if there is none."""
+        try:
+            head = self.client.head_object(Bucket=self.bucket, Key=artifact_id)
+        except self.client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] == "404":
+                return None
+            raise
+        return Found(head["ContentLength"], time.time() - head["LastModified"].timestamp())
+
+
+class GoogleArtifactStore(GCSArtifactStore):
+    """Optuna's store of a whole bucket of Google Cloud, which tells size and age too."""
+
+    def find(self, artifact_id: str) -> Found | None:
+        """Size and age of an artifact, by a request for its metadata; None if there is none."""
+        blob = self.bucket_obj.get_blob(artifact_id)
+        return Found(blob.size, time.time() - blob.updated.timestamp()) if blob else None
+
+
+_BUCKETS = {
+    "s3": (S3ArtifactStore, "boto3", "s3"),
+    "gs": (GoogleArtifactStore, "google-cloud-storage", "gcs"),
+}
+"""By a URL's scheme: the store of a bucket, the package that it needs, and the extra with it."""
+
+
 class BucketArtifactStore:
-    """Artifacts below a prefix of a bucket, each read whole; short failures are tried again.
+    """Artifacts below a prefix of a bucket; short failures are tried again.
 
     Attributes:
         directory: The URL of bucket and prefix.
     """
 
-    def __init__(self, place: str, bucket: "ArtifactStore", prefix: str) -> None:
+    def __init__(self, place: str, bucket: ArtifactPlace, prefix: str) -> None:
         """Keeps artifacts in a bucket.
 
         Args:
             place: Its URL, for messages.
-            bucket: Optuna's store of the whole bucket.
+            bucket: The store of the whole bucket; its readers hold all that they read.
             prefix: Comes before all names, with a slash between.
         """
         self.directory = place
         self._prefix = prefix.strip("/")
         self._bucket = bucket
-        self._patient = Backoff(_ReadWhole(bucket))
+        self._patient = Backoff(bucket)
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """The content of an artifact, in memory.
@@ -180,16 +216,13 @@ class BucketArtifactStore:
             self._patient.write(self._key(artifact_id), content_body)
 
     def find(self, artifact_id: str) -> Found | None:
-        """Size of an artifact, which is read for that, or None if there is none of that name.
+        """Size and age of an artifact, or None if there is none of that name.
 
         Raises:
             StorageError: The bucket cannot be read.
         """
-        try:
-            with self.open_reader(artifact_id) as reader:
-                return Found(len(reader.read()), None)
-        except ArtifactNotFound:
-            return None
+        with self._errors("read"):
+            return self._bucket.find(self._key(artifact_id))
 
     def remove(self, artifact_id: str) -> None:
         """Remove an artifact.
@@ -213,23 +246,8 @@ class BucketArtifactStore:
             raise
         except Exception as error:  # the packages of the clouds have no common base class
             raise StorageError(
-                f"{self.directory}: cannot be {done}: {_first_line(error)}"
+                f"{self.directory}: cannot be {done}: {first_line(error)}"
             ) from error
-
-
-class _ReadWhole:
-    """A store whose readers hold the whole content: a connection that breaks is seen at once."""
-
-    def __init__(self, store: "ArtifactStore") -> None:
-        self._store = store
-        self.write, self.remove = store.write, store.remove
-
-    def open_reader(self, artifact_id: str) -> BinaryIO:
-        reader = self._store.open_reader(artifact_id)
-        try:
-            return BytesIO(reader.read())
-        finally:
-            reader.close()
 
 
 def upload(
@@ -286,28 +304,8 @@ def cannot_write(directory: str | Path, error: OSError) -> StorageError:
     return StorageError(f"{directory}: cannot be written to: {error.strerror or error}.")
 
 
-def _opened(place: str, scheme: str, bucket: str) -> "ArtifactStore":
-    """Optuna's store of a bucket."""
-    store, extra = _BUCKETS[scheme]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            opened: ArtifactStore = store(bucket)
-            return opened
-    except ImportError as error:
-        raise StorageError(
-            f"artifacts {place!r}: a package is missing: pip install 'plantnas[{extra}]'."
-        ) from error
-    except Exception as error:  # such as credentials that are not there
-        raise StorageError(f"{place}: cannot be opened: {_first_line(error)}") from error
-
-
 def _check_name(place: str, artifact_id: str) -> None:
     """Refuse a name that is absolute, empty, or leads up."""
     parts = PurePosixPath(artifact_id).parts
     if not parts or ".." in parts or parts[0].startswith("/"):
         raise StorageError(f"{place}: artifact {artifact_id!r}: is not a name within it.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -155,7 +155,7 @@ def _weights(
     store = records.store
     for name in sorted(announced.keys() - needed):
         found, whose = store.find(name), announced[name]
-        if found is None or (whose == "of the study" and not found.is_older(FORGOTTEN_SECONDS)):
+        if found is None or (whose == "of the study" and found.seconds <= FORGOTTEN_SECONDS):
             continue
         why = f"{whose}, but no network has them"
         yield Leftover("weights", name, why, found.bytes, _discarding(store, name))

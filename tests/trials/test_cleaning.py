@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts import upload_artifact
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from plantnas.records.artifacts import BucketArtifactStore
+from plantnas.records.artifacts import AtomicFileSystemArtifactStore, BucketArtifactStore
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import WEIGHTS_FILE
@@ -240,19 +240,20 @@ def test_the_folder_where_logits_were_made_is_removed(folder: StudyFolder) -> No
 
 def test_in_a_bucket_links_alone_are_followed(folder: StudyFolder, tmp_path: Path) -> None:
     study, records = folder.open(), StudyRecords(Database(folder.url, "gs://bucket"), "tiny")
-    bucket = BucketArtifactStore("gs://bucket", FileSystemArtifactStore(tmp_path), "")
+    bucket = BucketArtifactStore("gs://bucket", AtomicFileSystemArtifactStore(tmp_path), "")
     records.store = bucket
     trial, path = study.ask(), tmp_path / WEIGHTS_FILE
     path.write_bytes(b"weights")
     ids = [
         upload_artifact(artifact_store=bucket, file_path=str(path), study_or_trial=owner)
-        for owner in (trial, study)
+        for owner in (trial, study, study)
     ]
+    os.utime(tmp_path / ids[2], (OLD, OLD))
     study.tell(trial, state=TrialState.FAIL)
     bucket.write("another", io.BytesIO(b"of another study"))
-    (leftover,) = clean(study, records, folder.directory)
-    assert (leftover.name, leftover.bytes) == (ids[0], 7)
-    assert {ids[1], "another"} <= {path.name for path in tmp_path.iterdir()}, "ages are not known"
+    leftovers = [(each.name, each.bytes) for each in clean(study, records, folder.directory)]
+    assert sorted(leftovers) == sorted([(ids[0], 7), (ids[2], 7)])
+    assert {ids[1], "another"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_summary_counts_kinds_and_bytes() -> None:
