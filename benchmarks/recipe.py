@@ -36,6 +36,7 @@ from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Initialisation, Planting, StudyConfig
 from plantnas.config_files import load_study, with_overrides
+from plantnas.place import sqlite_url
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
@@ -44,7 +45,6 @@ from plantnas.training.fitting import fit
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import Child, train_planted
 from plantnas.training.seeds import generator_for
-from plantnas.trials.storage import sqlite_url
 from plantnas.trials.study import open_study
 
 LAST = {"plain": 0.354, "resnet20": 0.25}

@@ -17,3 +17,8 @@ class Place:
     name: str
     url: str = field(repr=False)
     directory: Path
+
+
+def sqlite_url(directory: Path) -> str:
+    """The default database of a study: study.db in its folder."""
+    return f"sqlite:///{directory.resolve() / 'study.db'}"

@@ -14,9 +14,8 @@ from plantnas.cli.options import (
     Study,
     Workers,
     console,
-    directory_of,
     existing,
-    opened_study,
+    records_of,
     show,
 )
 
@@ -54,17 +53,15 @@ def baselines(
     """Add to a finished study what its users would make otherwise, and compare."""
     from plantnas.baselines.launch import Place, make_baselines
     from plantnas.baselines.planning import parse_request
-    from plantnas.records.database import Database
-    from plantnas.records.study import StudyRecords
     from plantnas.report.finish import finish_baselines
 
-    name, url = existing(study, storage, directory)
-    records, folder = StudyRecords(Database(url), name), directory_of(name, directory)
-    request = parse_request(name, records.networks(), methods, targets, repetitions, rates)
-    place = Place(records.config, url, folder, device)
+    place = existing(study, storage, directory)
+    records, folder = records_of(place), place.directory
+    request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
     sys.path.insert(0, "")  # the user's own module:function
-    make_baselines(place, request, workers, console.print)
-    finish_baselines(url, name)
+    finished = Place(records.config, place.url, folder, device)
+    make_baselines(finished, request, workers, console.print)
+    finish_baselines(place.url, place.name)
     _compare([records], folder / "comparison.html", folder / "comparison.csv")
 
 
@@ -87,7 +84,7 @@ def compare(
     for path in (page, table):
         if path is not None:
             check_output(path, force)
-    found = [opened_study(study, storage, None) for study in studies]
+    found = [records_of(existing(study, storage, None)) for study in studies]
     _compare(found, page, table)
 
 

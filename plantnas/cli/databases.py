@@ -8,7 +8,6 @@ from plantnas.cli.options import (
     Directory,
     Storage,
     Study,
-    directory_of,
     existing,
     place_of,
     show,
@@ -22,7 +21,7 @@ def upgrade(study: Study, storage: Storage = None, directory: Directory = None) 
     """Bring a database that an older plantnas wrote to this one's tables, after a copy of it."""
     from plantnas.records.migrations.upgrade import planned_upgrade, upgrade_database
 
-    _, url = place_of(study, storage, directory)
+    url = place_of(study, storage, directory).url
     planned = planned_upgrade(url)
     if planned.old == planned.new:
         show(f"The tables are of revision {planned.new}, which this plantnas needs.")
@@ -46,13 +45,11 @@ def clean(
     from plantnas.trials.storage import open_database, storage_errors
     from plantnas.trials.study import existing_study
 
-    name, url = existing(study, storage, directory)
-    found = []
-    with storage_errors(url):
-        opened = existing_study(name, url)
-        folder = directory_of(name, directory)
-        records = StudyRecords(open_database(opened), name)
-        for leftover in clean(opened, records, folder, dry_run):
+    place, found = existing(study, storage, directory), []
+    with storage_errors(place.url):
+        opened = existing_study(place.name, place.url)
+        records = StudyRecords(open_database(opened), place.name)
+        for leftover in clean(opened, records, place.directory, dry_run):
             size = "" if leftover.bytes is None else f" ({shown_size(leftover.bytes)})"
             show(f"{leftover.kind} {leftover.name}{size}: {leftover.why}")
             found.append(leftover)

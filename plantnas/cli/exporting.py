@@ -39,7 +39,7 @@ def export(
     crop_to = None if widths is None else parse_widths(widths)
     wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
     files = Files(family, output, format_name, force)
-    name, url = existing(study, storage, directory)
+    place = existing(study, storage, directory)
     sys.path.insert(0, "")  # the user's own module:function
-    for line in save(url, name, wanted, files):
+    for line in save(place.url, place.name, wanted, files):
         show(line)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from plantnas.config_files import is_path, load_study
 from plantnas.errors import StorageError, StudyError, did_you_mean
+from plantnas.place import Place, sqlite_url
 
 if TYPE_CHECKING:
     from plantnas.records.study import StudyRecords
@@ -53,51 +54,43 @@ Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 
 
-def existing(study: str, storage: str | None, directory: Path | None) -> tuple[str, str]:
-    """The name of a study that exists, shipped or not, and the URL of its database.
+def existing(study: str, storage: str | None, directory: Path | None) -> Place:
+    """Where a study is that exists, shipped or not.
 
     Raises:
         StudyError: There is no such study. A database is not made by asking for it.
     """
     from plantnas.trials.study import existing_study
 
-    name, url = place_of(study, storage, directory)
+    place = place_of(study, storage, directory)
     if storage is None and directory is None:
-        _check_is_here(name)
-    existing_study(name, url)
-    return name, url
+        _check_is_here(place.name)
+    existing_study(place.name, place.url)
+    return place
 
 
-def place_of(study: str, storage: str | None, directory: Path | None) -> tuple[str, str]:
-    """The name of a study, and the URL where its database is or would be."""
+def place_of(study: str, storage: str | None, directory: Path | None) -> Place:
+    """Where a study is or would be, by its name or its file."""
     name = load_study(study).name if is_path(study) else study
-    return name, storage or url_of(directory_of(name, directory))
+    return place_named(name, storage, directory)
 
 
-def opened_study(study: str, storage: str | None, directory: Path | None) -> "StudyRecords":
+def place_named(name: str, storage: str | None, directory: Path | None) -> Place:
+    """Where the study of that name is or would be."""
+    folder = directory or STUDIES / name
+    return Place(name, storage or sqlite_url(folder), folder)
+
+
+def records_of(place: Place) -> "StudyRecords":
     """The records of a study that exists.
 
     Raises:
-        StudyError: There is no such study.
         StorageError: The database cannot be opened.
     """
     from plantnas.records.database import Database
     from plantnas.records.study import StudyRecords
 
-    name, url = existing(study, storage, directory)
-    return StudyRecords(Database(url), name)
-
-
-def directory_of(name: str, directory: Path | None) -> Path:
-    """The folder of a study's files."""
-    return directory or STUDIES / name
-
-
-def url_of(directory: Path) -> str:
-    """The URL of the database in a study's folder."""
-    from plantnas.trials.storage import sqlite_url
-
-    return sqlite_url(directory)
+    return StudyRecords(Database(place.url), place.name)
 
 
 def _check_is_here(name: str) -> None:

@@ -13,9 +13,8 @@ from plantnas.cli.options import (
     Storage,
     Study,
     console,
-    directory_of,
     existing,
-    opened_study,
+    records_of,
     show,
 )
 
@@ -35,12 +34,10 @@ def status(
     """Steps, trials, failures, best networks and cost of a study so far."""
     from rich.live import Live
 
-    from plantnas.records.database import Database
-    from plantnas.records.study import StudyRecords
     from plantnas.trials.study import existing_study
 
-    name, url = existing(study, storage, directory)
-    optuna_study, records = existing_study(name, url), StudyRecords(Database(url), name)
+    place = existing(study, storage, directory)
+    optuna_study, records = existing_study(place.name, place.url), records_of(place)
     shown, is_over = _status(optuna_study, records)
     if not watch:
         console.print(shown)
@@ -89,7 +86,7 @@ def plot(
     asked = {"split": split, "cost": cost, "network_id": network_id}
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
-    records = opened_study(study, storage, directory)
+    records = records_of(existing(study, storage, directory))
     path = out or Path(f"{records.name}-{name.replace(':', '.')}.html")
     check_output(path, force)
     check_figure_file(path)
@@ -115,10 +112,10 @@ def report(
     from plantnas.report.page.page import write_report
     from plantnas.report.study_data import study_data
 
-    records = opened_study(study, storage, directory)
-    page = out or directory_of(records.name, directory) / "report.html"
+    place = existing(study, storage, directory)
+    page = out or place.directory / "report.html"
     check_output(page, force or out is None)
-    for trouble in write_report(study_data(records), page):
+    for trouble in write_report(study_data(records_of(place)), page):
         show(trouble)
     show(f"Written: {page}")
 
@@ -146,7 +143,7 @@ def table(
     frame_of, table_format = FRAMES.find(what), checked_format(format_name, out)
     if out is not None:
         check_output(out, force)
-    records = opened_study(study, storage, directory)
+    records = records_of(existing(study, storage, directory))
     frame = frame_of(records.database, records.name)
     if out is None:
         typer.echo(table_text(frame, table_format), nl=False)
@@ -164,14 +161,14 @@ def dashboard(
 ) -> None:
     """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""
     from plantnas.errors import PlantnasError
-    from plantnas.records.database import Database
     from plantnas.report.dashboard import publish, serve
     from plantnas.trials.study import existing_study
 
-    name, url = existing(study, storage, directory)
-    if (why := publish(existing_study(name, url), Database(url))) is not None:
+    place = existing(study, storage, directory)
+    opened = existing_study(place.name, place.url)
+    if (why := publish(opened, records_of(place).database)) is not None:
         raise PlantnasError(why)
-    serve(url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
+    serve(place.url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
 
 
 def _status(study: "optuna.Study", records: "StudyRecords") -> tuple[Group, bool]:

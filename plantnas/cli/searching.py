@@ -1,7 +1,6 @@
 """The commands that search: `quickstart` and `run`."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +13,12 @@ from plantnas.cli.options import (
     Study,
     Workers,
     console,
-    directory_of,
+    place_named,
     show,
-    url_of,
 )
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
+from plantnas.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = None) -> None:
     """A whole study on scikit-learn's handwritten digits, in less than a minute."""
     config = with_overrides(load_study("digits"), {"random_seed": seed})
-    _run(config, workers, None, directory, "cpu")
+    _run(config, place_named(config.name, None, directory), workers, "cpu")
     console.print(
         "\nTo try next:\n"
         "  plantnas report digits                    one page: what to pick, what it cost, why\n"
@@ -62,39 +61,34 @@ def run(
         "search.trials_per_step": trials_per_step,
         "random_seed": seed,
     }
-    _run(with_overrides(load_study(study), overrides), workers, storage, directory, device)
+    config = with_overrides(load_study(study), overrides)
+    _run(config, place_named(config.name, storage, directory), workers, device)
 
 
-def _run(
-    config: StudyConfig, workers: int, storage: str | None, directory: Path | None, device: str
-) -> None:
+def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:
     import optuna
     from rich.progress import Progress
 
-    from plantnas.place import Place
     from plantnas.records.engine import shown_url
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
     from plantnas.search.progress import ProgressBars, bars_columns
     from plantnas.workers.run import run_watched
 
-    folder = directory_of(config.name, directory)
-    url = storage or url_of(folder)
     sys.path.insert(0, "")  # the user's own module:function
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
-    publisher = Publisher(url)
+    publisher = Publisher(place.url)
     with Progress(*bars_columns(), console=console) as bars:
         shown = ProgressBars(bars, config)
 
         def watch(study: optuna.Study) -> None:
             publisher.after_step(study, shown.show(study))
 
-        place = Place(config.name, url, folder)
         study = run_watched(config, place, workers, device, bars.console.print, watch)
-    networks, page = finish(url, config.name, folder)
+    networks, page = finish(place.url, place.name, place.directory)
     publisher.publish(study)
     console.print(front_table(networks))
-    show(f"Database: {shown_url(url)}\nPareto plot: {page}")
+    show(f"Database: {shown_url(place.url)}\nPareto plot: {page}")
     if publisher.trouble:
         show(publisher.trouble)
 

@@ -11,13 +11,13 @@ from plantnas.cli.options import (
     Directory,
     Storage,
     Study,
-    directory_of,
     existing,
     place_of,
     show,
 )
 from plantnas.config_files import is_path, load_study
 from plantnas.errors import ConfigurationError, StudyError
+from plantnas.place import Place
 
 if TYPE_CHECKING:
     from plantnas.workers.launcher import Launcher, WorkerCommand
@@ -54,11 +54,11 @@ def worker(
 
     from plantnas.workers.worker import run_worker
 
-    name, url = existing(study, storage, directory)
+    place = existing(study, storage, directory)
     sys.path.insert(0, "")  # the user's own module:function
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
-    run_worker(name, url, directory_of(name, directory), artifacts, device, root, show)
+    run_worker(place, artifacts, device, root, show)
 
 
 @app.command()
@@ -98,7 +98,7 @@ def ray(
     from plantnas.workers.ray import RayLauncher
 
     command = _command(study, storage, artifacts, directory, data_root, device)
-    check_shared(command.storage)
+    check_shared(command.place.url)
     _launch(RayLauncher(address, _logs(command, logs), cpus, gpus), command, workers)
 
 
@@ -128,7 +128,7 @@ def slurm(
     from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 
     command = _command(study, storage, artifacts, directory, data_root, device)
-    check_shared(command.storage)
+    check_shared(command.place.url)
     jobs = SlurmJobs(partition, minutes, cpus, gpus, _pairs(sbatch or []))
     launcher = SlurmLauncher(_logs(command, logs), jobs)
     if wait:
@@ -150,26 +150,25 @@ def _command(
     from plantnas.search.recording import make_study
     from plantnas.workers.launcher import WorkerCommand
 
-    name, url = place_of(study, storage, directory)
-    folder = directory_of(name, directory)
+    place = place_of(study, storage, directory)
     sys.path.insert(0, "")  # the user's own module:function
-    if is_path(study) or not _exists(name, url):
-        make_study(load_study(study), url, artifacts or str(folder / "weights"))
-    return WorkerCommand(name, url, folder, artifacts, device, data_root)
+    if is_path(study) or not _exists(place):
+        make_study(load_study(study), place.url, artifacts or str(place.directory / "weights"))
+    return WorkerCommand(place, artifacts, device, data_root)
 
 
-def _exists(name: str, url: str) -> bool:
+def _exists(place: Place) -> bool:
     from plantnas.trials.study import existing_study
 
     try:
-        existing_study(name, url)
+        existing_study(place.name, place.url)
     except StudyError:
         return False
     return True
 
 
 def _logs(command: "WorkerCommand", logs: Path | None) -> Path:
-    return logs or command.directory / "logs"
+    return logs or command.place.directory / "logs"
 
 
 def _launch(launcher: "Launcher", command: "WorkerCommand", workers: int) -> None:

@@ -49,11 +49,6 @@ _TRANSACTIONS = (
 )
 
 
-def sqlite_url(directory: Path) -> str:
-    """The default storage of a study: study.db in its folder."""
-    return f"sqlite:///{directory.resolve() / 'study.db'}"
-
-
 @patient(*_TRANSACTIONS)
 class PatientStorage(SparingStorage):
     """Optuna's storage, whose transactions wait for a database that is away for a while.

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn, Protocol
 
 from plantnas.errors import ConfigurationError
+from plantnas.place import Place
 from plantnas.workers.process import GRACE_SECONDS
 
 POLL_SECONDS = 0.25
@@ -43,9 +44,8 @@ class WorkerCommand:
     """What every worker of a study is started with.
 
     Attributes:
-        study: Its name.
-        storage: The URL of its database. It may hold a password: it is in no command line.
-        directory: Where a worker keeps its files, on the machine where it runs.
+        place: Where the study is; its directory, where a worker keeps its files, is one of the
+            machine where the worker runs.
         artifacts: Place of the weights, a folder or URL; None for what the study has recorded.
         device: Where networks are trained.
         data_root: Folder of the images on the workers' machines; None for the recorded one.
@@ -53,9 +53,7 @@ class WorkerCommand:
         program: What Python is given to run, before the arguments of the worker.
     """
 
-    study: str
-    storage: str = field(repr=False)
-    directory: Path
+    place: Place
     artifacts: str | None = None
     device: str = "cpu"
     data_root: Path | None = None
@@ -65,14 +63,14 @@ class WorkerCommand:
     def arguments(self) -> list[str]:
         """The arguments of Python that begin a worker. Nothing in them is secret."""
         optional = {"--artifacts": _absolute(self.artifacts), "--data-root": self.data_root}
-        options = {"--directory": self.directory.absolute(), "--device": self.device}
+        options = {"--directory": self.place.directory.absolute(), "--device": self.device}
         options |= {name: value for name, value in optional.items() if value is not None}
         words = [word for option in options.items() for word in option]
-        return [*self.program, "worker", self.study, *map(str, words)]
+        return [*self.program, "worker", self.place.name, *map(str, words)]
 
     def variables(self) -> dict[str, str]:
         """The environment variables that a worker needs: with the URL, so never to be shown."""
-        return {**self.environment, STORAGE_VARIABLE: self.storage}
+        return {**self.environment, STORAGE_VARIABLE: self.place.url}
 
 
 class WorkerEnd(NamedTuple):
@@ -123,7 +121,7 @@ def launch(
     """
     with launched(launcher, command, workers):
         asked = "a worker" if workers == 1 else f"{workers} workers"
-        say(f"Asked for {asked} of study {command.study!r}. Logs: {launcher.logs}")
+        say(f"Asked for {asked} of study {command.place.name!r}. Logs: {launcher.logs}")
         for ends in polls(launcher):
             ended = [end for end in ends if end is not None]
     for line in _verdict(ended):
@@ -155,15 +153,15 @@ def polls(launcher: Launcher) -> Iterator[Sequence[WorkerEnd | None]]:
     yield ends
 
 
-def check_shared(storage: str) -> None:
+def check_shared(url: str) -> None:
     """Check that workers on other machines can have this database.
 
     Raises:
         ConfigurationError: It is an SQLite file.
     """
-    if storage.startswith("sqlite"):
+    if url.startswith("sqlite"):
         raise ConfigurationError(
-            f"storage {storage}: workers on other machines cannot share an SQLite file; give the "
+            f"storage {url}: workers on other machines cannot share an SQLite file; give the "
             "URL of a PostgreSQL database."
         )
 

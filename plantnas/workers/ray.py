@@ -61,10 +61,10 @@ class RayLauncher:
             StudyError: Ray is not installed, or nothing answers at the address.
             ConfigurationError: The database is an SQLite file.
         """
-        check_shared(command.storage)
+        check_shared(command.place.url)
         ray = _connected(self._address)
         task = ray.remote(run_on_node).options(
-            name=f"plantnas worker {command.study}",
+            name=f"plantnas worker {command.place.name}",
             num_cpus=self._cpus,
             num_gpus=self._gpus,
             max_retries=RETRIES,

@@ -99,9 +99,7 @@ def run_watched(
             objective = PlantingObjective(config, place.directory, device)
             # Trials of killed workers are put back: to end politely would only delay it.
             launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
-            command = WorkerCommand(
-                place.name, place.url, place.directory, device=device, program=program(0)
-            )
+            command = WorkerCommand(place, device=device, program=program(0))
             try:
                 with launched(launcher, command, workers):
                     objective.prepared(study, say)  # while the workers import torch

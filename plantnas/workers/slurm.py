@@ -83,9 +83,9 @@ class SlurmLauncher:
             ConfigurationError: The database is an SQLite file.
         """
         if self._cluster != "local":
-            check_shared(command.storage)
+            check_shared(command.place.url)
         self._make_folder()
-        executor = self._executor(command.study)
+        executor = self._executor(command.place.name)
         job = Job(command.arguments(), self._wanted.cpus)
         try:
             with _exported(command.variables()):
@@ -114,10 +114,10 @@ class SlurmLauncher:
         except OSError as error:
             raise StorageError(f"{self._logs}: cannot be made: {error.strerror}.") from error
 
-    def _executor(self, study: str) -> Any:
+    def _executor(self, name: str) -> Any:
         executor = _automatic(self._logs, self._cluster)
         executor.update_parameters(
-            name=f"plantnas-{study}",
+            name=f"plantnas-{name}",
             timeout_min=self._wanted.minutes,
             cpus_per_task=self._wanted.cpus,
             gpus_per_node=self._wanted.gpus or None,

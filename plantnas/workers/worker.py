@@ -11,6 +11,7 @@ import optuna
 from plantnas.config import StudyConfig
 from plantnas.config_files import with_overrides
 from plantnas.errors import StudyError
+from plantnas.place import Place
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
@@ -25,9 +26,7 @@ from plantnas.workers.loop import optimize_until_complete
 
 
 def run_worker(
-    name: str,
-    url: str,
-    directory: Path,
+    place: Place,
     artifacts: str | None = None,
     device: str = "cpu",
     data_root: str | None = None,
@@ -38,9 +37,8 @@ def run_worker(
     If teacher and seed are not trained yet, this worker trains them, or waits for one that does.
 
     Args:
-        name: The study.
-        url: Its database.
-        directory: Folder of this machine, for the teacher's logits and features of networks.
+        place: Where the study is; its directory is a folder of this machine, for the teacher's
+            logits and features of networks.
         artifacts: Where this machine finds the artifacts, if elsewhere than recorded: a folder, or
             a URL such as s3://bucket/prefix.
         device: Where networks are trained.
@@ -57,24 +55,24 @@ def run_worker(
         SystemExit: The process was asked to end by SIGTERM: exit code 143.
     """
     check_device(device)
-    with storage_errors(url):
-        config = _checked_config(name, url, artifacts, data_root, say)
-        make_folder(directory)
-        study = open_study(config, url)
-        objective = PlantingObjective(config, directory, device, artifacts)
+    with storage_errors(place.url):
+        config = _checked_config(place, artifacts, data_root, say)
+        make_folder(place.directory)
+        study = open_study(config, place.url)
+        objective = PlantingObjective(config, place.directory, device, artifacts)
         objective.prepared(study, say)
         optimize_until_complete(study, objective, config)
         if is_complete(study, config.search):  # no trial needs it any more
-            shutil.rmtree(features_folder(directory), ignore_errors=True)
+            shutil.rmtree(features_folder(place.directory), ignore_errors=True)
     return study
 
 
 def _checked_config(
-    name: str, url: str, artifacts: str | None, data_root: str | None, say: Say
+    place: Place, artifacts: str | None, data_root: str | None, say: Say
 ) -> StudyConfig:
     """What a study was made with, if this machine can take part in it."""
-    existing_study(name, url)
-    records = StudyRecords(Database(url, artifacts), name)
+    existing_study(place.name, place.url)
+    records = StudyRecords(Database(place.url, artifacts), place.name)
     _check_versions(records.record, say)
     _check_artifacts(records)
     config = with_overrides(records.config, {"data.root": data_root})
@@ -108,9 +106,9 @@ def _check_artifacts(records: StudyRecords) -> None:
     Raises:
         StudyError: Says how to name another.
     """
-    place = records.artifacts_place
-    if not is_url(place) and not Path(place).is_dir():
+    where = records.artifacts_place
+    if not is_url(where) and not Path(where).is_dir():
         raise StudyError(
-            f"study {records.name!r}: its artifacts are in {place}, which this machine does not "
+            f"study {records.name!r}: its artifacts are in {where}, which this machine does not "
             "have: say where they are by --artifacts."
         )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from plantnas.cli.options import existing, opened_study, place_of
+from plantnas.cli.options import existing, place_of, records_of
 from plantnas.errors import StudyError
+from plantnas.place import Place
 from tests.cli.conftest import assert_one_line
 from tests.conftest import Ended, StudyFolder
 
@@ -17,16 +18,18 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_study_is_looked_for_in_its_folder_unless_told(tmp_path: Path) -> None:
-    assert place_of("mine", None, None) == (
-        "mine",
-        f"sqlite:///{tmp_path}/plantnas-studies/mine/study.db",
+    studies = tmp_path / "plantnas-studies"
+    assert place_of("mine", None, None) == Place(
+        "mine", f"sqlite:///{studies}/mine/study.db", Path("plantnas-studies/mine")
     )
-    assert place_of("mine", None, Path("there")) == ("mine", f"sqlite:///{tmp_path}/there/study.db")
-    assert place_of("mine", "postgresql://host/db", None) == ("mine", "postgresql://host/db")
+    there, url = Path("there"), f"sqlite:///{tmp_path}/there/study.db"
+    assert place_of("mine", None, there) == Place("mine", url, there)
+    url = "postgresql://host/db"
+    assert place_of("mine", url, None) == Place("mine", url, Path("plantnas-studies/mine"))
 
 
 def test_a_study_may_be_named_by_its_file(tiny: StudyFolder) -> None:
-    assert place_of(str(tiny.yaml), "sqlite:///some.db", None)[0] == "tiny"
+    assert place_of(str(tiny.yaml), "sqlite:///some.db", None).name == "tiny"
 
 
 def test_an_unknown_study_lists_those_that_are_here(prepared: StudyFolder, tmp_path: Path) -> None:
@@ -44,7 +47,7 @@ def test_where_no_study_is_it_is_said_and_nothing_is_made(tmp_path: Path) -> Non
 
 
 def test_the_database_of_a_study_is_opened(prepared: StudyFolder) -> None:
-    records = opened_study("tiny", None, prepared.directory)
+    records = records_of(existing("tiny", None, prepared.directory))
     assert [network.method for network in records.networks()] == [
         "teacher",
         "seed",

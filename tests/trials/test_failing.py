@@ -8,8 +8,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from plantnas.place import sqlite_url
 from plantnas.trials.failing import fail_if_running
-from plantnas.trials.storage import open_storage, sqlite_url
+from plantnas.trials.storage import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,9 @@ import optuna
 import pytest
 from sqlalchemy import text
 
+from plantnas.place import sqlite_url
 from plantnas.trials.heartbeats import Heartbeats, heartbeats_of, silent_for
-from plantnas.trials.storage import PatientStorage, open_storage, sqlite_url
+from plantnas.trials.storage import PatientStorage, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

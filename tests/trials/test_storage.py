@@ -15,12 +15,12 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Engine, event, text
 
 from plantnas.errors import StorageError
+from plantnas.place import sqlite_url
 from plantnas.trials.storage import (
     default_directory,
     make_folder,
     open_database,
     open_storage,
-    sqlite_url,
     storage_errors,
     storage_url,
 )

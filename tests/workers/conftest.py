@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plantnas.place import Place
 from plantnas.workers.launcher import WorkerCommand
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ time.sleep(60)
 
 LAUNCH = """
 from pathlib import Path
+from plantnas.place import Place
 from plantnas.workers.launcher import WorkerCommand, launch
 from plantnas.workers.local import LocalLauncher
 folder = Path({folder!r})
-command = WorkerCommand("tiny", "sqlite:///x", folder, program=("-c", {program!r}))
+command = WorkerCommand(Place("tiny", "sqlite:///x", folder), program=("-c", {program!r}))
 ends = launch(LocalLauncher(folder / "logs", {grace}), command, {workers}, print)
 """
 """A launch of so many workers that run a program in a folder; nothing in it waits to be main."""
@@ -55,14 +57,15 @@ def worker(tmp_path: Path) -> Callable[..., WorkerCommand]:
 
     def command(text: str, **fields: object) -> WorkerCommand:
         program = ("-c", BEGIN + text)
-        return WorkerCommand("tiny", STORAGE, folder, program=program, **fields)  # type: ignore[arg-type]
+        place = Place("tiny", STORAGE, folder)
+        return WorkerCommand(place, program=program, **fields)  # type: ignore[arg-type]
 
     return command
 
 
 def found(command: WorkerCommand, name: str) -> list[str]:
     """What workers have written under a name."""
-    return [file.read_text() for file in command.directory.glob(f"{name}-*[0-9]")]
+    return [file.read_text() for file in command.place.directory.glob(f"{name}-*[0-9]")]
 
 
 def wait_until(holds: Callable[[], object]) -> None:

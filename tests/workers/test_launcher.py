@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.errors import ConfigurationError
+from plantnas.place import Place
 from plantnas.workers.launcher import (
     STORAGE_VARIABLE,
     WorkerCommand,
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+FILES = Place("tiny", STORAGE, Path("files"))
+
+
 def test_a_worker_gets_all_options_of_the_command() -> None:
     command = WorkerCommand(
-        "tiny", STORAGE, Path("/files"), "s3://bucket/tiny", "cuda", Path("/images")
+        Place("tiny", STORAGE, Path("/files")), "s3://bucket/tiny", "cuda", Path("/images")
     )
     arguments = command.arguments()
     assert arguments[len(command.program) :] == [
@@ -37,14 +41,14 @@ def test_a_worker_gets_all_options_of_the_command() -> None:
 
 
 def test_the_url_is_in_the_environment_alone() -> None:
-    command = WorkerCommand("tiny", STORAGE, Path("files"), environment={"PGPASSWORD": PASSWORD})
+    command = WorkerCommand(FILES, environment={"PGPASSWORD": PASSWORD})
     assert command.variables() == {STORAGE_VARIABLE: STORAGE, "PGPASSWORD": PASSWORD}
     assert PASSWORD not in " ".join(command.arguments())
     assert PASSWORD not in repr(command)
 
 
 def test_folders_are_those_of_the_launching_folder() -> None:
-    arguments = WorkerCommand("tiny", STORAGE, Path("files"), artifacts="weights").arguments()
+    arguments = WorkerCommand(FILES, artifacts="weights").arguments()
     assert str(Path.cwd() / "files") in arguments
     assert str(Path.cwd() / "weights") in arguments
 

@@ -103,7 +103,7 @@ def test_the_password_is_in_no_process_list_and_no_log(
     launcher.start(command, 1)
     wait_until(lambda: found(command, "runs"))
     assert found(command, "url") == [STORAGE]
-    (file,) = command.directory.glob("runs-*")
+    (file,) = command.place.directory.glob("runs-*")
     number = file.name.rpartition("-")[2]
     words = Path(f"/proc/{number}/cmdline").read_text().split("\0")
     assert "worker" in words
@@ -146,7 +146,7 @@ def test_a_worker_that_somebody_else_ends_is_replaced(
 
 def numbers(command: WorkerCommand) -> list[int]:
     """The numbers of the processes that have begun."""
-    files = command.directory.glob("runs-*[0-9]")
+    files = command.place.directory.glob("runs-*[0-9]")
     return [int(file.name.rpartition("-")[2]) for file in files]
 
 

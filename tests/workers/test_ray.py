@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.errors import ConfigurationError, StudyError
+from plantnas.place import Place
 from plantnas.workers.launcher import WorkerCommand, launch
 from plantnas.workers.ray import RayLauncher
 from tests.workers.conftest import PASSWORD, PATIENT, STORAGE, found, wait_until
@@ -111,6 +112,6 @@ def test_a_missing_extra_is_one_line(
 
 
 def test_an_sqlite_file_is_refused(tmp_path: Path) -> None:
-    command = WorkerCommand("tiny", "sqlite:///study.db", tmp_path)
+    command = WorkerCommand(Place("tiny", "sqlite:///study.db", tmp_path))
     with pytest.raises(ConfigurationError, match="SQLite"):
         RayLauncher("auto", tmp_path).start(command, 1)

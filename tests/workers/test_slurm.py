@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.errors import ConfigurationError, StorageError, StudyError
+from plantnas.place import Place
 from plantnas.workers.launcher import WorkerCommand, launch
 from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 from tests.workers.conftest import PASSWORD, PATIENT, STORAGE, found, wait_until
@@ -56,7 +57,7 @@ def number_of_job(command: WorkerCommand) -> int:
 
 
 def number_of_worker(command: WorkerCommand) -> int:
-    (file,) = command.directory.glob("runs-*[0-9]")
+    (file,) = command.place.directory.glob("runs-*[0-9]")
     return int(file.name.rpartition("-")[2])
 
 
@@ -187,6 +188,6 @@ def test_a_folder_that_cannot_be_made_is_one_line(
 
 
 def test_an_sqlite_file_is_refused(tmp_path: Path) -> None:
-    command = WorkerCommand("tiny", "sqlite:///study.db", tmp_path)
+    command = WorkerCommand(Place("tiny", "sqlite:///study.db", tmp_path))
     with pytest.raises(ConfigurationError, match="SQLite"):
         SlurmLauncher(tmp_path, SlurmJobs()).submit(command, 1)

@@ -15,6 +15,7 @@ import pytest
 from optuna.trial import TrialState
 
 from plantnas.errors import ConfigurationError, DataError, StudyError
+from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.front import validation_accuracy
@@ -40,7 +41,7 @@ def folder(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
 def join(folder: StudyFolder, tmp_path: Path, **arguments: str) -> list[str]:
     """What a worker on another machine is told."""
     said: list[str] = []
-    run_worker("tiny", folder.url, tmp_path / "here", say=said.append, **arguments)
+    run_worker(Place("tiny", folder.url, tmp_path / "here"), say=said.append, **arguments)
     return said
 
 
@@ -56,7 +57,7 @@ def set_study(folder: StudyFolder, change: str) -> None:
 def work(name: str, url: str, directory: Path) -> None:
     directory.mkdir()
     with (directory / "said").open("a", buffering=1) as log:
-        run_worker(name, url, directory, say=lambda message: print(message, file=log))
+        run_worker(Place(name, url, directory), say=lambda message: print(message, file=log))
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +128,10 @@ def test_a_study_that_is_complete_leaves_no_features(shared: tuple[str, list[Pat
 
 def test_a_study_is_not_created(tmp_path: Path, new_postgres: Callable[[], str]) -> None:
     with pytest.raises(StudyError, match=r"there is no database .*study.db; run the study first"):
-        run_worker("tiny", f"sqlite:///{tmp_path}/study.db", tmp_path / "here")
+        run_worker(Place("tiny", f"sqlite:///{tmp_path}/study.db", tmp_path / "here"))
     url = new_postgres()
     with pytest.raises(StudyError, match="study 'tiny': is not in postgresql"):
-        run_worker("tiny", url, tmp_path / "here")
+        run_worker(Place("tiny", url, tmp_path / "here"))
     assert optuna.get_all_study_names(open_storage(url)) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -138,7 +139,7 @@ def test_a_study_is_not_created(tmp_path: Path, new_postgres: Callable[[], str])
 def test_a_study_that_is_not_recorded_is_refused(tiny: StudyFolder, tmp_path: Path) -> None:
     replace(tiny, directory=tmp_path).open()
     with pytest.raises(StudyError, match=r"has no study 'tiny'\. It has none yet"):
-        run_worker("tiny", f"sqlite:///{tmp_path}/study.db", tmp_path / "here")
+        run_worker(Place("tiny", f"sqlite:///{tmp_path}/study.db", tmp_path / "here"))
 
 
 def test_a_study_of_this_plantnas_is_joined_in_silence(folder: StudyFolder, tmp_path: Path) -> None:
