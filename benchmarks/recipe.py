@@ -168,7 +168,7 @@ def run(bench: Bench, task: Task) -> Result:
         [100 * each.accuracy for each in metrics],
         None
         if bench.test is None
-        else 100 * evaluate_by_labels(networks[-1], *bench.test).accuracy,
+        else 100 * evaluate_by_labels(networks[-1], *bench.test, "test").accuracy,
         time.perf_counter() - start,
     )
 

@@ -53,9 +53,8 @@ from plantnas.training import data as data_sets
 from plantnas.training import fitting
 from plantnas.training import planted as engine
 from plantnas.training.data import load_dataset
-from plantnas.training.evaluation import evaluate
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import TrainingData, fit, learning_rate_at
+from plantnas.training.fitting import TrainingData, fit, learning_rate_at, validate
 from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
 from plantnas.training.loss import DistillationLoss, Targets
@@ -228,8 +227,7 @@ def trained_masks(bench: Bench, planting: dict[str, int]) -> dict[str, Tensor]:
 
 def evaluate_child(bench: Bench, child: nn.Module) -> float:
     """The loss on validation, as after each epoch of a trial."""
-    data = bench.data
-    return evaluate(child, data.validation_inputs, data.validation_targets, data.loss).loss
+    return validate(child, bench.data).loss
 
 
 def result(bench: Bench, child: nn.Module, seconds: float, epochs: int, prefix: float = 0) -> Run:

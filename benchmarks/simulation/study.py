@@ -22,8 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import Search
 from plantnas.errors import StudyError
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import Reference
@@ -84,7 +85,7 @@ def _made_up(rng: random.Random) -> NetworkRecord:
     parameters = int(1000 * 40 ** rng.random())
     accuracy = 0.6 + 0.08 * math.log10(parameters) + rng.gauss(0, 0.01)
     loss = 1.5 - accuracy
-    epochs = [EpochRecord(e, 0.001, loss + 0.1 / e, loss, accuracy, 3.0) for e in (1, 2)]
+    epochs = [Epoch(e, 0.001, loss + 0.1 / e, loss, accuracy, 3.0) for e in (1, 2)]
     return NetworkRecord(
         method="planting",
         kind="screen",

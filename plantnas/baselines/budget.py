@@ -4,15 +4,16 @@ One budget of epochs is for one network, whatever its method trains on the way t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
+from plantnas.measured import Epoch
 from plantnas.records.record import NetworkRecord
-from plantnas.training.fitting import Epoch, Stop, TrainingData, fit
+from plantnas.training.fitting import Stop, TrainingData, fit
 from plantnas.training.loss import Targets
 from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
 from plantnas.training.phases import Phases
@@ -115,7 +116,7 @@ class Trainer:
         trained = [epoch for network in ancestors for epoch in network.epochs]
         self.budget.spend(len(trained))
         for number, epoch in enumerate(trained, len(self.epochs) + 1):
-            self.epochs.append(Epoch(**{**asdict(epoch), "epoch": number}))
+            self.epochs.append(epoch._replace(epoch=number))
         spent = sum(sum(network.seconds.values()) for network in ancestors)
         self.phases.add({"ancestors": spent})
 

@@ -125,8 +125,7 @@ def remove_channels(
         widths = sized(at, structure, parameters, tolerance)
     _cut(network, example, structure, scores, widths)
     found = analyse(network, example)
-    left = {name: group.width for name, group in found.growable.items()}
-    if left != widths or found.shapes != structure.shapes_with(widths):
+    if found.growable_widths != widths or found.shapes != structure.shapes_with(widths):
         raise UnsupportedArchitecture(
             "torch-pruning left other widths than were asked for: its groups of coupled channels "
             f"are not those of this architecture ({_first_difference(found, widths)})."

@@ -1,12 +1,14 @@
 """Makes one baseline of a study: read it first, the whole of it is on one screen."""
 
+from dataclasses import replace
+
 import optuna
 
 from plantnas.baselines.budget import Budget, Trainer, by_labels
 from plantnas.baselines.channel_pruning import prune_by
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
-from plantnas.baselines.recording import record_of
+from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.scratch import train_from_scratch
 from plantnas.baselines.searching import picked, trials_of
 from plantnas.baselines.unfrozen import train_unfrozen
@@ -51,6 +53,5 @@ def make_baseline(study: PreparedStudy, optuna_study: optuna.Study, task: Task) 
     run = BaselineRun(
         task.target_id, task.repetition, task.learning_rate, epochs, method.uses_teacher
     )
-    return record_of(
-        study, optuna_study, method.name, "baseline", network, trainer, target.step, run
-    )
+    record = baseline_record(study, optuna_study, method.name, network, trainer)
+    return replace(record, kind="baseline", step=target.step, baseline=run)

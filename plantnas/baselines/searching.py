@@ -11,7 +11,7 @@ from dataclasses import replace
 import optuna
 
 from plantnas.baselines.budget import Budget, TimeBudget, Trainer
-from plantnas.baselines.recording import record_of
+from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.scratch import fresh
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.config import Growth, Search
@@ -19,7 +19,7 @@ from plantnas.errors import ConfigurationError
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.front import validation_accuracy
-from plantnas.search.prepared import PreparedStudy, all_widths
+from plantnas.search.prepared import PreparedStudy
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.training.seeds import derived_seed, generator_for
@@ -143,7 +143,7 @@ def _train_proposal(
 ) -> NetworkRecord:
     seed, config = study.parent(None), study.config
     growth = suggest_shares(trial, room)
-    widths = all_widths(seed.structure, seed.widths_with(growth))
+    widths = seed.structure.with_widths(seed.widths_with(growth)).growable_widths
     purpose = (SEARCH, sorted(widths.items()))
     network = fresh(study, widths, derived_seed(config.random_seed, *purpose, "weights"))
     generator = generator_for(config.random_seed, *purpose, "batches")
@@ -156,6 +156,7 @@ def _train_proposal(
         raise optuna.TrialPruned(str(error)) from error
     if len(trainer.epochs) == epochs:
         budget.after(trainer.epochs[-1])  # it is not asked about the last one
-    record = record_of(study, trial, SEARCH, "trial", network, trainer)
+    record = baseline_record(study, trial, SEARCH, network, trainer)
+    record = replace(record, kind="trial")
     study.records.add(record)
     return record

@@ -61,8 +61,7 @@ def channel_groups(model: nn.Module, example_input: Tensor) -> dict[str, Channel
 
 def widths(model: nn.Module, example_input: Tensor) -> dict[str, int]:
     """The widths of the groups that can grow. Arguments and errors as for `channel_groups`."""
-    growable = analyse(model, example_input).growable
-    return {name: group.width for name, group in growable.items()}
+    return analyse(model, example_input).growable_widths
 
 
 def analyse(model: nn.Module, example_input: Tensor) -> Structure:

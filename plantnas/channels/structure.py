@@ -6,7 +6,7 @@ is built or run. How the tables are found is in groups.py; what is done with the
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -131,6 +131,11 @@ class Structure:
         return {name: group for name, group in self.groups.items() if group.growable}
 
     @property
+    def growable_widths(self) -> dict[str, int]:
+        """The widths of the groups in which channels can be planted."""
+        return {name: group.width for name, group in self.growable.items()}
+
+    @property
     def axes_of(self) -> dict[str, list[TensorAxis]]:
         """The axes by tensor name."""
         return grouped((axis.tensor, axis) for axis in self.axes)
@@ -147,6 +152,12 @@ class Structure:
             if width != group.width:
                 _check_width(group, width)
         return {name: changes.get(name, group.width) for name, group in self.groups.items()}
+
+    def with_widths(self, changes: Mapping[str, int]) -> "Structure":
+        """The structure of the architecture after these changes; errors as for `widths_with`."""
+        widths = self.widths_with(changes)
+        groups = {name: replace(group, width=widths[name]) for name, group in self.groups.items()}
+        return replace(self, groups=groups, shapes=self.shapes_with(changes))
 
     def shapes_with(self, changes: Mapping[str, int] = SAME_WIDTHS) -> dict[str, Shape]:
         """The shape of every tensor after these changes of widths; errors as for `widths_with`."""

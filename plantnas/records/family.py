@@ -81,7 +81,7 @@ def load_family(path: str | Path, step: int | None = None) -> nn.Module:
 def _step_about(record: NetworkRecord) -> dict[str, Any]:
     names = ("step", "method", "kind", "parameters", "macs", "widths", "planted")
     about = {name: getattr(record, name) for name in names}
-    return {**about, "evaluations": [asdict(evaluation) for evaluation in record.evaluations]}
+    return {**about, "evaluations": [evaluation._asdict() for evaluation in record.evaluations]}
 
 
 def _tensors(

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from plantnas.records.record import SPLITS, BaselineRun, EpochRecord, Evaluation, NetworkRecord
+from plantnas.measured import SPLITS, Epoch, Evaluation
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.tables import (
     BaselineRow,
     EpochRow,
@@ -45,8 +46,8 @@ def rows_of_network(network: NetworkRecord) -> dict[type[OfNetwork], list[dict[s
     phases = [{"phase": phase, "seconds": seconds} for phase, seconds in network.seconds.items()]
     return {
         WidthRow: widths,
-        EvaluationRow: [asdict(evaluation) for evaluation in network.evaluations],
-        EpochRow: [asdict(epoch) for epoch in network.epochs],
+        EvaluationRow: [evaluation._asdict() for evaluation in network.evaluations],
+        EpochRow: [epoch._asdict() for epoch in network.epochs],
         PhaseRow: phases,
         BaselineRow: [asdict(network.baseline)] if network.baseline else [],
     }
@@ -66,7 +67,7 @@ def read_networks(connection: Connection, condition: ColumnElement[bool]) -> lis
             widths={name: width for name, _, width, _ in widths[row.id]},
             planted={name: planted for name, _, _, planted in widths[row.id] if planted},
             evaluations=_in_order_of_use(Evaluation(*values) for values in evaluations[row.id]),
-            epochs=tuple(EpochRecord(*values) for values in epochs[row.id]),
+            epochs=tuple(Epoch(*values) for values in epochs[row.id]),
             seconds=dict(phases[row.id]),
             baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
         )

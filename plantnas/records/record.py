@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from plantnas.config import SearchSpace
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
+from plantnas.measured import Epoch, Evaluation, Split
 
 
 @dataclass(frozen=True)
@@ -71,28 +69,6 @@ class StudyRecord:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Accuracy (0 to 1) and mean loss of a network on one split of so many images."""
-
-    split: Split
-    accuracy: float
-    loss: float
-    images: int
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch of a network's training; accuracy is 0 to 1, losses are means over images."""
-
-    epoch: int
-    learning_rate: float
-    training_loss: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class BaselineRun:
     """How a baseline was made, to be compared to a planted network of its size.
 
@@ -147,7 +123,7 @@ class NetworkRecord:
     widths: dict[str, int]
     planted: dict[str, int]
     evaluations: tuple[Evaluation, ...]
-    epochs: tuple[EpochRecord, ...]
+    epochs: tuple[Epoch, ...]
     artifact_id: str | None
     sha256: str | None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -5,7 +5,6 @@ tables in ``tables.py``, weights in ``weights.py``. Nothing here trains.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -19,6 +18,7 @@ from plantnas.channels.planting import narrow
 from plantnas.config import SearchSpace, StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantingError, StudyError, did_you_mean
+from plantnas.measured import Evaluation
 from plantnas.networks.loader import build_network
 from plantnas.records.abandoned import abandoned_networks
 from plantnas.records.artifacts import ArtifactPlace, is_url, open_artifacts
@@ -26,13 +26,7 @@ from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, read_networks, rows_of_network
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
-from plantnas.records.record import (
-    Evaluation,
-    ImagesRecord,
-    LossCurve,
-    NetworkRecord,
-    StudyRecord,
-)
+from plantnas.records.record import ImagesRecord, LossCurve, NetworkRecord, StudyRecord
 from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, OfNetwork, StudyRow
 from plantnas.records.weights import load_weights
 
@@ -211,7 +205,7 @@ class StudyRecords:
         """
         if not evaluations:
             return
-        rows = [{"network_id": key, **asdict(value)} for key, value in evaluations.items()]
+        rows = [{"network_id": key, **value._asdict()} for key, value in evaluations.items()]
         statement = _insert_missing(self.database.engine.dialect.name, EvaluationRow)
         with self.database.transaction() as connection:
             self._check_networks(connection, set(evaluations))

@@ -10,7 +10,8 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 
 from plantnas.hypervolume import Point
-from plantnas.records.record import NetworkRecord, Split
+from plantnas.measured import Split
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import PLANTING, lineage
 
 

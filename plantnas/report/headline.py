@@ -8,7 +8,8 @@ import shlex
 from collections.abc import Sequence
 from math import sqrt
 
-from plantnas.records.record import Evaluation, NetworkRecord, Split
+from plantnas.measured import Evaluation, Split
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import pareto_front, teacher_of, validation_accuracy
 
 TOLERANCE = 0.005

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.errors import DataError
+from plantnas.measured import Evaluation, Split
 from plantnas.records.database import Database
-from plantnas.records.record import Evaluation, NetworkRecord, Split
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.training.data import check_fingerprint, dataset_of, load_test_images
-from plantnas.training.evaluation import Metrics, evaluate
+from plantnas.training.evaluation import evaluate
 from plantnas.training.images import UNLABELLED, Images
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.views import Inputs
@@ -65,14 +66,16 @@ def evaluate_on(
     inputs, targets = _inputs(records, images), Targets(images.labels)
     for record in missing:
         assert record.id is not None
-        metrics = evaluate(records.load(record), inputs, targets, BY_LABELS)
-        records.add_evaluations({record.id: Evaluation(split, *metrics)})
+        network = records.load(record)
+        records.add_evaluations({record.id: evaluate(network, inputs, targets, BY_LABELS, split)})
 
 
-def evaluate_by_labels(network: nn.Module, images: Tensor, labels: Tensor) -> Metrics:
+def evaluate_by_labels(
+    network: nn.Module, images: Tensor, labels: Tensor, split: Split
+) -> Evaluation:
     """Accuracy and cross-entropy of a network on what `load_images` gives."""
     inputs = Inputs((images.movedim(1, -1).unsqueeze(0),))
-    return evaluate(network, inputs, Targets(labels), BY_LABELS)
+    return evaluate(network, inputs, Targets(labels), BY_LABELS, split)
 
 
 def _split(records: StudyRecords, split: str, root: str | None) -> Images:

@@ -7,7 +7,8 @@ from rich.table import Table
 
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.grouping import grouped
-from plantnas.records.record import NetworkRecord, Split
+from plantnas.measured import Split
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import PLANTING, front_and_references, teacher_of
 
 

@@ -11,29 +11,26 @@ from pathlib import Path
 from typing import NoReturn
 
 import optuna
-from torch import nn
 
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
+from plantnas.measured import Epoch
 from plantnas.records.record import LossCurve, NetworkRecord
-from plantnas.records.weights import save_weights
 from plantnas.search.interruption import give_up_if_asked
 from plantnas.search.prepared import (
     Parent,
     PreparedStudy,
-    all_widths,
-    epoch_records,
-    evaluation,
+    Trained,
+    network_record,
 )
 from plantnas.search.preparing import Say, prepare
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
-from plantnas.training.evaluation import Metrics
-from plantnas.training.fitting import Epoch, Stop, TrainingDiverged
+from plantnas.training.fitting import Stop, TrainingDiverged
 from plantnas.training.phases import Phases
-from plantnas.training.planted import Child, PlantedTraining, train_planted
+from plantnas.training.planted import Child, train_planted
 from plantnas.training.seeds import generator_for
 from plantnas.trials.assignments import (
     EPOCHS_SAVED_KEY,
@@ -89,29 +86,40 @@ class PlantingObjective:
             Interrupted: The process is to end, and the training is not at its last epoch.
             TrialTaken: Another worker took this one for dead and does its work again.
         """
-        assignment = assignment_of(trial) or _prune(trial, "the study is complete")
-        study = self.prepared(trial.study)
-        parent = study.parent(assignment.parent)
-        planting = suggest_planting(trial, study, parent, assignment)
-        planting_of, steps = self.config.planting, self.config.search.steps
-        recipe = planting_of.for_trial(assignment.kind, assignment.step, steps)
+        config, assignment = self.config, assignment_of(trial)
+        if assignment is None:
+            _prune(trial, "the study is complete")
+        prepared = self.prepared(trial.study)
+        parent = prepared.parent(assignment.parent)
+        planting = suggest_planting(trial, prepared, parent, assignment)
+        recipe = config.planting.for_trial(assignment.kind, assignment.step, config.search.steps)
         phases = Phases()
         with phases("planting"):
-            child = planted_child(study, parent, planting)
+            child = planted_child(prepared, parent, planting)
         # Of the planting, not of the trial: a grown planting starts like its screening.
         purpose = ("batches", parent.record.widths, planting)
-        generator = generator_for(self.config.random_seed, *purpose)
-        stop = _stop(trial, study, assignment, recipe.epochs)
+        generator = generator_for(config.random_seed, *purpose)
+        stop = _stop(trial, prepared, assignment, recipe.epochs)
+        data, features = prepared.data, prepared.features
         try:
-            training = train_planted(child, study.data, recipe, study.features, generator, stop)
+            training = train_planted(child, data, recipe, features, generator, stop)
         except TrainingDiverged as error:
             _prune(trial, f"diverged: {error}")
         phases.add(training.seconds)
         with phases("evaluation"):
-            metrics = study.validate(child.network)
-        record = _record(trial, parent, planting, assignment, training, metrics, phases.seconds)
-        _keep(trial, study, record, child.network, recipe.epochs)
-        return metrics.accuracy, float(record.parameters)
+            evaluation = prepared.validate(child.network)
+        structure = parent.structure.with_widths(parent.widths_with(planting))
+        trained = Trained(child.network, structure, training.epochs, evaluation, phases.seconds)
+        record = replace(
+            network_record("planting", trained, prepared.weights, trial),
+            kind=assignment.kind,
+            trial_number=trial.number,
+            parent_id=parent.network_id,
+            step=assignment.step,
+            planted=planting,
+        )
+        _keep(trial, prepared, record, recipe.epochs)
+        return evaluation.accuracy, float(record.parameters)
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
@@ -124,9 +132,11 @@ class PlantingObjective:
         return self._prepared
 
 
-def _stop(trial: optuna.Trial, study: PreparedStudy, assignment: Assignment, epochs: int) -> Stop:
+def _stop(
+    trial: optuna.Trial, prepared: PreparedStudy, assignment: Assignment, epochs: int
+) -> Stop:
     """Whether a training of so many planned epochs ends with one of them; a grow's never does."""
-    rule, losses = study.config.search.early_stopping, list[float]()
+    rule, losses = prepared.config.search.early_stopping, list[float]()
     parameters: int = trial.user_attrs["parameters"]
 
     def stop(epoch: Epoch) -> bool:
@@ -135,23 +145,23 @@ def _stop(trial: optuna.Trial, study: PreparedStudy, assignment: Assignment, epo
             return False
         losses.append(epoch.validation_loss)
         curve = LossCurve(trial.number, parameters, tuple(losses))
-        return should_stop(rule, curve, _finished_curves(trial, study, assignment), epochs)
+        return should_stop(rule, curve, _finished_curves(trial, prepared, assignment), epochs)
 
     return stop
 
 
 def _finished_curves(
-    trial: optuna.Trial, study: PreparedStudy, assignment: Assignment
+    trial: optuna.Trial, prepared: PreparedStudy, assignment: Assignment
 ) -> list[LossCurve]:
     """Of the step's trials of this kind, without the rows that a killed worker left behind."""
     complete = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     numbers = {other.number for other in complete}
-    curves = study.records.loss_curves(assignment.kind, assignment.step)
+    curves = prepared.records.loss_curves(assignment.kind, assignment.step)
     return [curve for curve in curves if curve.trial_number in numbers]
 
 
 def suggest_planting(
-    trial: optuna.Trial, study: PreparedStudy, parent: Parent, assignment: Assignment
+    trial: optuna.Trial, prepared: PreparedStudy, parent: Parent, assignment: Assignment
 ) -> dict[str, int]:
     """The planting that a trial proposes for its parent, if it is worth training.
 
@@ -159,8 +169,8 @@ def suggest_planting(
         optuna.TrialPruned: Nothing would be planted, the child is outside the window of
             parameters, or another trial planted the same.
     """
-    growth, search = study.config.search_space.grow, study.config.search
-    room = room_to_grow(parent.structure, study.teacher.widths, growth, search)
+    growth, search = prepared.config.search_space.grow, prepared.config.search
+    room = room_to_grow(parent.structure, prepared.teacher.widths, growth, search)
     suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
     planting = suggest(trial, room)
     parameters = parent.structure.parameters(parent.widths_with(planting))
@@ -172,17 +182,17 @@ def suggest_planting(
     return planting
 
 
-def planted_child(study: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> Child:
+def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> Child:
     """The parent with the planting: the same rows whenever this parent is planted so."""
     # By its widths, not its trial's number, which is another if a trial before it was killed.
     purpose = ("rows", sorted(parent.record.widths.items()), sorted(planting.items()))
     network = plant(
         parent.network,
-        study.example,
+        prepared.example,
         planting,
-        generator_for(study.config.random_seed, *purpose),
-        column_scale=study.config.planting.column_init,
-        donor=study.donor(),
+        generator_for(prepared.config.random_seed, *purpose),
+        column_scale=prepared.config.planting.column_init,
+        donor=prepared.donor(),
         structure=parent.structure,
     )
     return Child(
@@ -230,48 +240,14 @@ def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent: int | None) 
     return None
 
 
-def _record(
-    trial: optuna.Trial,
-    parent: Parent,
-    planting: Mapping[str, int],
-    assignment: Assignment,
-    training: PlantedTraining,
-    metrics: Metrics,
-    seconds: dict[str, float],
-) -> NetworkRecord:
-    widths = parent.widths_with(planting)
-    return NetworkRecord(
-        method="planting",
-        kind=assignment.kind,
-        trial_number=trial.number,
-        parent_id=parent.network_id,
-        step=assignment.step,
-        parameters=parent.structure.parameters(widths),
-        macs=parent.structure.macs(widths),
-        widths=all_widths(parent.structure, widths),
-        planted=dict(planting),
-        evaluations=(evaluation("validation", metrics),),
-        epochs=epoch_records(training.epochs),
-        artifact_id=None,
-        sha256=None,
-        seconds=seconds,
-    )
-
-
 def _keep(
-    trial: optuna.Trial,
-    study: PreparedStudy,
-    record: NetworkRecord,
-    child: nn.Module,
-    planned_epochs: int,
+    trial: optuna.Trial, prepared: PreparedStudy, record: NetworkRecord, planned_epochs: int
 ) -> None:
-    """Weights first, then the rows in one transaction, then what Optuna shows of them.
+    """The rows in one transaction, after the weights; then what Optuna shows of them.
 
     The trial is told last, by Optuna: what a finished trial says is in the database.
     """
-    artifact_id, sha256 = save_weights(child.state_dict(), study.weights, trial)
-    record = replace(record, artifact_id=artifact_id, sha256=sha256)
-    network_id = study.records.add(record, owned(trial))
+    network_id = prepared.records.add(record, owned(trial))
     shown = {
         "network": network_id,
         "macs": record.macs,

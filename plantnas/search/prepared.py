@@ -6,19 +6,21 @@ How teacher and seed come to be is in preparing.py, what a trial does with it in
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import optuna
 import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
-from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, Split
+from plantnas.measured import Epoch, Evaluation
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.training.evaluation import Metrics
+from plantnas.records.weights import save_weights
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import Epoch, TrainingData, validate
+from plantnas.training.fitting import TrainingData, validate
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
@@ -96,7 +98,7 @@ class PreparedStudy:
             self._donor = self.records.load(self.teacher).to(self.device)
         return self._donor
 
-    def validate(self, network: nn.Module) -> Metrics:
+    def validate(self, network: nn.Module) -> Evaluation:
         """Accuracy and loss of a whole network on the validation images."""
         return validate(network, self.data)
 
@@ -106,17 +108,54 @@ def features_folder(directory: Path) -> Path:
     return directory / "features"
 
 
-def epoch_records(epochs: tuple[Epoch, ...]) -> tuple[EpochRecord, ...]:
-    """The epochs of a training as the database keeps them."""
-    return tuple(EpochRecord(**epoch._asdict()) for epoch in epochs)
+class Trained(NamedTuple):
+    """A trained network, and what its training gave.
+
+    Attributes:
+        network: As it is after the training.
+        structure: Its own.
+        epochs: Those that it was trained.
+        evaluation: On validation, after the last of them.
+        seconds: {phase: wall time}.
+    """
+
+    network: nn.Module
+    structure: Structure
+    epochs: tuple[Epoch, ...]
+    evaluation: Evaluation
+    seconds: dict[str, float]
 
 
-def evaluation(split: Split, metrics: Metrics) -> Evaluation:
-    """The metrics of a split as the database keeps them."""
-    return Evaluation(split=split, **metrics._asdict())
+def network_record(
+    method: str, trained: Trained, store: "ArtifactStore", owner: optuna.Study | optuna.Trial
+) -> NetworkRecord:
+    """The record of a trained network, whose weights are written with this.
 
+    Whose trial, child or baseline it is, the caller adds.
 
-def all_widths(structure: Structure, changes: Mapping[str, int] | None = None) -> dict[str, int]:
-    """The widths of the growable groups, with some changed."""
-    widths = {name: group.width for name, group in structure.growable.items()}
-    return widths | dict(changes or {})
+    Args:
+        method: What made it.
+        trained: The network.
+        store: Where its weights go.
+        owner: What they belong to, for Optuna and its dashboard.
+
+    Raises:
+        StorageError: The weights cannot be written.
+    """
+    artifact_id, sha256 = save_weights(trained.network.state_dict(), store, owner)
+    return NetworkRecord(
+        method=method,
+        kind=None,
+        trial_number=None,
+        parent_id=None,
+        step=None,
+        parameters=trained.structure.parameters(),
+        macs=trained.structure.macs(),
+        widths=trained.structure.growable_widths,
+        planted={},
+        evaluations=(trained.evaluation,),
+        epochs=trained.epochs,
+        artifact_id=artifact_id,
+        sha256=sha256,
+        seconds=dict(trained.seconds),
+    )

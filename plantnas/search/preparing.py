@@ -5,6 +5,7 @@ It may be interrupted at any moment and called again: what is recorded is not ma
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -21,13 +22,11 @@ from plantnas.named_keys import find_names
 from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.records.weights import save_weights
 from plantnas.search.prepared import (
     PreparedStudy,
-    all_widths,
-    epoch_records,
-    evaluation,
+    Trained,
     features_folder,
+    network_record,
 )
 from plantnas.search.recording import add_study, record_steps
 from plantnas.search.recording import check_configuration as check_configuration
@@ -209,25 +208,10 @@ class _Preparation:
         if method == "teacher" and self.config.teacher_gives_channels:
             network = largest_first(network, structure)
         with phases("evaluation"):
-            metrics = validate(network, training_data)
-        artifact_id, sha256 = save_weights(network.state_dict(), self.weights, self.study)
-        record = NetworkRecord(
-            method=method,
-            kind=None,
-            trial_number=None,
-            parent_id=None,
-            step=0 if method == "seed" else None,
-            parameters=structure.parameters(),
-            macs=structure.macs(),
-            widths=all_widths(structure),
-            planted={},
-            evaluations=(evaluation("validation", metrics),),
-            epochs=epoch_records(epochs),
-            artifact_id=artifact_id,
-            sha256=sha256,
-            seconds=phases.seconds,
-        )
-        return self._added(record)
+            evaluation = validate(network, training_data)
+        trained = Trained(network, structure, epochs, evaluation, phases.seconds)
+        record = network_record(method, trained, self.weights, self.study)
+        return self._added(replace(record, step=0) if method == "seed" else record)
 
     def _added(self, record: NetworkRecord) -> NetworkRecord:
         """The record, or that of another worker who made the same: this one had lost its lock."""
@@ -253,7 +237,7 @@ class _Preparation:
     def _crop_of(self, donor: NetworkRecord, network: nn.Module) -> nn.Module:
         """The donor's first channels, as many as the network has."""
         wide = self.records.load(donor).to(self.device)
-        widths = all_widths(analyse(network, self.example))
+        widths = analyse(network, self.example).growable_widths
         # A teacher narrower than its architecture may have less than the seed's minimum.
         kept = {name: min(width, donor.widths[name]) for name, width in widths.items()}
         return crop(wide, self.example, kept)

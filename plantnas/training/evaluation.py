@@ -1,25 +1,14 @@
 """Measures a network on images: accuracy and loss. Nothing here trains."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
+from plantnas.measured import Evaluation, Split
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.views import Inputs
 
 EVALUATION_BATCH = 500
 """Fixed, so that the same weights give the same logits whenever they are evaluated."""
-
-
-class Metrics(NamedTuple):
-    """What a network achieves on some images."""
-
-    accuracy: float
-    """Share of the images that are classified correctly, 0 .. 1."""
-    loss: float
-    """Mean of the distillation loss, or of the cross-entropy where there is no teacher."""
-    images: int
 
 
 @torch.inference_mode()
@@ -33,13 +22,14 @@ def logits_of(network: nn.Module, inputs: Inputs, view: int = 0) -> Tensor:
 
 
 def evaluate(
-    network: nn.Module, inputs: Inputs, targets: Targets, loss: DistillationLoss
-) -> Metrics:
-    """Accuracy and loss on the first view of the images."""
+    network: nn.Module, inputs: Inputs, targets: Targets, loss: DistillationLoss, split: Split
+) -> Evaluation:
+    """Accuracy and loss on the first view of the images, which are those of a split."""
     logits = logits_of(network, inputs)
     labels, teacher_logits = targets.in_order()
     correct = (logits.argmax(1) == labels).sum().item()
-    return Metrics(
+    return Evaluation(
+        split,
         accuracy=correct / len(labels),
         loss=loss(logits, labels, teacher_logits).item(),
         images=len(labels),

@@ -8,14 +8,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
-from plantnas.training.evaluation import Metrics, evaluate
+from plantnas.measured import Epoch, Evaluation
+from plantnas.training.evaluation import evaluate
 from plantnas.training.loss import DistillationLoss, Targets
 from plantnas.training.precision import mixed_precision
 from plantnas.training.views import Inputs
@@ -55,17 +56,6 @@ class TrainingData:
     validation_inputs: Inputs
     validation_targets: Targets
     loss: DistillationLoss
-
-
-class Epoch(NamedTuple):
-    """What one epoch of training gave."""
-
-    epoch: int
-    learning_rate: float
-    training_loss: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
 
 
 Stop = Callable[[Epoch], bool]
@@ -124,18 +114,18 @@ def fit(
         training_loss = total.item() / sum(len(indices) for _, indices in batches)
         _check_finite(training_loss, epoch, recipe)
         with mixed_precision(recipe.precision, device):
-            metrics = validate(network, training_data)
-        measured = (training_loss, metrics.loss, metrics.accuracy, time.perf_counter() - start)
-        history.append(Epoch(epoch, rate, *measured))
+            validation = validate(network, training_data)
+        measured = (validation.loss, validation.accuracy, time.perf_counter() - start)
+        history.append(Epoch(epoch, rate, training_loss, *measured))
         if epoch < recipe.epochs and stop(history[-1]):
             break
     return tuple(history)
 
 
-def validate(network: nn.Module, training_data: TrainingData) -> Metrics:
+def validate(network: nn.Module, training_data: TrainingData) -> Evaluation:
     """What a network achieves on the images that networks are chosen by."""
     inputs, targets = training_data.validation_inputs, training_data.validation_targets
-    return evaluate(network, inputs, targets, training_data.loss)
+    return evaluate(network, inputs, targets, training_data.loss, "validation")
 
 
 def _drawn_batches(

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.config import Planting
+from plantnas.measured import Epoch
 from plantnas.training.batch_norms import running_statistics
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import Epoch, Stop, TrainingData, fit
+from plantnas.training.fitting import Stop, TrainingData, fit
 from plantnas.training.optimizers import EntryOptimizer
 from plantnas.training.phases import Phases
 from plantnas.training.precision import mixed_precision

@@ -19,7 +19,8 @@ from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import METHODS
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.searching import search
-from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord
+from plantnas.measured import Epoch, Evaluation
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.search.prepared import PreparedStudy
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def made_up() -> MadeUp:
             widths={"stem": 4},
             planted={},
             evaluations=(Evaluation("validation", accuracy, loss, 100),),
-            epochs=tuple(EpochRecord(each, 0.01, 1.0, 1.0, 0.5, 1.0) for each in range(epochs)),
+            epochs=tuple(Epoch(each, 0.01, 1.0, 1.0, 0.5, 1.0) for each in range(epochs)),
             artifact_id=None,
             sha256=None,
             id=number,

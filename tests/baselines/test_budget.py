@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from plantnas.baselines.budget import Budget, BudgetExceeded, TimeBudget, by_labels
-from plantnas.training.fitting import Epoch, TrainingDiverged
+from plantnas.measured import Epoch
+from plantnas.training.fitting import TrainingDiverged
 
 if TYPE_CHECKING:
     from tests.baselines.conftest import Opened

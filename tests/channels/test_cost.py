@@ -77,3 +77,9 @@ def test_an_unknown_cost_is_refused_with_the_nearest_and_what_a_users_own_must_b
         COSTS.check("mac")
     with pytest.raises(ConfigurationError, match=r"a function of \(structure, widths\)"):
         COSTS.check("mac")
+
+
+def test_the_structure_at_other_widths_is_that_of_the_network_there(network, planted):
+    _, images, structure = network
+    child, widths = planted
+    assert structure.with_widths(widths) == analyse(child, images)

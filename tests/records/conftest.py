@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 
 ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
@@ -67,8 +68,8 @@ def network() -> NetworkRecord:
             Evaluation("validation", accuracy=0.8, loss=0.5, images=300),
         ),
         epochs=(
-            EpochRecord(1, 0.01, 0.9, 0.8, 0.6, 1.5),
-            EpochRecord(2, 0.005, 0.4, 0.5, 0.8, 1.25),
+            Epoch(1, 0.01, 0.9, 0.8, 0.6, 1.5),
+            Epoch(2, 0.005, 0.4, 0.5, 0.8, 1.25),
         ),
         artifact_id="weights-of-3",
         sha256="ab" * 32,

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from plantnas.measured import Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 
 from plantnas.channels.groups import widths
 from plantnas.errors import PlantingError, StorageError, StudyError
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.records.tables import NetworkRow, Table
 from tests.conftest import StudyFolder
@@ -54,7 +55,7 @@ def test_a_network_comes_back_as_it_was_added(
 def test_loss_curves_are_of_a_steps_trials_of_one_kind(
     records: StudyRecords, network: NetworkRecord
 ) -> None:
-    nan = replace(network.epochs[0], validation_loss=math.nan)
+    nan = network.epochs[0]._replace(validation_loss=math.nan)
     others = [{"kind": "grow"}, {"trial_number": 4, "step": 2}, {"trial_number": 2}]
     for changes in ({}, *others, {"trial_number": 5, "epochs": (nan,)}):
         records.add(replace(network, **changes))
@@ -87,7 +88,7 @@ def test_a_moment_in_another_time_zone_comes_back_as_the_same_moment(
 def test_a_diverged_loss_is_kept(
     records: StudyRecords, network: NetworkRecord, value: float
 ) -> None:
-    epoch = EpochRecord(1, 0.1, value, value, 0.1, 1.0)
+    epoch = Epoch(1, 0.1, value, value, 0.1, 1.0)
     network_id = records.add(replace(network, epochs=(epoch,)))
     (found,) = records.network(network_id).epochs
     assert repr(found) == repr(epoch)

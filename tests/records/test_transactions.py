@@ -47,7 +47,8 @@ def test_a_process_that_dies_within_a_transaction_leaves_no_rows(
 import os
 from sqlalchemy import event
 from plantnas.records.database import Database
-from plantnas.records.record import EpochRecord, NetworkRecord
+from plantnas.records.record import NetworkRecord
+from plantnas.measured import Epoch
 from plantnas.records.study import StudyRecords
 
 database = Database({url!r})
@@ -57,7 +58,7 @@ def die(connection, cursor, statement, *_):
     if "INSERT INTO plantnas_epochs" in statement:
         os._exit(9)
 
-epochs = (EpochRecord(1, 0.1, 0.1, 0.1, 0.1, 0.1),)
+epochs = (Epoch(1, 0.1, 0.1, 0.1, 0.1, 0.1),)
 StudyRecords(database, "digits").add(NetworkRecord(
     "seed", None, None, None, 0, 1, 1, {{"stem": 8}}, {{}}, (), epochs, None, None))
 """

@@ -16,8 +16,9 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study, with_overrides
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 from tests.browser import BROWSERS, executable
 
@@ -97,7 +98,7 @@ def networks(records: StudyRecords) -> list[NetworkRecord]:
 TARGETS = {4: 1, 6: 2}
 """Step by id of the planted networks that baselines are compared to."""
 
-EPOCH = EpochRecord(0, 0.01, 0.5, 0.5, 0.8, 1.0)
+EPOCH = Epoch(0, 0.01, 0.5, 0.5, 0.8, 1.0)
 
 MakeBaseline = Callable[..., NetworkRecord]
 MakeStudy = Callable[..., StudyRecords]
@@ -125,7 +126,7 @@ def baseline() -> MakeBaseline:
             network(method, NETWORKS[target - 1].parameters + 10, 0, step=TARGETS[target]),
             kind="baseline",
             evaluations=tuple(evaluations),
-            epochs=tuple(replace(EPOCH, epoch=number) for number in range(3)),
+            epochs=tuple(EPOCH._replace(epoch=number) for number in range(3)),
             seconds={"training": seconds},
             baseline=BaselineRun(target, repetition, rate, 4, uses_teacher),
         )
@@ -159,7 +160,7 @@ def compared_study(tmp_path: Path) -> MakeStudy:
         database.add_study(StudyRecord(name, None, configuration, "", "weights", {}, {}, NOW))
         records = StudyRecords(database, name)
         for each in NETWORKS:
-            records.add(replace(each, epochs=(EPOCH, replace(EPOCH, epoch=1))))
+            records.add(replace(each, epochs=(EPOCH, EPOCH._replace(epoch=1))))
         tests = zip((1, 4, 6), (0.94, *planted), strict=True)
         records.add_evaluations(
             {key: Evaluation("test", accuracy, 0.5, 50) for key, accuracy in tests}

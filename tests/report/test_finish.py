@@ -12,8 +12,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from plantnas.errors import DataError
+from plantnas.measured import Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, Evaluation, NetworkRecord
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.finish import finish, finish_baselines
 from plantnas.report.front import pareto_front

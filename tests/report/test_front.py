@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.measured import Evaluation
+from plantnas.records.record import NetworkRecord
 from plantnas.report.front import (
     is_choosable,
     lineage,

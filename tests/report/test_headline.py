@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.records.record import Evaluation
+from plantnas.measured import Evaluation
 from plantnas.report.front import teacher_of
 from plantnas.report.headline import caveats, first_choice, headline
 

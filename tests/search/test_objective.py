@@ -278,7 +278,7 @@ def test_one_worker_stops_the_same_trials_again_whatever_a_killed_one_left(
     again.run(9)  # two screens among them
     killed = again.open().ask()
     left = list(networks_of_trials(again).values())[-1]
-    perfect = [replace(epoch, validation_loss=0.0) for epoch in left.epochs]
+    perfect = [epoch._replace(validation_loss=0.0) for epoch in left.epochs]
     left = replace(left, trial_number=killed.number, parameters=1, epochs=tuple(perfect))
     again.records.add(replace(left, id=None))
     again.open().tell(killed.number, state=TrialState.FAIL)

@@ -19,16 +19,16 @@ def one_hot_images(classes: list[int]) -> Inputs:
 def test_accuracy_is_the_share_of_correct_answers() -> None:
     inputs = one_hot_images([0, 1, 2, 2, 1])
     labels = torch.tensor([0, 1, 2, 0, 2])
-    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), LOSS)
+    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), LOSS, "test")
     assert metrics.accuracy == pytest.approx(3 / 5)
-    assert metrics.images == 5
+    assert (metrics.split, metrics.images) == ("test", 5)
 
 
 def test_the_loss_is_that_of_all_images() -> None:
     inputs = one_hot_images([0, 1, 2, 2, 1])
     labels = torch.tensor([0, 1, 2, 0, 2])
     right, wrong = -torch.tensor([4.0, 0, 0]).log_softmax(0)[:2]
-    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), LOSS)
+    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), LOSS, "test")
     assert metrics.loss == pytest.approx(float(3 * right + 2 * wrong) / 5)
 
 
@@ -36,7 +36,7 @@ def test_the_teachers_logits_count_where_there_is_a_teacher() -> None:
     inputs = one_hot_images([0, 1])
     answers = torch.cat([batch.flatten(1) for (batch,) in inputs.in_order(0, 10)])
     targets = Targets(torch.tensor([2, 2]), answers.unsqueeze(0))
-    metrics = evaluate(nn.Flatten(), inputs, targets, DistillationLoss(2.0, 0.0))
+    metrics = evaluate(nn.Flatten(), inputs, targets, DistillationLoss(2.0, 0.0), "test")
     assert metrics.loss == pytest.approx(0, abs=1e-6)
 
 

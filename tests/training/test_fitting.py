@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.config import Recipe
+from plantnas.measured import Epoch
 from plantnas.networks.loader import build_network
 from plantnas.training.evaluation import evaluate
 from plantnas.training.fitting import (
-    Epoch,
     TrainingData,
     TrainingDiverged,
     fit,
     learning_rate_at,
+    validate,
 )
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.views import Inputs
@@ -117,9 +118,7 @@ def test_training_that_is_stopped_was_until_then_the_training_of_all_epochs(
     _, whole = trained(data, epochs=4)
     assert tuple(asked) == history
     assert [epoch[:-1] for epoch in history] == [epoch[:-1] for epoch in whole[:2]]
-    assert evaluate(
-        network, data.validation_inputs, data.validation_targets, data.loss
-    ).loss == pytest.approx(whole[1].validation_loss)
+    assert validate(network, data).loss == pytest.approx(whole[1].validation_loss)
 
 
 def test_after_the_last_epoch_nobody_asks_whether_to_stop(digits: Digits) -> None:
@@ -168,7 +167,7 @@ def test_an_absurd_rate_is_an_error_that_names_it(digits: Digits, optimizer: str
 def test_a_tiny_set_is_learnt_by_heart(digits: Digits) -> None:
     data = without_teacher(first_images(digits(), 20))
     network, history = trained(data, Recipe(batch_size=10), epochs=30)
-    metrics = evaluate(network, data.inputs, data.targets, data.loss)
+    metrics = evaluate(network, data.inputs, data.targets, data.loss, "train")
     assert metrics.accuracy == 1
     assert history[-1].training_loss < 0.05 * history[0].training_loss
 
@@ -182,7 +181,7 @@ def test_the_student_comes_to_answer_like_its_teacher_without_any_label(digits: 
 def test_the_history_tells_what_the_network_achieves_on_validation(digits: Digits) -> None:
     data = digits()
     network, history = trained(data)
-    metrics = evaluate(network, data.validation_inputs, data.validation_targets, data.loss)
+    metrics = validate(network, data)
     assert (history[-1].validation_loss, history[-1].validation_accuracy) == (
         metrics.loss,
         metrics.accuracy,

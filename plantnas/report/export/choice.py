@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.errors import ConfigurationError, StudyError
-from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import is_choosable, lineage, pareto_front
 from plantnas.report.images import evaluate_by_labels
@@ -159,7 +159,7 @@ def crop_choice(
         parameters=structure.parameters(),
         macs=structure.macs(),
         widths={**source.widths, **widths},
-        evaluations=(Evaluation("validation", *evaluate_by_labels(network, *validation)),),
+        evaluations=(evaluate_by_labels(network, *validation, "validation"),),
     )
     return Choice(network, record)
 

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from plantnas.errors import StudyError
-from plantnas.records.record import EpochRecord, NetworkRecord
+from plantnas.measured import Epoch
+from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import (
     PLANTING,
@@ -50,7 +51,7 @@ class CurvesStep(NamedTuple):
     network_id: int
     parameters: int
     before: int
-    epochs: tuple[EpochRecord, ...]
+    epochs: tuple[Epoch, ...]
 
     @property
     def name(self) -> str:

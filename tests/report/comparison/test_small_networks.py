@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plantnas.records.record import Evaluation
+from plantnas.measured import Evaluation
 from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, comparison
 from plantnas.report.comparison.small_networks import SmallNetwork, small_networks

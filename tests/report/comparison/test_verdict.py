@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from plantnas.records.record import Evaluation
+from plantnas.measured import Evaluation
 from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, MethodDifference, comparison
 from plantnas.report.comparison.statistics import Difference

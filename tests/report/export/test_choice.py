@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from plantnas.errors import ConfigurationError, PlantingError, StudyError
-from plantnas.records.record import Evaluation, NetworkRecord
+from plantnas.measured import Evaluation
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import load_network
 from plantnas.report.export.choice import (
     Wanted,

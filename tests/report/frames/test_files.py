@@ -14,8 +14,9 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from plantnas.errors import ConfigurationError, StorageError
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.frames.files import (
     FORMATS,
@@ -48,7 +49,7 @@ SEED = NetworkRecord(
     widths={"stem": 8},
     planted={},
     evaluations=(Evaluation("validation", 0.1 + 0.2, 0.5, 300),),
-    epochs=(EpochRecord(1, 0.01, math.nan, 0.8, 0.6, 1.5),),
+    epochs=(Epoch(1, 0.01, math.nan, 0.8, 0.6, 1.5),),
     artifact_id=None,
     sha256=None,
     seconds={"training": 2.5},

@@ -12,8 +12,9 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from plantnas.errors import StorageError, StudyError
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, EpochRecord, Evaluation, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.frames.frames import (
@@ -53,8 +54,8 @@ def seed() -> NetworkRecord:
         planted={},
         evaluations=(Evaluation("validation", 0.8, 0.5, 300), Evaluation("test", 0.7, 0.6, 500)),
         epochs=(
-            EpochRecord(1, 0.01, math.nan, 0.8, 0.6, 1.5),
-            EpochRecord(2, 0.01, 0.4, 0.5, 0.8, 1),
+            Epoch(1, 0.01, math.nan, 0.8, 0.6, 1.5),
+            Epoch(2, 0.01, 0.4, 0.5, 0.8, 1),
         ),
         artifact_id=None,
         sha256=None,

@@ -13,7 +13,8 @@ import yaml
 from optuna.trial import TrialState, create_trial
 
 from plantnas.errors import StudyError
-from plantnas.records.record import Evaluation, StudyRecord
+from plantnas.measured import Evaluation
+from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import comparison
 from plantnas.report.headline import export_command

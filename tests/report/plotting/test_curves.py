@@ -6,7 +6,8 @@ from math import isnan, nan
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.record import EpochRecord, NetworkRecord
+from plantnas.measured import Epoch
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.curves import CurvesInfo, curves_figure, curves_info
 from plantnas.report.study_data import StudyData, study_data
@@ -16,9 +17,9 @@ EPOCHS = {2: 4, 3: 1, 4: 2, 6: 3}
 """Number of epochs by the id of the network."""
 
 
-def epochs(count: int, loss: float) -> tuple[EpochRecord, ...]:
+def epochs(count: int, loss: float) -> tuple[Epoch, ...]:
     return tuple(
-        EpochRecord(number, 0.01 / number, loss + 0.1, loss, 0.5 + 0.1 * number, 1.0)
+        Epoch(number, 0.01 / number, loss + 0.1, loss, 0.5 + 0.1 * number, 1.0)
         for number in range(1, count + 1)
     )
 
@@ -41,7 +42,7 @@ def info(data: StudyData) -> CurvesInfo:
 def with_a_hole(data: StudyData) -> StudyData:
     """The seed's second training loss is not a number."""
     seed = data.networks[1]
-    hole = (seed.epochs[0], replace(seed.epochs[1], training_loss=nan), *seed.epochs[2:])
+    hole = (seed.epochs[0], seed.epochs[1]._replace(training_loss=nan), *seed.epochs[2:])
     networks = [data.networks[0], replace(seed, epochs=hole), *data.networks[2:]]
     return data._replace(networks=networks)
 

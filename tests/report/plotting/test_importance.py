@@ -10,7 +10,8 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from plantnas.records.record import Evaluation, NetworkRecord, StudyRecord
+from plantnas.measured import Evaluation
+from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.report.plotting.importance import (
     ImportanceInfo,
     StepImportance,

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from plantnas.measured import Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import Evaluation, StudyRecord
+from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
 from plantnas.report.study_data import StudyData, study_data
