@@ -1,6 +1,5 @@
 """The commands `baselines` and `compare`: planting beside what one would do otherwise."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +57,6 @@ def baselines(
     place = existing(study, storage, directory)
     records, folder = records_of(place), place.directory
     request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
-    sys.path.insert(0, "")  # the user's own module:function
     finished = Place(records.config, place.url, folder, device)
     make_baselines(finished, request, workers, console.print)
     finish_baselines(place.url, place.name)

@@ -1,6 +1,5 @@
 """The command `export`: networks of a study as files for elsewhere."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +39,5 @@ def export(
     wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
     files = Files(family, output, format_name, force)
     place = existing(study, storage, directory)
-    sys.path.insert(0, "")  # the user's own module:function
     for line in save(place.url, place.name, wanted, files):
         show(line)

@@ -1,6 +1,5 @@
 """The commands that need no study: `groups`, `studies` and `spaces`."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -33,7 +32,6 @@ def groups(
     from plantnas.networks.loader import build_network
     from plantnas.report.terminal import groups_json, groups_table
 
-    sys.path.insert(0, "")  # the user's own module:function
     network = build_network(architecture, classes, channels)
     structure = analyse(network, torch.zeros(2, channels, size, size))
     if as_json:

@@ -1,6 +1,5 @@
 """The commands that search: `quickstart` and `run`."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,7 +74,6 @@ def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:
     from plantnas.search.progress import ProgressBars, bars_columns
     from plantnas.workers.run import run_watched
 
-    sys.path.insert(0, "")  # the user's own module:function
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
     publisher = Publisher(place.url)
     with Progress(*bars_columns(), console=console) as bars:

@@ -1,6 +1,5 @@
 """The commands that add workers to a study: `worker`, and `launch local|ray|slurm`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +54,6 @@ def worker(
     from plantnas.workers.worker import run_worker
 
     place = existing(study, storage, directory)
-    sys.path.insert(0, "")  # the user's own module:function
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
     run_worker(place, artifacts, device, root, show)
@@ -151,7 +149,6 @@ def _command(
     from plantnas.workers.launcher import WorkerCommand
 
     place = place_of(study, storage, directory)
-    sys.path.insert(0, "")  # the user's own module:function
     if is_path(study) or not _exists(place):
         make_study(load_study(study), place.url, artifacts or str(place.directory / "weights"))
     return WorkerCommand(place, artifacts, device, data_root)

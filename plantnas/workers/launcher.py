@@ -33,6 +33,7 @@ def program(grace_seconds: float = GRACE_SECONDS) -> tuple[str, ...]:
         grace_seconds: It ends so long after the process that started it was killed.
     """
     return (
+        "-P",  # a file of the current folder does not stand for an installed module
         "-c",
         "from plantnas.workers.process import end_with_starter; "
         f"end_with_starter({grace_seconds}); from plantnas.cli import main; main()",

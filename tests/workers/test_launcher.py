@@ -18,8 +18,10 @@ from plantnas.workers.launcher import (
     WorkerCommand,
     check_shared,
     launch,
+    program,
 )
 from plantnas.workers.local import LocalLauncher
+from plantnas.workers.process import start_process
 from tests.workers.conftest import BEGIN, LAUNCH, PASSWORD, PATIENT, STORAGE, is_alive, wait_until
 
 if TYPE_CHECKING:
@@ -127,3 +129,15 @@ time.sleep(60)
         wait_until(lambda: (tmp_path / "log").read_text() == "up\n")
         process.kill()
         wait_until(lambda: not is_alive(number))
+
+
+def test_the_command_finds_the_users_module_where_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text("NAME = 'found'")
+    (tmp_path / "signal.py").write_text("raise AssertionError('imported')")
+    monkeypatch.chdir(tmp_path)
+    find = "from plantnas.named import imported; print(imported('mine:NAME', 'here'))"
+    log = tmp_path / "log"
+    assert start_process((*program()[:-1], find), {}, 1, log).wait() == 0
+    assert log.read_text() == "found\n"
