@@ -12,11 +12,7 @@ from plantnas.errors import StudyError
 from plantnas.measured import Epoch
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
-from plantnas.report.front import (
-    PLANTING,
-    lineage,
-    winning_lineage,
-)
+from plantnas.report.front import PLANTING, lineage, winning_lineage
 from plantnas.report.plotting.styles import (
     TEACHER_COLOUR,
     lay_out,
@@ -33,7 +29,7 @@ BAND_COLOURS = ("#f0f0f0", "#ffffff")
 ROOM_FOR_A_LABEL = 0.11
 """The least share of all epochs at which a step's label stands upright on a phone."""
 ROOM_FOR_A_TURNED_LABEL = 0.05
-"""Likewise of a label that is turned by 90 degrees; a narrower step has none."""
+"""The least share of a label that is turned by 90 degrees; a narrower step has none."""
 
 
 class CurvesStep(NamedTuple):
@@ -55,7 +51,7 @@ class CurvesStep(NamedTuple):
 
     @property
     def name(self) -> str:
-        """In the legend."""
+        """What the legend calls it."""
         return f"step {self.step}" if self.step else "seed"
 
 
@@ -63,191 +59,170 @@ class CurvesInfo(NamedTuple):
     """What the plot of curves shows.
 
     Attributes:
-        study: Name of the study.
+        name: Name of the study.
         network_id: The last network of the lineage; None if there is no network yet.
         steps: From the seed on; only networks with recorded epochs.
         teacher_accuracy: On validation, 0 to 1; None where it was not evaluated.
     """
 
-    study: str
+    name: str
     network_id: int | None
     steps: list[CurvesStep]
     teacher_accuracy: float | None
 
     @property
     def epochs(self) -> int:
-        """Of the whole lineage."""
+        """Epochs of the whole lineage."""
         return self.steps[-1].before + len(self.steps[-1].epochs) if self.steps else 0
 
 
-def curves_info(data: StudyData, network_id: int | None = None) -> CurvesInfo:
+def curves_info(recorded: StudyData, network_id: int | None = None) -> CurvesInfo:
     """The data of the plot.
 
     Args:
-        data: The study.
+        recorded: The study.
         network_id: The seed or a planted network; None stands for the most accurate planted
             network on the front, or for the seed if none is planted yet.
 
     Raises:
         StudyError: The study has no such network, or it has no lineage.
     """
-    last = _best(data) if network_id is None else _asked(data, network_id)
-    teacher = accuracy_on(data.teacher, "validation") if data.teacher else None
+    last = _last_network(recorded, network_id)
+    teacher = accuracy_on(recorded.teacher, "validation") if recorded.teacher else None
     if last is None:
-        return CurvesInfo(data.name, None, [], teacher)
-    return CurvesInfo(data.name, last.id, _steps(lineage(data.networks, last)), teacher)
+        return CurvesInfo(recorded.name, None, [], teacher)
+    steps, before = list[CurvesStep](), 0
+    for record in lineage(recorded.networks, last):
+        if record.epochs:
+            assert record.id is not None
+            size = record.parameters
+            steps.append(CurvesStep(record.step or 0, record.id, size, before, record.epochs))
+        before += len(record.epochs)
+    return CurvesInfo(recorded.name, last.id, steps, teacher)
 
 
-def curves_figure(info: CurvesInfo) -> go.Figure:
+def curves_figure(curves: CurvesInfo) -> go.Figure:
     """Losses above, accuracy below; a band and a colour for each step."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    for step in info.steps:
-        for trace, row in ((_training(step), 1), (_validation(step), 1), (_accuracy(step), 2)):
-            figure.add_trace(trace, row=row, col=1)
-    if info.steps and info.teacher_accuracy is not None:
-        figure.add_trace(_teacher(info.teacher_accuracy, info.epochs), row=2, col=1)
-    whose = "" if info.network_id is None else f" to network {info.network_id}"
-    lay_out(figure, f"{escape(info.study)}: from seed{whose}", 680)
-    top = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}}
-    legend_at_bottom(figure).update_layout(margin_t=125 if _are_turned(info) else 85, title=top)
-    _add_bands(figure, info)
-    figure.update_yaxes(title="loss (training dashed)", **_loss_axis(info.steps), row=1, col=1)
+    losses = list[float]()
+    for step in curves.steps:
+        training = [epoch.training_loss for epoch in step.epochs]
+        validation = [epoch.validation_loss for epoch in step.epochs]
+        percents = [100 * epoch.validation_accuracy for epoch in step.epochs]
+        losses += [*training, *validation]
+        # A line of one value, which is none, needs its marker.
+        mode = "lines" if len(training) > 1 else "lines+markers"
+        dashed = _trace(step, training, mode, "dash", showlegend=False)
+        figure.add_trace(dashed, row=1, col=1)
+        figure.add_trace(_trace(step, validation, showlegend=True), row=1, col=1)
+        figure.add_trace(_trace(step, percents, showlegend=False), row=2, col=1)
+    if curves.steps and curves.teacher_accuracy is not None:
+        percent = 100 * curves.teacher_accuracy
+        figure.add_scatter(
+            x=[0.5, curves.epochs + 0.5],
+            y=[percent, percent],
+            mode="lines",
+            line={"color": TEACHER_COLOUR, "dash": "dot", "width": 2},
+            name="teacher",
+            hovertext=f"teacher: validation accuracy {percent:.2f} %",
+            hoverinfo="text",
+            row=2,
+            col=1,
+        )
+    whose = "" if curves.network_id is None else f" to network {curves.network_id}"
+    lay_out(figure, f"{escape(curves.name)}: from seed{whose}", 680)
+    legend_at_bottom(figure)
+    _add_bands(figure, curves)
+    figure.update_yaxes(title="loss (training dashed)", **_loss_axis(losses), row=1, col=1)
     figure.update_yaxes(title="validation accuracy (%)", row=2, col=1)
-    figure.update_xaxes(range=[0.5, info.epochs + 0.5], showgrid=False)
+    figure.update_xaxes(range=[0.5, curves.epochs + 0.5], showgrid=False)
     figure.update_xaxes(title="epochs since the seed's first", row=2, col=1)
-    if not info.steps:
+    if not curves.steps:
         say_empty(figure, "no epoch of a seed or a planted network has been recorded yet")
     return figure
 
 
-def _best(data: StudyData) -> NetworkRecord | None:
-    seed = [network for network in data.networks if network.method == "seed"]
-    return next(reversed(winning_lineage(data.networks) or seed), None)
-
-
-def _asked(data: StudyData, network_id: int) -> NetworkRecord:
-    allowed = {each.id: each for each in data.networks if each.method in ("seed", PLANTING)}
+def _last_network(recorded: StudyData, network_id: int | None) -> NetworkRecord | None:
+    """The network whose lineage is shown, as `curves_info` says."""
+    if network_id is None:
+        seed = [record for record in recorded.networks if record.method == "seed"]
+        return next(reversed(winning_lineage(recorded.networks) or seed), None)
+    allowed = {each.id: each for each in recorded.networks if each.method in ("seed", PLANTING)}
     if network_id in allowed:
         return allowed[network_id]
     grown = [str(each.id) for each in allowed.values() if each.kind != "screen"]
     raise StudyError(
-        f"study {data.name!r}: network {network_id} is neither its seed nor planted, so it has no "
-        f"lineage; seed and grown networks: {', '.join(grown) or 'none yet'}."
+        f"study {recorded.name!r}: network {network_id} is neither its seed nor planted, so it has "
+        f"no lineage; seed and grown networks: {', '.join(grown) or 'none yet'}."
     )
-
-
-def _steps(line: Sequence[NetworkRecord]) -> list[CurvesStep]:
-    steps, before = list[CurvesStep](), 0
-    for network in line:
-        if network.epochs:
-            assert network.id is not None
-            size = network.parameters
-            steps.append(CurvesStep(network.step or 0, network.id, size, before, network.epochs))
-        before += len(network.epochs)
-    return steps
-
-
-def _training(step: CurvesStep) -> go.Scatter:
-    # A line of one value, which is none, needs its marker.
-    mode = "lines" if len(step.epochs) > 1 else "lines+markers"
-    return _trace(step, [epoch.training_loss for epoch in step.epochs], dash="dash", mode=mode)
-
-
-def _validation(step: CurvesStep) -> go.Scatter:
-    return _trace(step, [epoch.validation_loss for epoch in step.epochs], legend=True)
-
-
-def _accuracy(step: CurvesStep) -> go.Scatter:
-    return _trace(step, [100 * epoch.validation_accuracy for epoch in step.epochs])
 
 
 def _trace(
-    step: CurvesStep,
+    training: CurvesStep,
     values: Sequence[float],
-    *,
-    dash: str = "solid",
     mode: str = "lines+markers",
-    legend: bool = False,
+    dash: str = "solid",
+    **rest: Any,
 ) -> go.Scatter:
-    """A line with a gap where a value is not a number."""
+    """A line by epoch, with a gap where a value is not a number."""
+    name, before, count = training.name, training.before, len(values)
+    network = f"network {training.network_id}, {training.parameters:,} parameters"
     return go.Scatter(
-        x=[step.before + number for number in range(1, len(values) + 1)],
+        x=list(range(before + 1, before + count + 1)),
         y=values,
         mode=mode,
-        line={"color": step_colour(step.step), "dash": dash, "width": 2},
+        line={"color": step_colour(training.step), "dash": dash, "width": 2},
         marker={"size": 4},
-        name=step.name,
-        legendgroup=step.name,
-        showlegend=legend,
-        hovertext=[_hover(step, number) for number in range(1, len(values) + 1)],
+        name=name,
+        legendgroup=name,
+        hovertext=[
+            f"<b>{name}</b>: {network}<br>"
+            f"epoch {number} of {count}, {before + number} since the seed's first<br>"
+            f"learning rate {epoch.learning_rate:.3g}<br>"
+            f"training loss {epoch.training_loss:.4f}, "
+            f"validation loss {epoch.validation_loss:.4f}<br>"
+            f"validation accuracy {100 * epoch.validation_accuracy:.2f} %"
+            for number, epoch in enumerate(training.epochs, 1)
+        ],
         hoverinfo="text",
+        **rest,
     )
 
 
-def _hover(step: CurvesStep, number: int) -> str:
-    epoch = step.epochs[number - 1]
-    lines = [
-        f"<b>{step.name}</b>: network {step.network_id}, {step.parameters:,} parameters",
-        f"epoch {number} of {len(step.epochs)}, {step.before + number} since the seed's first",
-        f"learning rate {epoch.learning_rate:.3g}",
-        f"training loss {epoch.training_loss:.4f}, validation loss {epoch.validation_loss:.4f}",
-        f"validation accuracy {100 * epoch.validation_accuracy:.2f} %",
-    ]
-    return "<br>".join(lines)
+def _add_bands(figure: go.Figure, curves: CurvesInfo) -> None:
+    """A band over both panels for each step, with its label where there is room.
 
-
-def _teacher(accuracy: float, epochs: int) -> go.Scatter:
-    return go.Scatter(
-        x=[0.5, epochs + 0.5],
-        y=[100 * accuracy] * 2,
-        mode="lines",
-        line={"color": TEACHER_COLOUR, "dash": "dot", "width": 2},
-        name="teacher",
-        hovertext=f"teacher: validation accuracy {100 * accuracy:.2f} %",
-        hoverinfo="text",
-    )
-
-
-def _loss_axis(steps: Sequence[CurvesStep]) -> dict[str, Any]:
-    """Logarithmic with round ticks if the seed's losses are many times those of the last step."""
-    epochs = [epoch for step in steps for epoch in step.epochs]
-    losses = [loss for each in epochs for loss in (each.training_loss, each.validation_loss)]
-    positive = [loss for loss in losses if isfinite(loss) and loss > 0]
-    low, high = min(positive, default=1.0), max(positive, default=1.0)
-    if high <= LARGE_SPAN * low:
-        return {}
-    ticks = round_numbers(positive)
-    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
-
-
-def _add_bands(figure: go.Figure, info: CurvesInfo) -> None:
-    """A band over both panels for each step, with its label where there is room."""
-    turned = _are_turned(info)
-    for number, step in enumerate(info.steps):
-        look = {"fillcolor": BAND_COLOURS[number % 2], "line_width": 0, "opacity": 1}
-        ends = {"x0": step.before + 0.5, "x1": step.before + len(step.epochs) + 0.5}
-        band = {"type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, **ends}
-        figure.add_shape(**band, **look, layer="below")
-        if len(step.epochs) >= ROOM_FOR_A_TURNED_LABEL * info.epochs:
-            _add_label(figure, step, turned)
-
-
-def _are_turned(info: CurvesInfo) -> bool:
-    """All labels are, if one step is too narrow for its own."""
-    return any(len(step.epochs) < ROOM_FOR_A_LABEL * info.epochs for step in info.steps)
-
-
-def _add_label(figure: go.Figure, step: CurvesStep, turned: bool) -> None:
-    figure.add_annotation(
-        text=f"{step.name}{': ' if turned else '<br>'}{_short(step.parameters)}",
-        x=step.before + 0.5 + len(step.epochs) / 2,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        textangle=-90 if turned else 0,
-        showarrow=False,
-        font={"size": 10},
-    )
+    All labels are turned, if one step is too narrow for its own.
+    """
+    narrowest = min((len(step.epochs) for step in curves.steps), default=0)
+    are_turned = narrowest < ROOM_FOR_A_LABEL * curves.epochs
+    title = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}}
+    figure.update_layout(margin_t=125 if are_turned else 85, title=title)
+    for number, step in enumerate(curves.steps):
+        figure.add_shape(
+            type="rect",
+            xref="x",
+            yref="paper",
+            x0=step.before + 0.5,
+            x1=step.before + len(step.epochs) + 0.5,
+            y0=0,
+            y1=1,
+            fillcolor=BAND_COLOURS[number % 2],
+            line_width=0,
+            opacity=1,
+            layer="below",
+        )
+        if len(step.epochs) >= ROOM_FOR_A_TURNED_LABEL * curves.epochs:
+            figure.add_annotation(
+                text=f"{step.name}{': ' if are_turned else '<br>'}{_short(step.parameters)}",
+                x=step.before + 0.5 + len(step.epochs) / 2,
+                y=1,
+                yref="paper",
+                yanchor="bottom",
+                textangle=-90 if are_turned else 0,
+                showarrow=False,
+                font={"size": 10},
+            )
 
 
 def _short(count: int) -> str:
@@ -256,3 +231,13 @@ def _short(count: int) -> str:
         if count >= size:
             return f"{count / size:.{1 if count < 10 * size else 0}f}{letter}"
     return str(count)
+
+
+def _loss_axis(losses: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis with round ticks if the seed's losses are many times the last step's."""
+    positive = [loss for loss in losses if isfinite(loss) and loss > 0]
+    low, high = min(positive, default=1.0), max(positive, default=1.0)
+    if high <= LARGE_SPAN * low:
+        return {}
+    ticks = round_numbers(positive)
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}

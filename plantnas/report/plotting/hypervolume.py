@@ -1,19 +1,20 @@
 """How good the front has become, by finished trials and by seconds, beside the baselines' fronts.
 
 Hypervolume is that of plantnas/hypervolume.py, on the validation split. The mean over studies, on
-the test split, is in comparison_plots.py.
+the test split, is in comparison/page.py.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from itertools import chain
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from plantnas.hypervolume import Corner, Point, hypervolume, worst_corner
+from plantnas.hypervolume import Point, hypervolume, worst_corner
 from plantnas.records.record import NetworkRecord
-from plantnas.report.costs import SearchCost, method_costs
+from plantnas.report.costs import method_costs
 from plantnas.report.entries import accuracy_on, compared_entries, points_of_all_sizes, seconds_of
 from plantnas.report.finished_trials import FinishedTrial, finished_trials, seconds_in_vain
 from plantnas.report.front import PLANTING, is_choosable
@@ -38,7 +39,7 @@ class HypervolumePoint(NamedTuple):
     Attributes:
         trials: Finished ones.
         seconds: Of training so far, all workers together, with teacher and seed.
-        hypervolume: Of the networks that can be chosen.
+        hypervolume: That of the networks that can be chosen.
         hover: What is shown while the pointer is on it.
     """
 
@@ -54,7 +55,7 @@ class MethodHypervolume(NamedTuple):
     Attributes:
         method: Whose.
         seconds: Of training all sizes, with what it searched or tuned, and the teacher it needs.
-        hypervolume: Of its networks of all sizes.
+        hypervolume: That of its networks of all sizes.
     """
 
     method: str
@@ -66,18 +67,18 @@ class HypervolumeInfo(NamedTuple):
     """What the plot of hypervolume shows.
 
     Attributes:
-        study: Name of the study.
+        name: Name of the study.
         points: After the seed, and after each finished trial.
         methods: Those that have all sizes, planting among them, if there are baselines at all.
     """
 
-    study: str
+    name: str
     points: list[HypervolumePoint]
     methods: list[MethodHypervolume]
 
 
-class _Done(NamedTuple):
-    """A point before the corner is known: what can be chosen then."""
+class _Moment(NamedTuple):
+    """The search after a trial, before the corner is known: what can be chosen then."""
 
     trials: int
     seconds: float
@@ -85,96 +86,95 @@ class _Done(NamedTuple):
     hover: str
 
 
-def hypervolume_info(data: StudyData) -> HypervolumeInfo:
+def hypervolume_info(recorded: StudyData) -> HypervolumeInfo:
     """The data of the plot, from one corner: the teacher's size and the lowest accuracy of all.
 
     The curve is of seed and grown networks of any size. A method has the compared sizes alone, so
     planting is shown a second time with these: that point is what the others are to be held to.
     """
-    finished = finished_trials(data)
-    done = list(_done(data.networks, finished))
-    methods = points_of_all_sizes(compared_entries(data.name, data.networks), "validation")
-    shown = [*(done[-1].chosen if done else []), *_flat(methods.values())]
+    networks, finished = recorded.networks, finished_trials(recorded)
+    moments = list(_moments(networks, finished))
+    methods = points_of_all_sizes(compared_entries(recorded.name, networks), "validation")
+    shown = [*(moments[-1].chosen if moments else []), *chain.from_iterable(methods.values())]
     if not shown:
-        return HypervolumeInfo(data.name, [], [])
-    corner = worst_corner(shown, data.teacher.parameters if data.teacher else None)
-    points = [_point(each, corner) for each in done]
-    costs = method_costs(data.name, data.networks, seconds_in_vain(finished))
-    return HypervolumeInfo(data.name, points, _reached(costs, methods, corner))
+        return HypervolumeInfo(recorded.name, [], [])
+    corner = worst_corner(shown, recorded.teacher.parameters if recorded.teacher else None)
+    points = []
+    for moment in moments:
+        volume = hypervolume(moment.chosen, corner)
+        hover = f"<b>hypervolume {volume:.4f}</b><br>{moment.hover}"
+        points.append(HypervolumePoint(moment.trials, moment.seconds, volume, hover))
+    costs = method_costs(recorded.name, networks, seconds_in_vain(finished))
+    seconds = {cost.method: cost.total for cost in costs}
+    reached = [
+        MethodHypervolume(method, seconds[method], hypervolume(methods[method], corner))
+        for method in in_legend_order(list(methods))
+    ]
+    return HypervolumeInfo(recorded.name, points, reached)
 
 
-def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
-    """Against trials above, against seconds below, as steps; one panel on the other for phones."""
+def hypervolume_figure(volumes: HypervolumeInfo) -> go.Figure:
+    """Against trials above, against seconds below, as steps; one panel on the other for phones.
+
+    A method has a marker where it was done, and a dashed line from there to the end of the plot.
+    """
     figure = make_subplots(rows=2, cols=1, shared_yaxes="all", vertical_spacing=0.14)
-    seconds = [point.seconds for point in info.points] + [each.seconds for each in info.methods]
-    unit = time_unit(max(seconds, default=0.0))
-    if info.points:
-        trials = [float(point.trials) for point in info.points]
-        spent = [point.seconds / unit.seconds for point in info.points]
-        figure.add_trace(_steps(info.points, trials), row=1, col=1)
-        figure.add_trace(_steps(info.points, spent, showlegend=False), row=2, col=1)
-    end = max(seconds, default=0.0) / unit.seconds
-    for method in info.methods:
-        figure.add_traces(_level(method, unit.seconds, end), rows=2, cols=1)
-    lay_out(figure, f"{escape(info.study)}: hypervolume", 720)
+    points, methods = volumes.points, volumes.methods
+    ends = [*(point.seconds for point in points), *(method.seconds for method in methods)]
+    last = max(ends, default=0.0)
+    unit = time_unit(last)
+    if points:
+        trials = [float(point.trials) for point in points]
+        spent = [point.seconds / unit.seconds for point in points]
+        figure.add_trace(_steps(points, trials), row=1, col=1)
+        figure.add_trace(_steps(points, spent, showlegend=False), row=2, col=1)
+    for method, seconds, volume in methods:
+        look, begin, end = marker(method, 11), seconds / unit.seconds, 1.02 * last / unit.seconds
+        name = "planting, compared sizes" if method == PLANTING else escape(method)
+        hover = f"<b>{name}</b>: hypervolume {volume:.4f}<br>{duration(seconds)}"
+        common = {"name": name, "legendgroup": name, "hovertext": hover, "hoverinfo": "text"}
+        level = {"x": [begin, end], "y": [volume, volume], "mode": "lines", "showlegend": False}
+        level["line"] = {"dash": "dash", "color": look["color"], "width": 1.5}
+        start = {"x": [begin], "y": [volume], "mode": "markers", "marker": look}
+        figure.add_scatter(**level, **common, row=2, col=1)
+        figure.add_scatter(**start, **common, row=2, col=1)
+    lay_out(figure, f"{escape(volumes.name)}: hypervolume", 720)
     legend_at_bottom(figure)
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title="finished trials", row=1, col=1)
     figure.update_xaxes(title=f"{unit.name} of training, all workers together", row=2, col=1)
     figure.update_yaxes(title="accuracy × ln parameters")
-    if not info.points:
+    if not points:
         say_empty(figure, "neither seed nor planted network has been evaluated yet")
     return figure
 
 
-def _done(networks: Sequence[NetworkRecord], finished: Iterable[FinishedTrial]) -> Iterator[_Done]:
-    """After the seed, and after each trial."""
-    prepared = [network for network in networks if network.method in ("teacher", "seed")]
-    seeds = [network for network in prepared if network.method == "seed"]
-    if not (chosen := _evaluated(seeds)):
+def _moments(
+    networks: Sequence[NetworkRecord], finished: Iterable[FinishedTrial]
+) -> Iterator[_Moment]:
+    """The search after the seed, and after each trial."""
+    prepared = [record for record in networks if record.method in ("teacher", "seed")]
+    chosen = _evaluated(record for record in prepared if record.method == "seed")
+    if not chosen:
         return
     seconds = seconds_of(prepared)
-    yield _Done(0, seconds, chosen, f"teacher and seed after {duration(seconds)}")
-    for number, trial in enumerate(finished, 1):
+    yield _Moment(0, seconds, chosen, f"teacher and seed after {duration(seconds)}")
+    for count, trial in enumerate(finished, 1):
         seconds += trial.seconds
-        if trial.network and is_choosable(trial.network):
-            chosen = [*chosen, *_evaluated([trial.network])]
-        yield _Done(number, seconds, chosen, _hover(trial, number, seconds))
+        what: str = trial.outcome
+        if trial.network:
+            what = f"{trial.network.kind}, step {trial.network.step}, network {trial.network.id}"
+            if is_choosable(trial.network):
+                chosen = [*chosen, *_evaluated([trial.network])]
+        spent = f"finished trials: {count}, {duration(seconds)}"
+        yield _Moment(count, seconds, chosen, f"{spent}<br>last: trial {trial.number}, {what}")
 
 
 def _evaluated(networks: Iterable[NetworkRecord]) -> list[Point]:
     return [
-        Point(accuracy, network.parameters)
-        for network in networks
-        if (accuracy := accuracy_on(network, "validation")) is not None
-    ]
-
-
-def _hover(trial: FinishedTrial, number: int, seconds: float) -> str:
-    if trial.network:
-        what = f"{trial.network.kind}, step {trial.network.step}, network {trial.network.id}"
-    else:
-        what = trial.outcome
-    return f"finished trials: {number}, {duration(seconds)}<br>last: trial {trial.number}, {what}"
-
-
-def _point(done: _Done, corner: Corner) -> HypervolumePoint:
-    volume = hypervolume(done.chosen, corner)
-    hover = f"<b>hypervolume {volume:.4f}</b><br>{done.hover}"
-    return HypervolumePoint(done.trials, done.seconds, volume, hover)
-
-
-def _flat(lists: Iterable[Sequence[Point]]) -> list[Point]:
-    return [point for each in lists for point in each]
-
-
-def _reached(
-    costs: Iterable[SearchCost], methods: dict[str, list[Point]], corner: Corner
-) -> list[MethodHypervolume]:
-    seconds = {cost.method: cost.total for cost in costs}
-    return [
-        MethodHypervolume(method, seconds[method], hypervolume(methods[method], corner))
-        for method in in_legend_order(list(methods))
+        Point(accuracy, record.parameters)
+        for record in networks
+        if (accuracy := accuracy_on(record, "validation")) is not None
     ]
 
 
@@ -191,15 +191,3 @@ def _steps(points: Sequence[HypervolumePoint], x: Sequence[float], **rest: Any) 
         hoverinfo="text",
         **rest,
     )
-
-
-def _level(method: MethodHypervolume, unit_seconds: float, end: float) -> list[go.Scatter]:
-    """A marker where the method was done, and a dashed line from there to the end of the plot."""
-    x, look = method.seconds / unit_seconds, marker(method.method, 11)
-    name = "planting, compared sizes" if method.method == PLANTING else escape(method.method)
-    hover = f"<b>{name}</b>: hypervolume {method.hypervolume:.4f}<br>{duration(method.seconds)}"
-    common = {"name": name, "legendgroup": name, "hovertext": hover, "hoverinfo": "text"}
-    line = {"dash": "dash", "color": look["color"], "width": 1.5}
-    level = {"x": [x, 1.02 * end], "y": [method.hypervolume] * 2, "mode": "lines", "line": line}
-    start = {"x": [x], "y": [method.hypervolume], "mode": "markers", "marker": look}
-    return [go.Scatter(**level, **common, showlegend=False), go.Scatter(**start, **common)]

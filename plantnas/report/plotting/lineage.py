@@ -1,14 +1,13 @@
 """The tree of parents and children: which network was planted from which. No costs here."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import chain
 from math import log, pi, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import PLANTING, validation_accuracy, winning_lineage
@@ -30,7 +29,7 @@ MANY = 100
 ROW_PIXELS = 24
 LEAST_HEIGHT = 420
 SMALLEST_AREA, LARGEST_AREA = 50.0, 260.0
-"""Of the markers of the networks with the fewest and the most parameters, in square pixels."""
+"""Areas of the markers of the smallest and the largest network, in square pixels."""
 SCREENED_AREA = 0.35
 """Area of a screened network's marker, as a share of a grown one's, times the rows that it has."""
 Edge = tuple[tuple[float, float], ...]
@@ -66,65 +65,61 @@ class LineageInfo(NamedTuple):
     """What the tree shows.
 
     Attributes:
-        study: Name of the study.
+        name: Name of the study.
         points: Seed and planted networks, parents before children.
         rows: Height of the tree.
     """
 
-    study: str
+    name: str
     points: list[LineagePoint]
     rows: float
 
 
-def lineage_info(data: StudyData, screened: bool = True) -> LineageInfo:
+def lineage_info(recorded: StudyData) -> LineageInfo:
     """The data of the tree.
 
     Children are beside their parent, the grown ones above the screened ones, and the more accurate
     ones above the less accurate ones. No two edges cross.
-
-    Args:
-        data: All of the study.
-        screened: Whether to show the networks that were only screened.
     """
-    kinds = (None, "grow", "screen") if screened else (None, "grow")
-    tree = [
-        each for each in data.networks if each.method in ("seed", PLANTING) and each.kind in kinds
-    ]
-    winners = {each.id for each in winning_lineage(data.networks)}
-    columns, (places, rows) = _columns(tree), _places(tree)
-    points = [
-        LineagePoint(
-            network_id=_number(each),
+    tree = [each for each in recorded.networks if each.method in ("seed", PLANTING)]
+    winners = {each.id for each in winning_lineage(recorded.networks)}
+    places, rows = _places(tree)
+    columns, points = dict[int | None, float](), list[LineagePoint]()
+    for each in tree:
+        assert each.id is not None  # it comes from a database
+        # The edges of a parent end before its children begin.
+        least = columns[each.parent_id] + SHOULDER if each.parent_id in columns else 0.0
+        columns[each.id] = max(float(each.step or 0), least)
+        point = LineagePoint(
+            network_id=each.id,
             parent_id=each.parent_id,
             kind=each.kind,
-            x=columns[_number(each)],
-            y=places[_number(each)],
+            x=columns[each.id],
+            y=places[each.id],
             parameters=each.parameters,
             accuracy=accuracy_on(each, "validation"),
             wins=each.id in winners,
             hover=network_hover(each),
         )
-        for each in tree
-    ]
-    return LineageInfo(data.name, points, rows)
+        points.append(point)
+    return LineageInfo(recorded.name, points, rows)
 
 
-def lineage_figure(info: LineageInfo) -> go.Figure:
+def lineage_figure(lineage: LineageInfo) -> go.Figure:
     """Edges below, then the screened networks, small and faint, then those to choose from."""
-    figure = lay_out(go.Figure(), f"{escape(info.study)}: parents and children")
-    figure.update_layout(height=max(LEAST_HEIGHT, ROW_PIXELS * info.rows + 190))
-    figure.add_traces([*_edge_traces(info.points), *_marker_traces(info.points)])
+    points, rows = lineage.points, lineage.rows
+    figure = lay_out(go.Figure(), f"{escape(lineage.name)}: parents and children")
+    figure.update_layout(height=max(LEAST_HEIGHT, ROW_PIXELS * rows + 190))
+    figure.add_traces([*_edge_traces(points), *_marker_traces(points)])
     bar = {"title": {"text": "validation accuracy (%)", "side": "right"}, "thickness": 14}
     bar |= {"lenmode": "pixels", "len": 220, "y": 1, "yanchor": "top", "outlinewidth": 0}
     figure.update_layout(coloraxis={"colorscale": ACCURACY_SCALE, "colorbar": bar})
     figure.update_layout(legend_traceorder="reversed", margin_l=20)
-    last = max((point.x for point in info.points), default=1)
-    ticks: dict[str, Any] = {"dtick": 1 if last < 15 else 5, "range": [-0.4, last + 0.4]}
-    figure.update_xaxes(title="step (0 is the seed)", showgrid=False, zeroline=False, **ticks)
-    figure.update_yaxes(visible=False, range=[info.rows + 0.3, -0.5])
-    if not info.points:
-        say_empty(figure, "no seed has been trained yet")
-    return figure
+    last = max((point.x for point in points), default=1)
+    figure.update_xaxes(title="step (0 is the seed)", showgrid=False, zeroline=False)
+    figure.update_xaxes(dtick=1 if last < 15 else 5, range=[-0.4, last + 0.4])
+    figure.update_yaxes(visible=False, range=[rows + 0.3, -0.5])
+    return figure if points else say_empty(figure, "no seed has been trained yet")
 
 
 def edge_of(parent: LineagePoint, child: LineagePoint) -> Edge:
@@ -132,145 +127,112 @@ def edge_of(parent: LineagePoint, child: LineagePoint) -> Edge:
     return (parent.x, parent.y), (parent.x + SHOULDER, child.y), (child.x, child.y)
 
 
-def _number(network: NetworkRecord) -> int:
-    assert network.id is not None  # it comes from a database
-    return network.id
-
-
-def _columns(tree: Sequence[NetworkRecord]) -> dict[int, float]:
-    """Steps by network; the edges of a parent end before its children begin."""
-    columns: dict[int, float] = {}
-    for network in tree:
-        least = columns[network.parent_id] + SHOULDER if network.parent_id in columns else 0.0
-        columns[_number(network)] = max(float(network.step or 0), least)
-    return columns
-
-
-def _places(tree: Sequence[NetworkRecord]) -> tuple[dict[int, float], float]:
-    """Rows from the top by network, and of the whole tree.
+def _places(tree: Sequence[NetworkRecord]) -> tuple[dict[int | None, float], float]:
+    """Rows from the top by network, and those of the whole tree.
 
     A network has a band of rows to itself and its descendants, and is in the middle of it.
     """
-    children, screened_rows = _children(tree), _screened_rows([each.kind for each in tree])
+    known = {each.id for each in tree}
+    from_above = sorted(tree, key=lambda each: (each.kind == "screen", -validation_accuracy(each)))
+    children = grouped(  # those of None have no parent in the tree
+        (each.parent_id if each.parent_id in known else None, each) for each in from_above
+    )
+    screened_rows = _screened_rows([each.kind for each in tree])
     bands: dict[int | None, float] = {}
-    for network in reversed(tree):
-        own = screened_rows if network.kind == "screen" else 1.0
-        bands[network.id] = max(own, sum(bands[each.id] for each in children[network.id]))
-    rows = sum(bands[root.id] for root in children[None])
-    places: dict[int, float] = {}
-    for parent in (None, *(network.id for network in tree)):
-        theirs = sum(bands[each.id] for each in children[parent])
-        top = (rows if parent is None else 2 * places[parent]) / 2 - theirs / 2
-        for child in children[parent]:
-            places[_number(child)] = top + bands[child.id] / 2
+    for each in reversed(tree):
+        own = screened_rows if each.kind == "screen" else 1.0
+        bands[each.id] = max(own, sum(bands[child.id] for child in children.get(each.id, [])))
+    rows = sum(bands[root.id] for root in children.get(None, []))
+    places: dict[int | None, float] = {None: rows / 2}
+    for parent in (None, *(each.id for each in tree)):
+        theirs = children.get(parent, [])
+        top = places[parent] - sum(bands[child.id] for child in theirs) / 2
+        for child in theirs:
+            places[child.id] = top + bands[child.id] / 2
             top += bands[child.id]
     return places, rows
-
-
-def _children(tree: Sequence[NetworkRecord]) -> Mapping[int | None, list[NetworkRecord]]:
-    """By parent, in the order from above; those of None have no parent in the tree."""
-    known = {network.id for network in tree}
-    children: defaultdict[int | None, list[NetworkRecord]] = defaultdict(list)
-    for network in sorted(
-        tree, key=lambda each: (each.kind == "screen", -validation_accuracy(each))
-    ):
-        children[network.parent_id if network.parent_id in known else None].append(network)
-    return children
 
 
 def _screened_rows(kinds: Sequence[str | None]) -> float:
     return SCREENED_ROWS if kinds.count("screen") < MANY else SCREENED_ROWS_OF_MANY
 
 
-def _edge_traces(points: Sequence[LineagePoint]) -> list[go.Scatter]:
+def _edge_traces(points: Sequence[LineagePoint]) -> Iterator[go.Scatter]:
     """The edges to screened networks, to grown ones, and those of the winning lineage."""
     by_id = {point.network_id: point for point in points}
-    edges: dict[str, list[Edge]] = {"screened": [], "grown": [], "winning lineage": []}
+    looks = {
+        "screened": ("#CCCCCC", 0.7),
+        "grown": ("#777777", 1.3),
+        "winning lineage": (PLANTING_COLOUR, 4),
+    }
+    corners: dict[str, list[tuple[float | None, float | None]]] = {name: [] for name in looks}
     for child in points:
         if child.parent_id in by_id:
             kind = "screened" if child.kind == "screen" else "grown"
-            name = "winning lineage" if child.wins else kind
-            edges[name].append(edge_of(by_id[child.parent_id], child))
-    lines = {"screened": ("#CCCCCC", 0.7), "grown": ("#777777", 1.3)}
-    return [
-        _line(name, found, *lines.get(name, (PLANTING_COLOUR, 4)), name == "winning lineage")
-        for name, found in edges.items()
-        if found
-    ]
-
-
-def _line(name: str, edges: Sequence[Edge], colour: str, width: float, named: bool) -> go.Scatter:
-    corners = list(chain.from_iterable((*edge, (None, None)) for edge in edges))
-    return go.Scatter(
-        x=[x for x, _ in corners],
-        y=[y for _, y in corners],
-        mode="lines",
-        line={"color": colour, "width": width},
-        name=name,
-        showlegend=named,
-        hoverinfo="skip",
-    )
+            edge = edge_of(by_id[child.parent_id], child)
+            corners["winning lineage" if child.wins else kind] += [*edge, (None, None)]
+    for name, (colour, width) in looks.items():
+        if corners[name]:
+            yield go.Scatter(
+                x=[x for x, _ in corners[name]],
+                y=[y for _, y in corners[name]],
+                mode="lines",
+                line={"color": colour, "width": width},
+                name=name,
+                showlegend=name == "winning lineage",
+                hoverinfo="skip",
+            )
 
 
 def _marker_traces(points: Sequence[LineagePoint]) -> list[go.Scatter]:
-    diameters = _diameters(points)
-    kinds = {
-        "screened planting": [point for point in points if point.kind == "screen"],
-        "grown planting": [point for point in points if point.kind == "grow"],
-        "seed": [point for point in points if point.kind is None],
-    }
-    shown = [(name, theirs) for name, theirs in kinds.items() if theirs]
-    return [_markers(name, theirs, diameters) for name, theirs in shown] + [
-        _legend_entry(name, _symbol(name)) for name, _ in shown
-    ]
+    """The networks by kind, then what the legend shows of each kind.
 
-
-def _symbol(name: str) -> str:
-    return "diamond" if name == "seed" else "circle"
-
-
-def _legend_entry(name: str, symbol: str) -> go.Scatter:
-    """Plotly draws a marker that is coloured by a scale in black in the legend."""
-    size = 6 if name == "screened planting" else 11
-    look = {"color": SCREENED_COLOUR, "symbol": symbol, "size": size}
-    return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=look)
-
-
-def _markers(
-    name: str, points: Sequence[LineagePoint], diameters: Mapping[int, float]
-) -> go.Scatter:
-    screened = name == "screened planting"
-    return go.Scatter(
-        x=[point.x for point in points],
-        y=[point.y for point in points],
-        mode="markers" if screened else "markers+text",
-        name=name,
-        text=None if screened else [str(point.network_id) for point in points],
-        textposition="top left",
-        textfont={"size": 11, "color": "#333333"},
-        marker={
-            "size": [diameters[point.network_id] for point in points],
-            "color": [None if (is_ := p.accuracy) is None else 100 * is_ for p in points],
-            "coloraxis": "coloraxis",
-            "symbol": _symbol(name),
-            "opacity": 0.7 if screened else 1.0,
-            "line": {"width": 0 if screened else 1, "color": SCREENED_COLOUR},
-        },
-        hovertext=[point.hover for point in points],
-        hoverinfo="text",
-        showlegend=False,
-    )
+    Plotly draws a marker that is coloured by a scale in black in the legend, so that the legend
+    has traces of its own.
+    """
+    kinds = {"screened planting": "screen", "grown planting": "grow", "seed": None}
+    diameters, shown, entries = _diameters(points), [], []
+    for name, kind in kinds.items():
+        theirs = [point for point in points if point.kind == kind]
+        screened, symbol = kind == "screen", "diamond" if name == "seed" else "circle"
+        if not theirs:
+            continue
+        markers = go.Scatter(
+            x=[point.x for point in theirs],
+            y=[point.y for point in theirs],
+            mode="markers" if screened else "markers+text",
+            name=name,
+            text=None if screened else [str(point.network_id) for point in theirs],
+            textposition="top left",
+            textfont={"size": 11, "color": "#333333"},
+            marker={
+                "size": [diameters[point.network_id] for point in theirs],
+                "color": [None if p.accuracy is None else 100 * p.accuracy for p in theirs],
+                "coloraxis": "coloraxis",
+                "symbol": symbol,
+                "opacity": 0.7 if screened else 1.0,
+                "line": {"width": 0 if screened else 1, "color": SCREENED_COLOUR},
+            },
+            hovertext=[point.hover for point in theirs],
+            hoverinfo="text",
+            showlegend=False,
+        )
+        shown.append(markers)
+        look = {"color": SCREENED_COLOUR, "symbol": symbol, "size": 6 if screened else 11}
+        entries.append(go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=look))
+    return shown + entries
 
 
 def _diameters(points: Sequence[LineagePoint]) -> dict[int, float]:
-    """By network: the area of a marker grows with the logarithm of the parameters."""
+    """The markers' diameters by network: an area grows with the logarithm of the parameters."""
     logs = {point.network_id: log(point.parameters) for point in points}
     low, high = min(logs.values(), default=0), max(logs.values(), default=0)
     screened_area = SCREENED_AREA * _screened_rows([point.kind for point in points])
-
-    def area(point: LineagePoint) -> float:
+    diameters = {}
+    for point in points:
         share = (logs[point.network_id] - low) / ((high - low) or 1)
-        full = SMALLEST_AREA + (LARGEST_AREA - SMALLEST_AREA) * share
-        return full * (screened_area if point.kind == "screen" else 1.0)
-
-    return {point.network_id: 2 * sqrt(area(point) / pi) for point in points}
+        area = SMALLEST_AREA + (LARGEST_AREA - SMALLEST_AREA) * share
+        if point.kind == "screen":
+            area *= screened_area
+        diameters[point.network_id] = 2 * sqrt(area / pi)
+    return diameters

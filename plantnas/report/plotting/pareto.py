@@ -1,6 +1,6 @@
 """Accuracy against parameters, MACs or latency: every network, and what to choose from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
@@ -8,11 +8,7 @@ import plotly.graph_objects as go
 
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates, has_chosen_rate
-from plantnas.report.front import (
-    PLANTING,
-    pareto_front,
-    winning_lineage,
-)
+from plantnas.report.front import PLANTING, pareto_front, winning_lineage
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
     SCREENED_COLOUR,
@@ -59,14 +55,14 @@ class ParetoInfo(NamedTuple):
     """What the Pareto plot shows.
 
     Attributes:
-        study: Name of the study.
+        name: Name of the study.
         split: Whose accuracy is shown.
         cost: What is on the other axis.
         points: All networks that were evaluated on the split, baselines at their chosen rates.
         family: The lineage of the most accurate planted network, from the seed on.
     """
 
-    study: str
+    name: str
     split: PlotSplit
     cost: Cost
     points: list[ParetoPoint]
@@ -74,130 +70,117 @@ class ParetoInfo(NamedTuple):
 
 
 def pareto_info(
-    data: StudyData, split: PlotSplit = "validation", cost: Cost = "parameters"
+    recorded: StudyData, split: PlotSplit = "validation", cost: Cost = "parameters"
 ) -> ParetoInfo:
     """The data of the Pareto plot; the front and the family are those of validation.
 
     Latency is measured here, a fifth of a second for each network that is shown; screened plantings
     are not, then.
     """
-    on_front = {network.id for network in pareto_front(data.networks)}
-    shown = [each for each in _shown(data.networks, cost) if each.evaluation_on(split)]
-    costs = _costs(data, shown, cost)
-
-    def points(networks: Iterable[NetworkRecord]) -> list[ParetoPoint]:
-        return [
-            ParetoPoint(
-                method=network.method,
-                kind=network.kind,
-                on_front=network.id in on_front,
-                cost=costs[network.id or 0],
-                accuracy=evaluation.accuracy,
-                hover=network_hover(network),
-            )
-            for network in networks
-            if (evaluation := network.evaluation_on(split))
-        ]
-
-    family = points(winning_lineage(data.networks))
-    return ParetoInfo(data.name, split, cost, points(shown), family)
-
-
-def pareto_figure(info: ParetoInfo) -> go.Figure:
-    """Every screened and dominated network faint, the family joined, each method its own marker."""
-    figure = go.Figure()
-    screened = [point for point in info.points if point.kind == "screen"]
-    if screened:
-        faint = {"color": SCREENED_COLOUR, "symbol": "circle", "size": 6, "opacity": 0.4}
-        figure.add_trace(_trace("screened planting", screened, faint))
-    others = [point for point in info.points if point.kind != "screen"]
-    for method in in_legend_order([point.method for point in others]):
-        theirs = [point for point in others if point.method == method]
-        figure.add_traces(_traces(method, theirs))
-    if len(info.family) > 1:
-        figure.add_trace(_family_line(info.family))
-    lay_out(figure, f"{escape(info.study)}: accuracy against {COST_TITLES[info.cost]}", 560)
-    axis = log_axis([point.cost for point in info.points])
-    figure.update_xaxes(title=COST_TITLES[info.cost], **axis)
-    figure.update_yaxes(title=f"{info.split} accuracy (%)")
-    if not info.points:
-        say_empty(figure, f"no network has been evaluated on the {info.split} split yet")
-    return figure
-
-
-def _shown(networks: Sequence[NetworkRecord], cost: Cost) -> list[NetworkRecord]:
-    """All but the baselines at rates that were not chosen, and what a search of theirs tried."""
-    rates = chosen_rates(networks)
-    left_out = ("trial", "screen") if cost == "latency" else ("trial",)
-    return [
-        network
-        for network in networks
-        if network.kind not in left_out
-        and (network.baseline is None or has_chosen_rate(network, rates))
+    networks, rates = recorded.networks, chosen_rates(recorded.networks)
+    on_front = {record.id for record in pareto_front(networks)}
+    left_out = ("trial", "screen") if cost == "latency" else ("trial",)  # a baseline's trials
+    shown = [
+        record
+        for record in networks
+        if record.evaluation_on(split)
+        and record.kind not in left_out
+        and (record.baseline is None or has_chosen_rate(record, rates))
     ]
-
-
-def _costs(data: StudyData, networks: Sequence[NetworkRecord], cost: Cost) -> Mapping[int, float]:
-    """By network id."""
+    costs: Mapping[int, float]
     if cost == "latency":
         from plantnas.report.latency import latencies  # torch, for this alone
 
-        return latencies(data, networks)
-    sizes = {each.id or 0: (each.parameters, each.macs) for each in networks}
-    return {number: size[cost == "macs"] for number, size in sizes.items()}
+        costs = latencies(recorded, shown)
+    elif cost == "macs":
+        costs = {record.id or 0: record.macs for record in shown}
+    else:
+        costs = {record.id or 0: record.parameters for record in shown}
+    points = {
+        record.id: ParetoPoint(
+            method=record.method,
+            kind=record.kind,
+            on_front=record.id in on_front,
+            cost=costs[record.id or 0],
+            accuracy=evaluation.accuracy,
+            hover=network_hover(record),
+        )
+        for record in shown
+        if (evaluation := record.evaluation_on(split))
+    }
+    line = [points[record.id] for record in winning_lineage(networks) if record.id in points]
+    return ParetoInfo(recorded.name, split, cost, list(points.values()), line)
 
 
-def _traces(method: str, points: Sequence[ParetoPoint]) -> list[go.Scatter]:
-    """A method's; grown networks that others beat are fainter."""
-    if method != PLANTING:
-        look = marker(method, 14 if method == "teacher" else 10)
-        return [_trace(escape(method), points, look)]
-    beaten = [point for point in points if not point.on_front]
-    best = [point for point in points if point.on_front]
-    faint = {**marker(method, 11), "opacity": 0.35}
-    named = (("grown planting", best, marker(method, 11)), ("grown, dominated", beaten, faint))
-    return [_trace(name, theirs, look) for name, theirs, look in named if theirs]
+def pareto_figure(pareto: ParetoInfo) -> go.Figure:
+    """Every screened and dominated network faint, the family joined, each method its own marker."""
+    figure = go.Figure()
+    screened = [point for point in pareto.points if point.kind == "screen"]
+    others = [point for point in pareto.points if point.kind != "screen"]
+    faint = {"color": SCREENED_COLOUR, "symbol": "circle", "size": 6, "opacity": 0.4}
+    _add_markers(figure, "screened planting", screened, faint)
+    for method in in_legend_order([point.method for point in others]):
+        theirs = [point for point in others if point.method == method]
+        if method == PLANTING:
+            best = [point for point in theirs if point.on_front]
+            beaten = [point for point in theirs if not point.on_front]
+            look = marker(method, 11)
+            _add_markers(figure, "grown planting", best, look)
+            _add_markers(figure, "grown, dominated", beaten, {**look, "opacity": 0.35})
+        else:
+            look = marker(method, 14 if method == "teacher" else 10)
+            _add_markers(figure, escape(method), theirs, look)
+    if len(pareto.family) > 1:
+        figure.add_scatter(
+            x=[point.cost for point in pareto.family],
+            y=[100 * point.accuracy for point in pareto.family],
+            mode="lines",
+            line={"color": PLANTING_COLOUR, "width": 2},
+            name="lineage of the best",
+            hoverinfo="skip",
+        )
+    title = COST_TITLES[pareto.cost]
+    lay_out(figure, f"{escape(pareto.name)}: accuracy against {title}", 560)
+    figure.update_xaxes(title=title, **log_axis([point.cost for point in pareto.points]))
+    figure.update_yaxes(title=f"{pareto.split} accuracy (%)")
+    if not pareto.points:
+        say_empty(figure, f"no network has been evaluated on the {pareto.split} split yet")
+    return figure
 
 
-def _trace(name: str, points: Sequence[ParetoPoint], look: dict[str, object]) -> go.Scatter:
-    return go.Scatter(
-        x=[point.cost for point in points],
-        y=[100 * point.accuracy for point in points],
-        mode="markers",
-        name=name,
-        marker=look,
-        hovertext=[point.hover for point in points],
-        hoverinfo="text",
-    )
+def _add_markers(
+    figure: go.Figure, name: str, points: Sequence[ParetoPoint], look: dict[str, object]
+) -> None:
+    if points:
+        figure.add_scatter(
+            x=[point.cost for point in points],
+            y=[100 * point.accuracy for point in points],
+            mode="markers",
+            name=name,
+            marker=look,
+            hovertext=[point.hover for point in points],
+            hoverinfo="text",
+        )
 
 
-def _family_line(family: Sequence[ParetoPoint]) -> go.Scatter:
-    return go.Scatter(
-        x=[point.cost for point in family],
-        y=[100 * point.accuracy for point in family],
-        mode="lines",
-        line={"color": PLANTING_COLOUR, "width": 2},
-        name="lineage of the best",
-        hoverinfo="skip",
-    )
-
-
-def network_hover(network: NetworkRecord) -> str:
+def network_hover(record: NetworkRecord) -> str:
     """A network in a few lines: number, origin, cost, accuracies, widths."""
-    lines = [f"<b>network {network.id}</b>: {escape(network.method)}"]
-    if network.step and network.trial_number is not None:
-        lines.append(f"step {network.step}, trial {network.trial_number}, {network.kind}")
-    if (run := network.baseline) is not None:
+    lines = [f"<b>network {record.id}</b>: {escape(record.method)}"]
+    if record.step and record.trial_number is not None:
+        lines.append(f"step {record.step}, trial {record.trial_number}, {record.kind}")
+    if (run := record.baseline) is not None:
         lines.append(f"beside network {run.target_id}, learning rate {run.learning_rate:g}")
-    lines.append(f"{network.parameters:,} parameters, {network.macs:,} MACs")
+    lines.append(f"{record.parameters:,} parameters, {record.macs:,} MACs")
     lines += [
         f"{evaluation.split} accuracy {100 * evaluation.accuracy:.2f} %"
-        for evaluation in network.evaluations
+        for evaluation in record.evaluations
     ]
     widths = [
         f"{escape(group)} {width}"
-        + (f" (+{network.planted[group]})" if group in network.planted else "")
-        for group, width in network.widths.items()
+        + (f" (+{record.planted[group]})" if group in record.planted else "")
+        for group, width in record.widths.items()
     ]
-    more = len(widths) - MOST_WIDTHS
-    return "<br>".join([*lines, *widths[:MOST_WIDTHS], *([f"and {more} more"] if more > 0 else [])])
+    lines += widths[:MOST_WIDTHS]
+    if len(widths) > MOST_WIDTHS:
+        lines.append(f"and {len(widths) - MOST_WIDTHS} more")
+    return "<br>".join(lines)

@@ -103,11 +103,6 @@ def test_nothing_wins_before_a_network_is_grown() -> None:
     assert winning_lineage(data_of(NETWORKS[:3]).networks) == []
 
 
-def test_screened_networks_can_be_left_out(records: StudyRecords) -> None:
-    info = lineage_info(study_data(records), screened=False)
-    assert [point.network_id for point in info.points] == [2, 4, 5, 6]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_no_two_edges_cross(seed: int) -> None:
     segments = segments_of(lineage_info(random_tree(Random(seed), 60)).points)

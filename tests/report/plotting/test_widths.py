@@ -10,7 +10,6 @@ from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.widths import (
     WidthsInfo,
-    planted_lineage,
     widths_figure,
     widths_info,
 )
@@ -20,7 +19,7 @@ from tests.report.conftest import NETWORKS
 
 STUDY = StudyRecord("made-up", None, {}, "", "weights", {}, {}, datetime(2026, 1, 1, tzinfo=UTC))
 INFO = WidthsInfo(
-    study="made-up",
+    name="made-up",
     network_id=7,
     groups=["stem", "head"],
     planted=[{"stem": 2, "head": 8}, {"stem": 0, "head": 4}, {"stem": 8, "head": 4}],
@@ -55,7 +54,8 @@ def test_another_network_can_be_asked_for(data: StudyData) -> None:
 
 
 def test_a_screened_network_has_a_lineage_too(data: StudyData) -> None:
-    assert [each.id for each in planted_lineage(data, 3)] == [2, 3]
+    info = widths_info(data, 3)
+    assert (info.network_id, len(info.planted)) == (3, 2)
 
 
 @pytest.mark.parametrize("number", [1, 2, 99])
