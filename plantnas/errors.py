@@ -4,8 +4,11 @@ Each message is one sentence that names the place, the value and what is allowed
 command line can show it as it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+Say = Callable[[str], None]
+"""Tells somebody, in a line, what is no error but takes a while or was given up."""
 
 
 class PlantnasError(Exception):

@@ -5,7 +5,7 @@ Every network is recorded as soon as it is trained: the same command goes on whe
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from plantnas.baselines.planning import Request, Task, lineage_epochs, outstandi
 from plantnas.baselines.searching import is_searched, search
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.config import StudyConfig
-from plantnas.errors import ConfigurationError, StudyError, UnsupportedArchitecture
+from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
@@ -34,8 +34,6 @@ from plantnas.search.prepared import PreparedStudy
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.trials.study import open_study
 from plantnas.workers.process import cores, end_with_starter
-
-Say = Callable[[str], None]
 
 CANNOT = (ConfigurationError, SizeNotReachable, TrainingDiverged, UnsupportedArchitecture)
 """What a method may be unable to do; the others go on."""

@@ -17,6 +17,7 @@ from plantnas.cli.options import (
     records_of,
     show,
 )
+from plantnas.report.names import FORMATS, FRAMES, PLOTS
 
 if TYPE_CHECKING:
     import optuna
@@ -52,10 +53,7 @@ def status(
 def plot(
     name: Annotated[
         str,
-        typer.Argument(
-            help="pareto, lineage, widths, hypervolume, curves, cost, importance, timeline, or "
-            "a module:function of yours."
-        ),
+        typer.Argument(help=f"{', '.join(PLOTS)}, or a module:function of yours."),
     ],
     study: Study,
     out: Annotated[
@@ -124,10 +122,15 @@ def table(
     study: Study,
     what: Annotated[
         str,
-        typer.Option(help="networks, widths, evaluations, epochs, costs, baselines or trials."),
+        typer.Option(help=f"{', '.join(FRAMES)}, or a module:function of yours."),
     ] = "networks",
     format_name: Annotated[
-        str | None, typer.Option("--format", help="csv (the default), json or parquet.")
+        str | None,
+        typer.Option(
+            "--format",
+            help=f"{', '.join(FORMATS)}, or a module:function of yours; by default that of the "
+            "file's ending.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; by default it is printed.")
@@ -138,7 +141,7 @@ def table(
 ) -> None:
     """What a study recorded, as a table for other programs."""
     from plantnas.files import check_output
-    from plantnas.report.frames.files import FRAMES, checked_format, table_text, write_table
+    from plantnas.report.frames.files import checked_format, table_text, write_table
 
     frame_of, table_format = FRAMES.find(what), checked_format(format_name, out)
     if out is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from plantnas.errors import StorageError, StudyError, did_you_mean
+from plantnas.errors import Say, StorageError, StudyError, did_you_mean
 from plantnas.records.artifacts import is_url
 from plantnas.records.engine import (
     open_engine,
@@ -21,7 +21,7 @@ from plantnas.records.engine import (
     shown_url,
     sqlite_file,
 )
-from plantnas.records.locks import Say, alone_in_database
+from plantnas.records.locks import alone_in_database
 from plantnas.records.migrations.upgrade import create_tables
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (

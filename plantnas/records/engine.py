@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from plantnas.errors import StorageError
+from plantnas.errors import StorageError, first_line
 
 # A shorter wait left trials of other workers stuck: a commit may wait for many others.
 _BUSY_SECONDS = 60
@@ -91,7 +91,7 @@ def shown_url(url: str) -> str:
 def reason(error: BaseException, url: str) -> str:
     """The first line of what the database's driver says, without the password."""
     origin = getattr(error, "orig", None) or error
-    line = (str(origin).splitlines() or [type(origin).__name__])[0]
+    line = first_line(origin)
     parsed = _parsed(url)
     secrets = (parsed.password, parsed.query.get("password"))
     for secret in filter(None, secrets):

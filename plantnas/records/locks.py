@@ -13,11 +13,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from plantnas.errors import StorageError
+from plantnas.errors import Say, StorageError
 from plantnas.files import alone, is_locked
 from plantnas.records.engine import reason, shown_url, sqlite_file
-
-Say = Callable[[str], None]
 
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 5.0

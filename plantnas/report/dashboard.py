@@ -15,7 +15,7 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
-from plantnas.errors import PlantnasError, StorageError
+from plantnas.errors import PlantnasError, StorageError, missing
 from plantnas.records.database import Database
 from plantnas.records.engine import (
     check_exists,
@@ -129,7 +129,7 @@ def server(url: str, host: str, port: int) -> WSGIServer:
         raise PlantnasError(f"port {port} of {host}: cannot be listened on: {why}.") from error
 
 
-_NOT_INSTALLED = "optuna-dashboard is not installed: pip install 'plantnas[dashboard]'."
+_NOT_INSTALLED = missing("optuna-dashboard", "dashboard")
 
 
 class _ThreadingServer(ThreadingMixIn, WSGIServer):

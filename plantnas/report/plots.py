@@ -15,9 +15,9 @@ from typing import get_args
 
 import plotly.graph_objects as go
 
-from plantnas.errors import ConfigurationError, StorageError
+from plantnas.errors import ConfigurationError, StorageError, first_line, missing
 from plantnas.files import write_file
-from plantnas.named import Table
+from plantnas.report.names import PLOTS
 from plantnas.report.opening import Storage, opened
 from plantnas.report.plotting.cost import cost_figure, cost_info
 from plantnas.report.plotting.curves import curves_figure, curves_info
@@ -97,16 +97,6 @@ def timeline(storage: Storage, study: str) -> go.Figure:
     return timeline_figure(timeline_info(_data(storage, study), datetime.now()))
 
 
-PLOTS: Table[Callable[..., go.Figure]] = Table(
-    "plot",
-    {
-        plot.__name__: plot
-        for plot in (pareto, lineage, widths, hypervolume, curves, cost, importance, timeline)
-    },
-    "a function of a plantnas.report.study_data.StudyData that returns a plotly figure",
-)
-"""Every plot by its name."""
-
 _CHOICES = {"split": get_args(PlotSplit), "cost": get_args(Cost)}
 _PICTURES = (".png", ".svg", ".pdf")
 _SUFFIXES = (".html", ".json", *_PICTURES)
@@ -152,7 +142,7 @@ def check_figure_file(path: Path) -> None:
     if path.suffix not in _SUFFIXES:
         raise ConfigurationError(f"{path}: ends in none of {', '.join(_SUFFIXES)}.")
     if path.suffix in _PICTURES and find_spec("kaleido") is None:
-        raise ConfigurationError(f"{path}: pictures need kaleido: pip install 'plantnas[images]'.")
+        raise ConfigurationError(f"{path}: {missing('kaleido', 'images')}")
 
 
 def write_figure(figure: go.Figure, path: Path, width: int = 1100) -> None:
@@ -186,8 +176,7 @@ def _picture(figure: go.Figure, path: Path, width: int) -> bytes:
     try:
         return bytes(figure.to_image(format=path.suffix[1:], width=width))
     except (RuntimeError, ValueError, OSError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StorageError(f"{path}: the picture cannot be drawn: {line}") from error
+        raise StorageError(f"{path}: the picture cannot be drawn: {first_line(error)}") from error
 
 
 def _allowed(options: Collection[str]) -> str:

@@ -16,7 +16,7 @@ from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study
-from plantnas.errors import StudyError
+from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
 from plantnas.records.record import LossCurve, NetworkRecord
 from plantnas.search.interruption import give_up_if_asked
@@ -26,7 +26,7 @@ from plantnas.search.prepared import (
     Trained,
     network_record,
 )
-from plantnas.search.preparing import Say, prepare
+from plantnas.search.preparing import prepare
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.fitting import Stop, TrainingDiverged
 from plantnas.training.phases import Phases

@@ -3,7 +3,6 @@
 It may be interrupted at any moment and called again: what is recorded is not made again.
 """
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import crop, narrow
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
-from plantnas.errors import ConfigurationError, StorageError
+from plantnas.errors import ConfigurationError, Say, StorageError
 from plantnas.named_keys import find_names
 from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.record import NetworkRecord
@@ -45,7 +44,6 @@ from plantnas.trials.storage import make_folder, open_database
 _TOLD_LAST = "seed_accuracy"
 """The attribute of Optuna's study that is written when all else is done."""
 
-Say = Callable[[str], None]
 """Is told what happens, for a person who waits."""
 
 

@@ -16,7 +16,7 @@ import optuna
 from optuna.artifacts import get_all_artifact_meta
 from torch import Tensor
 
-from plantnas.errors import StorageError
+from plantnas.errors import Say, StorageError
 from plantnas.files import alone, write_atomically
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
 from plantnas.training.logits import load_logits, save_logits
@@ -41,8 +41,8 @@ class SharedLogits:
 
     study: optuna.Study
     store: "ArtifactStore"
-    alone: Callable[[str, Callable[[str], None]], AbstractContextManager[None]]
-    say: Callable[[str], None]
+    alone: Callable[[str, Say], AbstractContextManager[None]]
+    say: Say
 
     def at(self, path: Path, split: str, compute: Callable[[], Tensor]) -> Tensor:
         """Logits mapped from this machine's file, which is fetched, or else made, if needed.

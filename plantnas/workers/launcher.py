@@ -7,14 +7,14 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn, Protocol
 
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, Say
 from plantnas.place import Place
 from plantnas.workers.process import GRACE_SECONDS
 
@@ -105,9 +105,7 @@ class Launcher(Protocol):
         """End the workers that run, so that they can tell their trials, and let go of all else."""
 
 
-def launch(
-    launcher: Launcher, command: WorkerCommand, workers: int, say: Callable[[str], None]
-) -> list[WorkerEnd]:
+def launch(launcher: Launcher, command: WorkerCommand, workers: int, say: Say) -> list[WorkerEnd]:
     """Starts workers and waits until all have ended; Ctrl-C and SIGTERM stop them.
 
     Args:

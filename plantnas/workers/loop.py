@@ -17,7 +17,7 @@ from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
-from plantnas.errors import PlantnasError, StudyError
+from plantnas.errors import PlantnasError, StudyError, first_line
 from plantnas.records.ownership import TrialTaken
 from plantnas.records.patience import is_away
 from plantnas.search.interruption import (
@@ -164,8 +164,8 @@ def _one_line(failure: BaseException) -> BaseException:
 
 
 def _reason(failure: BaseException) -> str:
-    first = (str(failure).splitlines() or [""])[0]
-    return first if isinstance(failure, PlantnasError) else f"{type(failure).__name__}: {first}"
+    known = "" if isinstance(failure, PlantnasError) else f"{type(failure).__name__}: "
+    return f"{known}{first_line(failure)}"
 
 
 def _unknown(failure: BaseException) -> BaseException | None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from plantnas.errors import StudyError
+from plantnas.errors import StudyError, first_line, missing
 from plantnas.workers.launcher import WorkerCommand, WorkerEnd, check_shared
 from plantnas.workers.process import GRACE_SECONDS, last_line, start_process, stop_processes
 
@@ -138,8 +138,7 @@ def _end_of(ray: Any, task: Any) -> WorkerEnd:
         end: WorkerEnd = ray.get(task)
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
-        line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        return WorkerEnd(1, line, "Ray has it")
+        return WorkerEnd(1, first_line(cause), "Ray has it")
     return end
 
 
@@ -152,16 +151,13 @@ def _connected(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise StudyError(
-            "Ray is not installed: install it with pip install 'plantnas[ray]'."
-        ) from error
+        raise StudyError(missing("ray", "ray")) from error
     _check_reachable(address)
     try:
         with _sigterm_kept():
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (Exception, SystemExit) as error:  # the last is how Ray's core gives up
-        lines = str(error).splitlines()
-        reason = lines[0] if isinstance(error, Exception) and lines else "it is no Ray cluster."
+        reason = first_line(error) if isinstance(error, Exception) else "it is no Ray cluster."
         raise StudyError(f"Ray cluster {address!r}: cannot be joined: {reason}") from error
     return ray
 

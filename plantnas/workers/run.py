@@ -11,13 +11,13 @@ from pathlib import Path
 import optuna
 
 from plantnas.config import StudyConfig
-from plantnas.errors import StudyError
+from plantnas.errors import Say, StudyError
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import features_folder
-from plantnas.search.preparing import Say, check_configuration, check_device
+from plantnas.search.preparing import check_configuration, check_device
 from plantnas.search.progress import progress
 from plantnas.search.recording import record_study
 from plantnas.trials.owners import fail_trials_of_dead_workers

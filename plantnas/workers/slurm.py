@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from plantnas.errors import StorageError, StudyError
+from plantnas.errors import StorageError, StudyError, first_line, missing
 from plantnas.workers.launcher import WorkerCommand, WorkerEnd, check_shared
 from plantnas.workers.process import await_ends, last_line, start_process
 
@@ -91,7 +91,7 @@ class SlurmLauncher:
             with _exported(command.variables()):
                 self._jobs = executor.submit_array([job] * workers)
         except (RuntimeError, OSError, ValueError) as error:
-            raise StudyError(f"Slurm refuses the jobs: {_first_line(error)}") from error
+            raise StudyError(f"Slurm refuses the jobs: {first_line(error)}") from error
         return [job.job_id for job in self._jobs]
 
     def start(self, command: WorkerCommand, workers: int) -> None:
@@ -227,9 +227,7 @@ def _automatic(logs: Path, cluster: str) -> Any:
     try:
         import submitit
     except ImportError as error:
-        raise StudyError(
-            "submitit is not installed: install it with pip install 'plantnas[slurm]'."
-        ) from error
+        raise StudyError(missing("submitit", "slurm")) from error
     try:
         return submitit.AutoExecutor(logs, cluster=cluster, slurm_max_num_timeout=REQUEUES)
     except RuntimeError as error:
@@ -248,7 +246,3 @@ def _exported(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ import optuna
 
 from plantnas.config import StudyConfig
 from plantnas.config_files import with_overrides
-from plantnas.errors import StudyError
+from plantnas.errors import Say, StudyError
 from plantnas.place import Place
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
@@ -18,7 +18,7 @@ from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import features_folder
-from plantnas.search.preparing import Say, check_device
+from plantnas.search.preparing import check_device
 from plantnas.search.recording import versions
 from plantnas.trials.storage import make_folder, storage_errors
 from plantnas.trials.study import existing_study, is_complete, open_study

@@ -15,12 +15,13 @@ import pandas as pd
 import pytest
 
 from plantnas.report.frames.frames import networks_frame
-from plantnas.report.plots import PLOTS
+from plantnas.report.names import FORMATS, FRAMES, PLOTS
 from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plantnas.named import Table
     from tests.conftest import Ended, StudyFolder
 
     Show = Callable[..., Ended]
@@ -59,6 +60,16 @@ def test_watching_a_study_goes_on_until_it_is_complete(
     running.join()
     assert ended.exit_code == 0
     assert "step 2, grow" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "names"), [("plot", PLOTS), ("table", FRAMES), ("table", FORMATS)]
+)
+def test_the_help_has_every_name(
+    plantnas: Callable[..., Ended], command: str, names: Table[object]
+) -> None:
+    shown = " ".join(plantnas(command, "--help").stdout.replace("│", " ").split())
+    assert f"{', '.join(names)}, or a module:function of yours" in shown
 
 
 @pytest.mark.parametrize("name", list(PLOTS))

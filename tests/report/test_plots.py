@@ -15,7 +15,8 @@ from plantnas.errors import ConfigurationError, StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
-from plantnas.report.plots import PLOTS, checked_plot, pareto, write_figure
+from plantnas.report.names import PLOTS
+from plantnas.report.plots import checked_plot, pareto, write_figure
 from plantnas.report.plotting.pareto import pareto_figure, pareto_info
 from plantnas.report.study_data import study_data
 from tests.conftest import StudyFolder

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from plantnas.errors import ConfigurationError, UnsupportedArchitecture, did_you_mean
+from plantnas.errors import ConfigurationError, UnsupportedArchitecture, did_you_mean, missing
 from plantnas.records.record import StudyRecord
 
 Format = Literal["state-dict", "pt2", "onnx"]
@@ -46,11 +46,9 @@ def checked_format(name: str | None, output: Path | None) -> Format:
         name = next((each for each, suffix in SUFFIXES.items() if suffix == ending), "state-dict")
     if name not in SUFFIXES:
         raise ConfigurationError(f"format {name!r}: unknown. {did_you_mean(name, SUFFIXES)}")
-    missing = [package for package in _ONNX_PACKAGES if find_spec(package) is None]
-    if name == "onnx" and missing:
-        raise ConfigurationError(
-            f"format 'onnx': needs {', '.join(missing)}: pip install 'plantnas[onnx]'."
-        )
+    absent = [package for package in _ONNX_PACKAGES if find_spec(package) is None]
+    if name == "onnx" and absent:
+        raise ConfigurationError(f"format 'onnx': {missing(absent[0], 'onnx')}")
     return next(each for each in SUFFIXES if each == name)
 
 

@@ -1,7 +1,6 @@
 """Frames as text and files: csv, json and parquet. What is in a frame is decided in frames.py."""
 
 import json
-from collections.abc import Callable
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
@@ -10,32 +9,7 @@ import pandas as pd
 
 from plantnas.errors import ConfigurationError, missing
 from plantnas.files import write_file
-from plantnas.named import Table
-from plantnas.report.frames.frames import (
-    baselines_frame,
-    costs_frame,
-    epochs_frame,
-    evaluations_frame,
-    networks_frame,
-    trials_frame,
-    widths_frame,
-)
-from plantnas.report.opening import Storage
-
-FRAMES: Table[Callable[[Storage, str], pd.DataFrame]] = Table(
-    "table",
-    {
-        "networks": networks_frame,
-        "widths": widths_frame,
-        "evaluations": evaluations_frame,
-        "epochs": epochs_frame,
-        "costs": costs_frame,
-        "baselines": baselines_frame,
-        "trials": trials_frame,
-    },
-    "a function of (storage, study) that returns a pandas.DataFrame",
-)
-"""What a table can be of."""
+from plantnas.report.names import FORMATS
 
 
 def csv_file(frame: pd.DataFrame) -> bytes:
@@ -58,13 +32,6 @@ def parquet_file(frame: pd.DataFrame) -> bytes:
     """Columns with their types; no text."""
     return frame.to_parquet(engine="pyarrow", index=False)
 
-
-FORMATS: Table[Callable[[pd.DataFrame], bytes]] = Table(
-    "format",
-    {"csv": csv_file, "json": json_file, "parquet": parquet_file},
-    "a function of a pandas.DataFrame that returns the bytes of a file",
-)
-"""What makes a file of a frame, by the file's ending."""
 
 _NO_TEXT = "format 'parquet': is not text, so it needs a file: --out FILE."
 

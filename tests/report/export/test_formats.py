@@ -151,7 +151,7 @@ def test_an_unknown_format_is_refused_with_the_nearest() -> None:
 
 def test_onnx_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as if it were not installed
-    message = r"needs onnxruntime: pip install 'plantnas\[onnx\]'"
+    message = r"onnxruntime is not installed: pip install 'plantnas\[onnx\]'"
     with pytest.raises(ConfigurationError, match=message):
         checked_format("onnx", None)
     assert checked_format("pt2", None) == "pt2"

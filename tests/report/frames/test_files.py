@@ -18,13 +18,8 @@ from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
-from plantnas.report.frames.files import (
-    FORMATS,
-    FRAMES,
-    checked_format,
-    table_text,
-    write_table,
-)
+from plantnas.report.frames.files import checked_format, table_text, write_table
+from plantnas.report.names import FORMATS, FRAMES
 
 FRAME = pd.DataFrame(
     {
