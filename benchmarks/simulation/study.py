@@ -29,7 +29,7 @@ from plantnas.records.study import StudyRecords
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import Reference
 from plantnas.trials.owners import owned
-from plantnas.trials.study import has_nothing_to_start
+from plantnas.trials.study import outlook
 
 MOST_NEW_CHANNELS = 64
 """Of a group: so many that proposals hardly ever repeat."""
@@ -188,7 +188,7 @@ class Simulation:
         study._thread_local.in_optimize_loop = True  # heartbeats outside of it are warned of
         for _ in range(trials):
             self._marks = [time.perf_counter()]
-            assert not has_nothing_to_start(study, self._search)
+            assert outlook(study, self._search) == "start"
             trial = study.ask()
             with get_heartbeat_thread(trial._trial_id, study._storage):
                 try:

@@ -93,11 +93,6 @@ def is_complete(study: optuna.Study, search: Search) -> bool:
     return outlook(study, search) == "complete"
 
 
-def has_nothing_to_start(study: optuna.Study, search: Search) -> bool:
-    """Whether neither the queue nor the policy has work for another trial."""
-    return outlook(study, search) != "start"
-
-
 def outlook(study: optuna.Study, search: Search) -> Literal["start", "wait", "complete"]:
     """Whether a trial can be started, or those that run may leave something to start, or neither.
 

@@ -6,7 +6,6 @@ import gzip
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,20 +113,22 @@ def test_a_directory_that_is_a_file_is_one_line(
 
 
 @pytest.mark.slow
-def test_quickstart_takes_less_than_two_minutes_and_is_complete_at_once_after(
-    tmp_path: Path,
+def test_quickstart_takes_three_processor_minutes_at_most_and_is_complete_at_once_after(
+    plantnas: Callable[..., Ended],
 ) -> None:
-    """One minute is what it promises on two idle cores; these may be busy."""
+    """It promises less than a minute on two idle cores; busy ones take longer for the same."""
     command = [sys.executable, "-c", "from plantnas.cli import main; main()", "quickstart"]
-    seconds = []
-    for _ in range(2):
-        start = time.monotonic()
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-        seconds.append(time.monotonic() - start)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "To try next" in done.stdout
-    assert "Study 'digits' is complete." in done.stdout
-    assert seconds[0] < 120
-    assert seconds[1] < 30
-    assert os.listdir(tmp_path) == ["plantnas-studies"]
-    assert os.listdir(tmp_path / "plantnas-studies") == ["digits"]
+    before = os.times()
+    done = subprocess.run(command, capture_output=True, text=True)
+    after = os.times()
+    assert (done.returncode, done.stderr) == (0, "")
+    user, system = after.children_user, after.children_system
+    assert user + system - before.children_user - before.children_system < 180
+    again = plantnas("quickstart")
+    assert (again.exit_code, again.stderr) == (0, "")
+    for said in (done.stdout, again.stdout):
+        assert "Study 'digits' is complete." in said
+        assert "To try next" in said
+    assert os.listdir() == ["plantnas-studies"]
+    assert os.listdir("plantnas-studies") == ["digits"]
+    assert len(os.listdir("plantnas-studies/digits/logs")) == 2, "no worker was started again"

@@ -13,9 +13,9 @@ from plantnas.trials.policies import Beam, Greedy
 from plantnas.trials.study import (
     METRIC_NAMES,
     existing_study,
-    has_nothing_to_start,
     is_complete,
     make_policy,
+    outlook,
 )
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_a_study_is_complete_when_nothing_is_left_or_runs(
     assert is_complete(finished.open(), finished.config.search)
     folder = finished.copy(tmp_path / "study")
     folder.open().ask()
-    assert has_nothing_to_start(folder.open(), folder.config.search)
+    assert outlook(folder.open(), folder.config.search) == "wait"
     assert not is_complete(folder.open(), folder.config.search)
 
 
