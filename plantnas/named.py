@@ -7,7 +7,7 @@ importing what it names; what the names stand for is in the room that has the ta
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
@@ -32,6 +32,7 @@ class Table(Generic[Thing]):
         shipped: Mapping[str, Thing | str],
         contract: str,
         collections: Mapping[str, str] | None = None,
+        kind: Any = Callable,
     ) -> None:
         """Knows the shipped things.
 
@@ -41,8 +42,9 @@ class Table(Generic[Thing]):
             contract: What a thing of the user's must be.
             collections: Others' collections, by how their names begin, such as `timm/`: each the
                 `module:function` that finds a thing by the rest of its name.
+            kind: A class, or several, of which every thing is an instance.
         """
-        self.key, self.contract = key, contract
+        self.key, self.contract, self._kind = key, contract, kind
         self._shipped, self._collections = dict(shipped), dict(collections or {})
 
     def __iter__(self) -> Iterator[str]:
@@ -76,7 +78,7 @@ class Table(Generic[Thing]):
             thing = imported(self._collections[beginning], self.key)(name.removeprefix(beginning))
         elif isinstance(thing, str):
             thing = imported(thing, f"{self.key}: {name!r}")
-        if not callable(thing):
+        if not isinstance(thing, self._kind):
             raise ConfigurationError(f"{self.key}: {name!r} is not {self.contract}.")
         return thing  # type: ignore[no-any-return]  # what the user's is, its use tells
 

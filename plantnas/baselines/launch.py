@@ -16,8 +16,8 @@ import optuna
 import torch
 
 from plantnas.baselines.making import make_baseline
+from plantnas.baselines.methods import SearchMethod, method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs, outstanding
-from plantnas.baselines.searching import is_searched, search
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
@@ -64,10 +64,13 @@ def make_baselines(place: Place, request: Request, workers: int, say: Say) -> li
         StudyError: A worker was killed.
     """
     records, refused = StudyRecords(Database(place.url), place.config.name), list[Task]()
+    called = {method.name: called for called, method in request.methods.items()}
     with alone(place.directory / "baselines.lock"), _crew(place, workers) as crew:
         while tasks := _outstanding(place, records, request, refused):
             say(f"{len(tasks)} networks to make")
-            futures = {crew.submit(_do, task, request.targets): task for task in tasks}
+            futures = {
+                crew.submit(_do, task, called[task.method], request.targets): task for task in tasks
+            }
             try:
                 for done in as_completed(futures):
                     network, why = done.result()
@@ -85,13 +88,13 @@ def make_baselines(place: Place, request: Request, workers: int, say: Say) -> li
 def _outstanding(
     place: Place, records: StudyRecords, request: Request, refused: list[Task]
 ) -> list[Task]:
-    return outstanding(
-        request,
-        records.networks(),
-        refused,
-        is_searched(place.config.name, place.url),
-        place.config.seed.learning_rate,
-    )
+    searched = {
+        method.name
+        for method in request.methods.values()
+        if isinstance(method, SearchMethod) and method.is_over(place.config.name, place.url)
+    }
+    rate = place.config.seed.learning_rate
+    return outstanding(request, records.networks(), refused, searched, rate)
 
 
 @contextmanager
@@ -112,32 +115,40 @@ def _crew(place: Place, workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 _place: Place
-_study: PreparedStudy
-_optuna_study: optuna.Study
+_prepared: PreparedStudy
+_study: optuna.Study
 
 
 def _start_worker(place: Place, threads: int) -> None:
     """Loads the study once a process."""
-    global _place, _study, _optuna_study
+    global _place, _prepared, _study
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     end_with_starter(grace_seconds=0)
     torch.set_num_threads(min(threads, torch.get_num_threads()))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    _place, _optuna_study = place, open_study(place.config, place.url)
+    _place, _study = place, open_study(place.config, place.url)
     objective = PlantingObjective(place.config, place.directory, place.device)
-    _study = objective.prepared(_optuna_study)
+    _prepared = objective.prepared(_study)
 
 
-def _do(task: Task, targets: tuple[NetworkRecord, ...]) -> tuple[NetworkRecord | None, str | None]:
-    """Makes and records one network, or searches; or says why it cannot be."""
-    records = _study.records
+def _do(
+    task: Task, called: str, targets: tuple[NetworkRecord, ...]
+) -> tuple[NetworkRecord | None, str | None]:
+    """Makes and records one network, or searches; or says why it cannot be.
+
+    Args:
+        task: What to do.
+        called: What the user called the task's method.
+        targets: Of all tasks, smallest first.
+    """
+    method, records = method_named(called), _prepared.records
     try:
-        if task.target_id is None:
+        if isinstance(method, SearchMethod) and task.target_id is None:
             data = study_data(records)
             epochs = lineage_epochs(data.networks, targets[0])
-            search(_study, _place.url, targets, epochs, _search_seconds(data))
+            method.run(_prepared, _place.url, targets, epochs, _search_seconds(data))
             return None, None
-        network = make_baseline(_study, _optuna_study, task)
+        network = make_baseline(_prepared, _study, task, method)
     except CANNOT as error:
         return None, str(error)
     records.add(network)

@@ -4,11 +4,11 @@ A method's learning rate is tuned on one target, with one repetition at each rat
 other networks have the rate that validation chose there.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from typing import Literal, NamedTuple, get_args
 
-from plantnas.baselines.methods import DEFAULT_METHODS, Method, method_named
+from plantnas.baselines.methods import AnyMethod, SearchMethod, default_methods, method_named
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
@@ -25,13 +25,13 @@ class Request(NamedTuple):
     """What a user wants.
 
     Attributes:
-        methods: Of which baselines are made.
+        methods: Of which baselines are made, by what the user called them.
         targets: The planted networks whose sizes they get, smallest first.
         repetitions: Networks of each method and target.
         rates: The grid of learning rates.
     """
 
-    methods: tuple[Method, ...]
+    methods: Mapping[str, AnyMethod]
     targets: tuple[NetworkRecord, ...]
     repetitions: int = 1
     rates: tuple[float, ...] = RATES
@@ -60,11 +60,11 @@ def parse_request(
         ConfigurationError: An unknown method or choice of targets, or a rate that is none.
         StudyError: The study has no grown network yet.
     """
-    names = DEFAULT_METHODS if methods is None else methods.split(",")
+    names = default_methods() if methods is None else methods.split(",")
     if targets not in TARGET_CHOICES:
         raise ConfigurationError(f"targets: {targets!r}. {did_you_mean(targets, TARGET_CHOICES)}")
     return Request(
-        tuple(dict.fromkeys(method_named(name.strip()) for name in names)),
+        {name.strip(): method_named(name.strip()) for name in names},
         targets_among(study, networks, targets),
         repetitions,
         _parse_rates(rates),
@@ -113,7 +113,7 @@ def outstanding(
     request: Request,
     networks: Sequence[NetworkRecord],
     refused: Collection[Task],
-    searched: bool,
+    searched: Collection[str],
     search_rate: float,
 ) -> list[Task]:
     """The tasks that can be started now; none when all is done.
@@ -122,8 +122,8 @@ def outstanding(
         request: What is wanted.
         networks: What is recorded.
         refused: What was tried and cannot be made.
-        searched: Whether the search has ended.
-        search_rate: The learning rate of the search's trials.
+        searched: The names of the searches that have ended.
+        search_rate: The learning rate of a search's trials.
     """
     done = {
         Task(network.method, run.target_id, run.repetition, run.learning_rate)
@@ -131,22 +131,15 @@ def outstanding(
         if (run := network.baseline) is not None
     }
     rates = chosen_rates(networks)
-    wanted = [
-        task
-        for method in request.methods
-        for task in (
-            _of_search(method.name, request, searched, search_rate)
-            if method.kind == "search"
-            else _of_method(method.name, request, done, refused, rates)
-        )
-    ]
+    wanted = list[Task]()
+    for method in request.methods.values():
+        if not isinstance(method, SearchMethod):
+            wanted += _of_method(method.name, request, done, refused, rates)
+        elif method.name in searched:
+            wanted += [Task(method.name, each.id, 0, search_rate) for each in request.targets]
+        else:
+            wanted.append(Task(method.name, None, 0, search_rate))
     return [task for task in wanted if task not in done and task not in refused]
-
-
-def _of_search(method: str, request: Request, searched: bool, rate: float) -> list[Task]:
-    if not searched:
-        return [Task(method, None, 0, rate)]
-    return [Task(method, target.id, 0, rate) for target in request.targets]
 
 
 def _of_method(

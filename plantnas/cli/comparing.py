@@ -27,9 +27,8 @@ def baselines(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: CRITERION[-global][-iterative][-kd] of channel pruning, "
-            "scratch, scratch-kd, uniform, uniform-kd, unfrozen-kd, search-kd; by default most of "
-            "them."
+            help="Comma-separated: names of shipped ones, such as l1-kd and scratch, or a "
+            "module:method of yours; by default most of the shipped ones."
         ),
     ] = None,
     targets: Annotated[

@@ -16,9 +16,9 @@ from torch import nn
 
 from plantnas.baselines.budget import Budget, Trainer
 from plantnas.baselines.making import make_baseline
-from plantnas.baselines.methods import METHODS
+from plantnas.baselines.methods import Order, SearchMethod, method_named
+from plantnas.baselines.methods.searching import search
 from plantnas.baselines.planning import Task, lineage_epochs
-from plantnas.baselines.searching import search
 from plantnas.measured import Epoch, Evaluation
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.search.prepared import PreparedStudy
@@ -48,17 +48,17 @@ class Opened:
 
     Attributes:
         folder: Where it is.
-        optuna_study: Optuna's.
-        study: What is needed for training.
+        study: Optuna's.
+        prepared: What is needed for training.
     """
 
     folder: StudyFolder
-    optuna_study: optuna.Study
-    study: PreparedStudy
+    study: optuna.Study
+    prepared: PreparedStudy
 
     @property
     def networks(self) -> list[NetworkRecord]:
-        return self.study.records.networks()
+        return self.prepared.records.networks()
 
     @property
     def targets(self) -> tuple[NetworkRecord, ...]:
@@ -67,20 +67,25 @@ class Opened:
 
     @property
     def teacher(self) -> nn.Module:
-        return self.study.records.load(self.study.teacher)
+        return self.prepared.records.load(self.prepared.teacher)
 
     def trainer(self, epochs: int) -> Trainer:
         """Trains by distillation, as the seed was."""
         generator = torch.Generator().manual_seed(0)
-        return Trainer(self.study.data, self.folder.config.seed, Budget(epochs), generator)
+        return Trainer(self.prepared.data, self.folder.config.seed, Budget(epochs), generator)
+
+    def order(self, target: int, epochs: int, seed: int = 0) -> Order:
+        """For the smaller network (0) or the larger (1)."""
+        trainer = self.trainer(epochs)
+        return Order(self.prepared, self.networks, self.targets[target], trainer, seed)
 
     def make(self, method: str, repetition: int = 0, learning_rate: float = RATE) -> NetworkRecord:
         """A baseline of the smaller network, not recorded."""
         task = Task(method, self.targets[0].id, repetition, learning_rate)
-        return make_baseline(self.study, self.optuna_study, task)
+        return make_baseline(self.prepared, self.study, task, method_named(method))
 
     def weights_of(self, record: NetworkRecord) -> dict[str, torch.Tensor]:
-        return self.study.records.load(record).state_dict()
+        return self.prepared.records.load(record).state_dict()
 
 
 OpenStudy = Callable[["StudyFolder"], Opened]
@@ -88,8 +93,8 @@ MadeBaseline = Callable[[str], NetworkRecord]
 
 
 def _opened(folder: StudyFolder) -> Opened:
-    optuna_study = folder.open()
-    return Opened(folder, optuna_study, folder.objective().prepared(optuna_study))
+    study = folder.open()
+    return Opened(folder, study, folder.objective().prepared(study))
 
 
 @pytest.fixture(scope="session")
@@ -125,11 +130,11 @@ def made(made_study: Opened) -> MadeBaseline:
 
     def make(method: str) -> NetworkRecord:
         if method not in found:
-            if METHODS[method].kind == "search":
+            if isinstance(method_named(method), SearchMethod):
                 epochs = lineage_epochs(made_study.networks, made_study.targets[0])
                 url = made_study.folder.url
-                search(made_study.study, url, made_study.targets, epochs, SEARCH_SECONDS)
-            records = made_study.study.records
+                search(made_study.prepared, url, made_study.targets, epochs, SEARCH_SECONDS)
+            records = made_study.prepared.records
             number = records.add(made_study.make(method))
             found[method] = records.network(number)
         return found[method]

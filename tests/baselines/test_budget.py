@@ -154,10 +154,10 @@ def test_gradients_do_not_add_to_those_of_an_earlier_training(opened: Opened) ->
 
 
 def test_by_labels_there_are_no_logits_of_a_teacher(opened: Opened) -> None:
-    data = by_labels(opened.study.data)
+    data = by_labels(opened.prepared.data)
     assert data.targets.teacher_logits is None
     assert data.validation_targets.teacher_logits is None
-    assert torch.equal(data.targets.labels, opened.study.data.targets.labels)
+    assert torch.equal(data.targets.labels, opened.prepared.data.targets.labels)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(opened: Opened) -> None:

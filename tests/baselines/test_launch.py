@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete
 
 from plantnas.baselines.launch import Place, make_baselines
-from plantnas.baselines.methods import METHODS
+from plantnas.baselines.methods import method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
@@ -60,7 +60,7 @@ def launched(quick: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> La
     folder = quick.copy(tmp_path_factory.mktemp("launched") / "study")
     networks = folder.records.networks()
     targets = tuple(each for each in networks if each.kind == "grow")
-    return launch(folder, Request(tuple(METHODS[name] for name in NAMES), targets, 1, GRID))
+    return launch(folder, Request({name: method_named(name) for name in NAMES}, targets, 1, GRID))
 
 
 def test_the_grid_is_made_on_one_target_and_the_chosen_rate_on_all(launched: Launched) -> None:
@@ -147,7 +147,7 @@ def relaunched(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> 
         connection.execute(delete(NetworkRow).where(NetworkRow.id.in_(lost)))
     made_up = replace(large, id=None, parameters=HUGE, trial_number=None)
     huge = records.network(records.add(made_up))
-    methods = tuple(METHODS[name] for name in LOST)
+    methods = {name: method_named(name) for name in LOST}
     return launch(folder, Request(methods, (small, large, huge), 1, GRID))
 
 

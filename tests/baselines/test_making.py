@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from plantnas.baselines.making import make_baseline
-from plantnas.baselines.methods import METHODS
+from plantnas.baselines.methods import Method, Order, method_named, methods
+from plantnas.baselines.methods.channel_pruning import CRITERIA
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.records.record import NetworkRecord
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 # Of channel pruning in every way, each by labels or by distillation: which of these is a matter
 # of the data alone.
 KINDS = [
-    method.name
-    for method in METHODS.values()
-    if method.criterion is None or method.distilled == (method.ranked_globally == method.iterative)
+    name
+    for name in methods()
+    if not name.startswith(CRITERIA)
+    or name.endswith("-kd") == (("-global" in name) == ("-iterative" in name))
 ]
-OF_ALL_EPOCHS = [name for name in KINDS if METHODS[name].kind != "search"]
+OF_ALL_EPOCHS = [name for name in KINDS if isinstance(method_named(name), Method)]
 SOME = ["l1-kd", "taylor-global", "bn-scale-iterative", "scratch", "uniform-kd"]
 
 
@@ -64,7 +66,7 @@ def test_it_says_how_it_was_made(made: MadeBaseline, made_study: Opened, method:
     assert record.baseline is not None
     assert (record.method, record.kind, record.step) == (method, "baseline", target.step)
     assert record.baseline.target_id == target.id
-    assert record.baseline.uses_teacher == METHODS[method].uses_teacher
+    assert record.baseline.uses_teacher == (method not in ("scratch", "uniform"))
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +144,13 @@ def test_the_rate_is_the_peak_of_its_schedule(opened: Opened) -> None:
 
 def without_a_teacher(opened: Opened) -> Opened:
     """Whatever learns from the teacher's logits gets no number of them."""
-    data = opened.study.data
+    data = opened.prepared.data
     poisoned = replace(
         data,
         targets=data.targets._replace(teacher_logits=data.targets.teacher_logits * torch.nan),
         validation_targets=data.validation_targets._replace(teacher_logits=None),
     )
-    return replace(opened, study=replace(opened.study, data=poisoned))
+    return replace(opened, prepared=replace(opened.prepared, data=poisoned))
 
 
 @pytest.mark.parametrize("method", ["taylor-iterative", "bn-scale", "scratch"])
@@ -169,8 +171,17 @@ def test_without_a_search_nothing_is_picked(opened: Opened) -> None:
 
 def test_a_larger_target_has_a_larger_budget(opened: Opened) -> None:
     small, large = opened.targets
-    task = Task("l1-global-kd", large.id, 0, 0.02)
-    record: NetworkRecord = make_baseline(opened.study, opened.optuna_study, task)
+    task, method = Task("l1-global-kd", large.id, 0, 0.02), method_named("l1-global-kd")
+    record: NetworkRecord = make_baseline(opened.prepared, opened.study, task, method)
     assert len(record.epochs) == lineage_epochs(opened.networks, large)
     assert len(record.epochs) > lineage_epochs(opened.networks, small)
     assert abs(record.parameters - large.parameters) <= TOLERANCE * large.parameters
+
+
+def test_a_method_that_makes_another_size_is_refused(opened: Opened) -> None:
+    def make(order: Order) -> torch.nn.Module:
+        return order.fresh(opened.prepared.seed.widths)
+
+    task = Task("small", opened.targets[0].id, 0, 0.02)
+    with pytest.raises(SizeNotReachable, match=r"small made a network of [\d,]+ parameters, where"):
+        make_baseline(opened.prepared, opened.study, task, Method("small", make))

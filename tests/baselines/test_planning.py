@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.baselines.methods import DEFAULT_METHODS, METHODS
+from plantnas.baselines.methods import default_methods, method_named
 from plantnas.baselines.planning import (
     RATES,
     Request,
@@ -43,7 +43,7 @@ def networks(made_up: MadeUp) -> list[NetworkRecord]:
 def request_of(networks: list[NetworkRecord], *methods: str, repetitions: int = 1) -> Request:
     """Of these methods for the networks 3, 5 and 7, the middle one being 5."""
     targets = tuple(each for each in networks if each.id in (3, 5, 7))
-    return Request(tuple(METHODS[method] for method in methods), targets, repetitions, GRID)
+    return Request({name: method_named(name) for name in methods}, targets, repetitions, GRID)
 
 
 def next_tasks(
@@ -53,7 +53,8 @@ def next_tasks(
     refused: tuple[Task, ...] = (),
     searched: bool = False,
 ) -> list[Task]:
-    return outstanding(request, networks, refused, searched, 0.02)
+    ended = ["search-kd"] if searched else []
+    return outstanding(request, networks, refused, ended, 0.02)
 
 
 def tuned(made_up: MadeUp, method: str, target: int, accuracies: tuple[float, ...]) -> list:
@@ -216,7 +217,7 @@ def test_a_study_without_grown_networks_has_no_targets(networks: list[NetworkRec
 
 def test_a_request_is_read_from_words(networks: list[NetworkRecord]) -> None:
     request = parse_request("tiny", networks, "scratch, l1-kd", "front", 2, "0.02,0.01")
-    assert [method.name for method in request.methods] == ["scratch", "l1-kd"]
+    assert list(request.methods) == ["scratch", "l1-kd"]
     assert [target.id for target in request.targets] == [3, 5, 7]
     assert (request.repetitions, request.rates) == (2, (0.01, 0.02))
 
@@ -226,7 +227,7 @@ def test_unless_told_the_methods_and_rates_are_the_default_ones(
 ) -> None:
     rates = ",".join(map(str, RATES))
     request = parse_request("tiny", networks, None, "front", 1, rates)
-    assert tuple(method.name for method in request.methods) == DEFAULT_METHODS
+    assert tuple(request.methods) == default_methods()
     assert request.rates == RATES
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from plantnas.baselines.recording import baseline_record
-from plantnas.baselines.scratch import fresh
 from plantnas.channels.groups import analyse
 from plantnas.records.record import BaselineRun, NetworkRecord
 
@@ -20,10 +19,10 @@ RUN = BaselineRun(4, 0, 0.02, 2, True)
 
 @pytest.fixture(scope="module")
 def trained(opened: Opened) -> tuple[torch.nn.Module, NetworkRecord]:
-    network, trainer = fresh(opened.study, opened.targets[0].widths, 0), opened.trainer(2)
+    order, prepared = opened.order(0, epochs=2), opened.prepared
+    network, trainer = order.fresh(order.target.widths), order.trainer
     trainer.train(network, 2)
-    study, optuna_study = opened.study, opened.optuna_study
-    return network, baseline_record(study, optuna_study, "scratch", network, trainer)
+    return network, baseline_record(prepared, opened.study, "scratch", network, trainer)
 
 
 Trained = tuple[torch.nn.Module, NetworkRecord]
@@ -43,7 +42,7 @@ def test_the_record_has_the_networks_widths_and_cost(opened: Opened, trained: Tr
     network, record = trained
     assert record.widths == opened.targets[0].widths
     assert record.parameters == sum(parameter.numel() for parameter in network.parameters())
-    assert record.macs == analyse(network, opened.study.example).macs()
+    assert record.macs == analyse(network, opened.prepared.example).macs()
 
 
 def test_the_record_has_the_epochs_and_seconds_of_its_trainer(trained: Trained) -> None:
@@ -57,7 +56,7 @@ def test_it_is_evaluated_on_validation_alone(opened: Opened, trained: Trained) -
     network, record = trained
     (evaluation,) = record.evaluations
     assert (evaluation.split, evaluation.images) == ("validation", 300)
-    assert evaluation == opened.study.validate(network)
+    assert evaluation == opened.prepared.validate(network)
 
 
 def test_its_weights_load_again_as_they_were(opened: Opened, trained: Trained) -> None:

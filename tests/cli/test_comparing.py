@@ -60,7 +60,7 @@ def test_a_comparison_is_written_where_it_is_wanted_and_replaces_nothing(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--methods", "l1-kb"), "'l1-kb' is no baseline. Did you mean 'l1-kd'?"),
+        (("--methods", "l1-kb"), "methods: 'l1-kb' is unknown. Did you mean 'l1-kd'?"),
         (("--rates", "0.1,-1"), "rates '0.1,-1': are not positive numbers"),
         (("--targets", "fronts"), "targets: 'fronts'"),
     ],

@@ -5,6 +5,7 @@ has a symbol of its own too, so that a print in grey can be read.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from math import floor, log10
 from typing import Any, NamedTuple
 
@@ -44,8 +45,9 @@ LOOKS = {
     "unfrozen": Look("#D55E00", "circle"),
     "search": Look("#AA4499", "hexagram"),
 }
-OTHER = Look("#666666", "diamond-tall")
-"""Of a method that is not in the table."""
+OTHER_COLOURS = ("#117733", "#661100", "#6699CC", "#AA4466", "#4477AA", "#228833", "#BBAA33")
+OTHER_SYMBOLS = ("diamond-tall", "diamond-wide", "star-square", "star-diamond", "octagon")
+"""Of the methods that are not in the table, each by its name, the same in every plot."""
 
 
 def marker(method: str, size: int = 9) -> dict[str, Any]:
@@ -55,11 +57,21 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
     has a dot if it goes in several rounds, and is turned if it ranks all layers together.
     """
     family, variants = _family(method)
-    look = LOOKS.get(family, OTHER)
-    is_open = family not in (PLANTING, "seed", "teacher") and "kd" not in variants
-    symbol = look.symbol + "-open" * is_open + "-dot" * ("iterative" in variants)
+    look = LOOKS.get(family) or _other_look(family)
+    symbol = look.symbol
+    if family not in (PLANTING, "seed", "teacher") and "kd" not in variants:
+        symbol += "-open"
+    if "iterative" in variants:
+        symbol += "-dot"
     turned = {"angle": 45} if "global" in variants else {}
     return {"color": look.colour, "symbol": symbol, "size": size, **turned}
+
+
+def _other_look(family: str) -> Look:
+    number = int.from_bytes(sha256(family.encode()).digest()[:4])
+    return Look(
+        OTHER_COLOURS[number % len(OTHER_COLOURS)], OTHER_SYMBOLS[number % len(OTHER_SYMBOLS)]
+    )
 
 
 def in_legend_order(methods: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
-from plantnas.baselines.methods import DEFAULT_METHODS
+from plantnas.baselines.methods import default_methods
 from plantnas.errors import StorageError
 from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, comparison
@@ -103,21 +103,21 @@ def many_methods(compared: Comparison) -> Comparison:
     """The comparison with all baselines that are made unless told, each at both sizes."""
     theirs = [entry for entry in compared.entries if entry.method == "l1-kd"]
     planted = [entry for entry in compared.entries if entry.method == "planting"]
-    copies = [entry._replace(method=name) for name in DEFAULT_METHODS for entry in theirs]
+    copies = [entry._replace(method=name) for name in default_methods() for entry in theirs]
     return compared._replace(entries=planted + copies)
 
 
 def test_methods_of_one_size_are_drawn_side_by_side(compared: Comparison) -> None:
     figure = comparison_pareto_figure(comparison_pareto_info(many_methods(compared)))
     drawn = [each.x[0] for each in figure.data if each.name != "teacher"]
-    assert len(set(drawn)) == len(drawn) == len(DEFAULT_METHODS) + 1
+    assert len(set(drawn)) == len(drawn) == len(default_methods()) + 1
     assert max(drawn) / min(drawn) < SPREAD_OF_METHODS
 
 
 def test_no_two_methods_look_alike(compared: Comparison) -> None:
     figure = comparison_pareto_figure(comparison_pareto_info(many_methods(compared)))
     looks = {(each.marker.color, each.marker.symbol, each.marker.angle) for each in figure.data}
-    assert len(looks) == len(DEFAULT_METHODS) + 2
+    assert len(looks) == len(default_methods()) + 2
 
 
 def test_a_method_looks_the_same_in_both_plots(compared: Comparison) -> None:

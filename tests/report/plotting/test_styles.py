@@ -5,9 +5,10 @@ from itertools import pairwise
 import plotly.graph_objects as go
 import pytest
 
-from plantnas.baselines.methods import METHODS
+from plantnas.baselines.methods import methods
 from plantnas.report.plotting.styles import (
-    OTHER,
+    OTHER_COLOURS,
+    OTHER_SYMBOLS,
     duration,
     in_legend_order,
     lay_out,
@@ -21,13 +22,14 @@ from plantnas.report.plotting.styles import (
 
 
 def test_no_two_methods_look_the_same() -> None:
-    names = [*METHODS, "planting", "seed", "teacher"]
+    names = [*methods(), "planting", "seed", "teacher"]
     looks = {tuple(sorted(marker(name).items())) for name in names}
     assert len(looks) == len(names)
-    assert OTHER.symbol not in {marker(name)["symbol"].removesuffix("-open") for name in METHODS}
+    symbols = {marker(name)["symbol"].partition("-open")[0] for name in names}
+    assert not symbols & set(OTHER_SYMBOLS)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", list(methods()))
 def test_every_methods_marker_is_one_that_plotly_draws(method: str) -> None:
     go.Scatter(marker=marker(method))  # raises ValueError for an unknown symbol or colour
 
@@ -38,8 +40,15 @@ def test_what_learns_from_labels_alone_is_open() -> None:
     assert marker("teacher")["symbol"] == "star"
 
 
-def test_an_unknown_method_is_drawn_all_the_same() -> None:
-    assert marker("magic-kd")["symbol"] == OTHER.symbol
+@pytest.mark.parametrize(
+    "symbol", [f"{symbol}{variant}" for symbol in OTHER_SYMBOLS for variant in ("", "-open-dot")]
+)
+def test_a_method_of_the_users_has_a_look_by_its_name(symbol: str) -> None:
+    go.Scatter(marker={"symbol": symbol})  # raises ValueError for an unknown symbol
+    names = [f"of-mine-{number}" for number in range(99)]
+    looks = {(marker(name)["color"], marker(name)["symbol"]) for name in names}
+    assert len(looks) > len(OTHER_COLOURS) * len(OTHER_SYMBOLS) / 2
+    assert marker("of-mine-1")["color"] == marker("of-mine-1-kd")["color"]
 
 
 def test_planting_comes_first_and_nothing_twice() -> None:

@@ -8,16 +8,17 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 import torch_pruning
 from torch import Tensor, nn
 
 from plantnas.baselines.budget import Regularize, Trainer
-from plantnas.baselines.methods import Criterion, Method
+from plantnas.baselines.methods import Method, Order
 from plantnas.baselines.sizes import (
     TOLERANCE,
     Widths,
@@ -29,6 +30,18 @@ from plantnas.baselines.sizes import (
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.errors import UnsupportedArchitecture
+
+Criterion = Literal["l1", "bn-scale", "fpgm", "taylor", "group-norm", "random"]
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
+BY_DEFAULT = {
+    *(f"{criterion}-kd" for criterion in CRITERIA),
+    "l1",
+    "bn-scale-global-kd",
+    "group-norm-global-kd",
+    "group-norm-global-iterative-kd",
+    "taylor-iterative-kd",
+}
+"""The methods that are made unless the user names others."""
 
 ROUNDS = 4
 """Of iterative channel pruning: as many times channels go, with training between."""
@@ -51,13 +64,29 @@ Importance = Callable[[Any], Tensor | None]
 """Scores the channels of one group of torch-pruning; the least go first."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """How channels are removed.
+
+    Attributes:
+        criterion: By which channels are ranked.
+        ranked_globally: Channels are ranked in all layers together, so that the criterion decides
+            about the widths; otherwise every group loses the same share of its channels.
+        iterative: Channels go in several rounds, with training between them.
+    """
+
+    criterion: Criterion
+    ranked_globally: bool
+    iterative: bool
+
+
 def prune_by(
-    method: Method, teacher: nn.Module, example: Tensor, parameters: int, trainer: Trainer
+    way: Way, teacher: nn.Module, example: Tensor, parameters: int, trainer: Trainer
 ) -> nn.Module:
     """A network of the wanted size out of the teacher, with the trainer's whole budget spent.
 
     Args:
-        method: The criterion, and how it is used.
+        way: The criterion, and how it is used.
         teacher: A trained network; left untouched.
         example: Two images, on the teacher's device.
         parameters: The wanted number.
@@ -67,21 +96,20 @@ def prune_by(
         SizeNotReachable: Whole channels do not add up to the size.
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
-    assert method.criterion is not None
     network = copy.deepcopy(teacher).requires_grad_(True)
     structure = analyse(network, example)
-    floors = _floors(structure) if method.ranked_globally else None
+    floors = _floors(structure) if way.ranked_globally else None
     if floors is None:
         uniform_widths(structure, parameters)  # refused before anything is trained
-    regularize = _sparsity(method.criterion, network, example, structure)
+    regularize = _sparsity(way.criterion, network, example, structure)
     if regularize is not None:
         epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
         trainer.train(network, min(epochs, trainer.budget.left - 1), "sparsity", regularize)
-    for size in _sizes(method, network, parameters, trainer.budget.left):
+    for size in _sizes(way, network, parameters, trainer.budget.left):
         with trainer.phases("channel pruning"):
-            if method.criterion == "taylor":
+            if way.criterion == "taylor":
                 trainer.accumulate_gradients(network, BATCHES_FOR_GRADIENTS)
-            importance = channel_importance(method.criterion, trainer.generator)
+            importance = channel_importance(way.criterion, trainer.generator)
             # On the way, any size near the wanted one will do.
             tolerance = TOLERANCE if size == parameters else inf
             remove_channels(network, example, size, importance, floors, tolerance)
@@ -263,9 +291,9 @@ def _sparsity(
     return regularize
 
 
-def _sizes(method: Method, network: nn.Module, parameters: int, epochs: int) -> list[int]:
+def _sizes(way: Way, network: nn.Module, parameters: int, epochs: int) -> list[int]:
     """The numbers of parameters after each round, in equal ratios down to the wanted one."""
-    rounds = min(ROUNDS, max(1, epochs // 2)) if method.iterative else 1
+    rounds = min(ROUNDS, max(1, epochs // 2)) if way.iterative else 1
     start = sum(parameter.numel() for parameter in network.parameters())
     between = [
         round(start * (parameters / start) ** (number / rounds)) for number in range(1, rounds)
@@ -297,3 +325,24 @@ def _said_in_words() -> Iterator[None]:
         raise UnsupportedArchitecture(
             f"torch-pruning cannot follow this architecture: {type(error).__name__}: {error}"
         ) from error
+
+
+def _made(way: Way, order: Order) -> nn.Module:
+    prepared, size = order.prepared, order.target.parameters
+    return prune_by(way, order.teacher(), prepared.example, size, order.trainer)
+
+
+def _method(way: Way, learnt_by: str) -> Method:
+    """The method CRITERION[-global][-iterative][-kd]."""
+    variants = {"-global": way.ranked_globally, "-iterative": way.iterative}
+    name = way.criterion + "".join(word for word, is_so in variants.items() if is_so) + learnt_by
+    return Method(name, partial(_made, way), learnt_by == "-kd", True, name in BY_DEFAULT)
+
+
+METHODS = tuple(
+    _method(Way(criterion, ranked_globally, iterative), learnt_by)
+    for criterion in CRITERIA
+    for ranked_globally in (False, True)
+    for iterative in (False, True)
+    for learnt_by in ("", "-kd")
+)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from plantnas.baselines.budget import BudgetExceeded
+from plantnas.baselines.methods.unfrozen import train_unfrozen
 from plantnas.baselines.planning import lineage_epochs
-from plantnas.baselines.unfrozen import train_unfrozen
 from plantnas.channels.groups import analyse
 from plantnas.report.front import lineage
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 def test_it_has_the_targets_widths(opened: Opened) -> None:
     target = opened.targets[1]
-    trainer = opened.trainer(lineage_epochs(opened.networks, target))
-    network = train_unfrozen(opened.study, opened.networks, target, trainer)
-    growable = analyse(network, opened.study.example).growable
+    network = train_unfrozen(opened.order(1, lineage_epochs(opened.networks, target)))
+    growable = analyse(network, opened.prepared.example).growable
     assert {name: group.width for name, group in growable.items()} == target.widths
 
 
 def test_the_ancestors_epochs_and_seconds_are_its_own(opened: Opened) -> None:
     target = opened.targets[1]
     *ancestors, _ = lineage(opened.networks, target)
-    trainer = opened.trainer(lineage_epochs(opened.networks, target))
-    train_unfrozen(opened.study, opened.networks, target, trainer)
+    order = opened.order(1, lineage_epochs(opened.networks, target))
+    train_unfrozen(order)
+    trainer = order.trainer
     inherited = [epoch.training_loss for network in ancestors for epoch in network.epochs]
     assert [epoch.training_loss for epoch in trainer.epochs[: len(inherited)]] == inherited
     assert len(trainer.epochs) - len(inherited) == len(target.epochs)
@@ -49,7 +49,7 @@ def test_without_an_epoch_it_is_its_parent_with_more_channels(opened: Opened) ->
         lineage_epochs(opened.networks, parent),
         lineage_epochs(opened.networks, target),
     ):
-        network = train_unfrozen(opened.study, opened.networks, target, opened.trainer(epochs))
+        network = train_unfrozen(opened.order(1, epochs))
         weights.append(network.state_dict()["features.0.weight"][kept, : old.shape[1]])
     assert torch.equal(weights[0], old)
     assert (weights[1] != old).any()
@@ -57,4 +57,4 @@ def test_without_an_epoch_it_is_its_parent_with_more_channels(opened: Opened) ->
 
 def test_a_budget_that_the_ancestors_exceed_is_refused(opened: Opened) -> None:
     with pytest.raises(BudgetExceeded, match="4 epochs are more than the 3 left of 3"):
-        train_unfrozen(opened.study, opened.networks, opened.targets[1], opened.trainer(3))
+        train_unfrozen(opened.order(1, epochs=3))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from plantnas.baselines.searching import SEARCH, best_of_size, is_searched, picked, search
+from plantnas.baselines.methods.searching import SEARCH, best_of_size, is_searched, picked, search
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.config import Sampler
 from plantnas.errors import ConfigurationError
@@ -27,7 +27,7 @@ EPOCHS = 3
 
 
 def run(opened: Opened, seconds: float) -> None:
-    search(opened.study, opened.folder.url, opened.targets, EPOCHS, seconds)
+    search(opened.prepared, opened.folder.url, opened.targets, EPOCHS, seconds)
 
 
 def trials_of(opened: Opened) -> list[NetworkRecord]:
@@ -83,7 +83,7 @@ def test_the_database_holds_what_the_sampler_was_told(searched: Opened) -> None:
 
 
 def test_widths_are_between_the_seeds_and_the_teachers(searched: Opened) -> None:
-    seed, teacher = searched.study.seed.widths, searched.study.teacher.widths
+    seed, teacher = searched.prepared.seed.widths, searched.prepared.teacher.widths
     for trial in trials_of(searched):
         assert all(seed[name] <= trial.widths[name] <= teacher[name] for name in teacher)
 
@@ -95,7 +95,7 @@ def test_sizes_are_like_those_of_the_targets(searched: Opened) -> None:
 
 
 def test_a_trials_network_starts_from_fresh_weights(searched: Opened) -> None:
-    seed = searched.weights_of(searched.study.seed)["features.0.weight"]
+    seed = searched.weights_of(searched.prepared.seed)["features.0.weight"]
     found = searched.weights_of(trials_of(searched)[0])["features.0.weight"]
     assert not torch.equal(found[: len(seed)], seed)
 
@@ -149,9 +149,9 @@ def test_a_search_without_seconds_trains_nothing(copied: Opened) -> None:
 
 
 def test_a_trial_that_diverges_costs_its_seconds_and_the_search_goes_on(copied: Opened) -> None:
-    config = copied.study.config
+    config = copied.prepared.config
     seed = config.seed.model_copy(update={"learning_rate": 1e30})
-    diverging = replace(copied.study, config=config.model_copy(update={"seed": seed}))
+    diverging = replace(copied.prepared, config=config.model_copy(update={"seed": seed}))
     search(diverging, copied.folder.url, copied.targets, EPOCHS, 0.1)
     assert trials_of(copied) == []
     assert is_searched("tiny", copied.folder.url)
@@ -160,11 +160,11 @@ def test_a_trial_that_diverges_costs_its_seconds_and_the_search_goes_on(copied: 
 
 
 def test_a_sampler_of_one_objective_is_refused_before_anything_is_searched(copied: Opened) -> None:
-    config = copied.study.config
+    config = copied.prepared.config
     settings = config.search.model_copy(
         update={"sampler": Sampler(name="CmaEsSampler", arguments={})}
     )
-    other = replace(copied.study, config=config.model_copy(update={"search": settings}))
+    other = replace(copied.prepared, config=config.model_copy(update={"search": settings}))
     with pytest.raises(ConfigurationError, match="'CmaEsSampler' searches for one objective"):
         search(other, copied.folder.url, copied.targets, EPOCHS, SECONDS)
     assert not is_searched("tiny", copied.folder.url)

@@ -11,8 +11,8 @@ from dataclasses import replace
 import optuna
 
 from plantnas.baselines.budget import Budget, TimeBudget, Trainer
+from plantnas.baselines.methods import SearchMethod
 from plantnas.baselines.recording import baseline_record
-from plantnas.baselines.scratch import fresh
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError
@@ -55,12 +55,12 @@ def is_searched(config_name: str, url: str) -> bool:
 
 
 def search(
-    study: PreparedStudy, url: str, targets: Sequence[NetworkRecord], epochs: int, seconds: float
+    prepared: PreparedStudy, url: str, targets: Sequence[NetworkRecord], epochs: int, seconds: float
 ) -> None:
     """Search until the seconds are spent; the trials' networks are recorded with their weights.
 
     Args:
-        study: Whose data, teacher, sampler and widths it has.
+        prepared: Whose data, teacher, sampler and widths it has.
         url: Of the study's database.
         targets: The networks are about as small as these, and as large.
         epochs: Of each trial.
@@ -69,8 +69,8 @@ def search(
     Raises:
         ConfigurationError: The study's sampler refuses two objectives.
     """
-    config = study.config
-    trials = trials_of(study.records.networks())
+    config = prepared.config
+    trials = trials_of(prepared.records.networks())
     # Another seed when it goes on, or the sampler's first draws would be those of the first trials.
     seed = derived_seed(config.random_seed, SEARCH, len(trials))
     sampler = make_sampler(config.search.sampler, seed)
@@ -79,21 +79,21 @@ def search(
             f"search.sampler.name: {config.search.sampler.name!r} searches for one objective, but "
             "this search has two, accuracy and parameters."
         )
-    optuna_study = create_study(study_name(config.name), url, sampler)
+    study = create_study(study_name(config.name), url, sampler)
     budget = TimeBudget(seconds, seconds_of(trials))
-    room = _room(study, targets)
+    room = _room(prepared, targets)
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
-        record = _train_proposal(study, trial, room, epochs, budget)
+        record = _train_proposal(prepared, trial, room, epochs, budget)
         return validation_accuracy(record), record.parameters
 
-    def stop(optuna_study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if budget.is_spent:
-            optuna_study.stop()
+            study.stop()
 
     if not budget.is_spent:
-        optuna_study.optimize(objective, callbacks=[stop])
-    optuna_study.set_user_attr(COMPLETE_KEY, True)
+        study.optimize(objective, callbacks=[stop])
+    study.set_user_attr(COMPLETE_KEY, True)
 
 
 def best_of_size(trials: Iterable[NetworkRecord], parameters: int) -> NetworkRecord:
@@ -109,7 +109,7 @@ def best_of_size(trials: Iterable[NetworkRecord], parameters: int) -> NetworkRec
 
 
 def picked(
-    trials: Iterable[NetworkRecord], target: NetworkRecord, learning_rate: float
+    networks: Iterable[NetworkRecord], target: NetworkRecord, learning_rate: float
 ) -> NetworkRecord:
     """The record of the search's network for a target.
 
@@ -117,7 +117,7 @@ def picked(
         SizeNotReachable: The search has none that is small enough.
     """
     assert target.id is not None
-    trial = best_of_size(trials, target.parameters)
+    trial = best_of_size(trials_of(networks), target.parameters)
     run = BaselineRun(target.id, 0, learning_rate, len(trial.epochs), uses_teacher=True)
     return replace(trial, id=None, kind="baseline", step=target.step, baseline=run, created=None)
 
@@ -127,27 +127,28 @@ def _by_validation(network: NetworkRecord) -> tuple[float, float]:
     return validation_accuracy(network), -evaluation.loss if evaluation else float("-inf")
 
 
-def _room(study: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
+def _room(prepared: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
     """All widths between the seed's and the teacher's, at sizes like the targets'."""
-    seed, sizes = study.parent(None), [target.parameters for target in targets]
+    seed, sizes = prepared.parent(None), [target.parameters for target in targets]
     window = Search(
         minimum_growth=max(1.0, SMALLEST * min(sizes) / seed.record.parameters),
         maximum_growth=(1 + TOLERANCE) * max(sizes) / seed.record.parameters,
     )
-    growth = Growth(groups=study.config.search_space.grow.groups, up_to=1e9)
-    return room_to_grow(seed.structure, study.teacher.widths, growth, window)
+    growth = Growth(groups=prepared.config.search_space.grow.groups, up_to=1e9)
+    return room_to_grow(seed.structure, prepared.teacher.widths, growth, window)
 
 
 def _train_proposal(
-    study: PreparedStudy, trial: optuna.Trial, room: Room, epochs: int, budget: TimeBudget
+    prepared: PreparedStudy, trial: optuna.Trial, room: Room, epochs: int, budget: TimeBudget
 ) -> NetworkRecord:
-    seed, config = study.parent(None), study.config
+    parent, config = prepared.parent(None), prepared.config
     growth = suggest_shares(trial, room)
-    widths = seed.structure.with_widths(seed.widths_with(growth)).growable_widths
+    widths = parent.structure.with_widths(parent.widths_with(growth)).growable_widths
     purpose = (SEARCH, sorted(widths.items()))
-    network = fresh(study, widths, derived_seed(config.random_seed, *purpose, "weights"))
+    seed = derived_seed(config.random_seed, *purpose, "weights")
+    network = prepared.records.build(widths, seed).to(prepared.device)
     generator = generator_for(config.random_seed, *purpose, "batches")
-    trainer = Trainer(study.data, config.seed, Budget(epochs), generator)
+    trainer = Trainer(prepared.data, config.seed, Budget(epochs), generator)
     before = budget.spent
     try:
         trainer.train(network, epochs, stop=budget.after)
@@ -156,7 +157,10 @@ def _train_proposal(
         raise optuna.TrialPruned(str(error)) from error
     if len(trainer.epochs) == epochs:
         budget.after(trainer.epochs[-1])  # it is not asked about the last one
-    record = baseline_record(study, trial, SEARCH, network, trainer)
+    record = baseline_record(prepared, trial, SEARCH, network, trainer)
     record = replace(record, kind="trial")
-    study.records.add(record)
+    prepared.records.add(record)
     return record
+
+
+METHODS = (SearchMethod(SEARCH, search, is_searched, picked, by_default=True),)

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.baselines.budget import Regularize, Trainer, by_labels
-from plantnas.baselines.channel_pruning import (
+from plantnas.baselines.methods.channel_pruning import (
+    CRITERIA,
     LEAST_KEPT,
+    Criterion,
     Importance,
+    Way,
     channel_importance,
     prune_by,
     remove_channels,
 )
-from plantnas.baselines.methods import CRITERIA, METHODS, Criterion, method_named
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
@@ -249,8 +251,14 @@ def test_what_a_criterion_cannot_do_is_said_in_words(builder: Any, criterion: Cr
     assert abs(parameters_of(network) - wanted) <= TOLERANCE * wanted
 
 
+def way_of(name: str) -> Way:
+    """CRITERION[-global][-iterative]."""
+    (criterion,) = (each for each in CRITERIA if name.startswith(each))
+    return Way(criterion, "-global" in name, "-iterative" in name)
+
+
 def pruned(opened: Opened, name: str, trainer: Trainer) -> nn.Module:
-    return prune_by(method_named(name), opened.teacher, opened.study.example, PARAMETERS, trainer)
+    return prune_by(way_of(name), opened.teacher, opened.prepared.example, PARAMETERS, trainer)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])
@@ -298,8 +306,8 @@ def few_images(opened: Opened, epochs: int) -> Trainer:
 def test_the_teacher_is_left_untouched(opened: Opened) -> None:
     teacher = opened.teacher
     before = copy.deepcopy(teacher.state_dict())
-    method = METHODS["bn-scale-global-iterative"]
-    prune_by(method, teacher, opened.study.example, PARAMETERS, opened.trainer(4))
+    way = way_of("bn-scale-global-iterative")
+    prune_by(way, teacher, opened.prepared.example, PARAMETERS, opened.trainer(4))
     assert teacher.state_dict().keys() == before.keys()
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
 
@@ -307,15 +315,15 @@ def test_the_teacher_is_left_untouched(opened: Opened) -> None:
 def test_a_size_that_is_not_reached_is_refused_before_anything_is_trained(opened: Opened) -> None:
     trainer = opened.trainer(3)
     with pytest.raises(SizeNotReachable):
-        prune_by(METHODS["bn-scale"], opened.teacher, opened.study.example, 10, trainer)
+        prune_by(way_of("bn-scale"), opened.teacher, opened.prepared.example, 10, trainer)
     assert trainer.epochs == []
 
 
 def test_ranked_together_no_layer_loses_more_than_nine_tenths(opened: Opened) -> None:
     trainer = opened.trainer(1)
-    before = opened.study.teacher.widths
+    before = opened.prepared.teacher.widths
     network = pruned(opened, "bn-scale-global", trainer)
-    after = widths_of(network, opened.study.example)
+    after = widths_of(network, opened.prepared.example)
     assert all(after[name] >= round(LEAST_KEPT * before[name]) for name in before)
 
 

@@ -1,0 +1,25 @@
+"""Networks that start from fresh weights, at the teacher's widths narrowed evenly."""
+
+from torch import nn
+
+from plantnas.baselines.methods import Method, Order
+from plantnas.baselines.sizes import uniform_widths
+from plantnas.channels.groups import analyse
+
+
+def train_narrowed(order: Order) -> nn.Module:
+    """A fresh network of the target's size, with the trainer's whole budget spent.
+
+    Raises:
+        SizeNotReachable: No even narrowing has that size.
+    """
+    teacher = analyse(order.fresh(order.prepared.teacher.widths), order.prepared.example)
+    network = order.fresh(uniform_widths(teacher, order.target.parameters))
+    order.trainer.train(network, order.trainer.budget.left)
+    return network
+
+
+METHODS = (
+    Method("uniform", train_narrowed, distilled=False),
+    Method("uniform-kd", train_narrowed, by_default=True),
+)
