@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -94,6 +95,56 @@ def test_only_the_command_line_prints() -> None:
         place: tree for place, tree in PACKAGE.items() if not place.startswith("plantnas/cli/")
     }
     assert not violations(silent, prints)
+
+
+OPTUNAS = ("plantnas/records/optuna_private.py", "plantnas/records/optuna_tables.py")
+"""Where Optuna's private names may be used."""
+
+OTHERS = {
+    *("_asdict", "_fields", "_replace"),  # NamedTuple
+    *("_exit", "_getframe"),  # os, sys
+    "_mapping",  # a row of SQLAlchemy
+    *("_is_amx_tile_supported", "_metadata"),  # torch
+}
+"""Names with an underscore that are not Optuna's."""
+
+
+def test_optunas_private_names_are_used_in_two_files_alone() -> None:
+    def is_private(name: str) -> bool:
+        return name.startswith("_") and not name.startswith("__")
+
+    def is_wrong(node: ast.AST) -> bool:
+        if isinstance(node, ast.ImportFrom):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            return names[0] == "optuna" and any(map(is_private, names))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            return is_private(node.attr) and node.attr not in OTHERS
+        return False
+
+    others = {place: tree for place, tree in PACKAGE.items() if place not in OPTUNAS}
+    assert not violations(others, is_wrong)
+
+
+def test_optunas_private_methods_are_overridden_in_two_files_alone() -> None:
+    overridden = [
+        f"{place}: {theirs.__name__}.{name}"
+        for place in PACKAGE
+        if place not in OPTUNAS and "/migrations/" not in place  # which alembic imports
+        for theirs in classes_of(place)
+        for base in theirs.__mro__[1:]
+        if base.__module__.partition(".")[0] == "optuna"
+        for name in vars(theirs).keys() & vars(base).keys()
+        if name.startswith("_") and not name.startswith("__")
+        if getattr(vars(theirs)[name], "__module__", "") == theirs.__module__  # not only wrapped
+    ]
+    assert not overridden
+
+
+def classes_of(place: str) -> list[type]:
+    """The classes that a module defines."""
+    module = import_module(place.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    found = [each for each in vars(module).values() if isinstance(each, type)]
+    return [each for each in found if each.__module__ == module.__name__]
 
 
 def test_every_module_has_a_test_file_in_the_mirrored_place() -> None:

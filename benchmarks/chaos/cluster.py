@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from plantnas.config import StudyConfig
 from plantnas.records.engine import open_engine
-from plantnas.trials.owners import WORKER_KEY
+from plantnas.records.optuna_tables import WORKER_KEY
 from plantnas.trials.study import existing_study, is_complete
 
 STUCK_SECONDS = 600.0

@@ -24,10 +24,11 @@ from benchmarks.simulation.study import (
 from plantnas.errors import StudyError
 from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, rows_of_network
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.tables import NetworkRow, StudyRow
-from plantnas.trials.assignments import ASSIGNMENT_KEY, record_of
+from plantnas.trials.assignments import record_of
 from plantnas.trials.history import Assignment
 from plantnas.trials.policies import Greedy
 

@@ -8,33 +8,21 @@ trials/cleaning.py.
 
 from typing import NamedTuple
 
+from optuna.trial import TrialState
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    and_,
     delete,
     false,
     inspect,
-    literal_column,
     select,
+    tuple_,
 )
+from sqlalchemy.orm import aliased
 
-from plantnas.records.tables import NetworkRow, StudyRow
-
-# None of the inner queries looks at the outer row: each is asked once, not once a network.
-_ABANDONED = """(
-    plantnas_networks.method = 'planting'
-    AND plantnas_networks.trial_number IS NOT NULL
-    AND (plantnas_networks.study_id, plantnas_networks.trial_number) IN (
-        SELECT plantnas_studies.id, trials.number FROM trials
-        JOIN studies ON studies.study_id = trials.study_id
-        JOIN plantnas_studies ON plantnas_studies.name = studies.study_name
-        WHERE trials.state = 'FAIL'
-    )
-    AND plantnas_networks.id NOT IN (
-        SELECT parent_id FROM plantnas_networks WHERE parent_id IS NOT NULL
-    )
-    AND plantnas_networks.id NOT IN (SELECT target_id FROM plantnas_baselines)
-)"""
+from plantnas.records.optuna_tables import STUDIES, TRIALS
+from plantnas.records.tables import BaselineRow, NetworkRow, StudyRow
 
 
 class AbandonedNetwork(NamedTuple):
@@ -49,7 +37,23 @@ def is_abandoned(connection: Connection) -> ColumnElement[bool]:
 
     No network that another one descends from, or that a baseline is compared to, is among them.
     """
-    return literal_column(_ABANDONED) if inspect(connection).has_table("trials") else false()
+    if not inspect(connection).has_table(TRIALS.name):
+        return false()
+    # By aliases, so that no inner query looks at the outer row: each is asked once.
+    study, other = aliased(StudyRow), aliased(NetworkRow)
+    failed = (
+        select(study.id, TRIALS.c.number)
+        .join(STUDIES, STUDIES.c.study_name == study.name)
+        .join(TRIALS, TRIALS.c.study_id == STUDIES.c.study_id)
+        .where(TRIALS.c.state == TrialState.FAIL)
+    )
+    return and_(
+        NetworkRow.method == "planting",
+        NetworkRow.trial_number.is_not(None),
+        tuple_(NetworkRow.study_id, NetworkRow.trial_number).in_(failed),
+        NetworkRow.id.not_in(select(other.parent_id).where(other.parent_id.is_not(None))),
+        NetworkRow.id.not_in(select(BaselineRow.target_id)),
+    )
 
 
 def abandoned_networks(connection: Connection, name: str) -> list[AbandonedNetwork]:

@@ -12,13 +12,12 @@ from contextlib import closing, contextmanager
 from hashlib import sha256 as sha256_of
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from optuna import Study, Trial
 from optuna.artifacts import (
     Backoff,
     Boto3ArtifactStore,
-    FileSystemArtifactStore,
     GCSArtifactStore,
     upload_artifact,
 )
@@ -29,9 +28,7 @@ from optuna.trial import FrozenTrial
 
 from plantnas.errors import StorageError, first_line, missing
 from plantnas.files import write_atomically
-
-if TYPE_CHECKING:
-    from optuna.artifacts._protocol import ArtifactStore
+from plantnas.records.optuna_private import ArtifactStore, FolderArtifactStore
 
 
 def is_url(place: str) -> bool:
@@ -97,7 +94,7 @@ class ArtifactPlace(Protocol):
         """Size and age of an artifact, or None if there is none of that name."""
 
 
-class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
+class AtomicFileSystemArtifactStore(FolderArtifactStore):
     """Optuna's store of artifacts in a folder, but a file is either complete or not there.
 
     Attributes:
@@ -115,7 +112,7 @@ class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
             StorageError: If the disk is full, the folder cannot be written to, or the name leads
                 out of it.
         """
-        path = self._get_filepath(artifact_id)
+        path = self.path_of(artifact_id)
         try:
             write_atomically(path, lambda file: shutil.copyfileobj(content_body, file))
         except OSError as error:
@@ -128,17 +125,21 @@ class AtomicFileSystemArtifactStore(FileSystemArtifactStore):
             StorageError: The folder cannot be read.
         """
         try:
-            status = self._get_filepath(artifact_id).stat()
+            status = self.path_of(artifact_id).stat()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageError(f"{self.directory}: cannot be read: {error.strerror}.") from error
         return Found(status.st_size, time.time() - status.st_mtime)
 
-    def _get_filepath(self, artifact_id: str) -> Path:
-        """What Optuna's methods ask for; they too refuse a name that leads out of the folder."""
+    def path_of(self, artifact_id: str) -> Path:
+        """The file of an artifact.
+
+        Raises:
+            StorageError: The name leads out of the folder.
+        """
         _check_name(str(self.directory), artifact_id)
-        return super()._get_filepath(artifact_id)
+        return super().path_of(artifact_id)
 
 
 class S3ArtifactStore(Boto3ArtifactStore):
@@ -252,7 +253,7 @@ class BucketArtifactStore:
 
 def upload(
     path: Path,
-    store: "ArtifactStore",
+    store: ArtifactStore,
     study_or_trial: Study | Trial | FrozenTrial,
     storage: BaseStorage | None = None,
 ) -> str:
@@ -270,7 +271,7 @@ def upload(
     )
 
 
-def read_artifact(store: "ArtifactStore", artifact_id: str, sha256: str, what: str) -> bytes:
+def read_artifact(store: ArtifactStore, artifact_id: str, sha256: str, what: str) -> bytes:
     """The content of an artifact.
 
     Args:

@@ -7,24 +7,23 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from optuna.trial import TrialState
+from sqlalchemy import Connection, select
 
 from plantnas.errors import StorageError
+from plantnas.records.optuna_tables import TRIALS, USER_ATTRIBUTES, WORKER_KEY
 from plantnas.records.record import BaselineRun
 from plantnas.records.tables import BaselineRow, NetworkRow
 
 Guard = Callable[[Connection], None]
 """Is called in a transaction before its first write; it raises to refuse the write."""
 
-_STATE = "SELECT state FROM trials WHERE trial_id = :trial"
-_SIGNATURE = "SELECT value_json FROM trial_user_attributes WHERE trial_id = :trial AND key = :key"
-
 
 class TrialTaken(StorageError):
     """A trial was taken from its worker, which was thought to be dead; its work is done again."""
 
 
-def guard_of(trial_id: int, number: int, key: str, worker: str) -> Guard:
+def guard_of(trial_id: int, number: int, worker: str) -> Guard:
     """Refuses rows of a trial that is not running any more, or not by this worker.
 
     Until the transaction ends nobody can end the trial: PostgreSQL locks its row, SQLite all.
@@ -32,22 +31,22 @@ def guard_of(trial_id: int, number: int, key: str, worker: str) -> Guard:
     Args:
         trial_id: Optuna's id of the trial.
         number: Its number, for the message.
-        key: The user attribute with the name of its worker.
-        worker: The name that it must have.
+        worker: The name that its worker must have.
     """
+    rows = USER_ATTRIBUTES.c
+    signed = select(rows.value_json).where(rows.trial_id == trial_id, rows.key == WORKER_KEY)
+    current = select(TRIALS.c.state).where(TRIALS.c.trial_id == trial_id)
 
     def guard(connection: Connection) -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            state = connection.scalar(text(_STATE), {"trial": trial_id})
-        else:
-            state = connection.scalar(text(f"{_STATE} FOR NO KEY UPDATE"), {"trial": trial_id})
-        signature = connection.scalar(text(_SIGNATURE), {"trial": trial_id, "key": key})
+        state = connection.scalar(current.with_for_update(key_share=True))  # FOR NO KEY UPDATE
+        signature = connection.scalar(signed)
         owner = None if signature is None else json.loads(signature)
-        if state != "RUNNING" or owner != worker:
+        if state != TrialState.RUNNING or owner != worker:
             raise TrialTaken(
-                f"trial {number}: is {state}, signed by {owner}, not running by {worker}: its "
-                "network is not recorded."
+                f"trial {number}: is {state and state.name}, signed by {owner}, not running by "
+                f"{worker}: its network is not recorded."
             )
 
     return guard

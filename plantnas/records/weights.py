@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from hashlib import sha256 as sha256_of
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import safetensors.torch
 from optuna import Study, Trial
@@ -17,10 +16,7 @@ from optuna.trial import FrozenTrial
 from torch import Tensor
 
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
-
-if TYPE_CHECKING:
-    from optuna.artifacts._protocol import ArtifactStore
-
+from plantnas.records.optuna_private import ArtifactStore
 
 WEIGHTS_FILE = "weights.safetensors"
 """The name of the file in Optuna's link to an artifact of weights."""
@@ -28,7 +24,7 @@ WEIGHTS_FILE = "weights.safetensors"
 
 def save_weights(
     state_dict: Mapping[str, Tensor],
-    store: "ArtifactStore",
+    store: ArtifactStore,
     study_or_trial: Study | Trial | FrozenTrial,
     storage: BaseStorage | None = None,
 ) -> tuple[str, str]:
@@ -59,7 +55,7 @@ def save_weights(
     return artifact_id, sha256_of(content).hexdigest()
 
 
-def load_weights(store: "ArtifactStore", artifact_id: str, sha256: str) -> dict[str, Tensor]:
+def load_weights(store: ArtifactStore, artifact_id: str, sha256: str) -> dict[str, Tensor]:
     """Read what ``save_weights`` wrote.
 
     Args:

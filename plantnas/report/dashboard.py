@@ -3,7 +3,6 @@
 The words are made in headline.py, the figures in plotting/; the pages are the dashboard's own.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from socketserver import ThreadingMixIn
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +23,8 @@ from plantnas.records.engine import (
     shown_url,
     storage_engine_arguments,
 )
+from plantnas.records.optuna_private import study_id_of
+from plantnas.records.optuna_tables import name_values
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import front_and_references, teacher_of
@@ -34,7 +35,6 @@ from plantnas.report.terminal import accuracy_text
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-METRIC_NAMES = ["validation accuracy", "parameters"]
 FIGURE_HEIGHT = 450
 """Pixels: the dashboard's frame has so many, whatever the figure says, and shows no more."""
 LARGEST_FIGURE = 500_000
@@ -75,7 +75,7 @@ def publish(study: optuna.Study, database: Database) -> str | None:
     if not is_installed():
         return _NOT_INSTALLED
     try:
-        _name_values(study)
+        name_values(study)
         data = _study_data(study, database)
         _save_note(study, data.networks)
         _save_figures(study, data)
@@ -169,20 +169,12 @@ def _study_data(study: optuna.Study, database: Database) -> StudyData:
     return StudyData(records.record, records.networks(), study.get_trials(deepcopy=False))
 
 
-def _name_values(study: optuna.Study) -> None:
-    """For studies that were not made by plantnas itself."""
-    if study.metric_names is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names(METRIC_NAMES)
-
-
 def _save_note(study: optuna.Study, networks: Sequence[NetworkRecord]) -> None:
     from optuna_dashboard import get_note, save_note
 
     before = get_note(study)
     users = (before.partition(YOURS)[2] if YOURS in before else before).strip()
-    note = f"{note_text(study.study_name, study._study_id, networks)}\n\n{users}".rstrip()
+    note = f"{note_text(study.study_name, study_id_of(study), networks)}\n\n{users}".rstrip()
     if note != before:  # who edits it meanwhile must copy the edit
         save_note(study, note)
 

@@ -5,23 +5,22 @@ What all of a study took is summed in costs.py; how trials are shown is in plott
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.errors import StudyError
+from plantnas.records.optuna_tables import (
+    KIND_KEY,
+    STATES,
+    STEP_KEY,
+    WITHOUT_NETWORK,
+    Outcome,
+)
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.front import PLANTING
 from plantnas.report.study_data import StudyData
-
-Outcome = Literal["network", "failed", "refused"]
-"""What a trial left: a network, or nothing, as it failed or its planting was not worth training."""
-
-_WITHOUT_NETWORK: dict[TrialState, Outcome] = {
-    TrialState.FAIL: "failed",
-    TrialState.PRUNED: "refused",
-}
 
 BELIEVED = {TrialState.FAIL: 2, TrialState.RUNNING: 10}
 """So many times as long as the longest complete trial of its step, one may be believed to have run.
@@ -35,7 +34,7 @@ class FinishedTrial(NamedTuple):
 
     Attributes:
         number: Optuna's.
-        outcome: What it left.
+        outcome: "complete" if it left a network, else "failed" or "refused".
         network: The planted network, if it left one.
         seconds: The phases of its network; without one, from its start to its end, as far as that
             is believed.
@@ -53,8 +52,8 @@ def finished_trials(data: StudyData) -> list[FinishedTrial]:
     """Those that left a network, and those that failed or were refused, the first to end first.
 
     A network counts as soon as it is recorded, unless its trial fails before Optuna was told:
-    `Database.networks` leaves that out. Where Optuna does not know the study any more, the trials
-    without a network are missing.
+    `StudyRecords.networks` leaves that out. Where Optuna does not know the study any more, the
+    trials without a network are missing.
     """
     planted = [network for network in data.networks if network.method == PLANTING]
     recorded = {network.trial_number for network in planted}
@@ -65,7 +64,7 @@ def finished_trials(data: StudyData) -> list[FinishedTrial]:
         *(
             _without_network(trial, believed.get(trial.number, timedelta()))
             for trial in data.trials
-            if trial.state in _WITHOUT_NETWORK and trial.number not in recorded
+            if trial.state in WITHOUT_NETWORK and trial.number not in recorded
         ),
     ]
     return sorted(found, key=lambda trial: (trial.end, trial.number))
@@ -117,16 +116,16 @@ def utc(moment: datetime | None) -> datetime:
 def _with_network(network: NetworkRecord, end: datetime | None) -> FinishedTrial:
     seconds = seconds_of([network])
     number = network.trial_number or 0
-    return FinishedTrial(number, "network", network, seconds, utc(end or network.created))
+    return FinishedTrial(number, "complete", network, seconds, utc(end or network.created))
 
 
 def _without_network(trial: FrozenTrial, believed: timedelta) -> FinishedTrial:
-    outcome, end = _WITHOUT_NETWORK[trial.state], utc(trial.datetime_complete)
+    outcome, end = STATES[trial.state].shown, utc(trial.datetime_complete)
     return FinishedTrial(trial.number, outcome, None, believed.total_seconds(), end)
 
 
 def _work(trial: FrozenTrial) -> tuple[Any, Any]:
-    return trial.user_attrs.get("kind"), trial.user_attrs.get("step")
+    return trial.user_attrs.get(KIND_KEY), trial.user_attrs.get(STEP_KEY)
 
 
 def _duration(trial: FrozenTrial, now: datetime) -> timedelta:

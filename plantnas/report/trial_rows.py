@@ -8,25 +8,26 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
-from sqlalchemy import DateTime, Engine, Select, and_, column, inspect, select, table
+from sqlalchemy import Engine, Select, String, and_, cast, inspect, select
+
+from plantnas.records.optuna_tables import (
+    KIND_KEY,
+    PARAMETERS_KEY,
+    PARENT_KEY,
+    REASON_KEY,
+    STEP_KEY,
+    STUDIES,
+    TRIALS,
+    USER_ATTRIBUTES,
+    VALUES,
+    WORKER_KEY,
+)
 
 if TYPE_CHECKING:
     Query: TypeAlias = Select[*tuple[Any, ...]]
 
-ATTRIBUTES = ("kind", "step", "parent", "worker", "parameters", "reason")
+ATTRIBUTES = (KIND_KEY, STEP_KEY, PARENT_KEY, WORKER_KEY, PARAMETERS_KEY, REASON_KEY)
 """The user attributes, of those that a search writes to its trials, that are read."""
-
-# Of Optuna's tables what is read here. Its moments are in UTC, without saying so.
-_STUDIES = table("studies", column("study_id"), column("study_name"))
-_TRIALS = table(
-    "trials",
-    *(column(name) for name in ("trial_id", "study_id", "number", "state")),
-    *(column(name, DateTime) for name in ("datetime_start", "datetime_complete")),
-)
-_VALUES = table("trial_values", *(column(name) for name in ("trial_id", "objective", "value")))
-_USER_ATTRIBUTES = table(
-    "trial_user_attributes", *(column(name) for name in ("trial_id", "key", "value_json"))
-)
 
 
 def trial_rows(engine: Engine, study: str) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def trial_rows(engine: Engine, study: str) -> pd.DataFrame:
         they were set. What a trial does not have is missing.
     """
     query = _query(study)
-    if not inspect(engine).has_table(_TRIALS.name):  # Optuna has never opened this database
+    if not inspect(engine).has_table(TRIALS.name):  # Optuna has never opened this database
         return pd.DataFrame(columns=list(query.selected_columns.keys()))
     frame = pd.read_sql_query(query, engine)
     for key in ATTRIBUTES:
@@ -48,22 +49,22 @@ def trial_rows(engine: Engine, study: str) -> pd.DataFrame:
 
 def _query(study: str) -> "Query":
     """A column for each attribute, as JSON text."""
-    attributes = {key: _USER_ATTRIBUTES.alias(f"{key}_attribute") for key in ATTRIBUTES}
-    trial_id = _TRIALS.c.trial_id
-    tables = _TRIALS.join(_STUDIES, _STUDIES.c.study_id == _TRIALS.c.study_id)
-    tables = tables.outerjoin(
-        _VALUES, and_(_VALUES.c.trial_id == trial_id, _VALUES.c.objective == 0)
-    )
+    attributes = {key: USER_ATTRIBUTES.alias(f"{key}_attribute") for key in ATTRIBUTES}
+    trial_id = TRIALS.c.trial_id
+    tables = TRIALS.join(STUDIES, STUDIES.c.study_id == TRIALS.c.study_id)
+    tables = tables.outerjoin(VALUES, and_(VALUES.c.trial_id == trial_id, VALUES.c.objective == 0))
     for key, rows in attributes.items():
         tables = tables.outerjoin(rows, and_(rows.c.trial_id == trial_id, rows.c.key == key))
-    columns = ("number", "state", "datetime_start", "datetime_complete")
     return (
         select(
-            *(_TRIALS.c[name] for name in columns),
-            _VALUES.c.value.label("validation_accuracy"),
+            TRIALS.c.number,
+            cast(TRIALS.c.state, String).label("state"),
+            TRIALS.c.datetime_start,
+            TRIALS.c.datetime_complete,
+            VALUES.c.value.label("validation_accuracy"),
             *(rows.c.value_json.label(key) for key, rows in attributes.items()),
         )
         .select_from(tables)
-        .where(_STUDIES.c.study_name == study)
-        .order_by(_TRIALS.c.number)
+        .where(STUDIES.c.study_name == study)
+        .order_by(TRIALS.c.number)
     )

@@ -18,6 +18,20 @@ from plantnas.config import StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
+from plantnas.records.optuna_tables import (
+    EPOCHS_SAVED_KEY,
+    MACS_KEY,
+    NETWORK_KEY,
+    NO_ROOM_KEY,
+    PARAMETERS_KEY,
+    PLANTING_KEY,
+    REASON_KEY,
+    STOPPED_AFTER_KEY,
+    VALIDATION_LOSS_KEY,
+    WIDTHS_KEY,
+    WINDOW_CONSTRAINT,
+    seconds_key,
+)
 from plantnas.records.record import LossCurve, NetworkRecord
 from plantnas.search.interruption import give_up_if_asked
 from plantnas.search.prepared import (
@@ -32,12 +46,7 @@ from plantnas.training.fitting import Stop, TrainingDiverged
 from plantnas.training.phases import Phases
 from plantnas.training.planted import Child, train_planted
 from plantnas.training.seeds import generator_for
-from plantnas.trials.assignments import (
-    EPOCHS_SAVED_KEY,
-    NO_ROOM_KEY,
-    STOPPED_AFTER_KEY,
-    assignment_of,
-)
+from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import Assignment
 from plantnas.trials.owners import owned
 from plantnas.trials.sampler import PlantingSampler
@@ -137,7 +146,7 @@ def _stop(
 ) -> Stop:
     """Whether a training of so many planned epochs ends with one of them; a grow's never does."""
     rule, losses = prepared.config.search.early_stopping, list[float]()
-    parameters: int = trial.user_attrs["parameters"]
+    parameters: int = trial.user_attrs[PARAMETERS_KEY]
 
     def stop(epoch: Epoch) -> bool:
         give_up_if_asked()
@@ -176,8 +185,8 @@ def suggest_planting(
     parameters = parent.structure.parameters(parent.widths_with(planting))
     if (not planting or room.excess(parameters) > 0) and room.has_none():
         trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
-    trial.set_user_attr("planting", json.dumps(planting))
-    trial.set_user_attr("parameters", parameters)
+    trial.set_user_attr(PLANTING_KEY, json.dumps(planting))
+    trial.set_user_attr(PARAMETERS_KEY, parameters)
     _reject_if_useless(trial, room, planting, parameters, assignment)
     return planting
 
@@ -211,7 +220,7 @@ def _reject_if_useless(
     assignment: Assignment,
 ) -> None:
     # Samplers that know constraints learn the window from it, also from trials that end here.
-    trial.set_constraint("parameters", room.excess(parameters))
+    trial.set_constraint(WINDOW_CONSTRAINT, room.excess(parameters))
     if not planting:
         _prune(trial, "nothing is planted")
     if room.excess(parameters) > 0:
@@ -234,7 +243,7 @@ def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent: int | None) 
         theirs = assignment_of(other)
         if theirs is None or theirs.kind != "screen" or theirs.parent != parent:
             continue
-        same = other.user_attrs.get("planting") == json.dumps(planting)
+        same = other.user_attrs.get(PLANTING_KEY) == json.dumps(planting)
         if same and other.number != trial.number:
             return other.number
     return None
@@ -249,11 +258,11 @@ def _keep(
     """
     network_id = prepared.records.add(record, owned(trial))
     shown = {
-        "network": network_id,
-        "macs": record.macs,
-        "widths": json.dumps(record.widths),
-        "validation_loss": record.evaluations[0].loss,
-        **{f"seconds_{phase}": round(value, 3) for phase, value in record.seconds.items()},
+        NETWORK_KEY: network_id,
+        MACS_KEY: record.macs,
+        WIDTHS_KEY: json.dumps(record.widths),
+        VALIDATION_LOSS_KEY: record.evaluations[0].loss,
+        **{seconds_key(phase): round(value, 3) for phase, value in record.seconds.items()},
     }
     if len(record.epochs) < planned_epochs:
         shown[STOPPED_AFTER_KEY] = len(record.epochs)
@@ -263,7 +272,7 @@ def _keep(
 
 
 def _prune(trial: optuna.Trial, reason: str) -> NoReturn:
-    trial.set_user_attr("reason", reason)
+    trial.set_user_attr(REASON_KEY, reason)
     raise optuna.TrialPruned(reason)
 
 

@@ -6,7 +6,7 @@ How teacher and seed come to be is in preparing.py, what a trial does with it in
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import optuna
 import torch
@@ -16,14 +16,12 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
+from plantnas.records.optuna_private import ArtifactStore
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, validate
-
-if TYPE_CHECKING:
-    from optuna.artifacts._protocol import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class PreparedStudy:
 
     config: StudyConfig
     records: StudyRecords
-    weights: "ArtifactStore"
+    weights: ArtifactStore
     data: TrainingData
     example: Tensor
     teacher: NetworkRecord
@@ -127,7 +125,7 @@ class Trained(NamedTuple):
 
 
 def network_record(
-    method: str, trained: Trained, store: "ArtifactStore", owner: optuna.Study | optuna.Trial
+    method: str, trained: Trained, store: ArtifactStore, owner: optuna.Study | optuna.Trial
 ) -> NetworkRecord:
     """The record of a trained network, whose weights are written with this.
 

@@ -19,6 +19,7 @@ from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, Say, StorageError
 from plantnas.named_keys import find_names
 from plantnas.networks.pretrained import load_pretrained
+from plantnas.records.optuna_tables import TOLD_LAST_KEY, accuracy_key, parameters_key
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.prepared import (
@@ -40,11 +41,6 @@ from plantnas.training.phases import Phases
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 from plantnas.trials.storage import make_folder, open_database
-
-_TOLD_LAST = "seed_accuracy"
-"""The attribute of Optuna's study that is written when all else is done."""
-
-"""Is told what happens, for a person who waits."""
 
 
 def prepare(
@@ -132,7 +128,7 @@ class _Preparation:
 
     def is_done(self) -> bool:
         """Whether there is nothing to train or to tell."""
-        return _TOLD_LAST in self.study.user_attrs
+        return TOLD_LAST_KEY in self.study.user_attrs
 
     def prepared(self) -> PreparedStudy:
         space = self.config.search_space
@@ -265,5 +261,5 @@ class _Preparation:
         for network in (teacher, seed):
             validation = network.evaluation_on("validation")
             assert validation is not None
-            self.study.set_user_attr(f"{network.method}_parameters", network.parameters)
-            self.study.set_user_attr(f"{network.method}_accuracy", validation.accuracy)
+            self.study.set_user_attr(parameters_key(network.method), network.parameters)
+            self.study.set_user_attr(accuracy_key(network.method), validation.accuracy)

@@ -9,7 +9,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from plantnas.config import StudyConfig
-from plantnas.trials.assignments import EPOCHS_SAVED_KEY, assignment_of
+from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY
+from plantnas.trials.assignments import assignment_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def progress(study: optuna.Study) -> list[StepProgress]:
 def _progress_of(step: int, trials: list[FrozenTrial]) -> StepProgress:
     states = [trial.state for trial in trials]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    grown = [trial for trial in complete if trial.user_attrs.get("kind") == "grow"]
+    grown = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "grow"]
     saved = [trial.user_attrs.get(EPOCHS_SAVED_KEY, 0) for trial in complete]
     return StepProgress(
         step=step,

@@ -20,6 +20,7 @@ from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
+from plantnas.records.optuna_private import study_id_of
 from plantnas.records.record import ImagesRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.training.data import Dataset, dataset_of
@@ -89,7 +90,7 @@ def add_study(
         records.database.add_study(
             StudyRecord(
                 name=config.name,
-                optuna_study_id=study._study_id,
+                optuna_study_id=study_id_of(study),
                 configuration=config.model_dump(mode="json") | {"images": _described(dataset)},
                 configuration_hash=config.hash(),
                 artifacts=place,

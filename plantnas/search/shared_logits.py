@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import optuna
 from optuna.artifacts import get_all_artifact_meta
@@ -19,10 +18,8 @@ from torch import Tensor
 from plantnas.errors import Say, StorageError
 from plantnas.files import alone, write_atomically
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
+from plantnas.records.optuna_private import ArtifactStore
 from plantnas.training.logits import load_logits, save_logits
-
-if TYPE_CHECKING:
-    from optuna.artifacts._protocol import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class SharedLogits:
     """
 
     study: optuna.Study
-    store: "ArtifactStore"
+    store: ArtifactStore
     alone: Callable[[str, Say], AbstractContextManager[None]]
     say: Say
 

@@ -5,44 +5,32 @@ Which assignment a trial gets is in `policies`; when it is written, in `sampler`
 
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.records.optuna_private import snapshot_of, storage_of, trial_id_of
+from plantnas.records.optuna_tables import (
+    ASSIGNMENT_KEY,
+    FIXED_PARAMS_KEY,
+    KIND_KEY,
+    NO_ROOM_KEY,
+    PARENT_KEY,
+    STATES,
+    STEP_KEY,
+    STOPPED_AFTER_KEY,
+    VALIDATION_LOSS_KEY,
+    accuracy_key,
+    parameters_key,
+)
 from plantnas.trials.history import Assignment, Reference, TrialRecord
-
-ASSIGNMENT_KEY = "plantnas:assignment"
-"""The trial's system attribute: an Assignment as JSON, or null when the study was complete."""
-
-FIXED_PARAMS_KEY = "fixed_params"
-"""Optuna's own system attribute for the parameters of an enqueued trial."""
-
-VALIDATION_LOSS_KEY = "validation_loss"
-"""The trial's user attribute that breaks ties."""
-
-NO_ROOM_KEY = "no_room"
-"""The trial's user attribute that says that no planting of its parent is allowed."""
-
-STOPPED_AFTER_KEY = "stopped_after"
-"""The trial's user attribute with its number of epochs, if it was stopped early."""
-
-EPOCHS_SAVED_KEY = "epochs_saved"
-"""The trial's user attribute with the epochs that it was not trained for, if it was stopped."""
 
 SCREEN_OF_SEED = Assignment("screen", 1, None)
 """What a trial without a stored assignment counts as: nothing was ever planted before it."""
 
 _known_assignment = lru_cache(maxsize=1024)(Assignment)
 """Thousands of trials have the same few, and each is asked for its own several times a trial."""
-
-_STATES: dict[TrialState, Literal["running", "complete", "pruned", "failed"]] = {
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "running",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
 
 
 def assignment_of(trial: optuna.Trial | FrozenTrial) -> Assignment | None:
@@ -52,7 +40,7 @@ def assignment_of(trial: optuna.Trial | FrozenTrial) -> Assignment | None:
     `raise optuna.TrialPruned("the study is complete")`.
     """
     # A live trial's snapshot holds the attributes that `before_trial` wrote: no read is needed.
-    frozen = trial._cached_frozen_trial if isinstance(trial, optuna.Trial) else trial
+    frozen = snapshot_of(trial) if isinstance(trial, optuna.Trial) else trial
     if is_assigned(frozen):
         return _stored_assignment(frozen)
     return SCREEN_OF_SEED
@@ -82,11 +70,12 @@ def write_assignment(
         system[FIXED_PARAMS_KEY] = params
     # Last, because the others wait for this one: a trial with it has all that it needs.
     system[ASSIGNMENT_KEY] = None if assignment is None else asdict(assignment)
+    storage, trial_id = storage_of(study), trial_id_of(trial)
     for key, value in system.items():
-        study._storage.set_trial_system_attr(trial._trial_id, key, value)
+        storage.set_trial_system_attr(trial_id, key, value)
     readable = {} if assignment is None else _readable(assignment)
     for key, value in readable.items():
-        study._storage.set_trial_user_attr(trial._trial_id, key, value)
+        storage.set_trial_user_attr(trial_id, key, value)
     # Replaced, not updated: an in-memory storage may still share the old dictionaries.
     trial.system_attrs = {**trial.system_attrs, **system}
     trial.user_attrs = {**trial.user_attrs, **readable}
@@ -98,7 +87,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     accuracy, parameters = trial.values if complete else (None, None)
     return TrialRecord(
         number=trial.number,
-        state=_STATES[trial.state],
+        state=STATES[trial.state].told,
         assignment=_stored_assignment(trial),
         accuracy=accuracy,
         parameters=parameters,
@@ -111,11 +100,11 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
 
 def reference_of(study: optuna.Study) -> Reference:
     """The seed's and the teacher's figures from the study's user attributes, where they are."""
-    attributes = study._storage.get_study_user_attrs(study._study_id)
+    attributes = study.user_attrs
     return Reference(
-        seed_accuracy=attributes.get("seed_accuracy"),
-        seed_parameters=attributes.get("seed_parameters"),
-        teacher_parameters=attributes.get("teacher_parameters"),
+        seed_accuracy=attributes.get(accuracy_key("seed")),
+        seed_parameters=attributes.get(parameters_key("seed")),
+        teacher_parameters=attributes.get(parameters_key("teacher")),
     )
 
 
@@ -127,4 +116,4 @@ def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
 def _readable(assignment: Assignment) -> dict[str, Any]:
     """User attributes, for people, plots and the dashboard."""
     parent = "seed" if assignment.parent is None else assignment.parent
-    return {"kind": assignment.kind, "step": assignment.step, "parent": parent}
+    return {KIND_KEY: assignment.kind, STEP_KEY: assignment.step, PARENT_KEY: parent}

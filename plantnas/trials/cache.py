@@ -8,19 +8,15 @@ How a storage is opened is in `storage`.
 from collections.abc import Container
 from typing import Any
 
-from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import TrialModel
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import or_, select
 
+from plantnas.records.optuna_private import OpenStorage, trial_id_of
+from plantnas.records.optuna_tables import SETTLED_KEY, TRIALS
 from plantnas.trials.assignments import is_assigned
 
-SETTLED_KEY = "constraints:parameters"
-"""The trial's system attribute that the objective writes last before it trains."""
 
-
-class SparingStorage(RDBStorage):
+class SparingStorage(OpenStorage):
     """Optuna's storage for its cache, which is told of a running trial that trains only once.
 
     A trial that has its assignment, its planting and its constraint says nothing new to others
@@ -31,30 +27,31 @@ class SparingStorage(RDBStorage):
         super().__init__(*arguments, **keywords)
         self._settled: set[int] = set()
 
-    def _get_trials(
+    def read_trials(
         self,
         study_id: int,
         states: Container[TrialState] | None,
-        included_trial_ids: set[int],
-        trial_id_greater_than: int,
+        included: set[int],
+        after: int,
     ) -> list[FrozenTrial]:
-        known = included_trial_ids & self._settled
-        if known and states is None and trial_id_greater_than >= 0:
-            current = self._states(study_id, included_trial_ids, trial_id_greater_than)
+        """These trials and later ones, but for those that train still."""
+        known = included & self._settled
+        if known and states is None and after >= 0:
+            current = self._states(study_id, included, after)
             running = {key for key, state in current.items() if state == TrialState.RUNNING}
-            included_trial_ids = current.keys() - (known & running)
-            trial_id_greater_than = max(current, default=trial_id_greater_than)
-        trials = super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
-        self._settled |= {trial._trial_id for trial in trials if _is_settled(trial)}
-        self._settled -= {trial._trial_id for trial in trials if trial.state.is_finished()}
+            included = current.keys() - (known & running)
+            after = max(current, default=after)
+        trials = super().read_trials(study_id, states, included, after)
+        self._settled |= {trial_id_of(trial) for trial in trials if _is_settled(trial)}
+        self._settled -= {trial_id_of(trial) for trial in trials if trial.state.is_finished()}
         return trials
 
     def _states(self, study_id: int, trial_ids: set[int], after: int) -> dict[int, TrialState]:
-        """Of these trials, and of all that were created after one of them."""
-        wanted = or_(TrialModel.trial_id.in_(trial_ids), TrialModel.trial_id > after)
-        query = select(TrialModel.trial_id, TrialModel.state)
-        with _create_scoped_session(self.scoped_session) as session:
-            rows = session.execute(query.where(TrialModel.study_id == study_id, wanted)).all()
+        """The states of these trials, and of all that were created after one of them."""
+        wanted = or_(TRIALS.c.trial_id.in_(trial_ids), TRIALS.c.trial_id > after)
+        query = select(TRIALS.c.trial_id, TRIALS.c.state)
+        with self.engine.begin() as connection:
+            rows = connection.execute(query.where(TRIALS.c.study_id == study_id, wanted)).all()
         return {row.trial_id: row.state for row in rows}
 
 

@@ -21,10 +21,15 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.records.abandoned import abandoned_networks, needed_artifacts, remove_abandoned
 from plantnas.records.artifacts import ArtifactPlace, cannot_write, is_url
 from plantnas.records.database import Database
+from plantnas.records.optuna_private import (
+    backend_of,
+    storage_of,
+    study_id_of,
+    trial_id_of,
+)
 from plantnas.records.patience import LIMIT_SECONDS
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import WEIGHTS_FILE
-from plantnas.trials.failing import backend_of
 from plantnas.trials.heartbeats import silent_for
 from plantnas.trials.owners import (
     ENDED,
@@ -111,12 +116,14 @@ def shown_size(size: int) -> str:
 
 def _trials(study: optuna.Study) -> Iterator[Leftover]:
     """Running ones whose worker died: here, or elsewhere, as nothing was heard of it for long."""
-    backend = backend_of(study._storage)
+    backend = backend_of(storage_of(study))
     dead = {trial.number: (trial, ENDED) for trial in trials_of_dead_workers(study)}
     if isinstance(backend, RDBStorage):
-        silent = silent_for(backend, study._study_id, SILENT_SECONDS)
+        silent = silent_for(backend, study_id_of(study), SILENT_SECONDS)
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        dead = {each.number: (each, SILENT) for each in running if each._trial_id in silent} | dead
+        dead = {
+            each.number: (each, SILENT) for each in running if trial_id_of(each) in silent
+        } | dead
     for number, (trial, what) in sorted(dead.items()):
         why = reason_of(trial, what)
         yield Leftover("trial", str(number), why, None, _failing(study, trial, what))
@@ -163,7 +170,7 @@ def _weights(
 
 def _links(study: optuna.Study, owner: optuna.Study | FrozenTrial) -> list[str]:
     """Weights that Optuna links; what people have attached to a trial has other names."""
-    linked = get_all_artifact_meta(owner, storage=study._storage)
+    linked = get_all_artifact_meta(owner, storage=storage_of(study))
     return [meta.artifact_id for meta in linked if meta.filename == WEIGHTS_FILE]
 
 

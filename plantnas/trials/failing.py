@@ -5,19 +5,15 @@ Whose trials are failed, and why, is in owners.py; how a worker's own trial ends
 
 import json
 from contextlib import suppress
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.storages._rdb.models import TrialModel, TrialUserAttributeModel
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import insert, select, update
 
-REASON_KEY = "reason"
-"""The trial's user attribute that says why it left no network."""
+from plantnas.records.optuna_private import backend_of
+from plantnas.records.optuna_tables import REASON_KEY, TRIALS, USER_ATTRIBUTES
 
 
 def fail_if_running(storage: BaseStorage, trial_id: int, reason: str) -> bool:
@@ -44,31 +40,20 @@ def fail_if_running(storage: BaseStorage, trial_id: int, reason: str) -> bool:
     return failed
 
 
-def backend_of(storage: BaseStorage) -> BaseStorage:
-    """The storage itself, which Optuna wraps in a cache."""
-    backend: BaseStorage = getattr(storage, "_backend", storage)
-    return backend
-
-
 def _fail(storage: RDBStorage, trial_id: int, reason: str) -> bool:
-    running = (TrialModel.trial_id == trial_id) & (TrialModel.state == TrialState.RUNNING)
-    with _create_scoped_session(storage.scoped_session) as session:
-        # The condition is part of the write: who tells of the trial meanwhile is first, or late.
-        fail: Any = update(TrialModel).where(running).values(state=TrialState.FAIL)
-        done: Any = session.execute(fail)
-        if done.rowcount == 0:
+    of_trial, now = TRIALS.c.trial_id == trial_id, datetime.now(UTC).replace(tzinfo=None)
+    # The condition is part of the write: who tells of the trial meanwhile is first, or late.
+    running = update(TRIALS).where(of_trial, TRIALS.c.state == TrialState.RUNNING)
+    rows = USER_ATTRIBUTES.c
+    known = select(rows.key).where(rows.trial_id == trial_id, rows.key == REASON_KEY)
+    row = {"trial_id": trial_id, "key": REASON_KEY, "value_json": json.dumps(reason)}
+    with storage.engine.begin() as connection:
+        failed = running.values(state=TrialState.FAIL, datetime_complete=now)
+        if connection.execute(failed).rowcount == 0:
             return False
-        trial = session.get_one(TrialModel, trial_id)
-        trial.datetime_complete = datetime.now()
-        _add_reason(session, trial_id, reason)
+        if connection.scalar(known) is None:
+            connection.execute(insert(USER_ATTRIBUTES).values(row))
     return True
-
-
-def _add_reason(session: Session, trial_id: int, reason: str) -> None:
-    row = TrialUserAttributeModel
-    known = select(row.key).where(row.trial_id == trial_id, row.key == REASON_KEY)
-    if session.scalar(known) is None:
-        session.add(row(trial_id=trial_id, key=REASON_KEY, value_json=json.dumps(reason)))
 
 
 def _fail_in_two_steps(storage: BaseStorage, trial_id: int, reason: str) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import TrialState
 from sqlalchemy import func, select
+
+from plantnas.records.optuna_tables import HEARTBEATS, TRIALS
 
 
 class Heartbeats:
@@ -44,8 +44,8 @@ def silent_for(storage: RDBStorage, study_id: int, seconds: float) -> set[int]:
 
     For those who look once. Those who look again and again are told by `Heartbeats` too.
     """
-    with _create_scoped_session(storage.scoped_session) as session:
-        now = session.scalar(select(func.now()))
+    with storage.engine.begin() as connection:
+        now = connection.scalar(select(func.now()))
     if now is None:
         return set()
     naive = now.replace(tzinfo=None)  # as PostgreSQL keeps the heartbeats
@@ -55,8 +55,8 @@ def silent_for(storage: RDBStorage, study_id: int, seconds: float) -> set[int]:
 
 def heartbeats_of(storage: RDBStorage, study_id: int) -> dict[int, datetime]:
     """The last heartbeats of a study's running trials, by Optuna's id of the trial."""
-    query = select(TrialHeartbeatModel.trial_id, TrialHeartbeatModel.heartbeat).join(TrialModel)
-    running = (TrialModel.study_id == study_id) & (TrialModel.state == TrialState.RUNNING)
-    with _create_scoped_session(storage.scoped_session) as session:
-        rows = session.execute(query.where(running)).all()
+    query = select(HEARTBEATS).join(TRIALS, TRIALS.c.trial_id == HEARTBEATS.c.trial_id)
+    running = (TRIALS.c.study_id == study_id) & (TRIALS.c.state == TrialState.RUNNING)
+    with storage.engine.begin() as connection:
+        rows = connection.execute(query.where(running)).all()
     return {row.trial_id: row.heartbeat for row in rows}

@@ -11,20 +11,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import optuna
-from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.records.ownership import Guard, guard_of
-from plantnas.trials.assignments import (
-    ASSIGNMENT_KEY,
-    FIXED_PARAMS_KEY,
-    assignment_of,
-    is_assigned,
+from plantnas.records.optuna_private import (
+    record_heartbeat,
+    stale_trial_ids,
+    storage_of,
+    trial_id_of,
 )
+from plantnas.records.optuna_tables import (
+    ASSIGNMENT_KEY,
+    FIRST_KEY,
+    FIXED_PARAMS_KEY,
+    HISTORY_KEY,
+    KIND_KEY,
+    PARENT_KEY,
+    STEP_KEY,
+    WORKER_KEY,
+)
+from plantnas.records.ownership import Guard, guard_of
+from plantnas.trials.assignments import assignment_of, is_assigned
 from plantnas.trials.failing import fail_if_running
-
-WORKER_KEY = "worker"
-"""The trial's user attribute that names its worker."""
 
 UNSIGNED_SECONDS = 60
 """A worker signs a trial within milliseconds; after so long without a name, it died before."""
@@ -36,11 +43,8 @@ ENDED = "ended without a word"
 SILENT = "gave no sign of life any more"
 """What a trial's reason says of its worker."""
 
-_KEPT_USER_ATTRIBUTES = ("kind", "step", "parent")
-_HISTORY_KEY, _FIRST_KEY = "retry_history", "failed_trial"
-"""The system attributes of Optuna's own `RetryHeartbeatStaleTrialCallback`, which can read them."""
-
-_KEPT_SYSTEM_ATTRIBUTES = (ASSIGNMENT_KEY, FIXED_PARAMS_KEY, _HISTORY_KEY, _FIRST_KEY)
+_KEPT_USER_ATTRIBUTES = (KIND_KEY, STEP_KEY, PARENT_KEY)
+_KEPT_SYSTEM_ATTRIBUTES = (ASSIGNMENT_KEY, FIXED_PARAMS_KEY, HISTORY_KEY, FIRST_KEY)
 
 
 def this_worker() -> str:
@@ -74,16 +78,15 @@ def _exists(process: int) -> bool:
 
 def sign(study: optuna.Study, trial: FrozenTrial) -> None:
     """Write this process's name on a trial that begins: if it dies, the trial can be failed."""
-    worker, storage = this_worker(), study._storage
-    if is_heartbeat_enabled(storage) and isinstance(storage, BaseHeartbeat):
-        storage.record_heartbeat(trial._trial_id)  # whoever has signed is found if it dies
-    storage.set_trial_user_attr(trial._trial_id, WORKER_KEY, worker)
+    worker = this_worker()
+    record_heartbeat(study, trial)  # whoever has signed is found if it dies
+    storage_of(study).set_trial_user_attr(trial_id_of(trial), WORKER_KEY, worker)
     trial.user_attrs = {**trial.user_attrs, WORKER_KEY: worker}
 
 
 def owned(trial: optuna.Trial) -> Guard:
     """Lets rows of the trial be written while it runs and is signed by this worker."""
-    return guard_of(trial._trial_id, trial.number, WORKER_KEY, this_worker())
+    return guard_of(trial_id_of(trial), trial.number, this_worker())
 
 
 def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
@@ -110,15 +113,9 @@ def fail_trials_without_heartbeats(study: optuna.Study) -> list[int]:
     Returns:
         The numbers of the failed trials.
     """
-    storage = study._storage
-    if not is_heartbeat_enabled(storage) or not isinstance(storage, BaseHeartbeat):
-        return []
-    stale = set(storage._get_stale_trial_ids(study._study_id))
-    return [
-        trial.number
-        for trial in _running(study)
-        if trial._trial_id in stale and fail(study, trial, SILENT)
-    ]
+    stale = stale_trial_ids(study)
+    silent = [trial for trial in _running(study) if trial_id_of(trial) in stale] if stale else []
+    return [trial.number for trial in silent if fail(study, trial, SILENT)]
 
 
 def fail(study: optuna.Study, trial: FrozenTrial, what: str) -> bool:
@@ -132,9 +129,10 @@ def fail(study: optuna.Study, trial: FrozenTrial, what: str) -> bool:
     Returns:
         Whether this call has failed it.
     """
-    if not fail_if_running(study._storage, trial._trial_id, reason_of(trial, what)):
+    storage, trial_id = storage_of(study), trial_id_of(trial)
+    if not fail_if_running(storage, trial_id, reason_of(trial, what)):
         return False
-    retry(study, study._storage.get_trial(trial._trial_id))
+    retry(study, storage.get_trial(trial_id))
     return True
 
 
@@ -151,9 +149,9 @@ def retry(study: optuna.Study, trial: FrozenTrial) -> None:
     Unlike Optuna's own callback it leaves out what the dead worker wrote: with its name, the next
     worker's trial would be taken for the dead one's.
     """
-    history = [*trial.system_attrs.get(_HISTORY_KEY, ()), trial.number]
+    history = [*trial.system_attrs.get(HISTORY_KEY, ()), trial.number]
     if len(history) <= RETRIES:
-        put_back(study, trial, {_HISTORY_KEY: history, _FIRST_KEY: history[0]})
+        put_back(study, trial, {HISTORY_KEY: history, FIRST_KEY: history[0]})
 
 
 def put_back(

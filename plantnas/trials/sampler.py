@@ -16,8 +16,15 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.records.optuna_private import (
+    remember_trials,
+    remembered_trials,
+    storage_of,
+    study_id_of,
+    trial_id_of,
+)
+from plantnas.records.optuna_tables import FIXED_PARAMS_KEY
 from plantnas.trials.assignments import (
-    FIXED_PARAMS_KEY,
     assignment_of,
     is_assigned,
     record_of,
@@ -97,7 +104,7 @@ class PlantingSampler(BaseSampler):
             with suppress(RuntimeError):
                 study.stop()
             return
-        self._scopes[trial._trial_id] = assignment.parent
+        self._scopes[trial_id_of(trial)] = assignment.parent
         self._drop_unused_samplers()
         if assignment.kind == "screen":
             sampler, scoped_study = self._scoped(study, trial)
@@ -140,11 +147,11 @@ class PlantingSampler(BaseSampler):
         """Tell the base sampler of a screen."""
         assignment = assignment_of(trial)
         if assignment is not None and assignment.kind == "screen":
-            study._thread_local.cached_all_trials = None  # of when the trial began
+            remember_trials(study, None)  # of when the trial began
             sampler, scoped_study = self._scoped(study, trial)
             seen = None if values is None else values[: len(scoped_study.directions)]
             sampler.after_trial(scoped_study, trial, state, seen)
-        self._scopes.pop(trial._trial_id, None)
+        self._scopes.pop(trial_id_of(trial), None)
 
     def reseed_rng(self) -> None:
         """Reseed all base samplers; those with a seed are seeded again by the next trial."""
@@ -173,8 +180,9 @@ class PlantingSampler(BaseSampler):
         return sampler, ScopedStudy(study, scope, objectives=1 if one else None)
 
     def _scope(self, trial: FrozenTrial) -> Scope:
-        if trial._trial_id in self._scopes:
-            return self._scopes[trial._trial_id]
+        trial_id = trial_id_of(trial)
+        if trial_id in self._scopes:
+            return self._scopes[trial_id]
         assignment = assignment_of(trial)
         return None if assignment is None else assignment.parent
 
@@ -188,7 +196,7 @@ class PlantingSampler(BaseSampler):
 
 def _place(study: optuna.Study, trial: FrozenTrial) -> int:
     """How many trials before this one did not fail: work that is done again draws the same."""
-    failed = study._get_trials(deepcopy=False, states=(TrialState.FAIL,), use_cache=True)
+    failed = remembered_trials(study, (TrialState.FAIL,))
     return trial.number - sum(other.number < trial.number for other in failed)
 
 
@@ -200,11 +208,11 @@ def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        trials = storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)
         others = [other for other in trials if other.number != trial.number]
         undecided = any(_is_deciding(other) for other in others if other.number < trial.number)
         if not undecided or time.monotonic() > deadline:
-            study._thread_local.cached_all_trials = _with(trial, others)
+            remember_trials(study, _with(trial, others))
             return others
         time.sleep(POLL_SECONDS)
 

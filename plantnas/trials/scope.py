@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.records.optuna_private import StudyView, storage_of
 from plantnas.trials.assignments import assignment_of
 
 Scope = int | None
@@ -20,10 +21,10 @@ Scope = int | None
 
 def is_planting_study(study: optuna.Study) -> bool:
     """Whether the study has the two objectives: accuracy to maximize, cost to minimize."""
-    return study._directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    return study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
 
 
-class ScopedStudy(optuna.Study):
+class ScopedStudy(StudyView):
     """A view of a study: all ways that samplers read trials give those of one scope.
 
     Samplers ask the study (publicly and privately) and the storage for trials, and keep notes in
@@ -36,39 +37,28 @@ class ScopedStudy(optuna.Study):
     """
 
     def __init__(self, study: optuna.Study, scope: Scope, objectives: int | None = None) -> None:
-        # Not super().__init__(), which would read the study's id and directions again.
-        self._study = study
         self._view = _View(scope, objectives)
-        self._storage = cast(BaseStorage, ScopedStorage(study._storage, self._view))
-        self._study_id = study._study_id
-        self._directions = study._directions[:objectives]
-        self._thread_local = study._thread_local
-        self.study_name = study.study_name
-        self.sampler = study.sampler
-        self.pruner = study.pruner
+        storage = cast(BaseStorage, ScopedStorage(storage_of(study), self._view))
+        super().__init__(study, storage, objectives)
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """The scope's trials."""
-        trials = self._study.get_trials(deepcopy=False, states=states)
+        trials = self.whole.get_trials(deepcopy=False, states=states)
         return self._view.of(trials, deepcopy)
 
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,
+    def sampled_trials(
+        self, deepcopy: bool, states: Container[TrialState] | None, use_cache: bool
     ) -> list[FrozenTrial]:
-        # Those that were read when the trial began: its policy and its sampler see the same study.
-        use_cache = use_cache or is_planting_study(self._study)
-        trials = self._study._get_trials(deepcopy=False, states=states, use_cache=use_cache)
-        return self._view.of(trials, deepcopy)
+        """The scope's trials, as read when the trial began: its policy saw the same study."""
+        use_cache = use_cache or is_planting_study(self.whole)
+        return self._view.of(super().sampled_trials(False, states, use_cache), deepcopy)
 
     def stop(self) -> None:
         """End the study, unless it has plantings: a scope may be exhausted, the study is not."""
-        if not is_planting_study(self._study):
-            self._study.stop()
+        if not is_planting_study(self.whole):
+            self.whole.stop()
 
 
 class ScopedStorage:

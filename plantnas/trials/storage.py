@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from plantnas.errors import StorageError
@@ -25,9 +25,9 @@ from plantnas.records.engine import (
     sqlite_file,
     storage_engine_arguments,
 )
+from plantnas.records.optuna_private import TRANSACTIONS, backend_of, storage_of
 from plantnas.records.patience import Patience, is_away, patient
 from plantnas.trials.cache import SparingStorage
-from plantnas.trials.failing import backend_of
 from plantnas.trials.heartbeats import Heartbeats, heartbeats_of
 from plantnas.trials.owners import retry
 
@@ -37,19 +37,8 @@ HEARTBEAT_SECONDS = 15
 _ATTEMPTS = 10
 """To make Optuna's tables while others make them too; each attempt finds more of them made."""
 
-_TRANSACTIONS = (
-    *(
-        name
-        for name in vars(BaseStorage)
-        if name.startswith(("get_", "set_", "create_", "delete_"))
-    ),
-    # What Optuna's cache calls.
-    *("_create_new_trial", "_get_best_trial_id", "_get_stale_trial_ids", "_get_trials"),
-    "_set_trial_param",
-)
 
-
-@patient(*_TRANSACTIONS)
+@patient(*TRANSACTIONS)
 class PatientStorage(SparingStorage):
     """Optuna's storage, whose transactions wait for a database that is away for a while.
 
@@ -82,8 +71,8 @@ class PatientStorage(SparingStorage):
                 raise
             self.patience.note_absence()
 
-    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """By the database's clock, or by this process's if that one has jumped.
+    def stale_trials(self, study_id: int) -> list[int]:
+        """The silent ones by the database's clock, or by this process's if that one has jumped.
 
         Nobody is stale until the database has been there for two heartbeats of everyone.
         """
@@ -94,7 +83,7 @@ class PatientStorage(SparingStorage):
         if now - there_since < 2 * (self.heartbeat_interval or 0):
             return []
         silent = {key for key, since in same_since.items() if now - max(since, there_since) > limit}
-        return sorted(silent.union(super()._get_stale_trial_ids(study_id)))
+        return sorted(silent.union(super().stale_trials(study_id)))
 
 
 def open_storage(url: str) -> PatientStorage:
@@ -186,7 +175,7 @@ def open_database(study: optuna.Study, artifacts: str | None = None) -> Database
 
 
 def _rdb_storage(study: optuna.Study) -> RDBStorage:
-    backend = backend_of(study._storage)
+    backend = backend_of(storage_of(study))
     if isinstance(backend, RDBStorage):
         return backend
     raise StorageError(

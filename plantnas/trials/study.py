@@ -3,11 +3,9 @@
 What its trials do is in search/objective.py, who runs them in workers/run.py.
 """
 
-import warnings
 from typing import Literal
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
@@ -15,13 +13,12 @@ from plantnas.config import Search, StudyConfig
 from plantnas.errors import StudyError, did_you_mean
 from plantnas.named_keys import find_names
 from plantnas.records.engine import shown_url, sqlite_file
+from plantnas.records.optuna_tables import name_values
 from plantnas.trials.assignments import record_of, reference_of
 from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Policy, policy_from_name, settings_of
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.storage import open_storage
-
-METRIC_NAMES = ["validation accuracy", "parameters"]
 
 
 def open_study(config: StudyConfig, url: str) -> optuna.Study:
@@ -43,17 +40,14 @@ def create_study(name: str, url: str, sampler: BaseSampler) -> optuna.Study:
     Raises:
         StorageError: The database cannot be opened.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # metric names
-        study = optuna.create_study(
-            storage=open_storage(url),
-            sampler=sampler,
-            study_name=name,
-            directions=["maximize", "minimize"],
-            load_if_exists=True,
-        )
-        if study.metric_names is None:
-            study.set_metric_names(METRIC_NAMES)
+    study = optuna.create_study(
+        storage=open_storage(url),
+        sampler=sampler,
+        study_name=name,
+        directions=["maximize", "minimize"],
+        load_if_exists=True,
+    )
+    name_values(study)
     return study
 
 

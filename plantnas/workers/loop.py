@@ -7,17 +7,16 @@ What a trial does is in search/objective.py, who starts and watches workers in r
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
 from plantnas.errors import PlantnasError, StudyError, first_line
+from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_completed
+from plantnas.records.optuna_tables import REASON_KEY
 from plantnas.records.ownership import TrialTaken
 from plantnas.records.patience import is_away
 from plantnas.search.interruption import (
@@ -61,7 +60,7 @@ def optimize_until_complete(
     objective.prepared(study)  # before there is a trial, which would wait for its parent
     failures = list[BaseException]()
     watch = _DeathWatch(study)
-    with ends_politely(), _in_optimize_loop(study):
+    with ends_politely(), in_optimize_loop(study):
         while _wait_for_work(study, config.search, watch):
             failure = _run_trial(study, objective)
             end_if_asked()
@@ -110,7 +109,7 @@ def _run_trial(study: optuna.Study, objective: PlantingObjective) -> BaseExcepti
     """Runs one trial; returns why it failed, if it did."""
     try:
         trial = study.ask()
-        with get_heartbeat_thread(trial._trial_id, study._storage):
+        with heartbeats(study, trial):
             outcome = _outcome(objective, trial)
             _tell(study, trial, outcome)
     except (TrialTaken, UpdateFinishedTrialError) as error:
@@ -139,10 +138,10 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: _Outcome) -> None:
     if outcome.cause is not None:
         why = "interrupted" if interrupted else _reason(outcome.cause)
         _log.warning("Trial %s failed: %s", trial.number, why, exc_info=_unknown(outcome.cause))
-        trial.set_user_attr("reason", why)
+        trial.set_user_attr(REASON_KEY, why)
     told = study.tell(trial, outcome.values, outcome.state, skip_if_finished=True)
     if told.state == TrialState.COMPLETE:
-        study._log_completed_trial(told.values, told.number, told.params)
+        log_completed(study, told)
     if interrupted:
         put_back(study, told)
 
@@ -171,14 +170,3 @@ def _reason(failure: BaseException) -> str:
 def _unknown(failure: BaseException) -> BaseException | None:
     """The failure, if its line alone would not tell where to look."""
     return None if isinstance(failure, PlantnasError | KeyboardInterrupt) else failure
-
-
-@contextmanager
-def _in_optimize_loop(study: optuna.Study) -> Iterator[None]:
-    """As `study.optimize` does: without it, Optuna takes the heartbeats of `ask` for a mistake."""
-    study._thread_local.in_optimize_loop = True
-    try:
-        yield
-    finally:
-        study._thread_local.in_optimize_loop = False
-        study._storage.remove_session()

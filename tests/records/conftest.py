@@ -5,14 +5,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
+from plantnas.records.tables import Table
 
 ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 """Runs a test on an SQLite file and on a PostgreSQL server."""
+
+
+def rows(database: Database) -> dict[str, int]:
+    """The number of rows of each table that belongs to networks."""
+    with database.engine.connect() as connection:
+        return {
+            name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in Table.metadata.tables.items()
+            if name != "plantnas_studies"
+        }
+
+
+def as_added(network: NetworkRecord) -> NetworkRecord:
+    return replace(network, id=None, created=None)
 
 
 @pytest.fixture

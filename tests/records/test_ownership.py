@@ -12,10 +12,11 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, create_engine
 
 from plantnas.records.database import Database
+from plantnas.records.optuna_tables import WORKER_KEY
 from plantnas.records.ownership import TrialTaken, guard_of, no_guard
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.trials.owners import WORKER_KEY, owned, this_worker
+from plantnas.trials.owners import owned, this_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ def test_a_worker_that_was_thought_dead_records_nothing(folder: StudyFolder) -> 
 
 def test_a_trial_of_another_worker_is_left_alone(folder: StudyFolder) -> None:
     trial, database = asked(folder.open()), Database(folder.url)
-    guard = guard_of(trial._trial_id, trial.number, WORKER_KEY, "another:1:1")
+    guard = guard_of(trial._trial_id, trial.number, "another:1:1")
     with pytest.raises(TrialTaken, match="not running by another:1:1"):
         StudyRecords(database, "tiny").add(network_of(trial, "weights"), guard)
 

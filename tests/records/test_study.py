@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import event, insert
 from sqlalchemy.exc import IntegrityError
 
 from plantnas.channels.groups import widths
@@ -17,24 +17,9 @@ from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords, load_network
-from plantnas.records.tables import NetworkRow, Table
+from plantnas.records.tables import NetworkRow
 from tests.conftest import StudyFolder
-from tests.records.conftest import ON_BOTH
-
-
-def rows(database: Database) -> dict[str, int]:
-    """The number of rows of each table that belongs to networks."""
-    with database.engine.connect() as connection:
-        return {
-            name: connection.scalar(select(func.count()).select_from(table)) or 0
-            for name, table in Table.metadata.tables.items()
-            if name != "plantnas_studies"
-        }
-
-
-def as_added(network: NetworkRecord) -> NetworkRecord:
-    return replace(network, id=None, created=None)
-
+from tests.records.conftest import ON_BOTH, as_added, rows
 
 # Networks
 

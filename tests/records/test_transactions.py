@@ -6,28 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete
 
 from plantnas.errors import StorageError
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
-from plantnas.records.tables import StudyRow, Table
-from tests.records.conftest import ON_BOTH
-
-
-def rows(database: Database) -> dict[str, int]:
-    """The number of rows of each table that belongs to networks."""
-    with database.engine.connect() as connection:
-        return {
-            name: connection.scalar(select(func.count()).select_from(table)) or 0
-            for name, table in Table.metadata.tables.items()
-            if name != "plantnas_studies"
-        }
-
-
-def as_added(network: NetworkRecord) -> NetworkRecord:
-    return replace(network, id=None, created=None)
+from plantnas.records.tables import StudyRow
+from tests.records.conftest import ON_BOTH, as_added, rows
 
 
 @ON_BOTH

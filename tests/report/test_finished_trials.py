@@ -38,7 +38,7 @@ def test_trials_with_a_network_take_the_seconds_of_its_phases(data: StudyData) -
     trials = [trial(number, TrialState.COMPLETE, 9.0) for number in range(4)]
     found = finished_trials(data._replace(trials=trials))
     assert [(each.number, each.outcome, each.seconds) for each in found] == [
-        (number, "network", 2.5) for number in range(4)
+        (number, "complete", 2.5) for number in range(4)
     ]
 
 
@@ -62,7 +62,7 @@ def test_trials_without_a_network_failed_or_were_refused(data: StudyData) -> Non
 def test_a_failed_trial_whose_network_was_recorded_counts_once(data: StudyData) -> None:
     found = finished_trials(data._replace(trials=[trial(0, TrialState.FAIL, 500.0)]))
     assert [(each.outcome, each.seconds) for each in found if each.number == 0] == [
-        ("network", 2.5)
+        ("complete", 2.5)
     ]
 
 

@@ -17,10 +17,11 @@ from sqlalchemy import text
 
 from plantnas.records.artifacts import AtomicFileSystemArtifactStore, BucketArtifactStore
 from plantnas.records.database import Database
+from plantnas.records.optuna_tables import WORKER_KEY
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import WEIGHTS_FILE
 from plantnas.trials.cleaning import Leftover, clean, summary
-from plantnas.trials.owners import WORKER_KEY, this_worker
+from plantnas.trials.owners import this_worker
 
 if TYPE_CHECKING:
     from pathlib import Path

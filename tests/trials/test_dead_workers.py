@@ -12,11 +12,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from plantnas.trials.assignments import ASSIGNMENT_KEY, is_assigned, write_assignment
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY, WORKER_KEY
+from plantnas.trials.assignments import is_assigned, write_assignment
 from plantnas.trials.history import Assignment
 from plantnas.trials.owners import (
     ENDED,
-    WORKER_KEY,
     fail,
     fail_trials_of_dead_workers,
     sign,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import optuna
 import pytest
 
-from plantnas.trials.assignments import ASSIGNMENT_KEY
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY
 from plantnas.trials.history import Assignment
 from plantnas.trials.scope import Scope, ScopedStudy
 

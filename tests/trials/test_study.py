@@ -9,9 +9,9 @@ from optuna.trial import TrialState
 
 from plantnas.config import Search
 from plantnas.errors import ConfigurationError, StudyError
+from plantnas.records.optuna_tables import METRIC_NAMES
 from plantnas.trials.policies import Beam, Greedy
 from plantnas.trials.study import (
-    METRIC_NAMES,
     existing_study,
     is_complete,
     make_policy,

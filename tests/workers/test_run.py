@@ -21,10 +21,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
+from plantnas.records.optuna_tables import WORKER_KEY
 from plantnas.records.study import load_network
 from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
-from plantnas.trials.owners import WORKER_KEY
 from plantnas.trials.study import existing_study, is_complete
 from plantnas.workers.run import run_study
 from tests.conftest import StudyFolder

@@ -16,6 +16,7 @@ from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError
+from plantnas.records.optuna_tables import COMPLETE_KEY
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.front import validation_accuracy
@@ -32,8 +33,6 @@ SEARCH = "search-kd"
 """The method's name."""
 SMALLEST = 0.7
 """The search's networks have at least this share of the smallest target's parameters."""
-COMPLETE_KEY = "complete"
-"""The user attribute of the search's Optuna study that says that its seconds are spent."""
 
 
 def study_name(name: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, func, select
 from sqlalchemy.orm import aliased
 
+from plantnas.records.optuna_tables import STATES, WITHOUT_NETWORK
 from plantnas.records.study import StudyRecords
 from plantnas.records.tables import (
     BaselineRow,
@@ -31,7 +32,7 @@ from plantnas.report.trial_rows import trial_rows
 if TYPE_CHECKING:
     Query: TypeAlias = Select[*tuple[Any, ...]]
 
-WITHOUT_NETWORK = {"FAIL": "failed", "PRUNED": "refused"}
+_PHASES = {state.name: STATES[state].shown for state in WITHOUT_NETWORK}
 """By Optuna's state of a trial that left no network, the phase that its seconds count as."""
 
 _MOMENT = "datetime64[us, UTC]"
@@ -141,9 +142,9 @@ def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
     with opened(storage, study) as records:
         trials = _trials(records)  # first: a network is recorded before its trial ends
         phases = _frame(records, _phases_query()).astype({"network_id": "Int64"})
-    ended = trials["state"].isin(list(WITHOUT_NETWORK)) & trials["seconds"].notna()
+    ended = trials["state"].isin(list(_PHASES)) & trials["seconds"].notna()
     wasted = trials[ended & trials["network_id"].isna()].rename(columns={"number": "trial_number"})
-    wasted = wasted.assign(method="planting", phase=wasted["state"].map(WITHOUT_NETWORK))
+    wasted = wasted.assign(method="planting", phase=wasted["state"].map(_PHASES))
     rows = wasted[phases.columns].astype(phases.dtypes.to_dict())
     return pd.concat([phases, rows], ignore_index=True)
 

@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 from optuna.trial import TrialState
 
+from plantnas.records.optuna_tables import STATES
 from plantnas.records.record import NetworkRecord
 from plantnas.report.comparison.comparison import Comparison, compared
 from plantnas.report.entries import (
@@ -24,15 +25,6 @@ from plantnas.report.finished_trials import utc
 from plantnas.report.front import PLANTING, front_and_references, lineage
 from plantnas.report.headline import export_command
 from plantnas.report.study_data import StudyData
-
-STATES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "refused, not trained",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
-"""How the page calls the states of trials."""
 
 
 class NetworkRow(NamedTuple):
@@ -168,8 +160,12 @@ def _all_facts(data: StudyData, now: datetime) -> Iterator[Fact]:
 
 
 def _states_text(data: StudyData) -> str:
-    counts = Counter(trial.state for trial in data.trials)
-    states = (f"{counts[state]} {name}" for state, name in STATES.items() if counts[state])
+    counts, notes = Counter(trial.state for trial in data.trials), {"refused": ", not trained"}
+    states = (
+        f"{counts[state]} {words.shown}{notes.get(words.shown, '')}"
+        for state, words in STATES.items()
+        if counts[state]
+    )
     return f"{len(data.trials)}: {'; '.join(states)}" if counts else ""
 
 

@@ -4,11 +4,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.records.optuna_tables import (
+    KIND_KEY,
+    PARAMETERS_KEY,
+    PARENT_KEY,
+    REASON_KEY,
+    STATES,
+    STEP_KEY,
+    WORKER_KEY,
+    Outcome,
+)
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import believed_durations, utc
@@ -24,10 +34,6 @@ from plantnas.report.plotting.styles import (
 )
 from plantnas.report.study_data import StudyData
 
-Outcome = Literal["complete", "running", "failed", "refused"]
-
-WORKER_KEY = "worker"
-"""The trial's user attribute host:process:start, as trials/owners.py writes it."""
 PREPARATION = "teacher, seed"
 """The row of what is trained before the first trial."""
 LONGEST_WAIT = timedelta(minutes=1)
@@ -45,12 +51,6 @@ KIND_COLOURS = {
 }
 UNKNOWN_COLOUR = "#666666"
 HATCHINGS: dict[Outcome, str] = {"complete": "", "running": ".", "failed": "x", "refused": "/"}
-_OUTCOMES: dict[TrialState, Outcome] = {
-    TrialState.COMPLETE: "complete",
-    TrialState.RUNNING: "running",
-    TrialState.FAIL: "failed",
-    TrialState.PRUNED: "refused",
-}
 
 
 class Bar(NamedTuple):
@@ -130,7 +130,9 @@ def timeline_info(data: StudyData, now: datetime) -> TimelineInfo:
         data: The study.
         now: When it was read; one without a time zone is local. Running trials end here.
     """
-    trials = [trial for trial in data.trials if trial.datetime_start and trial.state in _OUTCOMES]
+    trials = [
+        trial for trial in data.trials if trial.datetime_start and trial.state != TrialState.WAITING
+    ]
     work = sorted(
         [*_preparation(data.networks), *_trials(trials, utc(now))], key=lambda each: each.start
     )
@@ -181,12 +183,12 @@ def _preparation(networks: Iterable[NetworkRecord]) -> Iterator[_Work]:
 def _trials(trials: Sequence[FrozenTrial], now: datetime) -> Iterator[_Work]:
     rows, believed = _worker_names(trials), believed_durations(trials, now)
     for trial in trials:
-        outcome, start = _OUTCOMES[trial.state], utc(trial.datetime_start)
+        outcome, start = STATES[trial.state].shown, utc(trial.datetime_start)
         end = start + believed[trial.number]
         hover = _hover(trial, outcome, start, believed[trial.number].total_seconds())
         if utc(trial.datetime_complete or now) > end:
             hover += "<br>not longer, as nothing says that its worker lived on"
-        kind = str(trial.user_attrs.get("kind", "unknown"))
+        kind = str(trial.user_attrs.get(KIND_KEY, "unknown"))
         yield _Work(rows[_worker(trial)], kind, outcome, start, end, hover)
 
 
@@ -207,11 +209,11 @@ def _worker_names(trials: Iterable[FrozenTrial]) -> dict[str, str]:
 def _hover(trial: FrozenTrial, outcome: Outcome, start: datetime, seconds: float) -> str:
     known = trial.user_attrs
     lines = [
-        f"<b>trial {trial.number}</b>: {escape(str(known.get('kind', 'unknown')))}, {outcome}",
-        f"step {known.get('step', '?')}, parent {known.get('parent', '?')}",
-        *([f"{known['parameters']:,} parameters"] if "parameters" in known else []),
+        f"<b>trial {trial.number}</b>: {escape(str(known.get(KIND_KEY, 'unknown')))}, {outcome}",
+        f"step {known.get(STEP_KEY, '?')}, parent {known.get(PARENT_KEY, '?')}",
+        *([f"{known[PARAMETERS_KEY]:,} parameters"] if PARAMETERS_KEY in known else []),
         *([f"accuracy {100 * trial.values[0]:.2f} %"] if outcome == "complete" else []),
-        *([escape(str(known["reason"]))] if "reason" in known else []),
+        *([escape(str(known[REASON_KEY]))] if REASON_KEY in known else []),
         _when(start, seconds),
         escape(_worker(trial)),
     ]

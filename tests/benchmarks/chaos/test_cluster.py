@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import create_trial
 
 from benchmarks.chaos.cluster import process_of, small_disk
-from plantnas.trials.owners import WORKER_KEY
+from plantnas.records.optuna_tables import WORKER_KEY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,155 @@
+"""Optuna's tables, as far as plantnas reads or writes them itself, and what it keeps in them.
+
+The names of all attributes of trials and studies are here, and the words for a trial's state. Our
+own tables are in ``tables.py``, what is private in Optuna's classes in ``optuna_private.py``.
+"""
+
+import warnings
+from typing import Literal, NamedTuple
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import TrialState
+from sqlalchemy import DateTime, Enum, Float, Integer, String, Text, column, table
+
+STUDIES = table("studies", column("study_id", Integer), column("study_name", String))
+
+TRIALS = table(
+    "trials",
+    column("trial_id", Integer),
+    column("study_id", Integer),
+    column("number", Integer),
+    column("state", Enum(TrialState)),
+    column("datetime_start", DateTime),  # in UTC, without saying so, as all moments here
+    column("datetime_complete", DateTime),
+)
+
+VALUES = table(
+    "trial_values",
+    column("trial_id", Integer),
+    column("objective", Integer),
+    column("value", Float),
+)
+
+USER_ATTRIBUTES = table(
+    "trial_user_attributes",
+    column("trial_id", Integer),
+    column("key", String),
+    column("value_json", Text),
+)
+
+HEARTBEATS = table("trial_heartbeats", column("trial_id", Integer), column("heartbeat", DateTime))
+
+
+# User attributes of a trial: for people, plots and the dashboard
+
+KIND_KEY, STEP_KEY, PARENT_KEY = "kind", "step", "parent"
+"""The readable part of a trial's assignment; the parent is a trial's number, or ``seed``."""
+
+WORKER_KEY = "worker"
+"""The name of the trial's worker, host:process:start; see ``plantnas.trials.owners``."""
+
+REASON_KEY = "reason"
+"""Why the trial left no network."""
+
+PLANTING_KEY = "planting"
+"""The proposed planting, as JSON."""
+
+PARAMETERS_KEY = "parameters"
+"""The number of parameters that the proposed planting leads to."""
+
+NO_ROOM_KEY = "no_room"
+"""Is there if no planting of the trial's parent is allowed."""
+
+NETWORK_KEY, MACS_KEY, WIDTHS_KEY = "network", "macs", "widths"
+"""Of the trial's network: its id in our tables, its MACs, and its widths as JSON."""
+
+VALIDATION_LOSS_KEY = "validation_loss"
+"""The network's, which breaks ties."""
+
+STOPPED_AFTER_KEY, EPOCHS_SAVED_KEY = "stopped_after", "epochs_saved"
+"""If the training was stopped early: the epochs that it had, and those that were left."""
+
+
+def seconds_key(phase: str) -> str:
+    """What a phase of the trial took."""
+    return f"seconds_{phase}"
+
+
+# System attributes of a trial: for workers
+
+ASSIGNMENT_KEY = "plantnas:assignment"
+"""An Assignment as JSON, or null when the study was complete."""
+
+FIXED_PARAMS_KEY = "fixed_params"
+"""Optuna's own, for the parameters of an enqueued trial."""
+
+WINDOW_CONSTRAINT = "parameters"
+"""Optuna's name of the constraint that the number of parameters is within the step's window."""
+
+SETTLED_KEY = f"constraints:{WINDOW_CONSTRAINT}"
+"""Where Optuna keeps it: what the objective writes last before it trains."""
+
+HISTORY_KEY, FIRST_KEY = "retry_history", "failed_trial"
+"""Those of Optuna's own `RetryHeartbeatStaleTrialCallback`, which can read them."""
+
+
+# User attributes of a study
+
+
+def parameters_key(method: str) -> str:
+    """The parameters of the study's teacher or seed, which policies compare to."""
+    return f"{method}_parameters"
+
+
+def accuracy_key(method: str) -> str:
+    """The validation accuracy of the study's teacher or seed, which policies compare to."""
+    return f"{method}_accuracy"
+
+
+TOLD_LAST_KEY = accuracy_key("seed")
+"""The one that is written when all else of a study's preparation is done."""
+
+COMPLETE_KEY = "complete"
+"""Is there if the seconds of a plain search, which has a study of its own, are spent."""
+
+
+# What the two values of a trial, and its states, are called
+
+METRIC_NAMES = ["validation accuracy", "parameters"]
+
+
+def name_values(study: optuna.Study) -> None:
+    """Name the two values of a study's trials, unless they have names."""
+    if study.metric_names is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(METRIC_NAMES)
+
+
+Outcome = Literal["complete", "running", "waiting", "failed", "refused"]
+"""A trial's state in words. A proposal that is not worth training is refused: Optuna's PRUNED."""
+
+
+class StateWords(NamedTuple):
+    """What a state of Optuna's is called.
+
+    Attributes:
+        shown: To people.
+        told: To policies, for which a trial that waits to be retried is running.
+    """
+
+    shown: Outcome
+    told: Literal["running", "complete", "pruned", "failed"]
+
+
+STATES: dict[TrialState, StateWords] = {
+    TrialState.COMPLETE: StateWords("complete", "complete"),
+    TrialState.PRUNED: StateWords("refused", "pruned"),
+    TrialState.FAIL: StateWords("failed", "failed"),
+    TrialState.RUNNING: StateWords("running", "running"),
+    TrialState.WAITING: StateWords("waiting", "running"),
+}
+
+WITHOUT_NETWORK = (TrialState.FAIL, TrialState.PRUNED)
+"""The states of trials that are over and leave no network."""
