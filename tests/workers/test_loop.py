@@ -206,21 +206,22 @@ def endless(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Stud
     return study
 
 
-def is_in_a_trial(study: optuna.Study) -> bool:
-    """Whether a planting was found worth training: before it there may be pruned ones."""
+def proposed(study: optuna.Study) -> set[int]:
+    """The running trials that have a planting; it may not be worth training, and be pruned next."""
     running = study.get_trials(states=(TrialState.RUNNING,))
-    return any("parameters" in trial.user_attrs for trial in running)
+    return {trial.number for trial in running if "parameters" in trial.user_attrs}
 
 
 def ended_by(folder: StudyFolder, number: signal.Signals) -> tuple[int, list[FrozenTrial]]:
     """The exit code of a worker that got a signal in a trial, and the trials then."""
     arguments = [folder.yaml, folder.url, folder.directory]
     process = subprocess.Popen([sys.executable, "-c", WORKER, *map(str, arguments)])
-    study = folder.open()
-    while not is_in_a_trial(study):
+    study, trained = folder.open(), set[int]()
+    while not trained:
         assert process.poll() is None
-        time.sleep(0.05)
-    time.sleep(0.5)
+        before = proposed(study)
+        time.sleep(1.0)
+        trained = before & proposed(study)
     process.send_signal(number)
     exit_code = process.wait(30)
     return exit_code, folder.open().trials
