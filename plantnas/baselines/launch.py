@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
+from functools import cache
 
 import optuna
 import torch
@@ -19,9 +18,9 @@ from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import SearchMethod, method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs, outstanding
 from plantnas.baselines.sizes import SizeNotReachable
-from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
+from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -39,22 +38,16 @@ CANNOT = (ConfigurationError, SizeNotReachable, TrainingDiverged, UnsupportedArc
 """What a method may be unable to do; the others go on."""
 
 
-class Place(NamedTuple):
-    """Where a study is."""
-
-    config: StudyConfig
-    url: str
-    directory: Path
-    device: str
-
-
-def make_baselines(place: Place, request: Request, workers: int, say: Say) -> list[Task]:
+def make_baselines(
+    place: Place, request: Request, workers: int, device: str, say: Say
+) -> list[Task]:
     """Makes what is wanted and not recorded yet.
 
     Args:
         place: Where the finished study is.
         request: Which baselines.
         workers: Processes, each on its share of the cores.
+        device: Where networks are trained.
         say: Is told of each network.
 
     Returns:
@@ -63,13 +56,14 @@ def make_baselines(place: Place, request: Request, workers: int, say: Say) -> li
     Raises:
         StudyError: A worker was killed.
     """
-    records, refused = StudyRecords(Database(place.url), place.config.name), list[Task]()
+    records, refused = StudyRecords(Database(place.url), place.name), list[Task]()
     called = {method.name: called for called, method in request.methods.items()}
-    with alone(place.directory / "baselines.lock"), _crew(place, workers) as crew:
+    with alone(place.directory / "baselines.lock"), _crew(workers) as crew:
         while tasks := _outstanding(place, records, request, refused):
             say(f"{len(tasks)} networks to make")
             futures = {
-                crew.submit(_do, task, called[task.method], request.targets): task for task in tasks
+                crew.submit(_do, place, device, task, called[task.method], request.targets): task
+                for task in tasks
             }
             try:
                 for done in as_completed(futures):
@@ -79,7 +73,7 @@ def make_baselines(place: Place, request: Request, workers: int, say: Say) -> li
                     say(_line(futures[done], request, network, why))
             except BrokenProcessPool as error:
                 raise StudyError(
-                    f"study {place.config.name!r}: a worker was killed, perhaps for want of "
+                    f"study {place.name!r}: a worker was killed, perhaps for want of "
                     "memory. The same command goes on where it stopped."
                 ) from error
     return refused
@@ -91,18 +85,18 @@ def _outstanding(
     searched = {
         method.name
         for method in request.methods.values()
-        if isinstance(method, SearchMethod) and method.is_over(place.config.name, place.url)
+        if isinstance(method, SearchMethod) and method.is_over(place.name, place.url)
     }
-    rate = place.config.seed.learning_rate
+    rate = records.config.seed.learning_rate
     return outstanding(request, records.networks(), refused, searched, rate)
 
 
 @contextmanager
-def _crew(place: Place, workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that have loaded the study; however this ends, they do too."""
+def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that share the cores; however this ends, they do too."""
     threads = max(1, cores() // workers)
     crew = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _start_worker, (place, threads)
+        workers, multiprocessing.get_context("spawn"), _begin_process, (threads,)
     )
     try:
         yield crew
@@ -114,41 +108,42 @@ def _crew(place: Place, workers: int) -> Iterator[ProcessPoolExecutor]:
         crew.shutdown(cancel_futures=True)
 
 
-_place: Place
-_prepared: PreparedStudy
-_study: optuna.Study
-
-
-def _start_worker(place: Place, threads: int) -> None:
-    """Loads the study once a process."""
-    global _place, _prepared, _study
+def _begin_process(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     end_with_starter(grace_seconds=0)
     torch.set_num_threads(min(threads, torch.get_num_threads()))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    _place, _study = place, open_study(place.config, place.url)
-    objective = PlantingObjective(place.config, place.directory, place.device)
-    _prepared = objective.prepared(_study)
+
+
+@cache
+def _loaded(place: Place, device: str) -> tuple[optuna.Study, PreparedStudy]:
+    """The study, which each process loads once."""
+    config = StudyRecords(Database(place.url), place.name).config
+    study = open_study(config, place.url)
+    return study, PlantingObjective(config, place.directory, device).prepared(study)
 
 
 def _do(
-    task: Task, called: str, targets: tuple[NetworkRecord, ...]
+    place: Place, device: str, task: Task, called: str, targets: tuple[NetworkRecord, ...]
 ) -> tuple[NetworkRecord | None, str | None]:
     """Makes and records one network, or searches; or says why it cannot be.
 
     Args:
+        place: Where the study is.
+        device: Where networks are trained.
         task: What to do.
         called: What the user called the task's method.
         targets: Of all tasks, smallest first.
     """
-    method, records = method_named(called), _prepared.records
+    study, prepared = _loaded(place, device)
+    method, records = method_named(called), prepared.records
     try:
         if isinstance(method, SearchMethod) and task.target_id is None:
             data = study_data(records)
             epochs = lineage_epochs(data.networks, targets[0])
-            method.run(_prepared, _place.url, targets, epochs, _search_seconds(data))
+            method.run(prepared, place.url, targets, epochs, _search_seconds(data))
             return None, None
-        network = make_baseline(_prepared, _study, task, method)
+        network = make_baseline(prepared, study, task, method)
     except CANNOT as error:
         return None, str(error)
     records.add(network)

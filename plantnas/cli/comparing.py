@@ -49,16 +49,16 @@ def baselines(
     device: Device = "cpu",
 ) -> None:
     """Add to a finished study what its users would make otherwise, and compare."""
-    from plantnas.baselines.launch import Place, make_baselines
+    from plantnas.baselines.launch import make_baselines
     from plantnas.baselines.planning import parse_request
     from plantnas.report.finish import finish_baselines
 
     place = existing(study, storage, directory)
-    records, folder = records_of(place), place.directory
+    records = records_of(place)
     request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
-    finished = Place(records.config, place.url, folder, device)
-    make_baselines(finished, request, workers, console.print)
+    make_baselines(place, request, workers, device, console.print)
     finish_baselines(place.url, place.name)
+    folder = place.directory
     _compare([records], folder / "comparison.html", folder / "comparison.csv")
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from sqlalchemy import delete
 
-from plantnas.baselines.launch import Place, make_baselines
+from plantnas.baselines.launch import make_baselines
 from plantnas.baselines.methods import method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs
+from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -50,8 +51,9 @@ class Launched(NamedTuple):
 
 def launch(folder: StudyFolder, request: Request) -> Launched:
     said: list[str] = []
-    place = Place(folder.config, folder.url, folder.directory, "cpu")
-    return Launched(folder, request, said, make_baselines(place, request, 1, said.append))
+    place = Place("tiny", folder.url, folder.directory)
+    refused = make_baselines(place, request, 1, "cpu", said.append)
+    return Launched(folder, request, said, refused)
 
 
 @pytest.fixture(scope="module")
