@@ -31,10 +31,12 @@ sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/recipe.
 
 from benchmarks.common import SPACES, heading, in_processes, line
 from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import ROWS
+from plantnas.channels.initialising import Donor, Initialisation
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Initialisation, Planting, StudyConfig
+from plantnas.config import Planting, StudyConfig
 from plantnas.config_files import load_study, with_overrides
 from plantnas.place import sqlite_url
 from plantnas.report.images import evaluate_by_labels, load_images
@@ -134,7 +136,7 @@ class Bench:
 
     prepared: PreparedStudy
     network: str
-    start: Initialisation
+    start: str
     test: tuple[Tensor, Tensor] | None
 
 
@@ -248,13 +250,16 @@ def grown(
     planting = {
         name: max(0, width - structure.growable[name].width) for name, width in widths.items()
     }
+    donor = None
+    if recipe.rows == "teacher":
+        wide = teacher(bench, variant)
+        donor = Donor(wide, analyse(wide, bench.prepared.example))
     network = plant(
         parent,
         bench.prepared.example,
         planting,
         generator,
-        column_scale=recipe.column_init,
-        donor=teacher(bench, variant) if recipe.rows == "teacher" else None,
+        initialisation=Initialisation(ROWS.find(recipe.rows), recipe.column_init, donor),
         structure=structure,
     )
     freed = {

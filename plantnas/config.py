@@ -5,24 +5,29 @@ Reading them, with one clear line for each mistake, is in config_files.py.
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-Initialisation = Literal["fresh", "teacher"]
 Precision = Literal["auto", "float32", "bfloat16"]
 StoppingRule = Literal["none", "median", "halving"]
 
-# What was measured best for each start: docs/recipe.md.
-ROW_RATE: dict[Initialisation, float] = {"fresh": 0.1, "teacher": 0.3}
-COLUMN_INIT: dict[Initialisation, float] = {"fresh": 0.0, "teacher": 1.0}
-L2_SP: dict[Initialisation, float] = {"fresh": 0.0, "teacher": 0.1}
+# What was measured best for each start: docs/recipe.md. One of the user's own has those of `fresh`.
+ROW_RATE = {"fresh": 0.1, "teacher": 0.3}
+COLUMN_INIT = {"fresh": 0.0, "teacher": 1.0}
+L2_SP = {"fresh": 0.0, "teacher": 0.1}
 
 MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
 """The settings that may differ when a study goes on: they change no result that exists."""
 
 Moment = Annotated[float, Field(ge=0, lt=1)]
 """Share of a running mean that a step keeps."""
+
+
+def _by_start(defaults: dict[str, float], key: str) -> Callable[[dict[str, Any]], float]:
+    """The default of a setting, by the initialisation that another key names."""
+    return lambda given: defaults.get(given[key], defaults["fresh"])
 
 
 class Settings(BaseModel):
@@ -157,11 +162,11 @@ class SeedRecipe(Recipe):
     learning_rate: PositiveFloat = 0.02
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017)."""
-    start: Initialisation = "teacher"
+    start: str = "teacher"
     """What the seed starts from: the `teacher`'s first channels, or `fresh` weights. A teacher from
     which channels are taken has its channels ordered by the size of their weights (L1 over all
     layers that make and use a channel), largest first."""
-    l2_sp: float = Field(default_factory=lambda given: L2_SP[given["start"]], ge=0)
+    l2_sp: float = Field(default_factory=_by_start(L2_SP, "start"), ge=0)
     """Pull of each entry towards where it started (Li, Grandvalet and Davoine 2018), decoupled as
     AdamW's weight decay: a step moves it by the learning rate times this of the way back, so that
     it stays of use to the wider networks that follow. 0 where `start` is `fresh`."""
@@ -188,14 +193,14 @@ class Planting(Recipe):
     epochs_growth: float = Field(default=2, ge=1)
     """The growing trial of a step has this many times the epochs of the step before: what was
     planted before is frozen, so the last step's training is what a network ends with."""
-    rows: Initialisation = "teacher"
+    rows: str = "teacher"
     """What new channels start from: the `teacher`'s channels of the same places, or `fresh` draws
     of the layer's own initialisation."""
-    row_rate: PositiveFloat = Field(default_factory=lambda given: ROW_RATE[given["rows"]])
+    row_rate: PositiveFloat = Field(default_factory=_by_start(ROW_RATE, "rows"))
     """Multiplies the learning rate of new channels' own rows and BatchNorm entries. Fresh ones
     start several times smaller than trained rows have become, to which new columns are added: 0.1
     where `rows` is `fresh`."""
-    l2_sp: float = Field(default_factory=lambda given: L2_SP[given["rows"]], ge=0)
+    l2_sp: float = Field(default_factory=_by_start(L2_SP, "rows"), ge=0)
     """Pull of each planted entry towards where it started, as `seed.l2_sp`, in all steps but the
     last of the search. 0 where `rows` is `fresh`."""
     batch_norm: Literal["batch", "running"] = "batch"
@@ -203,7 +208,7 @@ class Planting(Recipe):
     they follow their new inputs, or the parent's `running` ones. Their affine stays frozen."""
     classifier: Literal["retrained", "planted"] = "retrained"
     """Train the whole classifier in each step, or its planted columns only."""
-    column_init: float = Field(default_factory=lambda given: COLUMN_INIT[given["rows"]], ge=0)
+    column_init: float = Field(default_factory=_by_start(COLUMN_INIT, "rows"), ge=0)
     """Scale of the new columns of earlier rows, times the layer's own fresh ones or the teacher's,
     as `rows` says. At 0 the child starts with its parent's function, as in Net2Net (Chen,
     Goodfellow and Shlens 2016), as it does where `rows` is `fresh`."""
@@ -300,8 +305,8 @@ class StudyConfig(Settings):
 
     @property
     def teacher_gives_channels(self) -> bool:
-        """Whether the seed or new channels start from the teacher's."""
-        return "teacher" in (self.seed.start, self.planting.rows)
+        """Whether the seed or new channels start from the teacher's, or may: who knows."""
+        return {self.seed.start, self.planting.rows} != {"fresh"}
 
     def identity(self) -> dict[str, Any]:
         """What makes it this study and no other, by dotted keys.

@@ -13,6 +13,8 @@ from plantnas.named import Table, imported
 TABLES = {
     "search_space.architecture": "plantnas.networks:ARCHITECTURES",
     "data.name": "plantnas.training.datasets:DATASETS",
+    "seed.start": "plantnas.channels.initialisations:STARTS",
+    "planting.rows": "plantnas.channels.initialisations:ROWS",
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",
     "search.sampler.name": "plantnas.trials.base_samplers:SAMPLERS",

@@ -168,7 +168,6 @@ def test_settings_are_frozen() -> None:
         (Width, "width", 0.0),
         (Width, "minimum", 0),
         (Search, "minimum_growth", 0.9),
-        (Search, "policy", "best"),
     ],
 )
 def test_values_out_of_range_are_refused(model: type, key: str, value: object) -> None:
@@ -193,6 +192,8 @@ def test_what_starts_afresh_has_other_defaults() -> None:
     assert (given.row_rate, given.column_init, given.l2_sp) == (0.3, 1.0, 0.1)
     assert (fresh.row_rate, fresh.column_init, fresh.l2_sp) == (0.1, 0.0, 0.0)
     assert (SeedRecipe().l2_sp, SeedRecipe(start="fresh").l2_sp) == (0.1, 0.0)
+    mine = Planting(rows="of_mine:fill")
+    assert (mine.row_rate, mine.column_init, mine.l2_sp) == (0.1, 0.0, 0.0)
     chosen = Planting(rows="fresh", row_rate=0.2, column_init=0.5, l2_sp=0.3)
     assert (chosen.row_rate, chosen.column_init, chosen.l2_sp) == (0.2, 0.5, 0.3)
 
@@ -217,6 +218,7 @@ def test_a_trial_has_the_settings_but_its_own_epochs() -> None:
         ({"seed.start": "fresh", "planting.rows": "fresh"}, False),
         ({"seed.start": "teacher", "planting.rows": "fresh"}, True),
         ({"seed.start": "fresh", "planting.rows": "teacher"}, True),
+        ({"seed.start": "fresh", "planting.rows": "of_mine:fill"}, True),
     ],
 )
 def test_a_teacher_gives_channels_to_what_starts_from_it(

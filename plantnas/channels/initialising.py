@@ -1,54 +1,60 @@
-"""Fresh weights for modules whose tensors got new shapes. What is kept is in planting.py."""
+"""How the new entries of a network start: what an initialisation is told, and where it is chosen.
 
-import copy
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+The initialisations by name are in initialisations/; what of a parent stays is in planting.py.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.resizing import named_tensors
+from plantnas.channels.structure import Structure, TensorAxis
 
 
-def initialise(
-    child: nn.Module,
-    modules: Iterable[nn.Module],
-    parents: Mapping[str, Tensor],
-    generator: torch.Generator | None,
-) -> None:
-    """Draw the weights of these modules anew, as their own `reset_parameters` does.
+class Donor(NamedTuple):
+    """A trained network that can give channels, at least as wide as what takes them."""
 
-    A tensor whose shape changed and whose module cannot draw it gets the old values' mean if it has
-    one value a channel (layer scale), else torch's default for linear layers (He et al. 2015,
-    arXiv 1502.01852, uniform).
+    network: nn.Module
+    structure: Structure
 
-    Args:
-        child: The network whose modules are drawn, in place.
-        modules: Modules of the child.
-        parents: The tensors of the network that the child was made from, by name.
-        generator: Gives the seed of all draws, which are made on the CPU so that every device gets
-            the same; torch's default generator if None, which is otherwise left as it was.
+
+@dataclass(frozen=True)
+class Grown:
+    """A network at other widths than the one that it was made from, whose new entries are to start.
+
+    Attributes:
+        network: Is initialised in place. Its tensors of another shape than the parent's are zero.
+        structure: Its own.
+        parent: The network that it was made from; not to be changed.
+        changed: {name: axes} of the tensors with new entries, as `named_tensors` names them. Of a
+            seed, these are all.
+        example: images x channels x height x width, as the network takes them.
+        donor: The network whose channels may be taken, a study's teacher; None without one.
+        generator: Source of all draws; torch's default generator if None.
     """
-    seed = int(torch.randint(2**62, (), generator=generator))
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.default_generator.manual_seed(seed)
-        for name, tensor in named_tensors(child).items():
-            owner = child.get_submodule(name.rpartition(".")[0])
-            if tensor.shape != parents[name].shape and not hasattr(owner, "reset_parameters"):
-                tensor.copy_(_default(parents[name], tensor.shape))
-        for module in modules:
-            _reset(module)
+
+    network: nn.Module
+    structure: Structure
+    parent: nn.Module
+    changed: Mapping[str, Sequence[TensorAxis]]
+    example: Tensor
+    donor: Donor | None
+    generator: torch.Generator | None
 
 
-def _default(parent: Tensor, shape: torch.Size) -> Tensor:
-    if sum(size > 1 for size in shape) <= 1:
-        return parent.mean().expand(shape)
-    return nn.init.kaiming_uniform_(parent.new_empty(shape, device="cpu"), a=math.sqrt(5))
+@dataclass(frozen=True)
+class Initialisation:
+    """How planted channels start.
 
+    Attributes:
+        fill: Writes the new entries of what it is given, in place.
+        column_scale: New columns of old rows are multiplied by this. If it is not zero, the child
+            does not compute its parent's function.
+        donor: A network whose channels `fill` may take.
+    """
 
-def _reset(module: nn.Module) -> None:
-    if hasattr(module, "reset_parameters"):
-        fresh: Any = copy.deepcopy(module).cpu()
-        fresh.reset_parameters()
-        module.load_state_dict(fresh.state_dict())
+    fill: Callable[[Grown], object]
+    column_scale: float = 0.0
+    donor: Donor | None = None

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.initialising import initialise
+from plantnas.channels.initialisations import fresh
+from plantnas.channels.initialising import Grown, Initialisation
 from plantnas.channels.resizing import named_tensors, resized
 from plantnas.channels.structure import (
     ChannelGroup,
@@ -27,6 +28,9 @@ from plantnas.channels.structure import (
 )
 from plantnas.errors import PlantingError
 
+FRESH = Initialisation(fresh.fill)
+"""New rows as the layers draw them, new columns of old rows zero."""
+
 
 def plant(
     model: nn.Module,
@@ -34,63 +38,54 @@ def plant(
     planting: Mapping[str, int],
     generator: torch.Generator | None = None,
     *,
-    column_scale: float = 0.0,
-    donor: nn.Module | None = None,
+    initialisation: Initialisation = FRESH,
     structure: Structure | None = None,
 ) -> nn.Module:
     """The wider network that computes the same function.
 
-    New columns of old rows are zero. All other new entries are the donor's, or without one new rows
-    are as the module's own `reset_parameters` draws them at the new width, new BatchNorm entries
-    weight 1, bias 0, mean 0, variance 1, and entries of a parameter that no torch layer owns (layer
-    scale) the mean of the old ones.
+    New columns of old rows are zero; all other new entries are those of the initialisation.
 
     Args:
         model: The parent.
         example_input: images x channels x height x width.
         planting: {group name: number of new channels}; 0 is allowed, all 0 is not.
         generator: Source of all draws; torch's default generator if None.
-        column_scale: New columns of old rows are this times the donor's, or fresh ones. If it is
-            not zero, the child does not compute its parent's function.
-        donor: A trained network, at least as wide; its first channels stand for the child's.
+        initialisation: What the new entries are. By default, new rows are as the module's own
+            `reset_parameters` draws them, new BatchNorm entries weight 1, bias 0, mean 0, variance
+            1, and entries of a parameter that no torch layer owns the mean of the old ones.
         structure: The parent's structure, if it is known already.
 
     Raises:
         PlantingError: An unknown or frozen group, a number that is not a multiple of the group's
-            granularity, nothing planted, or a narrower donor.
+            granularity, nothing planted, or a donor that is narrower than the child.
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
     structure = structure or analyse(model, example_input)
-    old_widths, new_widths = structure.widths, planted_widths(structure, planting)
-    child, old_tensors = resized(model, structure, new_widths), named_tensors(model)
-    changed = _changed_axes(structure, old_widths, new_widths)
-    owners = dict.fromkeys(name.rpartition(".")[0] for name in changed)
-    initialise(child, map(child.get_submodule, owners), old_tensors, generator)
-    growable = {name: new_widths[name] for name in structure.growable}
-    donated = named_tensors(crop(donor, example_input, growable)) if donor else {}
+    old_widths, widths = structure.widths, planted_widths(structure, planting)
+    child, changed = resized(model, structure, widths), _changed_axes(structure, widths)
+    at_widths, donor = structure.with_widths(widths), initialisation.donor
+    grown = Grown(child, at_widths, model, changed, example_input, donor, generator)
     with torch.no_grad():
-        for name, new in named_tensors(child).items():
-            axes = changed.get(name, [])
-            if axes and donated:
-                new.copy_(donated[name])
-            _scale_new_columns(new, axes, old_widths, new_widths, column_scale)
-            for old_box, box in shared_regions(axes, new.ndim, old_widths, new_widths):
-                new[box] = old_tensors[name][old_box]
+        initialisation.fill(grown)
+        _scale_new_columns(child, structure, widths, initialisation.column_scale)
+        old, new = named_tensors(model), named_tensors(child)
+        for name in new:
+            axes, dimensions = changed.get(name, ()), new[name].ndim
+            for old_box, box in shared_regions(axes, dimensions, old_widths, widths):
+                new[name][box] = old[name][old_box]
     return child
 
 
 def _scale_new_columns(
-    new: Tensor,
-    axes: list[TensorAxis],
-    old_widths: Mapping[str, int],
-    new_widths: Mapping[str, int],
-    scale: float,
+    child: nn.Module, structure: Structure, widths: Mapping[str, int], scale: float
 ) -> None:
     """Scales the old rows: their old columns are overwritten, so that the new ones remain."""
-    rows = [axis for axis in axes if axis.role == "rows"]
-    if rows:
-        for _, box in shared_regions(rows, new.ndim, old_widths, new_widths):
-            new[box] *= scale
+    changed = _changed_axes(structure, widths)
+    for name, tensor in [*child.named_parameters(), *child.named_buffers()]:  # each tied one once
+        rows = [axis for axis in changed.get(name, ()) if axis.role == "rows"]
+        if rows:
+            for _, box in shared_regions(rows, tensor.ndim, structure.widths, widths):
+                tensor[box] *= scale
 
 
 def planted_widths(structure: Structure, planting: Mapping[str, int]) -> dict[str, int]:
@@ -140,7 +135,7 @@ def planted_entries(
     old_widths, new_widths = structure.widths, planted_widths(structure, planting)
     state, shapes = model.state_dict(), structure.shapes_with(new_widths)
     masks = {}
-    for name, axes in _changed_axes(structure, old_widths, new_widths).items():
+    for name, axes in _changed_axes(structure, new_widths).items():
         if name in state:
             mask = torch.ones(shapes[name], dtype=torch.bool, device=state[name].device)
             for _, box in shared_regions(axes, mask.ndim, old_widths, new_widths):
@@ -215,18 +210,16 @@ def narrow(
     if not isinstance(widths, Mapping):
         widths = _fraction_of(structure, widths, minimum)
     child = resized(model, structure, structure.widths_with(widths))
-    initialise(child, child.modules(), named_tensors(model), generator)
+    fresh.draw_anew(child, child.modules(), named_tensors(model), generator)
     return child
 
 
-def _changed_axes(
-    structure: Structure, old_widths: Mapping[str, int], new_widths: Mapping[str, int]
-) -> dict[str, list[TensorAxis]]:
+def _changed_axes(structure: Structure, widths: Mapping[str, int]) -> dict[str, list[TensorAxis]]:
     """All axes of the tensors of which one changes its size."""
     return {
         name: axes
         for name, axes in structure.axes_of.items()
-        if any(axis.size(old_widths) != axis.size(new_widths) for axis in axes)
+        if any(axis.size(structure.widths) != axis.size(widths) for axis in axes)
     }
 
 

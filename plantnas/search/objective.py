@@ -200,8 +200,7 @@ def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str
         prepared.example,
         planting,
         generator_for(prepared.config.random_seed, *purpose),
-        column_scale=prepared.config.planting.column_init,
-        donor=prepared.donor(),
+        initialisation=prepared.initialisation(),
         structure=parent.structure,
     )
     return Child(

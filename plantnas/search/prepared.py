@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import ROWS
+from plantnas.channels.initialising import Donor, Initialisation
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
@@ -76,7 +78,7 @@ class PreparedStudy:
     device: torch.device
     features: FeatureCache
     _parent: Parent | None = field(default=None, repr=False)
-    _donor: nn.Module | None = field(default=None, repr=False)
+    _donor: Donor | None = field(default=None, repr=False)
 
     def parent(self, trial_number: int | None) -> Parent:
         """The network of a grow trial, or the seed if None; the last one is kept in memory."""
@@ -90,11 +92,13 @@ class PreparedStudy:
             self._parent = Parent(network, analyse(network, self.example), record)
         return self._parent
 
-    def donor(self) -> nn.Module | None:
-        """The teacher, if new channels start from its channels of the same places."""
-        if self.config.planting.rows == "teacher" and self._donor is None:
-            self._donor = self.records.load(self.teacher).to(self.device)
-        return self._donor
+    def initialisation(self) -> Initialisation:
+        """What new channels start from; the teacher is loaded once, and not for fresh ones."""
+        given = self.config.planting
+        if given.rows != "fresh" and self._donor is None:
+            network = self.records.load(self.teacher).to(self.device)
+            self._donor = Donor(network, analyse(network, self.example))
+        return Initialisation(ROWS.find(given.rows), given.column_init, self._donor)
 
     def validate(self, network: nn.Module) -> Evaluation:
         """Accuracy and loss of a whole network on the validation images."""

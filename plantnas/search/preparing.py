@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import STARTS
+from plantnas.channels.initialising import Donor, Grown
 from plantnas.channels.ordering import largest_first
-from plantnas.channels.planting import crop, narrow
+from plantnas.channels.planting import narrow
+from plantnas.channels.resizing import resized
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, Say, StorageError
@@ -142,7 +145,7 @@ class _Preparation:
             space.seed,
             self.config.seed,
             data,
-            teacher if self.config.seed.start == "teacher" else None,
+            teacher if self.config.seed.start != "fresh" else None,
         )
         if not self.is_done():
             self._tell_policies(teacher, seed)
@@ -185,12 +188,12 @@ class _Preparation:
         width: Width,
         recipe: Recipe,
         training_data: TrainingData,
-        donor: NetworkRecord | None = None,
+        teacher: NetworkRecord | None = None,
     ) -> NetworkRecord:
         random_seed = self.config.random_seed
         network = self._fresh(method, width)
-        if donor is not None:
-            network = self._crop_of(donor, network)
+        if teacher is not None:
+            network = self._started(network, teacher)
         self.say(f"training the {method} for {recipe.epochs} epochs")
         phases = Phases()
         with phases("training"):
@@ -228,13 +231,27 @@ class _Preparation:
             load_pretrained(narrowed, self.config.search_space, width.weights, classifier)
         return narrowed.to(self.device)
 
-    def _crop_of(self, donor: NetworkRecord, network: nn.Module) -> nn.Module:
-        """The donor's first channels, as many as the network has."""
-        wide = self.records.load(donor).to(self.device)
-        widths = analyse(network, self.example).growable_widths
+    def _started(self, seed: nn.Module, teacher: NetworkRecord) -> nn.Module:
+        """The seed with the weights that `seed.start` names, no wider than the teacher."""
+        network, structure = self.records.load(teacher).to(self.device), analyse(seed, self.example)
         # A teacher narrower than its architecture may have less than the seed's minimum.
-        kept = {name: min(width, donor.widths[name]) for name, width in widths.items()}
-        return crop(wide, self.example, kept)
+        widths = {
+            name: min(width, teacher.widths[name])
+            for name, width in structure.growable_widths.items()
+        }
+        started, axes_of = resized(seed, structure, widths), structure.axes_of
+        grown = Grown(
+            network=started,
+            structure=structure.with_widths(widths),
+            parent=seed,
+            changed={name: axes_of.get(name, ()) for name in structure.shapes},
+            example=self.example,
+            donor=Donor(network, analyse(network, self.example)),
+            generator=generator_for(self.config.random_seed, "seed", "start"),
+        )
+        with torch.no_grad():
+            STARTS.find(self.config.seed.start)(grown)
+        return started
 
     def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
         """The teacher's logits on training and validation images."""

@@ -1,52 +1,53 @@
-"""Fresh weights: from each module's own distribution, or a sensible one where it has none."""
+"""What an initialisation is told, and that it decides about new entries alone."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from plantnas.channels.initialising import initialise
-from plantnas.channels.planting import plant
+from plantnas.channels.groups import analyse
+from plantnas.channels.initialising import Grown, Initialisation
+from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.resizing import named_tensors
+from plantnas.channels.structure import Structure
 
 
-class Scaled(nn.Module):
-    """A module of a user's own, without `reset_parameters`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor([1.0, 3.0]).view(2, 1, 1))
-        self.weight = nn.Parameter(torch.ones(4, 2, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.conv2d(self.scale * x, self.weight)
+def everywhere(structure: Structure) -> dict[str, int]:
+    return {name: group.granularity for name, group in structure.growable.items()}
 
 
-def _planted_scaled() -> Scaled:
-    model = nn.Sequential(nn.Conv2d(3, 2, 1), Scaled(), nn.Conv2d(4, 2, 1))
-    return plant(model, torch.zeros(1, 3, 2, 2), {"0": 2, "1": 3})[1]
+def all_threes(grown: Grown) -> None:
+    for tensor in named_tensors(grown.network).values():
+        tensor.fill_(3)
 
 
-def test_new_entries_of_a_parameter_without_a_layer_are_the_old_ones_mean():
-    assert _planted_scaled().scale.flatten().tolist() == [1, 3, 2, 2]
+def test_whatever_an_initialisation_writes_the_function_is_preserved(network):
+    """It writes over the parent's entries too, and over tensors that are none of its business."""
+    model, images, structure = network
+    planting, given = everywhere(structure), Initialisation(all_threes)
+    child = plant(model, images, planting, initialisation=given, structure=structure)
+    with torch.no_grad():
+        output = model.eval()(images)
+        difference = (child.eval()(images) - output).abs().max() / output.std(0).max()
+    assert difference < 1e-9
 
 
-def test_new_rows_of_a_weight_without_a_layer_are_random():
-    weight = _planted_scaled().weight
-    assert (weight[4:] != 0).all()
-    assert not weight[:4, 2:].any()
+def test_an_initialisation_is_told_the_child_its_structure_and_what_is_new(small_network):
+    told: list[Grown] = []
+    model, images, structure = small_network
+    planting, generator = everywhere(structure), torch.Generator()
+    given = Initialisation(told.append)
+    child = plant(model, images, planting, generator, initialisation=given, structure=structure)
+    (grown,) = told
+    assert (grown.network, grown.parent, grown.example) == (child, model, images)
+    assert (grown.donor, grown.generator) == (None, generator)
+    assert grown.structure == analyse(child, images)
+    assert grown.changed.keys() >= planted_entries(structure, model, planting).keys()
 
 
-def test_weights_are_those_of_a_fresh_layer_under_the_same_seed():
-    layer = nn.Linear(5, 4)
-    generator = torch.Generator().manual_seed(7)
-    initialise(layer, [layer], named_tensors(layer), generator)
-    seed = int(torch.randint(2**62, (), generator=torch.Generator().manual_seed(7)))
-    torch.manual_seed(seed)
-    assert torch.equal(layer.weight, nn.Linear(5, 4).weight)
-
-
-def test_only_the_named_modules_are_drawn():
-    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    first, second = (layer.weight.detach().clone() for layer in model)
-    initialise(model, [model[0]], named_tensors(model), None)
-    assert not torch.equal(model[0].weight, first)
-    assert torch.equal(model[1].weight, second)
+def test_new_columns_are_scaled_and_new_rows_are_not():
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv2d(2, 1, 1))
+    given = Initialisation(all_threes, column_scale=0.5)
+    child = plant(model, torch.zeros(2, 1, 2, 2), {"0": 1, "1": 1}, initialisation=given)
+    weight = child[1].weight.flatten(1)
+    assert weight[2].tolist() == [3, 3, 3]
+    assert weight[:2, 2].tolist() == [1.5, 1.5]
+    assert torch.equal(weight[:2, :2], model[1].weight.flatten(1))

@@ -7,8 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import fresh
+from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import crop, narrow, plant, planted_entries, planted_widths
 from plantnas.errors import PlantingError
+
+RANDOM_COLUMNS = Initialisation(fresh.fill, column_scale=1.0)
 
 
 def _everywhere(structure, times=1):
@@ -56,43 +60,11 @@ def test_planting_a_planted_network_preserves_the_function(network):
     assert _difference(model, grandchild, images) < 1e-9
 
 
-def test_planting_from_a_donor_preserves_the_function(network):
-    model, images, structure = network
-    donor = narrow(model, images, planted_widths(structure, _everywhere(structure, times=3)))
-    child = plant(model, images, _everywhere(structure), donor=donor, structure=structure)
-    assert _difference(model, child, images) < 1e-9
-
-
-def test_new_rows_are_the_donors_and_new_columns_are_its_times_the_scale(small_network):
-    model, images, structure = small_network
-    donor = narrow(model, images, planted_widths(structure, _everywhere(structure, times=3)))
-    planting = _everywhere(structure)
-    given = crop(donor, images, planted_widths(structure, planting)).state_dict()
-    planted = {
-        scale: plant(model, images, planting, column_scale=scale, donor=donor).state_dict()
-        for scale in (0.0, 0.5)
-    }
-    donated = 0
-    for name, mask in planted_entries(structure, model, planting).items():
-        half = planted[0.5][name]
-        is_whole, is_zero = half == given[name], planted[0.0][name] == 0
-        is_scaled = (half == 0.5 * given[name]) & is_zero
-        assert (is_whole | is_scaled)[mask].all(), name
-        donated += (is_whole & ~is_zero)[mask].sum()
-    assert donated > 0
-
-
-def test_a_donor_that_is_narrower_than_the_child_is_refused(small_network):
-    model, images, structure = small_network
-    with pytest.raises(PlantingError, match=r"cannot crop to width \d+, the model has"):
-        plant(model, images, _everywhere(structure), donor=model)
-
-
 def test_random_new_columns_of_any_group_would_change_the_function(network):
     model, images, structure = network
     for name, group in structure.growable.items():
         planting = {name: 8 * group.granularity}  # a few may be dead behind a ReLU, not all
-        child = plant(model, images, planting, column_scale=1.0, structure=structure)
+        child = plant(model, images, planting, initialisation=RANDOM_COLUMNS, structure=structure)
         assert _difference(model, child, images) > 1e-5, name
 
 
@@ -109,7 +81,9 @@ def test_new_channels_learn(small_network):
 
 def test_cropping_a_child_gives_its_parent_bit_for_bit(network):
     model, images, structure = network
-    child = plant(model, images, _everywhere(structure), column_scale=1.0, structure=structure)
+    child = plant(
+        model, images, _everywhere(structure), initialisation=RANDOM_COLUMNS, structure=structure
+    )
     widths = {name: group.width for name, group in structure.growable.items()}
     assert _same_state(crop(child, images, widths), model)
 

@@ -307,14 +307,14 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
 ) -> None:
     folder = replace(tiny, directory=tmp_path).with_settings(search__steps=2)
     study = folder.objective().prepared(folder.open())
-    parent, donor = study.parent(None), study.donor()
+    parent, donor = study.parent(None), study.initialisation().donor
     assert donor is not None
     first = next(iter(parent.structure.growable))
     child = planted_child(study, parent, {first: 2}).network
     width = parent.structure.groups[first].width
     name = f"{first}.weight"
     assert torch.equal(
-        child.get_parameter(name)[width:], donor.get_parameter(name)[width : width + 2]
+        child.get_parameter(name)[width:], donor.network.get_parameter(name)[width : width + 2]
     )
     held = set[tuple[int, float]]()
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from optuna.artifacts import get_all_artifact_meta
 from sqlalchemy import text
+from torch import nn
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.ordering import channel_scores
@@ -113,11 +114,15 @@ def seed_that_hardly_learns(tiny: StudyFolder, directory: Path, start: str) -> P
     return folder.objective().prepared(folder.open())
 
 
+def teacher_of(study: PreparedStudy) -> nn.Module:
+    donor = study.initialisation().donor
+    assert donor is not None
+    return donor.network
+
+
 def test_a_seed_starts_from_the_teachers_first_channels(tiny: StudyFolder, tmp_path: Path) -> None:
     study = seed_that_hardly_learns(tiny, tmp_path, "teacher")
-    donor = study.donor()
-    assert donor is not None
-    expected = crop(donor, study.example, study.seed.widths)
+    expected = crop(teacher_of(study), study.example, study.seed.widths)
     for parameter, other in zip(
         study.parent(None).network.parameters(), expected.parameters(), strict=True
     ):
@@ -142,9 +147,7 @@ def test_a_seed_is_nowhere_wider_than_the_teacher_that_it_starts_from(
 
 def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
     study = seed_that_hardly_learns(tiny, tmp_path, "fresh")
-    donor = study.donor()
-    assert donor is not None
-    expected = crop(donor, study.example, study.seed.widths).state_dict()
+    expected = crop(teacher_of(study), study.example, study.seed.widths).state_dict()
     weights = study.parent(None).network.state_dict()
     convolutions = [name for name, tensor in weights.items() if tensor.ndim == 4]
     assert not any(torch.allclose(weights[name], expected[name]) for name in convolutions)

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import fresh
+from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import Structure
 from plantnas.networks.loader import build_network
@@ -26,7 +28,8 @@ def planted_at(narrowed: Narrowed, place: float) -> tuple[nn.Module, set[str]]:
     name = names[round(place * (len(names) - 1))]
     planting = {name: structure.groups[name].granularity}
     generator = torch.Generator().manual_seed(0)
-    child = plant(network, example, planting, generator, column_scale=1.0, structure=structure)
+    given = Initialisation(fresh.fill, column_scale=1.0)
+    child = plant(network, example, planting, generator, initialisation=given, structure=structure)
     return child, set(planted_entries(structure, network, planting))
 
 
