@@ -3,11 +3,11 @@
 The seconds of single networks are in entries.py, those of trials without one in finished_trials.py.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import (
     chosen_rates,
@@ -28,9 +28,9 @@ class SearchCost(NamedTuple):
         study: Where.
         method: Whose.
         sizes: Number of planted networks that it was compared to.
-        networks: Of training the networks; shared ancestors of planted ones count once.
-        search: Of all that was trained besides: other learning rates, screens, trials that failed.
-        teacher: Of the teacher, 0 if the method does not need it.
+        networks: Training the networks; shared ancestors of planted ones count once.
+        search: All that was trained besides: other learning rates, screens, trials that failed.
+        teacher: Training the teacher, 0 if the method does not need it.
     """
 
     study: str
@@ -42,67 +42,67 @@ class SearchCost(NamedTuple):
 
     @property
     def alone(self) -> float:
-        """Without what was searched or tuned."""
+        """Seconds without what was searched or tuned."""
         return self.networks + self.teacher
 
     @property
     def total(self) -> float:
-        """With everything."""
+        """Seconds with everything."""
         return self.networks + self.search + self.teacher
 
 
 def method_costs(
-    study: str, networks: Sequence[NetworkRecord], wasted_seconds: float
+    name: str, networks: Sequence[NetworkRecord], wasted_seconds: float
 ) -> list[SearchCost]:
     """The cost of planting, and of each method that has baselines in a study.
 
     Args:
-        study: What to call it.
+        name: What to call the study.
         networks: All of it.
-        wasted_seconds: Of the study's trials that left no network.
+        wasted_seconds: Seconds of the study's trials that left no network.
     """
-    rates, teacher = chosen_rates(networks), teacher_seconds_of(networks)
-    return [
-        _planting_cost(study, networks, wasted_seconds, teacher),
-        *(_baseline_cost(study, method, rates[method], networks, teacher) for method in rates),
-    ]
-
-
-def _planting_cost(
-    study: str, networks: Sequence[NetworkRecord], wasted: float, teacher: float
-) -> SearchCost:
-    targets = targets_of(networks)
+    targets, teacher_seconds = targets_of(networks), teacher_seconds_of(networks)
     family = {each.id for target in targets for each in lineage(networks, target)}
     besides = [each for each in networks if each.method == PLANTING and each.id not in family]
-    return SearchCost(
-        study=study,
+    planting = SearchCost(
+        study=name,
         method=PLANTING,
         sizes=len(targets),
-        networks=seconds_of(network for network in networks if network.id in family),
-        search=seconds_of(besides) + wasted,
-        teacher=teacher,
+        networks=seconds_of(record for record in networks if record.id in family),
+        search=seconds_of(besides) + wasted_seconds,
+        teacher=teacher_seconds,
     )
+    costs = [planting]
+    for method, rate in chosen_rates(networks).items():
+        theirs = [record for record in networks if record.method == method]
+        costs.append(_baseline_cost(name, theirs, rate, teacher_seconds))
+    return costs
 
 
 def _baseline_cost(
-    study: str, method: str, rate: float, networks: Sequence[NetworkRecord], teacher: float
+    name: str, networks: Sequence[NetworkRecord], rate: float, teacher_seconds: float
 ) -> SearchCost:
-    theirs = [network for network in networks if network.method == method]
-    seconds, counted = defaultdict[tuple[int, float], list[float]](list), set[str | int | None]()
-    for network in theirs:
-        if (run := network.baseline) is not None:
-            is_new = weights_of(network) not in counted
-            seconds[run.target_id, run.learning_rate].append(seconds_of([network] * is_new))
-            counted.add(weights_of(network))
-    trials = [each for each in theirs if each.baseline is None and weights_of(each) not in counted]
-    means = {key: fmean(repetitions) for key, repetitions in seconds.items()}
+    """The cost of a method, of its networks and trials.
+
+    Where a search's trial was taken for several sizes, the first of them takes its seconds.
+    """
+    runs = [(record, run) for record in networks if (run := record.baseline) is not None]
+    first = {weights_of(record): record for record, _ in reversed(runs)}
+    seconds = grouped(
+        (
+            (run.target_id, run.learning_rate),
+            seconds_of([record]) if record is first[weights_of(record)] else 0.0,
+        )
+        for record, run in runs
+    )
+    means = {size_and_rate: fmean(repetitions) for size_and_rate, repetitions in seconds.items()}
     chosen = [mean for (_, tried), mean in means.items() if tried == rate]
-    uses_teacher = any(each.baseline.uses_teacher for each in theirs if each.baseline)
+    trials = [each for each in networks if each.baseline is None and weights_of(each) not in first]
     return SearchCost(
-        study=study,
-        method=method,
+        study=name,
+        method=networks[0].method,
         sizes=len(chosen),
         networks=sum(chosen),
         search=sum(means.values()) - sum(chosen) + seconds_of(trials),
-        teacher=teacher if uses_teacher else 0.0,
+        teacher=teacher_seconds if any(run.uses_teacher for _, run in runs) else 0.0,
     )

@@ -9,6 +9,7 @@ from math import inf, isnan
 from statistics import fmean
 from typing import Literal, NamedTuple
 
+from plantnas.grouping import grouped
 from plantnas.hypervolume import Point
 from plantnas.measured import Split
 from plantnas.records.record import NetworkRecord
@@ -27,12 +28,12 @@ class Entry(NamedTuple):
         repetition: 0 for a planted network.
         parameters: Number of parameters.
         macs: Multiply-accumulates for an image.
-        epochs: Of all its training; a planted network's with its ancestors'.
-        own_seconds: Of making it; a planted network's with its ancestors'.
-        teacher_seconds: Of the teacher's training, 0 if the method does not need it.
+        epochs: Those of all its training; a planted network's with its ancestors'.
+        own_seconds: Seconds of making it; a planted network's with its ancestors'.
+        teacher_seconds: Seconds of the teacher's training, 0 if the method does not need it.
         validation_accuracy: 0 to 1; None where it was not evaluated.
-        test_accuracy: Likewise.
-        train_accuracy: Likewise.
+        test_accuracy: The same on the test split.
+        train_accuracy: The same on the training split.
         learning_rate: None for a planted network, which has the study's.
     """
 
@@ -54,7 +55,7 @@ class Entry(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """Of its training and, where the method needs it, the teacher's."""
+        """Seconds of its training and, where the method needs it, of the teacher's."""
         return self.own_seconds + self.teacher_seconds
 
 
@@ -64,22 +65,19 @@ def chosen_rates(networks: Iterable[NetworkRecord]) -> dict[str, float]:
     At the target that has a method's networks at the most rates (the first of several), it is the
     rate of the highest validation accuracy, or else of the lowest loss; means over repetitions.
     """
-    made: dict[str, dict[int, dict[float, list[NetworkRecord]]]] = {}
-    for network in networks:
-        if (run := network.baseline) is not None:
-            rates = made.setdefault(network.method, {}).setdefault(run.target_id, {})
-            rates.setdefault(run.learning_rate, []).append(network)
-    tuned = {method: max(targets.values(), key=len) for method, targets in made.items()}
-    return {
-        method: max(rates, key=lambda rate: _validation(rates[rate]))
-        for method, rates in tuned.items()
-    }
+    runs = [(record, run) for record in networks if (run := record.baseline) is not None]
+    chosen = dict[str, float]()
+    for method, theirs in grouped((record.method, (record, run)) for record, run in runs).items():
+        targets = grouped((run.target_id, (run.learning_rate, record)) for record, run in theirs)
+        rates = max((grouped(tried) for tried in targets.values()), key=len)
+        chosen[method], _ = max(rates.items(), key=lambda tried: _validation(tried[1]))
+    return chosen
 
 
 def targets_of(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The planted networks that baselines are compared to, oldest first."""
-    wanted = {network.baseline.target_id for network in networks if network.baseline}
-    return [network for network in networks if network.id in wanted]
+    wanted = {record.baseline.target_id for record in networks if record.baseline}
+    return [record for record in networks if record.id in wanted]
 
 
 def compared_networks(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
@@ -88,21 +86,43 @@ def compared_networks(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     return targets_of(networks) + [each for each in networks if has_chosen_rate(each, rates)]
 
 
-def has_chosen_rate(network: NetworkRecord, rates: Mapping[str, float]) -> bool:
+def has_chosen_rate(record: NetworkRecord, rates: Mapping[str, float]) -> bool:
     """Whether it is a baseline at the rate that was chosen for its method."""
-    run = network.baseline
-    return run is not None and run.learning_rate == rates[network.method]
+    run = record.baseline
+    return run is not None and run.learning_rate == rates[record.method]
 
 
-def compared_entries(study: str, networks: Sequence[NetworkRecord]) -> list[Entry]:
+def compared_entries(name: str, networks: Sequence[NetworkRecord]) -> list[Entry]:
     """The entries of a study's networks, under this name."""
-    teacher_seconds = teacher_seconds_of(networks)
-    return [_entry(study, each, networks, teacher_seconds) for each in compared_networks(networks)]
+    teacher_seconds, entries = teacher_seconds_of(networks), list[Entry]()
+    for record in compared_networks(networks):
+        run = record.baseline
+        trained = [record] if run else lineage(networks, record)
+        assert record.id is not None
+        entry = Entry(
+            study=name,
+            method=record.method if run else PLANTING,
+            step=record.step,
+            target_id=run.target_id if run else record.id,
+            network_id=record.id,
+            repetition=run.repetition if run else 0,
+            parameters=record.parameters,
+            macs=record.macs,
+            epochs=sum(len(each.epochs) for each in trained),
+            own_seconds=seconds_of(trained),
+            teacher_seconds=teacher_seconds if run is None or run.uses_teacher else 0.0,
+            validation_accuracy=accuracy_on(record, "validation"),
+            test_accuracy=accuracy_on(record, "test"),
+            train_accuracy=accuracy_on(record, "train"),
+            learning_rate=run.learning_rate if run else None,
+        )
+        entries.append(entry)
+    return entries
 
 
-def weights_of(network: NetworkRecord) -> str | int | None:
+def weights_of(record: NetworkRecord) -> str | int | None:
     """What tells weights apart: a search's trial and the sizes that it was taken for share them."""
-    return network.artifact_id or network.id
+    return record.artifact_id or record.id
 
 
 def points_of_all_sizes(
@@ -112,64 +132,43 @@ def points_of_all_sizes(
 
     Repetitions are one point: their mean accuracy on the split, and their mean parameters.
     """
-    sizes: dict[str, dict[int, list[Point]]] = {}
+    points = list[tuple[tuple[str, int], Point]]()
     for entry in entries:
         accuracy = entry.test_accuracy if split == "test" else entry.validation_accuracy
         if accuracy is not None:
-            made = sizes.setdefault(entry.method, {}).setdefault(entry.target_id, [])
-            made.append(Point(accuracy, entry.parameters))
-    wanted = sizes.get(PLANTING, {}).keys()
+            size = entry.method, entry.target_id
+            points.append((size, Point(accuracy, entry.parameters)))
+    means = {
+        size: Point(*map(fmean, zip(*repetitions, strict=True)))
+        for size, repetitions in grouped(points).items()
+    }
+    sizes = grouped(means)  # the targets of each method
     return {
-        method: [Point(*map(fmean, zip(*made, strict=True))) for made in theirs.values()]
+        method: [means[method, target_id] for target_id in theirs]
         for method, theirs in sizes.items()
-        if theirs.keys() == wanted
+        if set(theirs) == set(sizes.get(PLANTING, []))
     }
 
 
 def seconds_of(networks: Iterable[NetworkRecord]) -> float:
-    """Of all phases of making these networks."""
-    return sum(sum(network.seconds.values()) for network in networks)
+    """Seconds of all phases of making these networks."""
+    return sum(sum(record.seconds.values()) for record in networks)
 
 
 def teacher_seconds_of(networks: Iterable[NetworkRecord]) -> float:
-    """Of making the study's teacher."""
-    return seconds_of(network for network in networks if network.method == "teacher")
+    """Seconds of making the study's teacher."""
+    return seconds_of(record for record in networks if record.method == "teacher")
 
 
-def accuracy_on(network: NetworkRecord, split: Split) -> float | None:
-    """0 to 1, or None where the network was not evaluated."""
-    evaluation = network.evaluation_on(split)
+def accuracy_on(record: NetworkRecord, split: Split) -> float | None:
+    """The network's accuracy, 0 to 1, or None where it was not evaluated."""
+    evaluation = record.evaluation_on(split)
     return evaluation.accuracy if evaluation else None
-
-
-def _entry(
-    study: str, network: NetworkRecord, networks: Sequence[NetworkRecord], teacher_seconds: float
-) -> Entry:
-    run = network.baseline
-    trained = [network] if run else lineage(networks, network)
-    assert network.id is not None
-    return Entry(
-        study=study,
-        method=network.method if run else PLANTING,
-        step=network.step,
-        target_id=run.target_id if run else network.id,
-        network_id=network.id,
-        repetition=run.repetition if run else 0,
-        parameters=network.parameters,
-        macs=network.macs,
-        epochs=sum(len(each.epochs) for each in trained),
-        own_seconds=seconds_of(trained),
-        teacher_seconds=teacher_seconds if run is None or run.uses_teacher else 0.0,
-        validation_accuracy=accuracy_on(network, "validation"),
-        test_accuracy=accuracy_on(network, "test"),
-        train_accuracy=accuracy_on(network, "train"),
-        learning_rate=run.learning_rate if run else None,
-    )
 
 
 def _validation(repetitions: Sequence[NetworkRecord]) -> tuple[float, float]:
     """Mean accuracy and negative mean loss; a loss that is not a number is the worst."""
-    found = [each for network in repetitions if (each := network.evaluation_on("validation"))]
+    found = [each for record in repetitions if (each := record.evaluation_on("validation"))]
     if not found:
         return 0.0, -inf
     loss = fmean(evaluation.loss for evaluation in found)

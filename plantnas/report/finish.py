@@ -1,5 +1,6 @@
 """What follows a finished search or its baselines: the one reading of the test split, and pages."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from plantnas.records.database import Database
@@ -42,10 +43,10 @@ def finish_baselines(url: str, study: str) -> None:
     """
     records = StudyRecords(Database(url), study)
     networks = records.networks()
-    teacher = [network for network in networks if network.method == "teacher"]
+    teacher = [record for record in networks if record.method == "teacher"]
     _evaluate(records, [*teacher, *compared_networks(networks)])
 
 
-def _evaluate(records: StudyRecords, networks: list[NetworkRecord]) -> None:
+def _evaluate(records: StudyRecords, networks: Sequence[NetworkRecord]) -> None:
     evaluate_on(records, "test", networks)
     evaluate_on(records, "train", networks)

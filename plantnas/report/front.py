@@ -8,18 +8,18 @@ PLANTING = "planting"
 """The method that all others are compared to."""
 
 
-def validation_accuracy(network: NetworkRecord) -> float:
+def validation_accuracy(record: NetworkRecord) -> float:
     """Accuracy on the validation split, by which networks are chosen."""
-    evaluation = network.evaluation_on("validation")
+    evaluation = record.evaluation_on("validation")
     return evaluation.accuracy if evaluation else 0.0
 
 
-def is_choosable(network: NetworkRecord) -> bool:
+def is_choosable(record: NetworkRecord) -> bool:
     """Whether a user would take it from the study: teacher, seed, or grown.
 
     A screened network is half trained; baselines and their trials are there to be compared to.
     """
-    return network.kind in (None, "grow")
+    return record.kind in (None, "grow")
 
 
 def pareto_front(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
@@ -30,15 +30,15 @@ def pareto_front(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
         one of lower validation loss.
     """
     front: list[NetworkRecord] = []
-    for network in sorted(filter(is_choosable, networks), key=_smallest_best_first):
-        if not front or validation_accuracy(network) > validation_accuracy(front[-1]):
-            front.append(network)
+    for record in sorted(filter(is_choosable, networks), key=_smallest_best_first):
+        if not front or validation_accuracy(record) > validation_accuracy(front[-1]):
+            front.append(record)
     return front
 
 
 def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[NetworkRecord]:
     """A network and its ancestors, the seed first."""
-    by_id = {network.id: network for network in networks}
+    by_id = {record.id: record for record in networks}
     line = [last]
     while line[-1].parent_id is not None:
         line.append(by_id[line[-1].parent_id])
@@ -48,23 +48,23 @@ def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[Netw
 def front_and_references(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
     """The Pareto front with the seed and the teacher, which may not be on it, smallest first."""
     networks = list(networks)
-    shown = {network.id: network for network in pareto_front(networks)}
-    shown |= {network.id: network for network in networks if network.kind is None}
-    return sorted(shown.values(), key=lambda network: network.parameters)
+    shown = {record.id: record for record in pareto_front(networks)}
+    shown |= {record.id: record for record in networks if record.kind is None}
+    return sorted(shown.values(), key=lambda record: record.parameters)
 
 
 def teacher_of(networks: Iterable[NetworkRecord]) -> NetworkRecord | None:
     """The teacher, once it is trained."""
-    return next((network for network in networks if network.method == "teacher"), None)
+    return next((record for record in networks if record.method == "teacher"), None)
 
 
 def winning_lineage(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The seed first, the most accurate planted network on the front last; empty if none is."""
-    planted = [network for network in pareto_front(networks) if network.method == PLANTING]
+    planted = [record for record in pareto_front(networks) if record.method == PLANTING]
     return lineage(networks, max(planted, key=validation_accuracy)) if planted else []
 
 
-def _smallest_best_first(network: NetworkRecord) -> tuple[int, float, float]:
-    evaluation = network.evaluation_on("validation")
+def _smallest_best_first(record: NetworkRecord) -> tuple[int, float, float]:
+    evaluation = record.evaluation_on("validation")
     loss = evaluation.loss if evaluation else float("inf")
-    return network.parameters, -validation_accuracy(network), loss
+    return record.parameters, -validation_accuracy(record), loss

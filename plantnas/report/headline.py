@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from math import sqrt
 
-from plantnas.measured import Evaluation, Split
+from plantnas.measured import Split
 from plantnas.records.record import NetworkRecord
 from plantnas.report.front import pareto_front, teacher_of, validation_accuracy
 
@@ -25,13 +25,12 @@ def first_choice(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
         The smallest that is within half a point of the teacher's accuracy; if none is, or there is
         no teacher yet, the most accurate one. None if the front has no grown network.
     """
-    front = pareto_front(networks)
-    grown = [network for network in front if network.kind == "grow"]
+    grown = [record for record in pareto_front(networks) if record.kind == "grow"]
     teacher = teacher_of(networks)
     if teacher is not None:
         # Accuracies are fractions of few images: just half a point is within it.
         enough = validation_accuracy(teacher) - TOLERANCE - 1e-9
-        close = [network for network in grown if validation_accuracy(network) >= enough]
+        close = [record for record in grown if validation_accuracy(record) >= enough]
         grown = close[:1] or grown
     return grown[-1] if grown else None
 
@@ -42,13 +41,21 @@ def headline(networks: Sequence[NetworkRecord]) -> str:
     The network is chosen by validation; its accuracy is that on the test split, if both it and the
     teacher were tested, and else that on validation.
     """
-    teacher, chosen = teacher_of(networks), first_choice(networks)
+    teacher, choice = teacher_of(networks), first_choice(networks)
     if teacher is None:
         return "The teacher is not trained yet"
-    if chosen is None:
-        return f"{_why_none(networks)}; the teacher has {_figures(teacher)}"
-    share = f"{_shown_share(chosen.parameters / teacher.parameters)} of the teacher's parameters"
-    return f"{share} at {_difference(chosen, teacher)}"
+    if choice is None:
+        why = "No network is grown yet"
+        if any(record.kind == "grow" for record in networks):
+            why = "No grown network is better than a smaller seed or teacher"
+        split = _common_split(teacher)
+        evaluation = teacher.evaluation_on(split)
+        accuracy = f" and {split} accuracy {_percent(evaluation.accuracy)}" if evaluation else ""
+        return f"{why}; the teacher has {teacher.parameters:,} parameters{accuracy}"
+    percent = 100 * choice.parameters / teacher.parameters
+    # Of less than one per cent two digits are shown, so that it is never nothing.
+    share = f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+    return f"{share} of the teacher's parameters at {_difference(choice, teacher)}"
 
 
 def caveats(study_count: int, networks: Sequence[NetworkRecord]) -> list[str]:
@@ -58,17 +65,19 @@ def caveats(study_count: int, networks: Sequence[NetworkRecord]) -> list[str]:
         study_count: Studies that the figures are of, which differ in their random seeds.
         networks: Those of all these studies.
     """
-    said = [_seeds(study_count)]
-    if any(network.kind == "grow" for network in networks):
+    said = [f"{study_count} random seeds: differences smaller than their spread are noise."]
+    if study_count == 1:
+        said = ["One random seed: differences of half a point of accuracy are within its noise."]
+    if any(record.kind == "grow" for record in networks):
         said.append(
             "Networks were chosen by their validation accuracies, which are therefore optimistic."
         )
-    if networks and not any(network.evaluation_on("test") for network in networks):
+    if networks and not any(record.evaluation_on("test") for record in networks):
         said.append("The test split has not been read yet: all accuracies are those of validation.")
     said.append(_fine_grain(networks))
     if study_count == 1:
         said.append(_broken_promise(networks))
-    if networks and not any(network.kind == "baseline" for network in networks):
+    if networks and not any(record.kind == "baseline" for record in networks):
         said.append(
             "There are no baselines here: how accurate channel pruning or training from scratch "
             "would be at these sizes is not known."
@@ -76,32 +85,19 @@ def caveats(study_count: int, networks: Sequence[NetworkRecord]) -> list[str]:
     return [sentence for sentence in said if sentence]
 
 
-def export_command(study: str, network_id: int | str) -> str:
+def export_command(name: str, network_id: int | str) -> str:
     """What saves a network of a study as a file, as a shell takes it."""
-    return f"plantnas export {shlex.quote(study)} --network-id {network_id}"
-
-
-def _why_none(networks: Sequence[NetworkRecord]) -> str:
-    if any(network.kind == "grow" for network in networks):
-        return "No grown network is better than a smaller seed or teacher"
-    return "No network is grown yet"
-
-
-def _figures(network: NetworkRecord) -> str:
-    split = _common_split(network)
-    evaluation = network.evaluation_on(split)
-    accuracy = f" and {split} accuracy {_percent(evaluation.accuracy)}" if evaluation else ""
-    return f"{network.parameters:,} parameters{accuracy}"
+    return f"plantnas export {shlex.quote(name)} --network-id {network_id}"
 
 
 def _common_split(*networks: NetworkRecord) -> Split:
-    tested = all(network.evaluation_on("test") for network in networks)
+    tested = all(record.evaluation_on("test") for record in networks)
     return "test" if tested else "validation"
 
 
-def _difference(chosen: NetworkRecord, teacher: NetworkRecord) -> str:
-    split = _common_split(chosen, teacher)
-    ours, theirs = chosen.evaluation_on(split), teacher.evaluation_on(split)
+def _difference(choice: NetworkRecord, teacher: NetworkRecord) -> str:
+    split = _common_split(choice, teacher)
+    ours, theirs = choice.evaluation_on(split), teacher.evaluation_on(split)
     if ours is None or theirs is None:
         return "an accuracy that was not measured"
     # Of the figures as they are shown, so that a reader's subtraction gives the same.
@@ -116,49 +112,34 @@ def _percent(accuracy: float) -> str:
     return f"{100 * accuracy:.2f} %"
 
 
-def _shown_share(share: float) -> str:
-    """`9.3 %`; of less than one per cent two digits, so that it is never nothing."""
-    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"
-
-
-def _seeds(study_count: int) -> str:
-    if study_count == 1:
-        return "One random seed: differences of half a point of accuracy are within its noise."
-    return f"{study_count} random seeds: differences smaller than their spread are noise."
-
-
 def _fine_grain(networks: Sequence[NetworkRecord]) -> str:
     """How far the number of images lets an accuracy be from what it would be on all images."""
-    chosen = first_choice(networks) or teacher_of(networks)
-    evaluation = chosen.evaluation_on(_common_split(chosen)) if chosen else None
+    choice = first_choice(networks) or teacher_of(networks)
+    evaluation = choice.evaluation_on(_common_split(choice)) if choice else None
     if evaluation is None:
         return ""
+    # Half the 95 % interval by Agresti and Coull: two right and two wrong more, so never ± 0.
+    images = evaluation.images + 4
+    share = (evaluation.accuracy * evaluation.images + 2) / images
+    points = 196 * sqrt(share * (1 - share) / images)
     return (
         f"The {evaluation.split} split has {evaluation.images:,} images, so that an accuracy of "
-        f"{_percent(evaluation.accuracy)} is known to ± {_uncertainty(evaluation):.1f} points "
-        "(95 %)."
+        f"{_percent(evaluation.accuracy)} is known to ± {points:.1f} points (95 %)."
     )
-
-
-def _uncertainty(evaluation: Evaluation) -> float:
-    """Half the 95 % interval of a share of so many images, in points, by Agresti and Coull."""
-    images = evaluation.images + 4  # two right and two wrong more: never ± 0
-    share = (evaluation.accuracy * evaluation.images + 2) / images
-    return 196 * sqrt(share * (1 - share) / images)
 
 
 def _broken_promise(networks: Sequence[NetworkRecord]) -> str:
     """What the test split says of the first choice, if it was not asked or says much less."""
-    chosen, teacher = first_choice(networks), teacher_of(networks)
-    if chosen is None or teacher is None or teacher.evaluation_on("test") is None:
+    choice, teacher = first_choice(networks), teacher_of(networks)
+    if choice is None or teacher is None or teacher.evaluation_on("test") is None:
         return ""
-    test = chosen.evaluation_on("test")
+    test = choice.evaluation_on("test")
     if test is None:
-        return f"Network {chosen.id} has not been evaluated on the test split yet."
-    gap = validation_accuracy(chosen) - test.accuracy
+        return f"Network {choice.id} has not been evaluated on the test split yet."
+    gap = validation_accuracy(choice) - test.accuracy
     if gap < LARGEST_GAP:
         return ""
     return (
-        f"Network {chosen.id} is {100 * gap:.2f} points less accurate on the test split than on "
+        f"Network {choice.id} is {100 * gap:.2f} points less accurate on the test split than on "
         "the validation split by which it was chosen."
     )

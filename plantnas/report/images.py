@@ -56,9 +56,9 @@ def evaluate_on(
         DataError: The split cannot be read.
     """
     missing = [
-        network
-        for network in networks
-        if not any(evaluation.split == split for evaluation in network.evaluations)
+        record
+        for record in networks
+        if not any(evaluation.split == split for evaluation in record.evaluations)
     ]
     if not missing:
         return

@@ -6,7 +6,7 @@ They show a running study as far as it has come, and raise StudyError for an unk
 StorageError for a database that cannot be read.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from inspect import signature
@@ -41,12 +41,12 @@ def pareto(
         split: Whose accuracy: `validation` or `test`.
         cost: `parameters`, `macs`, or `latency`: milliseconds for an image, measured here and now.
     """
-    return pareto_figure(pareto_info(_data(storage, study), split, cost))
+    return pareto_figure(pareto_info(_recorded(storage, study), split, cost))
 
 
 def lineage(storage: Storage, study: str) -> go.Figure:
     """The tree of parents and children, with size and accuracy of each network."""
-    return lineage_figure(lineage_info(_data(storage, study)))
+    return lineage_figure(lineage_info(_recorded(storage, study)))
 
 
 def widths(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
@@ -60,12 +60,12 @@ def widths(storage: Storage, study: str, network_id: int | None = None) -> go.Fi
     Raises:
         StudyError: There is no such planted network.
     """
-    return widths_figure(widths_info(_data(storage, study), network_id))
+    return widths_figure(widths_info(_recorded(storage, study), network_id))
 
 
 def hypervolume(storage: Storage, study: str) -> go.Figure:
     """Hypervolume against finished trials and against seconds, with the baselines as lines."""
-    return hypervolume_figure(hypervolume_info(_data(storage, study)))
+    return hypervolume_figure(hypervolume_info(_recorded(storage, study)))
 
 
 def curves(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
@@ -79,22 +79,22 @@ def curves(storage: Storage, study: str, network_id: int | None = None) -> go.Fi
     Raises:
         StudyError: There is no such network.
     """
-    return curves_figure(curves_info(_data(storage, study), network_id))
+    return curves_figure(curves_info(_recorded(storage, study), network_id))
 
 
 def cost(storage: Storage, study: str) -> go.Figure:
     """Seconds by step and phase, with teacher, seed, trials in vain, and baselines."""
-    return cost_figure(cost_info(_data(storage, study)))
+    return cost_figure(cost_info(_recorded(storage, study)))
 
 
 def importance(storage: Storage, study: str) -> go.Figure:
     """Which groups' planting raised accuracy, by step."""
-    return importance_figure(importance_info(_data(storage, study)))
+    return importance_figure(importance_info(_recorded(storage, study)))
 
 
 def timeline(storage: Storage, study: str) -> go.Figure:
     """What each worker did when."""
-    return timeline_figure(timeline_info(_data(storage, study), datetime.now()))
+    return timeline_figure(timeline_info(_recorded(storage, study), datetime.now()))
 
 
 _CHOICES = {"split": get_args(PlotSplit), "cost": get_args(Cost)}
@@ -112,7 +112,8 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
     allowed = list(signature(plot).parameters)[2:]
     for option, value in options.items():
         if option not in allowed:
-            raise ConfigurationError(f"plot {name!r}: has no {option}. {_allowed(allowed)}")
+            has = f"It has {' and '.join(allowed)}." if allowed else "It has no options."
+            raise ConfigurationError(f"plot {name!r}: has no {option}. {has}")
         if option in _CHOICES and value not in _CHOICES[option]:
             raise ConfigurationError(
                 f"{option} {value!r}: is not allowed. Allowed: {', '.join(_CHOICES[option])}."
@@ -125,7 +126,7 @@ def _of_the_users(name: str) -> Callable[[Storage, str], go.Figure]:
     draw = PLOTS.find(name)
 
     def plot(storage: Storage, study: str) -> go.Figure:
-        figure: object = draw(_data(storage, study))
+        figure: object = draw(_recorded(storage, study))
         if not isinstance(figure, go.Figure):
             raise ConfigurationError(f"{PLOTS.key}: {name!r} is not {PLOTS.contract}.")
         return figure
@@ -163,21 +164,14 @@ def write_figure(figure: go.Figure, path: Path, width: int = 1100) -> None:
     elif path.suffix == ".json":
         content = figure.to_json().encode()
     else:
-        content = _picture(figure, path, width)
+        try:
+            content = bytes(figure.to_image(format=path.suffix[1:], width=width))
+        except (RuntimeError, ValueError, OSError) as error:
+            why = first_line(error)
+            raise StorageError(f"{path}: the picture cannot be drawn: {why}") from error
     write_file(path, content)
 
 
-def _data(storage: Storage, study: str) -> StudyData:
+def _recorded(storage: Storage, study: str) -> StudyData:
     with opened(storage, study) as records:
         return study_data(records)
-
-
-def _picture(figure: go.Figure, path: Path, width: int) -> bytes:
-    try:
-        return bytes(figure.to_image(format=path.suffix[1:], width=width))
-    except (RuntimeError, ValueError, OSError) as error:
-        raise StorageError(f"{path}: the picture cannot be drawn: {first_line(error)}") from error
-
-
-def _allowed(options: Collection[str]) -> str:
-    return f"It has {' and '.join(options)}." if options else "It has no options."

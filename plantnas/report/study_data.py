@@ -26,7 +26,7 @@ class StudyData(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The study's."""
+        """The study's name."""
         return self.study.name
 
     @property

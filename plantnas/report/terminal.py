@@ -1,7 +1,7 @@
 """Tables of networks and channel groups for a terminal, or as JSON. Nothing here prints."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
@@ -12,7 +12,7 @@ from plantnas.records.record import NetworkRecord
 from plantnas.report.front import PLANTING, front_and_references, teacher_of
 
 
-def front_table(networks: list[NetworkRecord]) -> Table:
+def front_table(networks: Sequence[NetworkRecord]) -> Table:
     """The Pareto front, with seed and teacher: widths, cost and accuracy, to choose by."""
     table = Table(title="Pareto front, with seed and teacher", title_justify="left")
     for column in ("network", "method", "step"):
@@ -21,22 +21,22 @@ def front_table(networks: list[NetworkRecord]) -> Table:
     for column in ("parameters", "% of teacher", "MACs", "validation %", "test %"):
         table.add_column(column, justify="right")
     teacher = teacher_of(networks)
-    for network in front_and_references(networks):
+    for record in front_and_references(networks):
         table.add_row(
-            str(network.id),
-            network.method,
-            "" if network.step is None else str(network.step),
-            " ".join(map(str, network.widths.values())),
-            f"{network.parameters:,}",
-            f"{100 * network.parameters / teacher.parameters:.1f}" if teacher else "",
-            f"{network.macs:,}",
-            accuracy_text(network, "validation"),
-            accuracy_text(network, "test"),
+            str(record.id),
+            record.method,
+            "" if record.step is None else str(record.step),
+            " ".join(map(str, record.widths.values())),
+            f"{record.parameters:,}",
+            f"{100 * record.parameters / teacher.parameters:.1f}" if teacher else "",
+            f"{record.macs:,}",
+            accuracy_text(record, "validation"),
+            accuracy_text(record, "test"),
         )
     return table
 
 
-def cost_table(networks: list[NetworkRecord]) -> Table:
+def cost_table(networks: Sequence[NetworkRecord]) -> Table:
     """Seconds by step and kind of planting, and by method; failed trials leave no network."""
     table = Table(title="Cost", title_justify="left")
     table.add_column("what")
@@ -107,7 +107,7 @@ def _groups_with_costs(
             yield group, None, None
 
 
-def accuracy_text(network: NetworkRecord, split: Split) -> str:
-    """In per cent, without the sign; empty where the network was not evaluated."""
-    evaluation = network.evaluation_on(split)
+def accuracy_text(record: NetworkRecord, split: Split) -> str:
+    """The network's accuracy in per cent, without the sign; empty where it was not evaluated."""
+    evaluation = record.evaluation_on(split)
     return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""
