@@ -34,6 +34,16 @@ planting: {batch_size: 32, screen_epochs: 1, epochs: 5, epochs_growth: 1, precis
 search: {steps: 2, trials_per_step: 3, minimum_growth: 1.3, maximum_growth: 2.5}
 """
 
+SHORT = """
+search_space: plain-small
+data: {name: digits, train: 200, validation: 100, views: 1}
+teacher: {epochs: 2, precision: float32}
+seed: {epochs: 2, precision: float32}
+planting: {screen_epochs: 1, epochs: 1, precision: float32}
+search: {steps: 1, trials_per_step: 2, minimum_growth: 1.3, maximum_growth: 4}
+"""
+"""A study of a second."""
+
 
 @dataclass(frozen=True)
 class StudyFolder:
@@ -98,6 +108,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     yaml = tmp_path_factory.mktemp("studies") / "tiny.yaml"
     yaml.write_text(TINY)
     return StudyFolder(tmp_path_factory.mktemp("tiny"), load_study(str(yaml)), yaml)
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a study that takes longer to start than to run."""
+    yaml = tmp_path_factory.mktemp("studies") / "short.yaml"
+    yaml.write_text(SHORT)
+    return yaml
 
 
 @pytest.fixture(scope="session")

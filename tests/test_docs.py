@@ -64,17 +64,6 @@ STAND_INS = {
 """What is run in place of what stands on a page: replaced in this order."""
 
 
-SHORT = """
-search_space: plain-small
-data: {name: digits, train: 200, validation: 100, views: 1}
-teacher: {epochs: 2, precision: float32}
-seed: {epochs: 2, precision: float32}
-planting: {screen_epochs: 1, epochs: 1, precision: float32}
-search: {steps: 1, trials_per_step: 2, minimum_growth: 1.3, maximum_growth: 4}
-"""
-"""A study of a second."""
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as strictly as it can be: a warning fails."""
@@ -108,12 +97,16 @@ def test_every_command_is_told_of_with_its_options() -> None:
 
 @pytest.mark.parametrize("name", RUN)
 def test_what_a_page_shows_runs(
-    name: str, finished: StudyFolder, plantnas: Callable[..., Ended], tmp_path: Path
+    name: str,
+    finished: StudyFolder,
+    short: Path,
+    plantnas: Callable[..., Ended],
+    tmp_path: Path,
 ) -> None:
     here = tmp_path / "here"  # where the fixture runs commands
     study = finished.copy(here / "plantnas-studies" / "tiny")
     shutil.copy(finished.yaml, here / "tiny.yaml")
-    (here / "short.yaml").write_text(SHORT)
+    shutil.copy(short, here / "short.yaml")
     namespace: dict[str, Any] = {}
     for block in fenced_blocks(ROOT / name):
         place, code = f"{name}:{block.line}", stood_in(block)

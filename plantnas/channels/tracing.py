@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
 from plantnas.channels.locating import location
+from plantnas.channels.on_meta import STAND_INS
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
 from plantnas.errors import UnsupportedArchitecture
@@ -109,7 +110,7 @@ class Tracer(TorchFunctionMode):
     ) -> Any:
         """Run the function, then apply its rule."""
         try:
-            result = function(*args, **(kwargs or {}))
+            result = STAND_INS.get(function, function)(*args, **(kwargs or {}))
         except Exception:
             self._failed = tensors_in((args, kwargs))
             raise

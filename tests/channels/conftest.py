@@ -4,7 +4,7 @@ Small modules show one mechanism each; torchvision ones are the real thing, some
 All are in float64, with BatchNorm statistics of their own activations and random affines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -190,6 +190,22 @@ class Network(NamedTuple):
     model: nn.Module
     images: Tensor
     structure: Structure
+
+
+def some_without_others(structure: Structure) -> Iterator[dict[str, int]]:
+    """Plantings of which, for any two groups, one plants the first group and not the second.
+
+    Twice as many as the number of groups has binary digits, where each group alone would be as
+    many as there are groups: the half that has a digit, and the half that has it not.
+    """
+    groups = list(structure.growable.values())
+    for digit in range((len(groups) - 1).bit_length()):
+        for wanted in (0, 1):
+            yield {
+                group.name: 2 * group.granularity
+                for number, group in enumerate(groups)
+                if number >> digit & 1 == wanted
+            }
 
 
 def _make(builder: Builder, size: int) -> Network:

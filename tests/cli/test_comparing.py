@@ -99,9 +99,9 @@ def test_a_study_that_does_not_exist_is_not_created(
 
 
 def test_a_study_may_have_another_name_for_another_seed(
-    plantnas: Callable[..., Ended], tiny: StudyFolder, tmp_path: Path
+    plantnas: Callable[..., Ended], short: Path, tmp_path: Path
 ) -> None:
-    ended = plantnas("run", tiny.yaml, "--name", "second", "--seed", 1, "--steps", 1)
+    ended = plantnas("run", short, "--name", "second", "--seed", 1, "--workers", 1)
     assert ended.exit_code == 0, ended
     database = Database(
         f"sqlite:///{tmp_path / 'here' / 'plantnas-studies' / 'second' / 'study.db'}"

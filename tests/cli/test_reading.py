@@ -55,7 +55,7 @@ def test_watching_a_study_goes_on_until_it_is_complete(
     folder = prepared.copy(tmp_path / "study")
     running = threading.Thread(target=folder.run)
     running.start()
-    words = ("status", "tiny", "--directory", folder.directory, "--watch", "--every", 0.1)
+    words = ("status", "tiny", "--directory", folder.directory, "--watch", "--every", 0.5)
     ended = plantnas(*words)
     running.join()
     assert ended.exit_code == 0

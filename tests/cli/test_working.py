@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.conftest import Ended, StudyFolder
 
 
-def grown(url: str) -> list[int | None]:
-    networks = StudyRecords(Database(url), "tiny").networks()
+def grown(url: str, name: str) -> list[int | None]:
+    networks = StudyRecords(Database(url), name).networks()
     return [network.step for network in networks if network.kind == "grow"]
 
 
@@ -28,17 +28,18 @@ def test_a_worker_joins_a_study_and_ends_with_it(
     folder = prepared.copy(tmp_path / "study")
     ended = plantnas("worker", "tiny", "--storage", folder.url, "--directory", tmp_path / "mine")
     assert (ended.exit_code, ended.stderr) == (0, "")
-    assert {1, 2} <= set(grown(folder.url))
+    assert {1, 2} <= set(grown(folder.url, "tiny"))
 
 
+@pytest.mark.slow
 def test_local_workers_are_launched_for_a_study_that_does_not_exist_yet(
-    plantnas: Callable[..., Ended], tiny: StudyFolder, tmp_path: Path
+    plantnas: Callable[..., Ended], short: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "study"
-    ended = plantnas("launch", "local", tiny.yaml, "--workers", 2, "--directory", folder)
+    ended = plantnas("launch", "local", short, "--workers", 2, "--directory", folder)
     assert (ended.exit_code, ended.stderr) == (0, ""), ended
     assert "2 of 2 workers ended well" in ended.stdout
-    assert {1, 2} <= set(grown(f"sqlite:///{folder / 'study.db'}"))
+    assert set(grown(f"sqlite:///{folder / 'study.db'}", "short")) == {1}
     assert len(list((folder / "logs").iterdir())) == 2
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
+from plantnas.config import Data
 from plantnas.errors import DataError
 from plantnas.measured import Evaluation
 from plantnas.records.database import Database
@@ -18,6 +18,7 @@ from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.finish import finish, finish_baselines
 from plantnas.report.front import pareto_front
+from plantnas.training.datasets.digits import read
 
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder
@@ -87,11 +88,12 @@ def write_idx(path: Path, values: np.ndarray) -> None:
 def test_a_study_without_test_files_is_trained_and_only_its_report_complains(
     tiny: StudyFolder, tmp_path: Path
 ) -> None:
-    digits = load_digits()
-    write_idx(tmp_path / "train-images-idx3-ubyte", digits.images * 15)
-    write_idx(tmp_path / "train-labels-idx1-ubyte", digits.target)
+    digits = read(Data(name="digits"), "train")
+    write_idx(tmp_path / "train-images-idx3-ubyte", digits.pixels[:, 0].numpy())
+    write_idx(tmp_path / "train-labels-idx1-ubyte", digits.labels.numpy())
+    short = {"teacher__epochs": 1, "seed__epochs": 1, "planting__epochs": 1}
     folder = replace(tiny, directory=tmp_path / "study").with_settings(
-        data__name="fashion-mnist", data__root=str(tmp_path), search__steps=1
+        **short, data__name="fashion-mnist", data__root=str(tmp_path), search__steps=1
     )
     folder.run()
     networks = folder.records.networks()

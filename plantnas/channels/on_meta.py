@@ -1,0 +1,46 @@
+"""Operators whose result on meta tensors, which hold no values, is known without torch.
+
+Torch finds the shape of a batch normalisation by all of its arithmetic, in Python, which was more
+than half of an analysis. What channels do in an operator is in rules.py.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def batch_norm(
+    images: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    **settings: float,
+) -> Tensor:
+    """A tensor like the images.
+
+    Raises:
+        RuntimeError: A tensor has not as many entries as there are channels, as torch says it.
+        ValueError: There is one value a channel in training, as torch says it.
+    """
+    if not images.is_meta:
+        return functional.batch_norm(
+            images, running_mean, running_var, weight, bias, training, **settings
+        )
+    if training:
+        functional._verify_batch_size(images.size())
+    named = (("running_mean", running_mean), ("running_var", running_var))
+    for name, tensor in (*named, ("weight", weight), ("bias", bias)):
+        if tensor is not None and len(tensor) != images.shape[1]:
+            raise RuntimeError(
+                f"{name} should contain {images.shape[1]} elements not {len(tensor)}"
+            )
+    return torch.empty_like(images)
+
+
+STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {functional.batch_norm: batch_norm}
+"""What runs in place of an operator while a model is analysed."""

@@ -1,0 +1,53 @@
+"""What stands in for an operator on meta tensors is as the operator, but for the time it takes."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from plantnas.channels import on_meta
+from plantnas.channels.groups import analyse
+
+BOTH = (functional.batch_norm, on_meta.batch_norm)
+
+
+def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.empty(shape, device="meta", dtype=dtype)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_normalised_images_have_the_shape_and_type_that_torch_finds(
+    training: bool, dtype: torch.dtype
+) -> None:
+    images, tensors = empty(2, 3, 4, 5, dtype=dtype), [empty(3, dtype=dtype) for _ in range(4)]
+    torchs, ours = (each(images, *tensors, training=training, momentum=0.1) for each in BOTH)
+    assert (ours.shape, ours.dtype, ours.device) == (torchs.shape, torchs.dtype, torchs.device)
+
+
+@pytest.mark.parametrize("name", ["running_mean", "running_var", "weight", "bias"])
+def test_a_tensor_of_another_width_is_refused_in_torchs_words(name: str) -> None:
+    tensors = {each: empty(3) for each in ("running_mean", "running_var", "weight", "bias")}
+    errors = []
+    for each in BOTH:
+        with pytest.raises(RuntimeError) as error:
+            each(empty(2, 3, 4, 5), **tensors | {name: empty(4)})
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]
+
+
+def test_one_value_a_channel_is_refused_in_training_as_torch_does() -> None:
+    for each in BOTH:
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
+            each(empty(1, 3, 1, 1), empty(3), empty(3), training=True)
+
+
+def test_images_with_values_are_normalised() -> None:
+    images = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    torchs, ours = (each(images, None, None, training=True) for each in BOTH)
+    assert torch.equal(torchs, ours)
+
+
+def test_the_structure_is_what_it_is_without_stand_ins(network, monkeypatch) -> None:
+    monkeypatch.delitem(on_meta.STAND_INS, functional.batch_norm)
+    assert analyse(network.model, network.images) == network.structure
