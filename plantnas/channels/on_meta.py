@@ -31,8 +31,10 @@ def batch_norm(
         return functional.batch_norm(
             images, running_mean, running_var, weight, bias, training, **settings
         )
-    if training:
-        functional._verify_batch_size(images.size())
+    if training and images.numel() == images.shape[1]:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {images.size()}"
+        )
     named = (("running_mean", running_mean), ("running_var", running_var))
     for name, tensor in (*named, ("weight", weight), ("bias", bias)):
         if tensor is not None and len(tensor) != images.shape[1]:

@@ -20,8 +20,10 @@ def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
 def test_normalised_images_have_the_shape_and_type_that_torch_finds(
     training: bool, dtype: torch.dtype
 ) -> None:
-    images, tensors = empty(2, 3, 4, 5, dtype=dtype), [empty(3, dtype=dtype) for _ in range(4)]
-    torchs, ours = (each(images, *tensors, training=training, momentum=0.1) for each in BOTH)
+    images, entries = empty(2, 3, 4, 5, dtype=dtype), empty(3, dtype=dtype)
+    torchs, ours = (
+        each(images, entries, entries, entries, entries, training=training) for each in BOTH
+    )
     assert (ours.shape, ours.dtype, ours.device) == (torchs.shape, torchs.dtype, torchs.device)
 
 
