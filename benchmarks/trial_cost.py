@@ -57,7 +57,8 @@ from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit, learning_rate_at, validate
 from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.losses.kd import DistillationLoss
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import Child, train_planted
 from plantnas.training.prefix import Cut, cut_before
@@ -121,11 +122,11 @@ def bench(network: str, data: str, images: int) -> Bench:
     space, inputs = SPACES[network], augmented_inputs(dataset, settings, 0)
     validation = image_inputs(dataset.validation, dataset)
     labels = Targets(dataset.train.labels), Targets(dataset.validation.labels)
-    loss = DistillationLoss(temperature=4.0, label_weight=0.1)
-    plain = TrainingData(inputs, labels[0], validation, labels[1], loss)
+    plain = TrainingData(inputs, labels[0], validation, labels[1], cross_entropy)
     teacher = trained(network_at(space, shape, {}), plain)
     targets = Targets(labels[0].labels, teacher_logits(teacher, inputs))
     validation_targets = Targets(labels[1].labels, teacher_logits(teacher, validation))
+    loss = DistillationLoss(temperature=4.0, label_weight=0.1)
     distilled = TrainingData(inputs, targets, validation, validation_targets, loss)
     example = example_images(shape)
     whole = analyse(teacher, example)

@@ -175,6 +175,9 @@ class SeedRecipe(Recipe):
 class Distillation(Settings):
     """Knowledge distillation (Hinton, Vinyals and Dean 2015) from the teacher's logits."""
 
+    loss: str = "kd"
+    """What is minimised. `kd`: the divergence of the network's softened answers from the teacher's,
+    and the cross-entropy of the labels (Hinton, Vinyals and Dean 2015)."""
     temperature: PositiveFloat = 4.0
     """Divides both networks' logits; their divergence is multiplied by its square."""
     label_weight: float = Field(default=0.1, ge=0, le=1)

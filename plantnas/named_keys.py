@@ -15,6 +15,7 @@ TABLES = {
     "data.name": "plantnas.training.datasets:DATASETS",
     "seed.start": "plantnas.channels.initialisations:STARTS",
     "planting.rows": "plantnas.channels.initialisations:ROWS",
+    "distillation.loss": "plantnas.training.losses:LOSSES",
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",
     "search.sampler.name": "plantnas.trials.base_samplers:SAMPLERS",

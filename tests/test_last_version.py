@@ -84,6 +84,14 @@ def test_its_configuration_is_still_the_files(old: StudyFolder) -> None:
         other.run(1)
 
 
+def test_it_was_distilled_by_the_loss_that_had_no_name_then(old: StudyFolder) -> None:
+    recorded = old.records.record.configuration["distillation"]
+    assert "loss" not in recorded
+    assert old.records.config.distillation.loss == "kd"
+    with pytest.raises(package.PlantnasError, match=r"distillation.loss is 'kd', not 'operator:s"):
+        old.with_settings(distillation__loss="operator:sub").run(1)
+
+
 def test_commands_that_read_read_it(old: StudyFolder, plantnas: Callable[..., Ended]) -> None:
     place = ("--directory", old.directory)
     rows = json.loads(plantnas("table", "old", *place, "--format", "json").stdout)

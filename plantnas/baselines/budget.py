@@ -14,7 +14,7 @@ from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch
 from plantnas.records.record import NetworkRecord
 from plantnas.training.fitting import Stop, TrainingData, fit
-from plantnas.training.loss import Targets
+from plantnas.training.loss import Targets, cross_entropy
 from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
 from plantnas.training.phases import Phases
 
@@ -177,4 +177,5 @@ def by_labels(training_data: TrainingData) -> TrainingData:
         training_data,
         targets=Targets(training_data.targets.labels),
         validation_targets=Targets(training_data.validation_targets.labels),
+        loss=cross_entropy,
     )

@@ -13,11 +13,8 @@ from plantnas.records.study import StudyRecords
 from plantnas.training.data import check_fingerprint, dataset_of, load_test_images
 from plantnas.training.evaluation import evaluate
 from plantnas.training.images import UNLABELLED, Images
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Targets, cross_entropy
 from plantnas.training.views import Inputs
-
-BY_LABELS = DistillationLoss(temperature=1, label_weight=1)
-"""The cross-entropy, whatever the study distils by."""
 
 
 def load_images(
@@ -66,8 +63,8 @@ def evaluate_on(
     inputs, targets = _inputs(records, images), Targets(images.labels)
     for record in missing:
         assert record.id is not None
-        network = records.load(record)
-        records.add_evaluations({record.id: evaluate(network, inputs, targets, BY_LABELS, split)})
+        evaluation = evaluate(records.load(record), inputs, targets, cross_entropy, split)
+        records.add_evaluations({record.id: evaluation})
 
 
 def evaluate_by_labels(
@@ -75,7 +72,7 @@ def evaluate_by_labels(
 ) -> Evaluation:
     """Accuracy and cross-entropy of a network on what `load_images` gives."""
     inputs = Inputs((images.movedim(1, -1).unsqueeze(0),))
-    return evaluate(network, inputs, Targets(labels), BY_LABELS, split)
+    return evaluate(network, inputs, Targets(labels), cross_entropy, split)
 
 
 def _split(records: StudyRecords, split: str, root: str | None) -> Images:

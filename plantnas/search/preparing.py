@@ -38,7 +38,8 @@ from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit, validate
 from plantnas.training.logits import teacher_logits
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.losses import LOSSES
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
 from plantnas.training.seeds import derived_seed, generator_for
@@ -135,11 +136,11 @@ class _Preparation:
 
     def prepared(self) -> PreparedStudy:
         space = self.config.search_space
-        by_label = self._data(None, None)
+        by_label = self._by_label()
         teacher = self._recorded("teacher") or self._train(
             "teacher", space.teacher, self.config.teacher, by_label
         )
-        data = self._data(*self._logits(teacher))
+        data = self._distilled(by_label, teacher)
         seed = self._recorded("seed") or self._train(
             "seed",
             space.seed,
@@ -166,16 +167,28 @@ class _Preparation:
             ),
         )
 
-    def _data(self, logits: Tensor | None, validation_logits: Tensor | None) -> TrainingData:
-        settings = self.config.distillation
-        labels = self.dataset.train.labels.to(self.device)
-        validation_labels = self.dataset.validation.labels.to(self.device)
+    def _by_label(self) -> TrainingData:
+        """The images with their labels, and nothing of a teacher."""
         return TrainingData(
             inputs=self.inputs,
-            targets=Targets(labels, logits),
+            targets=Targets(self.dataset.train.labels.to(self.device)),
             validation_inputs=self.validation_inputs,
-            validation_targets=Targets(validation_labels, validation_logits),
-            loss=DistillationLoss(settings.temperature, settings.label_weight),
+            validation_targets=Targets(self.dataset.validation.labels.to(self.device)),
+            loss=cross_entropy,
+        )
+
+    def _distilled(self, by_label: TrainingData, teacher: NetworkRecord) -> TrainingData:
+        """The same images with the teacher's logits."""
+        logits = self._logits_on("train", self.inputs, teacher)
+        validation_logits = self._logits_on("validation", self.validation_inputs, teacher)
+        settings = self.config.distillation
+        return replace(
+            by_label,
+            targets=by_label.targets._replace(teacher_logits=logits),
+            validation_targets=by_label.validation_targets._replace(
+                teacher_logits=validation_logits
+            ),
+            loss=LOSSES.find(settings.loss)(settings),
         )
 
     def _recorded(self, method: str) -> NetworkRecord | None:
@@ -252,12 +265,6 @@ class _Preparation:
         with torch.no_grad():
             STARTS.find(self.config.seed.start)(grown)
         return started
-
-    def _logits(self, teacher: NetworkRecord) -> tuple[Tensor, Tensor]:
-        """The teacher's logits on training and validation images."""
-        return self._logits_on("train", self.inputs, teacher), self._logits_on(
-            "validation", self.validation_inputs, teacher
-        )
 
     def _logits_on(self, split: str, inputs: Inputs, teacher: NetworkRecord) -> Tensor:
         # The weights' hash and the data's say all that the logits depend on: the views follow

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.measured import Evaluation, Split
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Loss, Targets
 from plantnas.training.views import Inputs
 
 EVALUATION_BATCH = 500
@@ -22,7 +22,7 @@ def logits_of(network: nn.Module, inputs: Inputs, view: int = 0) -> Tensor:
 
 
 def evaluate(
-    network: nn.Module, inputs: Inputs, targets: Targets, loss: DistillationLoss, split: Split
+    network: nn.Module, inputs: Inputs, targets: Targets, loss: Loss, split: Split
 ) -> Evaluation:
     """Accuracy and loss on the first view of the images, which are those of a split."""
     logits = logits_of(network, inputs)

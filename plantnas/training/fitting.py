@@ -17,7 +17,7 @@ from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch, Evaluation
 from plantnas.training.evaluation import evaluate
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Loss, Targets
 from plantnas.training.precision import mixed_precision
 from plantnas.training.views import Inputs
 
@@ -55,7 +55,7 @@ class TrainingData:
     targets: Targets
     validation_inputs: Inputs
     validation_targets: Targets
-    loss: DistillationLoss
+    loss: Loss
 
 
 Stop = Callable[[Epoch], bool]

@@ -1,7 +1,10 @@
-"""What a network should answer, and how far it is from that. Nothing here trains."""
+"""What a network should answer, and what tells how far it is from that. Nothing here trains.
 
-from dataclasses import dataclass
-from typing import NamedTuple
+The losses of distillation, which a study names, are in losses/.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,31 +38,11 @@ class Targets(NamedTuple):
         return self.labels, None if self.teacher_logits is None else self.teacher_logits[0]
 
 
-@dataclass(frozen=True)
-class DistillationLoss:
-    """Knowledge distillation (Hinton, Vinyals and Dean 2015, arXiv 1503.02531).
+Loss = Callable[[Tensor, Tensor, Any], Tensor]
+"""Gives the mean loss of a batch, a scalar, from logits (batch x classes), labels (batch) and the
+teacher's logits (batch x classes), which are None without a teacher."""
 
-    (1 - label_weight) T^2 KL(teacher_T || student_T) + label_weight CE(labels); images without a
-    label have the first term alone, and without a teacher there is the second alone.
-    """
 
-    temperature: float
-    label_weight: float
-
-    def __call__(self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None) -> Tensor:
-        """Mean loss of a batch: logits batch x classes, labels batch; a scalar."""
-        if teacher_logits is None:
-            return functional.cross_entropy(logits, labels, ignore_index=UNLABELLED)
-        divergence = functional.kl_div(
-            functional.log_softmax(logits / self.temperature, 1),
-            functional.log_softmax(teacher_logits / self.temperature, 1),
-            reduction="batchmean",
-            log_target=True,
-        )
-        distilled = (1 - self.label_weight) * self.temperature**2 * divergence
-        if self.label_weight == 0:
-            return distilled
-        by_label = functional.cross_entropy(
-            logits, labels, ignore_index=UNLABELLED, reduction="sum"
-        )
-        return distilled + self.label_weight * by_label / len(labels)
+def cross_entropy(logits: Tensor, labels: Tensor, teacher_logits: Tensor | None = None) -> Tensor:
+    """The loss by labels alone, whatever a teacher says; images without a label don't count."""
+    return functional.cross_entropy(logits, labels, ignore_index=UNLABELLED)

@@ -20,7 +20,7 @@ from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.finish import finish
-from plantnas.search.objective import PlantingObjective
+from plantnas.search.objective import PlantingObjective, planted_child
 from plantnas.search.preparing import check_configuration, check_device
 from plantnas.training.prefix import cut_before
 from plantnas.trials.study import open_study
@@ -151,6 +151,43 @@ def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Pa
     weights = study.parent(None).network.state_dict()
     convolutions = [name for name, tensor in weights.items() if tensor.ndim == 4]
     assert not any(torch.allclose(weights[name], expected[name]) for name in convolutions)
+
+
+MINE = """
+import torch
+from plantnas.channels.resizing import named_tensors
+
+
+def fill(grown):
+    tensors = named_tensors(grown.network)
+    for name in grown.changed:
+        tensors[name].fill_(0.125)
+
+
+def loss(settings):
+    def mean_square(logits, labels, teacher_logits):
+        return (logits - teacher_logits).square().mean() / settings.temperature
+
+    return mean_square
+"""
+
+
+def test_initialisations_and_loss_may_be_the_users_own(tiny: StudyFolder, folder: Path) -> None:
+    (folder / "of_mine.py").write_text(MINE)
+    mine = replace(tiny, directory=folder / "study").with_settings(
+        seed__start="of_mine:fill",
+        seed__learning_rate=1e-12,
+        planting__rows="of_mine:fill",
+        distillation__loss="of_mine:loss",
+    )
+    study = mine.objective().prepared(mine.open())
+    seed = study.parent(None)
+    assert (seed.network.get_parameter("classifier.weight") == 0.125).all()
+    child = planted_child(study, seed, dict.fromkeys(seed.structure.growable, 1)).network
+    assert (child.get_parameter("features.0.weight")[-1] == 0.125).all()
+    assert (child.get_parameter("classifier.weight")[:, -1] == 0).all()
+    _, logits = study.data.targets.in_order()
+    assert study.data.loss(logits, None, logits + 2).item() == pytest.approx(4 / 4.0)
 
 
 def test_nothing_is_made_twice(prepared: StudyFolder) -> None:

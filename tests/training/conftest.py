@@ -20,7 +20,8 @@ from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit
 from plantnas.training.images import Images
 from plantnas.training.logits import teacher_logits
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.losses.kd import DistillationLoss
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.planted import Child, PlantedTraining, train_planted
 from plantnas.training.views import augmented_inputs, image_inputs
@@ -70,7 +71,7 @@ def by_label(dataset: Dataset) -> TrainingData:
         targets=Targets(dataset.train.labels),
         validation_inputs=image_inputs(dataset.validation, dataset),
         validation_targets=Targets(dataset.validation.labels),
-        loss=DistillationLoss(temperature=4.0, label_weight=0.1),
+        loss=cross_entropy,
     )
 
 
@@ -98,6 +99,7 @@ def digits(teacher: nn.Module) -> Callable[[int, int], TrainingData]:
             same_digits,
             targets=Targets(same_digits.targets.labels, logits),
             validation_targets=Targets(same_digits.validation_targets.labels, validation_logits),
+            loss=DistillationLoss(temperature=4.0, label_weight=0.1),
         )
 
     return data

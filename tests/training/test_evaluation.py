@@ -5,10 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.training.evaluation import EVALUATION_BATCH, evaluate, logits_of
-from plantnas.training.loss import DistillationLoss, Targets
+from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.losses.kd import DistillationLoss
 from plantnas.training.views import Inputs
-
-LOSS = DistillationLoss(temperature=1.0, label_weight=1.0)
 
 
 def one_hot_images(classes: list[int]) -> Inputs:
@@ -19,7 +18,7 @@ def one_hot_images(classes: list[int]) -> Inputs:
 def test_accuracy_is_the_share_of_correct_answers() -> None:
     inputs = one_hot_images([0, 1, 2, 2, 1])
     labels = torch.tensor([0, 1, 2, 0, 2])
-    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), LOSS, "test")
+    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), cross_entropy, "test")
     assert metrics.accuracy == pytest.approx(3 / 5)
     assert (metrics.split, metrics.images) == ("test", 5)
 
@@ -28,7 +27,7 @@ def test_the_loss_is_that_of_all_images() -> None:
     inputs = one_hot_images([0, 1, 2, 2, 1])
     labels = torch.tensor([0, 1, 2, 0, 2])
     right, wrong = -torch.tensor([4.0, 0, 0]).log_softmax(0)[:2]
-    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), LOSS, "test")
+    metrics = evaluate(nn.Flatten(), inputs, Targets(labels), cross_entropy, "test")
     assert metrics.loss == pytest.approx(float(3 * right + 2 * wrong) / 5)
 
 

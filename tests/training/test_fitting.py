@@ -18,6 +18,7 @@ from plantnas.training.fitting import (
     learning_rate_at,
     validate,
 )
+from plantnas.training.loss import cross_entropy
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.views import Inputs
 
@@ -51,7 +52,8 @@ def first_images(data: TrainingData, count: int, labels: Tensor | None = None) -
 
 
 def without_teacher(data: TrainingData) -> TrainingData:
-    return replace(data, targets=data.targets._replace(teacher_logits=None))
+    targets = data.targets._replace(teacher_logits=None)
+    return replace(data, targets=targets, loss=cross_entropy)
 
 
 def test_the_rate_rises_linearly_while_it_warms_up() -> None:
