@@ -1,6 +1,6 @@
 """Whether a network may be written, or is already, asked in the transaction that would write it.
 
-How trials are signed, and failed where their worker died, is in trials/owners.py.
+How trials are signed is in trials/owners.py, failed where their worker died in trials/lost.py.
 """
 
 import json

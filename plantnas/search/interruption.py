@@ -1,6 +1,6 @@
 """Ends a worker that is asked to end (SIGTERM), as when its machine is taken away, without haste.
 
-Its trial ends with the epoch that it is in. What becomes of the trial is in workers/loop.py.
+Its trial ends with the epoch that it is in. What becomes of the trial is in workers/worker.py.
 """
 
 import signal

@@ -30,15 +30,8 @@ from plantnas.records.optuna_private import (
 from plantnas.records.patience import LIMIT_SECONDS
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import WEIGHTS_FILE
-from plantnas.trials.heartbeats import silent_for
-from plantnas.trials.owners import (
-    ENDED,
-    SILENT,
-    began,
-    fail,
-    reason_of,
-    trials_of_dead_workers,
-)
+from plantnas.trials.lost import ENDED, SILENT, fail, reason_of, silent_for, trials_of_dead_workers
+from plantnas.trials.owners import began
 
 SILENT_SECONDS = LIMIT_SECONDS + 60
 """A worker that waits for its database gives up before; until then it says nothing."""

@@ -28,8 +28,7 @@ from plantnas.records.engine import (
 from plantnas.records.optuna_private import TRANSACTIONS, backend_of, storage_of
 from plantnas.records.patience import Patience, is_away, patient
 from plantnas.trials.cache import SparingStorage
-from plantnas.trials.heartbeats import Heartbeats, heartbeats_of
-from plantnas.trials.owners import retry
+from plantnas.trials.lost import Heartbeats, heartbeats_of, retry
 
 HEARTBEAT_SECONDS = 15
 """A worker says so often that it lives. After four times as long without, its trial fails."""

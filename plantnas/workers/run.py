@@ -4,7 +4,6 @@ Workers share nothing but the database and the study's folder, so any of them ma
 How they are started and replaced is in local.py, what a worker does in worker.py.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
 from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import features_folder
 from plantnas.search.preparing import check_configuration, check_device
 from plantnas.search.progress import progress
 from plantnas.search.recording import record_study
-from plantnas.trials.owners import fail_trials_of_dead_workers
+from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import make_folder, storage_errors
 from plantnas.trials.study import is_complete, open_study
 from plantnas.workers.launcher import (
@@ -32,6 +30,7 @@ from plantnas.workers.launcher import (
     program,
 )
 from plantnas.workers.local import LocalLauncher
+from plantnas.workers.worker import remove_features
 
 Watch = Callable[[optuna.Study], None]
 """Is called with the study a few times a second while its trials run."""
@@ -108,8 +107,7 @@ def run_watched(
                         _check(ends)
             finally:
                 fail_trials_of_dead_workers(study)
-        # No trial needs it any more; a worker elsewhere that has it mapped would not notice.
-        shutil.rmtree(features_folder(place.directory), ignore_errors=True)
+        remove_features(place.directory)
         watch(study)
         say(_verdict(study, config))
     return study

@@ -1,28 +1,57 @@
-"""Joins a study from any machine, with what its database and its artifacts hold, and runs trials.
+"""A worker: joins a study from any machine, and runs its trials until there is none left to run.
 
-What a worker does between trials is in loop.py, how it is started in the launchers.
+What a trial does is in search/objective.py; how workers are started is in the launchers.
 """
 
+import logging
 import shutil
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
 
-from plantnas.config import StudyConfig
+from plantnas.config import Search, StudyConfig
 from plantnas.config_files import with_overrides
-from plantnas.errors import Say, StudyError
+from plantnas.errors import PlantnasError, Say, StudyError, first_line
 from plantnas.place import Place
 from plantnas.records.artifacts import is_url
 from plantnas.records.database import Database
+from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_completed
+from plantnas.records.optuna_tables import REASON_KEY
+from plantnas.records.ownership import TrialTaken
+from plantnas.records.patience import is_away
 from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
+from plantnas.search.interruption import (
+    Interrupted,
+    end_if_asked,
+    ends_politely,
+    give_up_if_asked,
+    wait,
+)
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import features_folder
 from plantnas.search.preparing import check_device
 from plantnas.search.recording import versions
-from plantnas.trials.storage import make_folder, storage_errors
-from plantnas.trials.study import existing_study, is_complete, open_study
-from plantnas.workers.loop import optimize_until_complete
+from plantnas.trials.lost import (
+    fail_trials_of_dead_workers,
+    fail_trials_without_heartbeats,
+    put_back,
+)
+from plantnas.trials.storage import HEARTBEAT_SECONDS, make_folder, storage_errors
+from plantnas.trials.study import existing_study, is_complete, open_study, outlook
+
+FAILURES_IN_A_ROW = 3
+"""A worker that fails so often in the same way has a fault of its own and ends."""
+
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 1.0
+"""A worker without work looks so often whether there is some again, or the study is complete."""
+
+_log = logging.getLogger("plantnas")
 
 
 def run_worker(
@@ -60,21 +89,77 @@ def run_worker(
         make_folder(place.directory)
         study = open_study(config, place.url)
         objective = PlantingObjective(config, place.directory, device, artifacts)
-        objective.prepared(study, say)
-        optimize_until_complete(study, objective, config)
-        if is_complete(study, config.search):  # no trial needs it any more
-            shutil.rmtree(features_folder(place.directory), ignore_errors=True)
+        optimize_until_complete(study, objective, say)
+        if is_complete(study, config.search):
+            remove_features(place.directory)
     return study
+
+
+def optimize_until_complete(
+    study: optuna.Study, objective: PlantingObjective, say: Say = lambda message: None
+) -> None:
+    """Runs trials until the study is complete, whoever runs the last of them.
+
+    `study.optimize` of Optuna 5 ends with an AssertionError when it tells of a trial that another
+    worker has failed meanwhile, and with the first failure of an objective. This loop goes on.
+
+    A trial whose objective raises is failed, with the first line of why as its user attribute
+    `reason`. On SIGTERM the trial ends with its epoch and is put back into the queue.
+
+    Args:
+        study: Optuna's.
+        objective: What each trial does.
+        say: Is told what is prepared before the first of them.
+
+    Raises:
+        PlantnasError: What this worker could not do, three times in a row.
+        SystemExit: The process was asked to end by SIGTERM: exit code 143.
+    """
+    objective.prepared(study, say)  # before there is a trial, which would wait for its parent
+    failures = list[BaseException]()
+    watch = _DeathWatch(study)
+    with ends_politely(), in_optimize_loop(study):
+        while _wait_for_work(study, objective.config.search, watch):
+            failure = _run_trial(study, objective)
+            end_if_asked()
+            if failure is None:
+                failures.clear()
+                continue
+            failures = [each for each in failures if type(each) is type(failure)] + [failure]
+            if isinstance(failure, KeyboardInterrupt):
+                raise failure
+            if len(failures) == FAILURES_IN_A_ROW:
+                if isinstance(failure, PlantnasError):
+                    raise failure
+                what = f"{FAILURES_IN_A_ROW} trials in a row failed: {_reason(failure)}"
+                raise StudyError(what) from failure
+
+
+def remove_features(directory: Path) -> None:
+    """Remove the features of a study that is complete: no trial needs them any more.
+
+    A worker elsewhere on this machine that has them mapped does not notice.
+    """
+    shutil.rmtree(features_folder(directory), ignore_errors=True)
 
 
 def _checked_config(
     place: Place, artifacts: str | None, data_root: str | None, say: Say
 ) -> StudyConfig:
-    """What a study was made with, if this machine can take part in it."""
+    """What a study was made with, if this machine can take part in it.
+
+    Raises:
+        StudyError: It is not there, or its artifacts are in a folder that this machine lacks.
+    """
     existing_study(place.name, place.url)
     records = StudyRecords(Database(place.url, artifacts), place.name)
     _check_versions(records.record, say)
-    _check_artifacts(records)
+    where = records.artifacts_place
+    if not is_url(where) and not Path(where).is_dir():
+        raise StudyError(
+            f"study {place.name!r}: its artifacts are in {where}, which this machine does not "
+            "have: say where they are by --artifacts."
+        )
     config = with_overrides(records.config, {"data.root": data_root})
     records.database.close()  # connections are few, and workers are many
     return config
@@ -100,15 +185,86 @@ def _major(version: str) -> str:
     return version.partition(".")[0]
 
 
-def _check_artifacts(records: StudyRecords) -> None:
-    """Refuse a folder that this machine does not have.
+class _DeathWatch:
+    """Fails the trials of workers that died, so often as workers say that they live."""
 
-    Raises:
-        StudyError: Says how to name another.
-    """
-    where = records.artifacts_place
-    if not is_url(where) and not Path(where).is_dir():
-        raise StudyError(
-            f"study {records.name!r}: its artifacts are in {where}, which this machine does not "
-            "have: say where they are by --artifacts."
-        )
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Fail them, unless that was done a moment ago: to look costs a few queries."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + HEARTBEAT_SECONDS
+        fail_trials_of_dead_workers(self._study)
+        fail_trials_without_heartbeats(self._study)
+
+
+class _Outcome(NamedTuple):
+    """How a trial ended: with values, or in a state, which may have a cause."""
+
+    values: tuple[float, float] | None = None
+    state: TrialState | None = None
+    cause: BaseException | None = None
+
+
+def _wait_for_work(study: optuna.Study, search: Search, watch: _DeathWatch) -> bool:
+    """Whether there is work for another trial, after a wait if those that run may leave some."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        watch.look()
+        ahead = outlook(study, search)
+        if ahead != "wait":
+            return ahead == "start"
+        wait(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _run_trial(study: optuna.Study, objective: PlantingObjective) -> BaseException | None:
+    """Runs one trial; returns why it failed, if it did."""
+    try:
+        trial = study.ask()
+        with heartbeats(study, trial):
+            outcome = _outcome(objective, trial)
+            _tell(study, trial, outcome)
+    except (TrialTaken, UpdateFinishedTrialError) as error:
+        _log.warning("%s This worker goes on with the next trial.", error)
+        return None
+    return outcome.cause
+
+
+def _outcome(objective: PlantingObjective, trial: optuna.Trial) -> _Outcome:
+    """Runs the objective. A trial that is not this worker's any more is nothing to tell of."""
+    try:
+        give_up_if_asked()
+        return _Outcome(objective(trial))
+    except optuna.TrialPruned:
+        return _Outcome(state=TrialState.PRUNED)
+    except (TrialTaken, UpdateFinishedTrialError):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if is_away(error):
+            raise  # nobody could be told
+        return _Outcome(state=TrialState.FAIL, cause=error)
+
+
+def _tell(study: optuna.Study, trial: optuna.Trial, outcome: _Outcome) -> None:
+    interrupted = isinstance(outcome.cause, Interrupted | KeyboardInterrupt)
+    if outcome.cause is not None:
+        why = "interrupted" if interrupted else _reason(outcome.cause)
+        # Of what is not known, the line alone would not tell where to look.
+        is_known = isinstance(outcome.cause, PlantnasError | KeyboardInterrupt)
+        trace = None if is_known else outcome.cause
+        _log.warning("Trial %s failed: %s", trial.number, why, exc_info=trace)
+        trial.set_user_attr(REASON_KEY, why)
+    told = study.tell(trial, outcome.values, outcome.state, skip_if_finished=True)
+    if told.state == TrialState.COMPLETE:
+        log_completed(study, told)
+    if interrupted:
+        put_back(study, told)
+
+
+def _reason(failure: BaseException) -> str:
+    known = "" if isinstance(failure, PlantnasError) else f"{type(failure).__name__}: "
+    return f"{known}{first_line(failure)}"

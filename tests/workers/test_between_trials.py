@@ -20,7 +20,7 @@ from plantnas.records.optuna_tables import ASSIGNMENT_KEY, WORKER_KEY
 from plantnas.search.objective import PlantingObjective
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.study import is_complete
-from plantnas.workers.loop import FAILURES_IN_A_ROW, optimize_until_complete
+from plantnas.workers.worker import FAILURES_IN_A_ROW, optimize_until_complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def run(folder: StudyFolder, before: Callable[[optuna.Trial], None]) -> optuna.S
     """The study after all its trials."""
     study, objective = folder.open(), Disturbed(folder.config, folder.directory)
     objective.before = before
-    optimize_until_complete(study, objective, folder.config)
+    optimize_until_complete(study, objective)
     return study
 
 
@@ -170,7 +170,7 @@ def test_a_trial_without_heartbeats_is_done_again_once(
     backend.heartbeat_interval, backend.grace_period = 1, 1
     time.sleep(2.2)  # longer than the grace period, and than a new storage waits with its verdict
     objective = PlantingObjective(folder.config, folder.directory)
-    optimize_until_complete(study, objective, folder.config)
+    optimize_until_complete(study, objective)
     again = next(trial for trial in study.trials if "retry_history" in trial.system_attrs)
     assert study.trials[0].state == TrialState.FAIL
     reason = "its worker another.machine:1 gave no sign of life any more"
@@ -184,12 +184,12 @@ WORKER = """
 import sys
 from pathlib import Path
 from plantnas.config_files import load_study
-from plantnas.workers.loop import optimize_until_complete
+from plantnas.workers.worker import optimize_until_complete
 from plantnas.search.objective import PlantingObjective
 from plantnas.trials.study import open_study
 yaml, url, directory = sys.argv[1:]
 config = load_study(yaml)
-optimize_until_complete(open_study(config, url), PlantingObjective(config, directory), config)
+optimize_until_complete(open_study(config, url), PlantingObjective(config, directory))
 """
 
 
