@@ -158,7 +158,11 @@ def sections(command: Any, name: str) -> Iterator[str]:
 def row(parameter: Any) -> str:
     """An argument or option of a command, as a row of a table."""
     is_argument = parameter.param_type_name == "argument"
-    called = parameter.name.upper() if is_argument else "`, `".join(parameter.opts)
+    called = (
+        (parameter.metavar or parameter.name.upper())
+        if is_argument
+        else "`, `".join(parameter.opts)
+    )
     default = "required" if parameter.required else shown(parameter.default)
     meaning = re.sub(r"([\[\]|<>])", r"\\\1", parameter.help)  # as text, in Markdown
     return f"| `{called}` | {default} | {meaning} |"

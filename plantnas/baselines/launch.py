@@ -150,20 +150,20 @@ def _do(
     return network, None
 
 
-def _search_seconds(data: StudyData) -> float:
+def _search_seconds(recorded: StudyData) -> float:
     """What the whole search by planting took: seed, screens, grown networks, wasted trials."""
-    planted = [each for each in data.networks if each.method in ("seed", "planting")]
-    return seconds_of(planted) + wasted_seconds(data)
+    planted = [each for each in recorded.networks if each.method in ("seed", "planting")]
+    return seconds_of(planted) + wasted_seconds(recorded)
 
 
-def _line(task: Task, request: Request, network: NetworkRecord | None, why: str | None) -> str:
+def _line(task: Task, request: Request, record: NetworkRecord | None, why: str | None) -> str:
     if task.target_id is None:
         return f"{task.method}: {why or 'has spent its seconds'}"
     (target,) = (each for each in request.targets if each.id == task.target_id)
     what = f"{task.method} at {target.parameters:,} parameters, rate {task.learning_rate:g}"
-    if network is None:
+    if record is None:
         return f"{what}: not made: {why}"
     return (
-        f"{what}: {network.parameters:,} parameters, {validation_accuracy(network):.2%} on "
-        f"validation, {seconds_of([network]):.0f} seconds"
+        f"{what}: {record.parameters:,} parameters, {validation_accuracy(record):.2%} on "
+        f"validation, {seconds_of([record]):.0f} seconds"
     )

@@ -47,7 +47,7 @@ class Task(NamedTuple):
 
 
 def parse_request(
-    study: str,
+    name: str,
     networks: Sequence[NetworkRecord],
     methods: str | None,
     targets: str,
@@ -60,12 +60,12 @@ def parse_request(
         ConfigurationError: An unknown method or choice of targets, or a rate that is none.
         StudyError: The study has no grown network yet.
     """
-    names = default_methods() if methods is None else methods.split(",")
+    words = default_methods() if methods is None else methods.split(",")
     if targets not in TARGET_CHOICES:
         raise ConfigurationError(f"targets: {targets!r}. {did_you_mean(targets, TARGET_CHOICES)}")
     return Request(
-        {name.strip(): method_named(name.strip()) for name in names},
-        targets_among(study, networks, targets),
+        {word.strip(): method_named(word.strip()) for word in words},
+        targets_among(name, networks, targets),
         repetitions,
         _parse_rates(rates),
     )
@@ -82,12 +82,12 @@ def _parse_rates(rates: str) -> tuple[float, ...]:
 
 
 def targets_among(
-    study: str, networks: Sequence[NetworkRecord], choice: TargetChoice
+    name: str, networks: Sequence[NetworkRecord], choice: TargetChoice
 ) -> tuple[NetworkRecord, ...]:
     """The planted networks that baselines are compared to, smallest first.
 
     Args:
-        study: Name of the study.
+        name: Name of the study.
         networks: All of it.
         choice: The planted ones on its `front`, or those of the `lineage` of the most accurate.
 
@@ -96,7 +96,7 @@ def targets_among(
     """
     planted = [each for each in networks if each.method == "planting" and each.kind == "grow"]
     if not planted:
-        raise StudyError(f"study {study!r}: has no grown network yet; run the study first.")
+        raise StudyError(f"study {name!r}: has no grown network yet; run the study first.")
     front = [each for each in pareto_front(networks) if each.method == "planting"]
     if choice == "lineage" or not front:  # teacher and seed may beat them all
         best = max(front or planted, key=validation_accuracy)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def baselines(
-    study: Study,
+    name_or_file: Study,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -45,7 +45,7 @@ def baselines(
     ] = "0.005,0.01,0.02",
     workers: Workers = 1,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
     device: Device = "cpu",
 ) -> None:
     """Add to a finished study what its users would make otherwise, and compare."""
@@ -53,13 +53,13 @@ def baselines(
     from plantnas.baselines.planning import parse_request
     from plantnas.report.finish import finish_baselines
 
-    place = existing(study, storage, directory)
+    place = existing(name_or_file, storage, folder)
     records = records_of(place)
     request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
     make_baselines(place, request, workers, device, console.print)
     finish_baselines(place.url, place.name)
-    folder = place.directory
-    _compare([records], folder / "comparison.html", folder / "comparison.csv")
+    page, table = place.directory / "comparison.html", place.directory / "comparison.csv"
+    _compare([records], page, table)
 
 
 def compare(

@@ -17,11 +17,11 @@ app = typer.Typer(help="The database of a study itself.", no_args_is_help=True)
 
 
 @app.command()
-def upgrade(study: Study, storage: Storage = None, directory: Directory = None) -> None:
+def upgrade(name_or_file: Study, storage: Storage = None, folder: Directory = None) -> None:
     """Bring a database that an older plantnas wrote to this one's tables, after a copy of it."""
     from plantnas.records.migrations.upgrade import planned_upgrade, upgrade_database
 
-    url = place_of(study, storage, directory).url
+    url = place_of(name_or_file, storage, folder).url
     planned = planned_upgrade(url)
     if planned.old == planned.new:
         show(f"The tables are of revision {planned.new}, which this plantnas needs.")
@@ -34,10 +34,10 @@ def upgrade(study: Study, storage: Storage = None, directory: Directory = None) 
 
 @app.command()
 def clean(
-    study: Study,
+    name_or_file: Study,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List only.")] = False,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """Remove what crashes left behind and nobody refers to; workers may run meanwhile."""
     from plantnas.records.study import StudyRecords
@@ -45,7 +45,7 @@ def clean(
     from plantnas.trials.storage import open_database, storage_errors
     from plantnas.trials.study import existing_study
 
-    place, found = existing(study, storage, directory), []
+    place, found = existing(name_or_file, storage, folder), []
     with storage_errors(place.url):
         opened = existing_study(place.name, place.url)
         records = StudyRecords(open_database(opened), place.name)

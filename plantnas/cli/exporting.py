@@ -9,7 +9,7 @@ from plantnas.cli.options import Directory, Force, Storage, Study, existing, sho
 
 
 def export(
-    study: Study,
+    name_or_file: Study,
     format_name: Annotated[
         str | None, typer.Option("--format", help="state-dict (the default), pt2 or onnx.")
     ] = None,
@@ -29,7 +29,7 @@ def export(
     ] = None,
     force: Force = False,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """Save a network of a study, or a family of nested ones, as files for elsewhere."""
     from plantnas.report.export.choice import Wanted, parse_widths
@@ -38,6 +38,6 @@ def export(
     crop_to = None if widths is None else parse_widths(widths)
     wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
     files = Files(family, output, format_name, force)
-    place = existing(study, storage, directory)
+    place = existing(name_or_file, storage, folder)
     for line in save(place.url, place.name, wanted, files):
         show(line)

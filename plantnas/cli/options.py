@@ -35,7 +35,9 @@ def _from_file(storage: str | None) -> str | None:
         raise StorageError(f"storage {storage}: cannot be read: {why}.") from error
 
 
-Study = Annotated[str, typer.Argument(help="A study's name or the path of its YAML file.")]
+Study = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study's name or the path of its YAML file.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that run trials.")]
 Storage = Annotated[
     str | None,
@@ -47,14 +49,16 @@ Storage = Annotated[
 ]
 Directory = Annotated[
     Path | None,
-    typer.Option(help="Folder of the study's files; by default plantnas-studies/NAME."),
+    typer.Option(
+        "--directory", help="Folder of the study's files; by default plantnas-studies/NAME."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
 Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 
 
-def existing(study: str, storage: str | None, directory: Path | None) -> Place:
+def existing(name_or_file: str, storage: str | None, directory: Path | None) -> Place:
     """Where a study is that exists, shipped or not.
 
     Raises:
@@ -62,16 +66,16 @@ def existing(study: str, storage: str | None, directory: Path | None) -> Place:
     """
     from plantnas.trials.study import existing_study
 
-    place = place_of(study, storage, directory)
+    place = place_of(name_or_file, storage, directory)
     if storage is None and directory is None:
         _check_is_here(place.name)
     existing_study(place.name, place.url)
     return place
 
 
-def place_of(study: str, storage: str | None, directory: Path | None) -> Place:
+def place_of(name_or_file: str, storage: str | None, directory: Path | None) -> Place:
     """Where a study is or would be, by its name or its file."""
-    name = load_study(study).name if is_path(study) else study
+    name = load_study(name_or_file).name if is_path(name_or_file) else name_or_file
     return place_named(name, storage, directory)
 
 

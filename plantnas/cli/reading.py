@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 def status(
-    study: Study,
+    name_or_file: Study,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until the study ends.")] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """Steps, trials, failures, best networks and cost of a study so far."""
     from rich.live import Live
 
     from plantnas.trials.study import existing_study
 
-    place = existing(study, storage, directory)
+    place = existing(name_or_file, storage, folder)
     optuna_study, records = existing_study(place.name, place.url), records_of(place)
     shown, is_over = _status(optuna_study, records)
     if not watch:
@@ -55,7 +55,7 @@ def plot(
         str,
         typer.Argument(help=f"{', '.join(PLOTS)}, or a module:function of yours."),
     ],
-    study: Study,
+    name_or_file: Study,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +75,7 @@ def plot(
     ] = None,
     force: Force = False,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """One plot of a study, finished or running."""
     from plantnas.files import check_output
@@ -84,7 +84,7 @@ def plot(
     asked = {"split": split, "cost": cost, "network_id": network_id}
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
-    records = records_of(existing(study, storage, directory))
+    records = records_of(existing(name_or_file, storage, folder))
     path = out or Path(f"{records.name}-{name.replace(':', '.')}.html")
     check_output(path, force)
     check_figure_file(path)
@@ -93,7 +93,7 @@ def plot(
 
 
 def report(
-    study: Study,
+    name_or_file: Study,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -103,14 +103,14 @@ def report(
     ] = None,
     force: Force = False,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """One page for a study, finished or running: what to pick, what it cost, why, and caveats."""
     from plantnas.files import check_output
     from plantnas.report.page.page import write_report
     from plantnas.report.study_data import study_data
 
-    place = existing(study, storage, directory)
+    place = existing(name_or_file, storage, folder)
     page = out or place.directory / "report.html"
     check_output(page, force or out is None)
     for trouble in write_report(study_data(records_of(place)), page):
@@ -119,7 +119,7 @@ def report(
 
 
 def table(
-    study: Study,
+    name_or_file: Study,
     what: Annotated[
         str,
         typer.Option(help=f"{', '.join(FRAMES)}, or a module:function of yours."),
@@ -137,7 +137,7 @@ def table(
     ] = None,
     force: Force = False,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """What a study recorded, as a table for other programs."""
     from plantnas.files import check_output
@@ -146,7 +146,7 @@ def table(
     frame_of, table_format = FRAMES.find(what), checked_format(format_name, out)
     if out is not None:
         check_output(out, force)
-    records = records_of(existing(study, storage, directory))
+    records = records_of(existing(name_or_file, storage, folder))
     frame = frame_of(records.database, records.name)
     if out is None:
         typer.echo(table_text(frame, table_format), nl=False)
@@ -156,18 +156,18 @@ def table(
 
 
 def dashboard(
-    study: Study,
+    name_or_file: Study,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1",
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
 ) -> None:
     """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""
     from plantnas.errors import PlantnasError
     from plantnas.report.dashboard import publish, serve
     from plantnas.trials.study import existing_study
 
-    place = existing(study, storage, directory)
+    place = existing(name_or_file, storage, folder)
     opened = existing_study(place.name, place.url)
     if (why := publish(opened, records_of(place).database)) is not None:
         raise PlantnasError(why)

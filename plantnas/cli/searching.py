@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from plantnas.search.progress import StepProgress
 
 
-def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = None) -> None:
+def quickstart(workers: Workers = 2, folder: Directory = None, seed: Seed = None) -> None:
     """A whole study on scikit-learn's handwritten digits, in less than a minute."""
     config = with_overrides(load_study("digits"), {"random_seed": seed})
-    _run(config, place_named(config.name, None, directory), workers, "cpu")
+    _run(config, place_named(config.name, None, folder), workers, "cpu")
     console.print(
         "\nTo try next:\n"
         "  plantnas report digits                    one page: what to pick, what it cost, why\n"
@@ -41,10 +41,10 @@ def quickstart(workers: Workers = 2, directory: Directory = None, seed: Seed = N
 
 
 def run(
-    study: Study,
+    name_or_file: Study,
     workers: Workers = 1,
     storage: Storage = None,
-    directory: Directory = None,
+    folder: Directory = None,
     steps: Annotated[int | None, typer.Option(help="Steps of the search.")] = None,
     trials_per_step: Annotated[int | None, typer.Option(help="Screening trials a step.")] = None,
     seed: Seed = None,
@@ -60,8 +60,8 @@ def run(
         "search.trials_per_step": trials_per_step,
         "random_seed": seed,
     }
-    config = with_overrides(load_study(study), overrides)
-    _run(config, place_named(config.name, storage, directory), workers, device)
+    config = with_overrides(load_study(name_or_file), overrides)
+    _run(config, place_named(config.name, storage, folder), workers, device)
 
 
 def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:

@@ -41,10 +41,10 @@ app = typer.Typer(help="Start many workers of a study on an existing engine.", n
 
 
 def worker(
-    study: Study,
+    name_or_file: Study,
     storage: Storage = None,
     artifacts: Artifacts = None,
-    directory: Directory = None,
+    folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
 ) -> None:
@@ -53,7 +53,7 @@ def worker(
 
     from plantnas.workers.worker import run_worker
 
-    place = existing(study, storage, directory)
+    place = existing(name_or_file, storage, folder)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
     run_worker(place, artifacts, device, root, show)
@@ -61,11 +61,11 @@ def worker(
 
 @app.command()
 def local(
-    study: Study,
+    name_or_file: Study,
     workers: Workers,
     storage: Storage = None,
     artifacts: Artifacts = None,
-    directory: Directory = None,
+    folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
     logs: Logs = None,
@@ -73,20 +73,20 @@ def local(
     """On this machine: one process a worker, each on its share of the cores."""
     from plantnas.workers.local import LocalLauncher
 
-    command = _command(study, storage, artifacts, directory, data_root, device)
+    command = _command(name_or_file, storage, artifacts, folder, data_root, device)
     _launch(LocalLauncher(_logs(command, logs)), command, workers)
 
 
 @app.command()
 def ray(
-    study: Study,
+    name_or_file: Study,
     workers: Workers,
     address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
     cpus: Annotated[float, typer.Option(min=0, help="Cores a worker.")] = 1,
     gpus: Gpus = 0,
     storage: Storage = None,
     artifacts: Artifacts = None,
-    directory: Directory = None,
+    folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
     logs: Logs = None,
@@ -95,14 +95,14 @@ def ray(
     from plantnas.workers.launcher import check_shared
     from plantnas.workers.ray import RayLauncher
 
-    command = _command(study, storage, artifacts, directory, data_root, device)
+    command = _command(name_or_file, storage, artifacts, folder, data_root, device)
     check_shared(command.place.url)
     _launch(RayLauncher(address, _logs(command, logs), cpus, gpus), command, workers)
 
 
 @app.command()
 def slurm(
-    study: Study,
+    name_or_file: Study,
     workers: Workers,
     partition: Annotated[str | None, typer.Option(help="Of the cluster.")] = None,
     minutes: Annotated[int, typer.Option(min=1, help="Most a job may take.")] = 240,
@@ -116,7 +116,7 @@ def slurm(
     ] = True,
     storage: Storage = None,
     artifacts: Artifacts = None,
-    directory: Directory = None,
+    folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
     logs: Logs = None,
@@ -125,7 +125,7 @@ def slurm(
     from plantnas.workers.launcher import check_shared
     from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 
-    command = _command(study, storage, artifacts, directory, data_root, device)
+    command = _command(name_or_file, storage, artifacts, folder, data_root, device)
     check_shared(command.place.url)
     jobs = SlurmJobs(partition, minutes, cpus, gpus, _pairs(sbatch or []))
     launcher = SlurmLauncher(_logs(command, logs), jobs)
@@ -137,7 +137,7 @@ def slurm(
 
 
 def _command(
-    study: str,
+    name_or_file: str,
     storage: str | None,
     artifacts: str | None,
     directory: Path | None,
@@ -148,9 +148,11 @@ def _command(
     from plantnas.search.recording import make_study
     from plantnas.workers.launcher import WorkerCommand
 
-    place = place_of(study, storage, directory)
-    if is_path(study) or not _exists(place):
-        make_study(load_study(study), place.url, artifacts or str(place.directory / "weights"))
+    place = place_of(name_or_file, storage, directory)
+    if is_path(name_or_file) or not _exists(place):
+        make_study(
+            load_study(name_or_file), place.url, artifacts or str(place.directory / "weights")
+        )
     return WorkerCommand(place, artifacts, device, data_root)
 
 

@@ -25,31 +25,31 @@ from plantnas.records.tables import (
 )
 
 
-def network_row(network: NetworkRecord) -> dict[str, Any]:
+def network_row(record: NetworkRecord) -> dict[str, Any]:
     """Of the table of networks, without the study's id."""
     names = ("method", "kind", "trial_number", "parent_id", "step", "parameters", "macs")
-    row = {name: getattr(network, name) for name in (*names, "artifact_id", "sha256")}
-    return row | {"created": network.created or datetime.now(UTC)}
+    row = {name: getattr(record, name) for name in (*names, "artifact_id", "sha256")}
+    return row | {"created": record.created or datetime.now(UTC)}
 
 
-def rows_of_network(network: NetworkRecord) -> dict[type[OfNetwork], list[dict[str, Any]]]:
+def rows_of_network(record: NetworkRecord) -> dict[type[OfNetwork], list[dict[str, Any]]]:
     """Of the tables of what belongs to it, without the network's id."""
     widths = [
         {
             "group_name": group,
             "position": position,
             "width": width,
-            "planted": network.planted.get(group, 0),
+            "planted": record.planted.get(group, 0),
         }
-        for position, (group, width) in enumerate(network.widths.items())
+        for position, (group, width) in enumerate(record.widths.items())
     ]
-    phases = [{"phase": phase, "seconds": seconds} for phase, seconds in network.seconds.items()]
+    phases = [{"phase": phase, "seconds": seconds} for phase, seconds in record.seconds.items()]
     return {
         WidthRow: widths,
-        EvaluationRow: [evaluation._asdict() for evaluation in network.evaluations],
-        EpochRow: [epoch._asdict() for epoch in network.epochs],
+        EvaluationRow: [evaluation._asdict() for evaluation in record.evaluations],
+        EpochRow: [epoch._asdict() for epoch in record.epochs],
         PhaseRow: phases,
-        BaselineRow: [asdict(network.baseline)] if network.baseline else [],
+        BaselineRow: [asdict(record.baseline)] if record.baseline else [],
     }
 
 

@@ -68,7 +68,7 @@ def method_costs(
         study=name,
         method=PLANTING,
         sizes=len(targets),
-        networks=seconds_of(record for record in networks if record.id in family),
+        networks=seconds_of([record for record in networks if record.id in family]),
         search=seconds_of(besides) + wasted_seconds,
         teacher=teacher_seconds,
     )

@@ -179,15 +179,15 @@ def _save_note(study: optuna.Study, networks: Sequence[NetworkRecord]) -> None:
         save_note(study, note)
 
 
-def note_text(study: str, study_id: int, networks: Sequence[NetworkRecord]) -> str:
+def note_text(name: str, study_id: int, networks: Sequence[NetworkRecord]) -> str:
     """The Markdown of a study's note: headline, front, how to take a network, caveats.
 
     Args:
-        study: Its name.
+        name: Its name.
         study_id: Optuna's number of it, which is in the dashboard's addresses.
         networks: All of the study.
     """
-    parts = [f"### {headline(networks)}", _front(study_id, networks), _export(study, networks)]
+    parts = [f"### {headline(networks)}", _front(study_id, networks), _export(name, networks)]
     parts.append("\n".join(f"- {sentence}" for sentence in caveats(1, networks)))
     return "\n\n".join([*filter(None, parts), YOURS])
 
@@ -203,43 +203,43 @@ def _front(study_id: int, networks: Sequence[NetworkRecord]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ruler, *rows))
 
 
-def _row(network: NetworkRecord, teacher: NetworkRecord | None, address: str) -> list[str]:
-    number = network.trial_number
+def _row(record: NetworkRecord, teacher: NetworkRecord | None, address: str) -> list[str]:
+    number = record.trial_number
     return [
-        str(network.id),
-        network.method,
-        "" if network.step is None else str(network.step),
+        str(record.id),
+        record.method,
+        "" if record.step is None else str(record.step),
         "" if number is None else f"[{number}]({address}{number})",
-        f"{network.parameters:,}",
-        f"{100 * network.parameters / teacher.parameters:.1f}" if teacher else "",
-        accuracy_text(network, "validation"),
-        accuracy_text(network, "test"),
+        f"{record.parameters:,}",
+        f"{100 * record.parameters / teacher.parameters:.1f}" if teacher else "",
+        accuracy_text(record, "validation"),
+        accuracy_text(record, "test"),
     ]
 
 
-def _export(study: str, networks: Sequence[NetworkRecord]) -> str:
+def _export(name: str, networks: Sequence[NetworkRecord]) -> str:
     chosen = first_choice(networks)
     if chosen is None:
         return ""
     assert chosen.id is not None
-    return f"To take network {chosen.id}:\n\n```\n{export_command(study, chosen.id)}\n```"
+    return f"To take network {chosen.id}:\n\n```\n{export_command(name, chosen.id)}\n```"
 
 
-def _save_figures(study: optuna.Study, data: StudyData) -> None:
+def _save_figures(study: optuna.Study, recorded: StudyData) -> None:
     from optuna_dashboard import save_plotly_graph_object
 
-    for name, figure in figures(data).items():
+    for name, figure in figures(recorded).items():
         save_plotly_graph_object(study, fitted(figure), graph_object_id=name)
 
 
-def figures(data: StudyData) -> dict[str, "go.Figure"]:
+def figures(recorded: StudyData) -> dict[str, "go.Figure"]:
     """The plots that Optuna's dashboard has none like, by the names that they have there."""
     from plantnas.report.plotting.pareto import pareto_figure, pareto_info
     from plantnas.report.plotting.widths import widths_figure, widths_info
 
     return {
-        "pareto": pareto_figure(pareto_info(data)),
-        "widths": widths_figure(widths_info(data)),
+        "pareto": pareto_figure(pareto_info(recorded)),
+        "widths": widths_figure(widths_info(recorded)),
     }
 
 

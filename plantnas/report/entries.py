@@ -4,7 +4,7 @@ What follows from them, over several studies, is in comparison/comparison.py; wh
 costs.py.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf, isnan
 from statistics import fmean
 from typing import Literal, NamedTuple
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
         return self.own_seconds + self.teacher_seconds
 
 
-def chosen_rates(networks: Iterable[NetworkRecord]) -> dict[str, float]:
+def chosen_rates(networks: Sequence[NetworkRecord]) -> dict[str, float]:
     """The learning rate of each method's compared baselines, chosen by validation.
 
     At the target that has a method's networks at the most rates (the first of several), it is the
@@ -126,7 +126,7 @@ def weights_of(record: NetworkRecord) -> str | int | None:
 
 
 def points_of_all_sizes(
-    entries: Iterable[Entry], split: Literal["validation", "test"]
+    entries: Sequence[Entry], split: Literal["validation", "test"]
 ) -> dict[str, list[Point]]:
     """The point of each size, by method that was evaluated at all sizes of a study.
 
@@ -150,14 +150,14 @@ def points_of_all_sizes(
     }
 
 
-def seconds_of(networks: Iterable[NetworkRecord]) -> float:
+def seconds_of(networks: Sequence[NetworkRecord]) -> float:
     """Seconds of all phases of making these networks."""
     return sum(sum(record.seconds.values()) for record in networks)
 
 
-def teacher_seconds_of(networks: Iterable[NetworkRecord]) -> float:
+def teacher_seconds_of(networks: Sequence[NetworkRecord]) -> float:
     """Seconds of making the study's teacher."""
-    return seconds_of(record for record in networks if record.method == "teacher")
+    return seconds_of([record for record in networks if record.method == "teacher"])
 
 
 def accuracy_on(record: NetworkRecord, split: Split) -> float | None:

@@ -12,7 +12,7 @@ from plantnas.report.images import evaluate_on
 from plantnas.report.plots import pareto, write_figure
 
 
-def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], Path]:
+def finish(url: str, name: str, directory: Path) -> tuple[list[NetworkRecord], Path]:
     """Evaluates the front, the seed and the teacher on the test split, and writes the plot.
 
     They are evaluated on the training split too: the distance tells how much they overfit.
@@ -27,21 +27,21 @@ def finish(url: str, study: str, directory: Path) -> tuple[list[NetworkRecord], 
         DataError: The test split cannot be read.
         StorageError: A file cannot be read or written.
     """
-    records = StudyRecords(Database(url), study)
+    records = StudyRecords(Database(url), name)
     _evaluate(records, front_and_references(records.networks()))
     page = directory / "pareto.html"
-    write_figure(pareto(records.database, study), page)
+    write_figure(pareto(records.database, name), page)
     return records.networks(), page
 
 
-def finish_baselines(url: str, study: str) -> None:
+def finish_baselines(url: str, name: str) -> None:
     """Evaluates what is compared on the test split and the training split: each network once.
 
     Raises:
         DataError: A split cannot be read.
         StorageError: A file cannot be read.
     """
-    records = StudyRecords(Database(url), study)
+    records = StudyRecords(Database(url), name)
     networks = records.networks()
     teacher = [record for record in networks if record.method == "teacher"]
     _evaluate(records, [*teacher, *compared_networks(networks)])

@@ -48,40 +48,40 @@ class FinishedTrial(NamedTuple):
     end: datetime
 
 
-def finished_trials(data: StudyData) -> list[FinishedTrial]:
+def finished_trials(recorded: StudyData) -> list[FinishedTrial]:
     """Those that left a network, and those that failed or were refused, the first to end first.
 
     A network counts as soon as it is recorded, unless its trial fails before Optuna was told:
     `StudyRecords.networks` leaves that out. Where Optuna does not know the study any more, the
     trials without a network are missing.
     """
-    planted = [network for network in data.networks if network.method == PLANTING]
-    recorded = {network.trial_number for network in planted}
-    ends = {trial.number: trial.datetime_complete for trial in data.trials}
-    believed = believed_durations(data.trials, utc(None))
+    planted = [network for network in recorded.networks if network.method == PLANTING]
+    left_networks = {network.trial_number for network in planted}
+    ends = {trial.number: trial.datetime_complete for trial in recorded.trials}
+    believed = believed_durations(recorded.trials, utc(None))
     found = [
         *(_with_network(network, ends.get(network.trial_number or 0)) for network in planted),
         *(
             _without_network(trial, believed.get(trial.number, timedelta()))
-            for trial in data.trials
-            if trial.state in WITHOUT_NETWORK and trial.number not in recorded
+            for trial in recorded.trials
+            if trial.state in WITHOUT_NETWORK and trial.number not in left_networks
         ),
     ]
     return sorted(found, key=lambda trial: (trial.end, trial.number))
 
 
-def wasted_seconds(data: StudyData) -> float:
+def wasted_seconds(recorded: StudyData) -> float:
     """Of the search's failed and refused trials, but those whose network was recorded all the same.
 
     Raises:
         StudyError: Optuna does not know the study, or nothing of it.
     """
-    if not data.trials:
+    if not recorded.trials:
         raise StudyError(
-            f"study {data.name!r}: Optuna has no trials of it, so that the cost of its search is "
-            "not known."
+            f"study {recorded.name!r}: Optuna has no trials of it, so that the cost of its search "
+            "is not known."
         )
-    return seconds_in_vain(finished_trials(data))
+    return seconds_in_vain(finished_trials(recorded))
 
 
 def seconds_in_vain(finished: Iterable[FinishedTrial]) -> float:
@@ -113,10 +113,10 @@ def utc(moment: datetime | None) -> datetime:
     return (moment or datetime.now(UTC)).astimezone(UTC)
 
 
-def _with_network(network: NetworkRecord, end: datetime | None) -> FinishedTrial:
-    seconds = seconds_of([network])
-    number = network.trial_number or 0
-    return FinishedTrial(number, "complete", network, seconds, utc(end or network.created))
+def _with_network(record: NetworkRecord, end: datetime | None) -> FinishedTrial:
+    seconds = seconds_of([record])
+    number = record.trial_number or 0
+    return FinishedTrial(number, "complete", record, seconds, utc(end or record.created))
 
 
 def _without_network(trial: FrozenTrial, believed: timedelta) -> FinishedTrial:

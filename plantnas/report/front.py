@@ -1,6 +1,6 @@
 """Which networks of a study to choose from: its Pareto front. The plot of it is in plotting/."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from plantnas.records.record import NetworkRecord
 
@@ -22,7 +22,7 @@ def is_choosable(record: NetworkRecord) -> bool:
     return record.kind in (None, "grow")
 
 
-def pareto_front(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+def pareto_front(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The choosable networks that no other beats in validation accuracy and parameters.
 
     Returns:
@@ -45,7 +45,7 @@ def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[Netw
     return line[::-1]
 
 
-def front_and_references(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+def front_and_references(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The Pareto front with the seed and the teacher, which may not be on it, smallest first."""
     networks = list(networks)
     shown = {record.id: record for record in pareto_front(networks)}
@@ -53,7 +53,7 @@ def front_and_references(networks: Iterable[NetworkRecord]) -> list[NetworkRecor
     return sorted(shown.values(), key=lambda record: record.parameters)
 
 
-def teacher_of(networks: Iterable[NetworkRecord]) -> NetworkRecord | None:
+def teacher_of(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
     """The teacher, once it is trained."""
     return next((record for record in networks if record.method == "teacher"), None)
 

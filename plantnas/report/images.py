@@ -1,6 +1,6 @@
 """The images of a study, and the only reading of its test split. Nothing here draws."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +18,13 @@ from plantnas.training.views import Inputs
 
 
 def load_images(
-    storage: str, study: str, split: str = "validation", root: str | None = None
+    storage: str, name: str, split: str = "validation", root: str | None = None
 ) -> tuple[Tensor, Tensor]:
     """The images of a study as its networks take them.
 
     Args:
         storage: URL of the study's database.
-        study: Name of the study.
+        name: Name of the study.
         split: `train` (the images with labels), `validation` or `test`.
         root: Folder of the data set, if it is no longer where the study found it.
 
@@ -35,7 +35,7 @@ def load_images(
         StudyError: There is no such study.
         DataError: The data cannot be read, or is not what the study was made with.
     """
-    records = StudyRecords(Database(storage), study)
+    records = StudyRecords(Database(storage), name)
     images = _split(records, split, root)
     inputs = _inputs(records, images)
     return torch.cat([batch for (batch,) in inputs.in_order(0, 500)]).contiguous(), images.labels
@@ -44,7 +44,7 @@ def load_images(
 def evaluate_on(
     records: StudyRecords,
     split: Split,
-    networks: Iterable[NetworkRecord],
+    networks: Sequence[NetworkRecord],
     root: str | None = None,
 ) -> None:
     """Records accuracy and cross-entropy on a split of those networks that lack them.

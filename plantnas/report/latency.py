@@ -1,6 +1,6 @@
 """How long networks take for an image on this machine, now. It is measured, never recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from statistics import median
 from timeit import Timer
@@ -17,7 +17,7 @@ REPETITIONS = 5
 
 @torch.inference_mode()
 def latencies(
-    recorded: StudyData, networks: Iterable[NetworkRecord], seconds: float = 0.2
+    recorded: StudyData, networks: Sequence[NetworkRecord], seconds: float = 0.2
 ) -> dict[int, float]:
     """Median milliseconds for one image on one thread of the CPU, by network id.
 

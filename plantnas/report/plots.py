@@ -31,70 +31,70 @@ from plantnas.report.study_data import StudyData, study_data
 
 
 def pareto(
-    storage: Storage, study: str, split: PlotSplit = "validation", cost: Cost = "parameters"
+    storage: Storage, name: str, split: PlotSplit = "validation", cost: Cost = "parameters"
 ) -> go.Figure:
     """Accuracy against parameters, MACs or latency: front, lineage, every trial, baselines.
 
     Args:
         storage: See above.
-        study: Its name.
+        name: Its name.
         split: Whose accuracy: `validation` or `test`.
         cost: `parameters`, `macs`, or `latency`: milliseconds for an image, measured here and now.
     """
-    return pareto_figure(pareto_info(_recorded(storage, study), split, cost))
+    return pareto_figure(pareto_info(_recorded(storage, name), split, cost))
 
 
-def lineage(storage: Storage, study: str) -> go.Figure:
+def lineage(storage: Storage, name: str) -> go.Figure:
     """The tree of parents and children, with size and accuracy of each network."""
-    return lineage_figure(lineage_info(_recorded(storage, study)))
+    return lineage_figure(lineage_info(_recorded(storage, name)))
 
 
-def widths(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
+def widths(storage: Storage, name: str, network_id: int | None = None) -> go.Figure:
     """What each step planted in each channel group, beside the teacher's widths.
 
     Args:
         storage: See above.
-        study: Its name.
+        name: Its name.
         network_id: Whose lineage; None stands for the most accurate planted network's.
 
     Raises:
         StudyError: There is no such planted network.
     """
-    return widths_figure(widths_info(_recorded(storage, study), network_id))
+    return widths_figure(widths_info(_recorded(storage, name), network_id))
 
 
-def hypervolume(storage: Storage, study: str) -> go.Figure:
+def hypervolume(storage: Storage, name: str) -> go.Figure:
     """Hypervolume against finished trials and against seconds, with the baselines as lines."""
-    return hypervolume_figure(hypervolume_info(_recorded(storage, study)))
+    return hypervolume_figure(hypervolume_info(_recorded(storage, name)))
 
 
-def curves(storage: Storage, study: str, network_id: int | None = None) -> go.Figure:
+def curves(storage: Storage, name: str, network_id: int | None = None) -> go.Figure:
     """Loss and accuracy by epoch of a lineage, from the seed on.
 
     Args:
         storage: See above.
-        study: Its name.
+        name: Its name.
         network_id: Whose lineage; None stands for the most accurate planted network's.
 
     Raises:
         StudyError: There is no such network.
     """
-    return curves_figure(curves_info(_recorded(storage, study), network_id))
+    return curves_figure(curves_info(_recorded(storage, name), network_id))
 
 
-def cost(storage: Storage, study: str) -> go.Figure:
+def cost(storage: Storage, name: str) -> go.Figure:
     """Seconds by step and phase, with teacher, seed, trials in vain, and baselines."""
-    return cost_figure(cost_info(_recorded(storage, study)))
+    return cost_figure(cost_info(_recorded(storage, name)))
 
 
-def importance(storage: Storage, study: str) -> go.Figure:
+def importance(storage: Storage, name: str) -> go.Figure:
     """Which groups' planting raised accuracy, by step."""
-    return importance_figure(importance_info(_recorded(storage, study)))
+    return importance_figure(importance_info(_recorded(storage, name)))
 
 
-def timeline(storage: Storage, study: str) -> go.Figure:
+def timeline(storage: Storage, name: str) -> go.Figure:
     """What each worker did when."""
-    return timeline_figure(timeline_info(_recorded(storage, study), datetime.now()))
+    return timeline_figure(timeline_info(_recorded(storage, name), datetime.now()))
 
 
 _CHOICES = {"split": get_args(PlotSplit), "cost": get_args(Cost)}
@@ -121,14 +121,14 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
     return plot
 
 
-def _of_the_users(name: str) -> Callable[[Storage, str], go.Figure]:
+def _of_the_users(asked: str) -> Callable[[Storage, str], go.Figure]:
     """A plot that takes all that is recorded of a study, as one that takes the study's place."""
-    draw = PLOTS.find(name)
+    draw = PLOTS.find(asked)
 
-    def plot(storage: Storage, study: str) -> go.Figure:
-        figure: object = draw(_recorded(storage, study))
+    def plot(storage: Storage, name: str) -> go.Figure:
+        figure: object = draw(_recorded(storage, name))
         if not isinstance(figure, go.Figure):
-            raise ConfigurationError(f"{PLOTS.key}: {name!r} is not {PLOTS.contract}.")
+            raise ConfigurationError(f"{PLOTS.key}: {asked!r} is not {PLOTS.contract}.")
         return figure
 
     return plot
@@ -172,6 +172,6 @@ def write_figure(figure: go.Figure, path: Path, width: int = 1100) -> None:
     write_file(path, content)
 
 
-def _recorded(storage: Storage, study: str) -> StudyData:
-    with opened(storage, study) as records:
+def _recorded(storage: Storage, name: str) -> StudyData:
+    with opened(storage, name) as records:
         return study_data(records)

@@ -30,7 +30,7 @@ ATTRIBUTES = (KIND_KEY, STEP_KEY, PARENT_KEY, WORKER_KEY, PARAMETERS_KEY, REASON
 """The user attributes, of those that a search writes to its trials, that are read."""
 
 
-def trial_rows(engine: Engine, study: str) -> pd.DataFrame:
+def trial_rows(engine: Engine, name: str) -> pd.DataFrame:
     """A row for each trial, by number; none if Optuna has no study of that name.
 
     Returns:
@@ -38,7 +38,7 @@ def trial_rows(engine: Engine, study: str) -> pd.DataFrame:
         without a time zone), validation_accuracy (the first value), and those of ``ATTRIBUTES`` as
         they were set. What a trial does not have is missing.
     """
-    query = _query(study)
+    query = _query(name)
     if not inspect(engine).has_table(TRIALS.name):  # Optuna has never opened this database
         return pd.DataFrame(columns=list(query.selected_columns.keys()))
     frame = pd.read_sql_query(query, engine)
@@ -47,7 +47,7 @@ def trial_rows(engine: Engine, study: str) -> pd.DataFrame:
     return frame
 
 
-def _query(study: str) -> "Query":
+def _query(name: str) -> "Query":
     """A column for each attribute, as JSON text."""
     attributes = {key: USER_ATTRIBUTES.alias(f"{key}_attribute") for key in ATTRIBUTES}
     trial_id = TRIALS.c.trial_id
@@ -65,6 +65,6 @@ def _query(study: str) -> "Query":
             *(rows.c.value_json.label(key) for key, rows in attributes.items()),
         )
         .select_from(tables)
-        .where(STUDIES.c.study_name == study)
+        .where(STUDIES.c.study_name == name)
         .order_by(TRIALS.c.number)
     )

@@ -5,7 +5,7 @@ with the epochs of the smallest target's lineage, distillation from the study's 
 seconds as the whole search by planting took. A trial's network is final: nothing is trained again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import optuna
@@ -40,7 +40,7 @@ def study_name(name: str) -> str:
     return f"{name}.{SEARCH}"
 
 
-def trials_of(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+def trials_of(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The networks that the search's trials have trained."""
     return [each for each in networks if each.method == SEARCH and each.kind == "trial"]
 
@@ -95,20 +95,20 @@ def search(
     study.set_user_attr(COMPLETE_KEY, True)
 
 
-def best_of_size(trials: Iterable[NetworkRecord], parameters: int) -> NetworkRecord:
+def best_of_size(networks: Sequence[NetworkRecord], parameters: int) -> NetworkRecord:
     """The trial's network that a user would take: the best on validation that is small enough.
 
     Raises:
         SizeNotReachable: None is.
     """
-    small = [each for each in trials if each.parameters <= (1 + TOLERANCE) * parameters]
+    small = [each for each in networks if each.parameters <= (1 + TOLERANCE) * parameters]
     if not small:
         raise SizeNotReachable(f"no network of the search has at most {parameters:,} parameters.")
     return max(small, key=_by_validation)
 
 
 def picked(
-    networks: Iterable[NetworkRecord], target: NetworkRecord, learning_rate: float
+    networks: Sequence[NetworkRecord], target: NetworkRecord, learning_rate: float
 ) -> NetworkRecord:
     """The record of the search's network for a target.
 
@@ -121,9 +121,9 @@ def picked(
     return replace(trial, id=None, kind="baseline", step=target.step, baseline=run, created=None)
 
 
-def _by_validation(network: NetworkRecord) -> tuple[float, float]:
-    evaluation = network.evaluation_on("validation")
-    return validation_accuracy(network), -evaluation.loss if evaluation else float("-inf")
+def _by_validation(record: NetworkRecord) -> tuple[float, float]:
+    evaluation = record.evaluation_on("validation")
+    return validation_accuracy(record), -evaluation.loss if evaluation else float("-inf")
 
 
 def _room(prepared: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:

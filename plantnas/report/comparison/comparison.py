@@ -161,13 +161,13 @@ def compared(
     )
 
 
-def reference_of(study: str, teacher: NetworkRecord) -> Reference:
+def reference_of(name: str, teacher: NetworkRecord) -> Reference:
     """What is compared of a study's teacher."""
     test, validation, train = (accuracy_on(teacher, s) for s in ("test", "validation", "train"))
-    return Reference(study, teacher.parameters, test, validation, train)
+    return Reference(name, teacher.parameters, test, validation, train)
 
 
-def pairs(entries: Iterable[Entry]) -> list[Pair]:
+def pairs(entries: Sequence[Entry]) -> list[Pair]:
     """Each planted network with each method's networks of its size, where both were tested."""
     tested = (entry for entry in entries if entry.test_accuracy is not None)
     by_target = grouped(((entry.study, entry.target_id), entry) for entry in tested)
@@ -181,7 +181,7 @@ def pairs(entries: Iterable[Entry]) -> list[Pair]:
 
 
 def differences(
-    entries: Iterable[Entry], costs: Sequence[SearchCost], generator: np.random.Generator
+    entries: Sequence[Entry], costs: Sequence[SearchCost], generator: np.random.Generator
 ) -> list[MethodDifference]:
     """Of each method at each step, and at last over all steps."""
     found = pairs(entries)
@@ -194,7 +194,7 @@ def differences(
     ]
 
 
-def areas(entries: Iterable[Entry], references: Iterable[Reference]) -> list[Area]:
+def areas(entries: Sequence[Entry], references: Iterable[Reference]) -> list[Area]:
     """The hypervolume of each method that was tested at all sizes of a study."""
     entries = list(entries)
     return [

@@ -4,7 +4,7 @@ Mitsuno, Nomura and Kurita (2020) report accuracy comparable to the large networ
 parameters, and a smaller distance between training and validation. Nothing here draws or prints.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import log
 from statistics import fmean
 from typing import NamedTuple
@@ -68,9 +68,9 @@ def _is_known(network: Reference | Entry) -> bool:
     return None not in accuracies
 
 
-def _nearest(entries: Iterable[Entry], study: str, parameters: float) -> Iterator[list[Entry]]:
+def _nearest(entries: Sequence[Entry], name: str, parameters: float) -> Iterator[list[Entry]]:
     """By method, the entries of the planted network of that study that is nearest in size."""
-    of_study = [entry for entry in entries if entry.study == study and _is_known(entry)]
+    of_study = [entry for entry in entries if entry.study == name and _is_known(entry)]
     planted = [entry for entry in of_study if entry.method == PLANTING]
     if not planted:
         return

@@ -145,7 +145,7 @@ def shown_spread(measured: Spread) -> str:
     return f"{100 * measured.mean:.2f}{deviation}"
 
 
-def accuracy_spread(entries: Iterable[Entry]) -> Spread:
+def accuracy_spread(entries: Sequence[Entry]) -> Spread:
     """Test accuracy over studies and repetitions; sizes of one step count with their mean."""
     tested = grouped(
         ((entry.study, entry.repetition), entry.test_accuracy)

@@ -5,7 +5,7 @@ How it is written to a file is in report/export/formats.py.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -49,8 +49,8 @@ class Choice(NamedTuple):
 
 
 def best_within(
-    study: str,
-    networks: Iterable[NetworkRecord],
+    name: str,
+    networks: Sequence[NetworkRecord],
     max_parameters: int | None = None,
     max_macs: int | None = None,
 ) -> NetworkRecord:
@@ -60,17 +60,15 @@ def best_within(
         StudyError: None is within the limits.
     """
     candidates = [each for each in networks if is_choosable(each) and each.method != "teacher"]
-    most_parameters, most_macs = max_parameters or math.inf, max_macs or math.inf
-    front = pareto_front(
-        each for each in candidates if each.parameters <= most_parameters and each.macs <= most_macs
-    )
+    small = [each for each in candidates if each.parameters <= (max_parameters or math.inf)]
+    front = pareto_front([each for each in small if each.macs <= (max_macs or math.inf)])
     if not front:
-        raise StudyError(f"study {study!r}: {_nothing_within(candidates)}")
+        raise StudyError(f"study {name!r}: {_nothing_within(candidates)}")
     return front[-1]
 
 
 def wanted_record(
-    records: StudyRecords, among: Iterable[NetworkRecord], wanted: Wanted
+    records: StudyRecords, networks: Sequence[NetworkRecord], wanted: Wanted
 ) -> NetworkRecord:
     """The network of the wanted number, or else the best of these within the limits.
 
@@ -79,7 +77,7 @@ def wanted_record(
         StudyError: There is no such network, or none within the limits.
     """
     if wanted.network_id is None:
-        return best_within(records.name, among, wanted.max_parameters, wanted.max_macs)
+        return best_within(records.name, networks, wanted.max_parameters, wanted.max_macs)
     if wanted.max_parameters is not None or wanted.max_macs is not None:
         raise ConfigurationError(
             f"network id {wanted.network_id}: says which network, so that a limit of parameters or "
@@ -88,13 +86,13 @@ def wanted_record(
     return records.network(wanted.network_id)
 
 
-def nested(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+def nested(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """The networks of which an earlier one is a crop: the seed and what was planted in it."""
     return [network for network in networks if network.method in ("seed", "planting")]
 
 
 def family_of(
-    study: str, networks: Sequence[NetworkRecord], last: NetworkRecord
+    name: str, networks: Sequence[NetworkRecord], last: NetworkRecord
 ) -> list[NetworkRecord]:
     """A network and its ancestors, the seed first.
 
@@ -103,7 +101,7 @@ def family_of(
     """
     if last not in nested(networks):
         raise StudyError(
-            f"study {study!r}: network {last.id} is of method {last.method!r}: only the seed and "
+            f"study {name!r}: network {last.id} is of method {last.method!r}: only the seed and "
             "planted networks have a family and crops."
         )
     return lineage(networks, last)

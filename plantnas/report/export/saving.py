@@ -52,7 +52,7 @@ class Files(NamedTuple):
     replace: bool = False
 
 
-def save(url: str, study: str, wanted: Wanted, files: Files) -> Iterator[str]:
+def save(url: str, name: str, wanted: Wanted, files: Files) -> Iterator[str]:
     """Saves a family file, if one is asked for, and a network, if one is or there is no family.
 
     Yields:
@@ -69,12 +69,12 @@ def save(url: str, study: str, wanted: Wanted, files: Files) -> Iterator[str]:
     if wanted.widths is not None and not is_one_saved:
         raise ConfigurationError("widths: are of one network, a family has all; add a format.")
     file_format = checked_format(files.format_name, files.output)
-    records = StudyRecords(Database(url), study)
+    records = StudyRecords(Database(url), name)
     networks = records.networks()
     are_nested = files.family is not None or wanted.widths is not None
     record = wanted_record(records, nested(networks) if are_nested else networks, wanted)
-    family = family_of(study, networks, record) if are_nested else [record]
-    output = files.output or Path(_file_name(study, record, wanted, file_format))
+    family = family_of(name, networks, record) if are_nested else [record]
+    output = files.output or Path(_file_name(name, record, wanted, file_format))
     for path in ([files.family] if files.family else []) + ([output] if is_one_saved else []):
         check_output(path, files.replace)
     if files.family is not None:
@@ -116,9 +116,9 @@ def _save_network(
     )
 
 
-def _file_name(study: str, record: NetworkRecord, wanted: Wanted, file_format: Format) -> str:
+def _file_name(name: str, record: NetworkRecord, wanted: Wanted, file_format: Format) -> str:
     crop = "" if wanted.widths is None else "-crop"
-    return f"{study}-{record.id}{crop}{SUFFIXES[file_format]}"
+    return f"{name}-{record.id}{crop}{SUFFIXES[file_format]}"
 
 
 def _family_line(path: Path, family: list[NetworkRecord]) -> str:

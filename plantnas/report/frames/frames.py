@@ -64,12 +64,12 @@ _TRIAL_TYPES: dict[str, Any] = {
 }
 
 
-def networks_frame(storage: Storage, study: str) -> pd.DataFrame:
+def networks_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each network of a study, oldest first.
 
     Args:
         storage: Where the study is.
-        study: Its name.
+        name: Its name.
 
     Returns:
         The columns id, method, kind, step, trial_number, parent_id, parameters, macs,
@@ -80,10 +80,10 @@ def networks_frame(storage: Storage, study: str) -> pd.DataFrame:
         StudyError: If there is no such study.
         StorageError: If the database cannot be read.
     """
-    return _read(storage, study, _networks_query())
+    return _read(storage, name, _networks_query())
 
 
-def widths_frame(storage: Storage, study: str) -> pd.DataFrame:
+def widths_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each channel group of each network, in the order of the network.
 
     Args and Raises as ``networks_frame``.
@@ -92,10 +92,10 @@ def widths_frame(storage: Storage, study: str) -> pd.DataFrame:
         The columns network_id, group_name, position (from the network's input), width, planted
         (channels that the network's own planting added).
     """
-    return _read(storage, study, _of_networks(WidthRow).order_by(WidthRow.position))
+    return _read(storage, name, _of_networks(WidthRow).order_by(WidthRow.position))
 
 
-def evaluations_frame(storage: Storage, study: str) -> pd.DataFrame:
+def evaluations_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each split that a network was evaluated on.
 
     Args and Raises as ``networks_frame``.
@@ -103,10 +103,10 @@ def evaluations_frame(storage: Storage, study: str) -> pd.DataFrame:
     Returns:
         The columns network_id, split, accuracy (0 to 1), loss, images.
     """
-    return _read(storage, study, _of_networks(EvaluationRow).order_by(EvaluationRow.split))
+    return _read(storage, name, _of_networks(EvaluationRow).order_by(EvaluationRow.split))
 
 
-def epochs_frame(storage: Storage, study: str) -> pd.DataFrame:
+def epochs_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each epoch of each network's own training.
 
     Args and Raises as ``networks_frame``.
@@ -115,10 +115,10 @@ def epochs_frame(storage: Storage, study: str) -> pd.DataFrame:
         The columns network_id, epoch, learning_rate, training_loss, validation_loss,
         validation_accuracy (0 to 1), seconds.
     """
-    return _read(storage, study, _of_networks(EpochRow).order_by(EpochRow.epoch))
+    return _read(storage, name, _of_networks(EpochRow).order_by(EpochRow.epoch))
 
 
-def baselines_frame(storage: Storage, study: str) -> pd.DataFrame:
+def baselines_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each baseline: how it was made, and what it is compared to.
 
     Args and Raises as ``networks_frame``.
@@ -127,10 +127,10 @@ def baselines_frame(storage: Storage, study: str) -> pd.DataFrame:
         The columns network_id, target_id (the planted network of its size), repetition,
         learning_rate, budget_epochs, uses_teacher.
     """
-    return _read(storage, study, _of_networks(BaselineRow))
+    return _read(storage, name, _of_networks(BaselineRow))
 
 
-def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
+def costs_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each phase of each network, and for each trial that took time and left no network.
 
     Args and Raises as ``networks_frame``.
@@ -139,7 +139,7 @@ def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
         The columns network_id (``<NA>`` without a network), method, kind, step, trial_number, phase
         (of a trial without a network: failed or refused), seconds.
     """
-    with opened(storage, study) as records:
+    with opened(storage, name) as records:
         trials = _trials(records)  # first: a network is recorded before its trial ends
         phases = _frame(records, _phases_query()).astype({"network_id": "Int64"})
     ended = trials["state"].isin(list(_PHASES)) & trials["seconds"].notna()
@@ -149,7 +149,7 @@ def costs_frame(storage: Storage, study: str) -> pd.DataFrame:
     return pd.concat([phases, rows], ignore_index=True)
 
 
-def trials_frame(storage: Storage, study: str) -> pd.DataFrame:
+def trials_frame(storage: Storage, name: str) -> pd.DataFrame:
     """A row for each of Optuna's trials of a study, by number; none if Optuna has no such study.
 
     Args and Raises as ``networks_frame``.
@@ -160,7 +160,7 @@ def trials_frame(storage: Storage, study: str) -> pd.DataFrame:
         networks that it planted and that it left), worker, datetime_start, datetime_complete,
         seconds, validation_accuracy (0 to 1), parameters, reason (why it was refused).
     """
-    with opened(storage, study) as records:
+    with opened(storage, name) as records:
         return _trials(records)
 
 
@@ -213,8 +213,8 @@ def _of_networks(table: type[OfNetwork]) -> "Query":
     return joined.order_by(table.network_id)
 
 
-def _read(storage: Storage, study: str, query: "Query") -> pd.DataFrame:
-    with opened(storage, study) as records:
+def _read(storage: Storage, name: str, query: "Query") -> pd.DataFrame:
+    with opened(storage, name) as records:
         return _frame(records, query)
 
 

@@ -24,7 +24,7 @@ from plantnas.report.page.tables import (
 from plantnas.report.study_data import StudyData
 
 
-def write_report(data: StudyData, path: Path) -> list[str]:
+def write_report(recorded: StudyData, path: Path) -> list[str]:
     """Writes the page of a study, as of now; a page that is there is replaced.
 
     Returns:
@@ -34,49 +34,49 @@ def write_report(data: StudyData, path: Path) -> list[str]:
         StorageError: The file cannot be written.
     """
     now = datetime.now(UTC)
-    plots = drawn_plots(data, now)
-    write_file(path, _page(data, now, plots).encode())
+    plots = drawn_plots(recorded, now)
+    write_file(path, _page(recorded, now, plots).encode())
     return [f"{each.name}: {each.problem}" for each in plots.values() if each.is_defect]
 
 
-def report_page(data: StudyData, now: datetime) -> str:
+def report_page(recorded: StudyData, now: datetime) -> str:
     """The page as HTML.
 
     Args:
-        data: All that is recorded of the study.
+        recorded: All that is recorded of the study.
         now: When that was read; one without a time zone is local.
     """
-    return _page(data, now, drawn_plots(data, now))
+    return _page(recorded, now, drawn_plots(recorded, now))
 
 
-def beside_baselines(data: StudyData) -> Verdict | None:
+def beside_baselines(recorded: StudyData) -> Verdict | None:
     """How planting compares with the study's baselines; None if it has none."""
     try:
-        compared = own_comparison(data)
+        compared = own_comparison(recorded)
     except StudyError as error:
         return Verdict(problem=str(error))
     return verdict(compared) if compared else None
 
 
-def _page(data: StudyData, now: datetime, plots: dict[str, DrawnPlot]) -> str:
+def _page(recorded: StudyData, now: datetime, plots: dict[str, DrawnPlot]) -> str:
     by_section = {"costs": COSTS, "layers": LAYERS, "trust": TRUST}
-    chosen = first_choice(data.networks)
+    chosen = first_choice(recorded.networks)
     return rendered(
         "page.html",
-        study=data.name,
-        headline=headline(data.networks),
+        study=recorded.name,
+        headline=headline(recorded.networks),
         chosen=chosen.id if chosen else None,
-        progress=progress_text(data, now),
-        rows=network_rows(data),
-        groups=group_names(data.networks),
-        export_command=partial(export_command, data.name),
+        progress=progress_text(recorded, now),
+        rows=network_rows(recorded),
+        groups=group_names(recorded.networks),
+        export_command=partial(export_command, recorded.name),
         pareto=plots[PARETO.name],
         sections={
             name: [plots[plot.name] for plot in section] for name, section in by_section.items()
         },
-        beside=beside_baselines(data),
+        beside=beside_baselines(recorded),
         text_columns=TEXT_COLUMNS,
-        caveats=caveats(1, data.networks),
-        facts=facts(data, now),
-        configuration=configuration_text(data.study.configuration),
+        caveats=caveats(1, recorded.networks),
+        facts=facts(recorded, now),
+        configuration=configuration_text(recorded.study.configuration),
     )

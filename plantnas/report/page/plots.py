@@ -106,16 +106,16 @@ TRUST = (
 PAGE_PLOTS = (PARETO, *COSTS, *LAYERS, *TRUST)
 
 
-def drawn_plots(data: StudyData, now: datetime) -> dict[str, DrawnPlot]:
+def drawn_plots(recorded: StudyData, now: datetime) -> dict[str, DrawnPlot]:
     """All plots of the page by name; one that cannot be made says why, and the others are."""
-    return {plot.name: drawn(plot, data, now) for plot in PAGE_PLOTS}
+    return {plot.name: drawn(plot, recorded, now) for plot in PAGE_PLOTS}
 
 
-def drawn(plot: PagePlot, data: StudyData, now: datetime) -> DrawnPlot:
+def drawn(plot: PagePlot, recorded: StudyData, now: datetime) -> DrawnPlot:
     """A plot, or why there is none."""
     shown = DrawnPlot(plot.name, plot.title, plot.words)
     try:
-        return shown.holding(plot.make(data, now), data.name)
+        return shown.holding(plot.make(recorded, now), recorded.name)
     except PlantnasError as error:
         return shown._replace(problem=str(error))
     except Exception as error:  # the reader of a page wants the rest of it, and to know

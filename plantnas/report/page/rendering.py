@@ -40,16 +40,16 @@ class DrawnPlot(NamedTuple):
     problem: str = ""
     is_defect: bool = False
 
-    def holding(self, figure: go.Figure, study: str = "") -> "DrawnPlot":
+    def holding(self, figure: go.Figure, name: str = "") -> "DrawnPlot":
         """The plot with a figure, whose title becomes the caption.
 
         Args:
             figure: Loses its title.
-            study: Is left out where the title begins with it; the page has it above.
+            name: Is left out where the title begins with it; the page has it above.
         """
         title = figure.layout.title.text or ""
-        for name in (study, escape(study)):
-            title = title.removeprefix(f"{name}: ")
+        for prefix in (name, escape(name)):
+            title = title.removeprefix(f"{prefix}: ")
         top = figure.layout.margin.t or 60
         figure.update_layout(title=None, margin_t=max(top - TITLE_HEIGHT, 10))
         return self._replace(caption=plain_text(title), figure=figure.to_json())

@@ -68,11 +68,11 @@ class Fact(NamedTuple):
     text: str
 
 
-def network_rows(data: StudyData) -> list[NetworkRow]:
+def network_rows(recorded: StudyData) -> list[NetworkRow]:
     """The Pareto front, seed, teacher, and baselines at their chosen rates, smallest first."""
-    baselines = [each for each in compared_networks(data.networks) if each.baseline]
-    shown = [*front_and_references(data.networks), *baselines]
-    return [_row(data, each) for each in sorted(shown, key=lambda each: each.parameters)]
+    baselines = [each for each in compared_networks(recorded.networks) if each.baseline]
+    shown = [*front_and_references(recorded.networks), *baselines]
+    return [_row(recorded, each) for each in sorted(shown, key=lambda each: each.parameters)]
 
 
 def group_names(networks: Sequence[NetworkRecord]) -> list[str]:
@@ -80,16 +80,16 @@ def group_names(networks: Sequence[NetworkRecord]) -> list[str]:
     return list(networks[0].widths) if networks else []
 
 
-def progress_text(data: StudyData, now: datetime) -> str | None:
+def progress_text(recorded: StudyData, now: datetime) -> str | None:
     """What is missing yet and when that was read; None of a study that has grown all its steps.
 
     Args:
-        data: What is recorded.
+        recorded: What is recorded.
         now: When it was read; one without a time zone is local.
     """
-    running = sum(trial.state == TrialState.RUNNING for trial in data.trials)
-    grown = max((each.step or 0 for each in data.networks if each.kind == "grow"), default=0)
-    wanted = _setting(data, "search", "steps")
+    running = sum(trial.state == TrialState.RUNNING for trial in recorded.trials)
+    grown = max((each.step or 0 for each in recorded.networks if each.kind == "grow"), default=0)
+    wanted = _setting(recorded, "search", "steps")
     if not running and (wanted is None or grown >= wanted):
         return None
     steps = f"step {grown}" if wanted is None else f"step {grown} of {wanted}"
@@ -98,9 +98,9 @@ def progress_text(data: StudyData, now: datetime) -> str | None:
     return f"Read at {shown_time(now)}: {what}, and networks were grown up to {steps}."
 
 
-def facts(data: StudyData, now: datetime) -> list[Fact]:
+def facts(recorded: StudyData, now: datetime) -> list[Fact]:
     """What the study was made with and when, and how its trials ended."""
-    return [fact for fact in _all_facts(data, now) if fact.text]
+    return [fact for fact in _all_facts(recorded, now) if fact.text]
 
 
 def configuration_text(study: Mapping[str, Any]) -> str:
@@ -113,60 +113,60 @@ def shown_time(moment: datetime) -> str:
     return f"{utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
-def own_comparison(data: StudyData) -> Comparison | None:
+def own_comparison(recorded: StudyData) -> Comparison | None:
     """The study beside its baselines, None if it has none.
 
     Raises:
         StudyError: Its trials are not known, and so not what its search cost.
     """
-    if not targets_of(data.networks):
+    if not targets_of(recorded.networks):
         return None
-    return compared([(data.name, data)], np.random.default_rng(0))
+    return compared([(recorded.name, recorded)], np.random.default_rng(0))
 
 
-def _row(data: StudyData, network: NetworkRecord) -> NetworkRow:
-    assert network.id is not None
-    validation, train = accuracy_on(network, "validation"), accuracy_on(network, "train")
-    is_planted, teacher = network.method == PLANTING, data.teacher
+def _row(recorded: StudyData, record: NetworkRecord) -> NetworkRow:
+    assert record.id is not None
+    validation, train = accuracy_on(record, "validation"), accuracy_on(record, "train")
+    is_planted, teacher = record.method == PLANTING, recorded.teacher
     return NetworkRow(
-        network_id=network.id,
-        method=network.method,
-        beside=network.baseline.target_id if network.baseline else None,
-        step=network.step,
-        widths=tuple(network.widths.values()),
-        parameters=network.parameters,
-        share=network.parameters / teacher.parameters if teacher else None,
-        macs=network.macs,
+        network_id=record.id,
+        method=record.method,
+        beside=record.baseline.target_id if record.baseline else None,
+        step=record.step,
+        widths=tuple(record.widths.values()),
+        parameters=record.parameters,
+        share=record.parameters / teacher.parameters if teacher else None,
+        macs=record.macs,
         validation=validation,
-        test=accuracy_on(network, "test"),
+        test=accuracy_on(record, "test"),
         gap=None if validation is None or train is None else train - validation,
-        seconds=seconds_of([network] if network.baseline else lineage(data.networks, network)),
-        command=export_command(data.name, network.id) if is_planted else None,
+        seconds=seconds_of([record] if record.baseline else lineage(recorded.networks, record)),
+        command=export_command(recorded.name, record.id) if is_planted else None,
     )
 
 
-def _all_facts(data: StudyData, now: datetime) -> Iterator[Fact]:
-    study = data.study
-    seed = _setting(data, "random_seed")
+def _all_facts(recorded: StudyData, now: datetime) -> Iterator[Fact]:
+    study = recorded.study
+    seed = _setting(recorded, "random_seed")
     yield Fact("random seed", "" if seed is None else str(seed))
     yield Fact("versions", _listed(study.versions))
     yield Fact("hardware", _listed(study.hardware))
     yield Fact("study created", shown_time(study.created))
-    made = [network.created for network in data.networks if network.created]
+    made = [network.created for network in recorded.networks if network.created]
     yield Fact("last network recorded", shown_time(max(made)) if made else "")
     yield Fact("page written", shown_time(now))
-    yield Fact("trials", _states_text(data))
-    yield Fact("networks recorded", str(len(data.networks)))
+    yield Fact("trials", _states_text(recorded))
+    yield Fact("networks recorded", str(len(recorded.networks)))
 
 
-def _states_text(data: StudyData) -> str:
-    counts, notes = Counter(trial.state for trial in data.trials), {"refused": ", not trained"}
+def _states_text(recorded: StudyData) -> str:
+    counts, notes = Counter(trial.state for trial in recorded.trials), {"refused": ", not trained"}
     states = (
         f"{counts[state]} {words.shown}{notes.get(words.shown, '')}"
         for state, words in STATES.items()
         if counts[state]
     )
-    return f"{len(data.trials)}: {'; '.join(states)}" if counts else ""
+    return f"{len(recorded.trials)}: {'; '.join(states)}" if counts else ""
 
 
 def _listed(values: Mapping[str, Any]) -> str:
@@ -178,9 +178,9 @@ def _worded(value: Any) -> str:
     return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
-def _setting(data: StudyData, *keys: str) -> Any:
+def _setting(recorded: StudyData, *keys: str) -> Any:
     """Of the recorded configuration, None if it is not there."""
-    value: Any = data.study.configuration
+    value: Any = recorded.study.configuration
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value

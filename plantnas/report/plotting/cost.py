@@ -5,7 +5,7 @@ size would cost a user is in costs.py.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 from typing import NamedTuple
@@ -182,7 +182,7 @@ def _row(name: str, networks: Sequence[NetworkRecord]) -> CostRow:
     return CostRow(name, dict(phases), len(networks))
 
 
-def _once(networks: Iterable[NetworkRecord]) -> list[NetworkRecord]:
+def _once(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     return list({weights_of(record): record for record in networks}.values())
 
 

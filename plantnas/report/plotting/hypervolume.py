@@ -154,7 +154,7 @@ def _moments(
 ) -> Iterator[_Moment]:
     """The search after the seed, and after each trial."""
     prepared = [record for record in networks if record.method in ("teacher", "seed")]
-    chosen = _evaluated(record for record in prepared if record.method == "seed")
+    chosen = _evaluated([record for record in prepared if record.method == "seed"])
     if not chosen:
         return
     seconds = seconds_of(prepared)
@@ -170,7 +170,7 @@ def _moments(
         yield _Moment(count, seconds, chosen, f"{spent}<br>last: trial {trial.number}, {what}")
 
 
-def _evaluated(networks: Iterable[NetworkRecord]) -> list[Point]:
+def _evaluated(networks: Sequence[NetworkRecord]) -> list[Point]:
     return [
         Point(accuracy, record.parameters)
         for record in networks

@@ -123,21 +123,23 @@ class _Work(NamedTuple):
     hover: str
 
 
-def timeline_info(data: StudyData, now: datetime) -> TimelineInfo:
+def timeline_info(recorded: StudyData, now: datetime) -> TimelineInfo:
     """The data of the timeline.
 
     Args:
-        data: The study.
+        recorded: The study.
         now: When it was read; one without a time zone is local. Running trials end here.
     """
     trials = [
-        trial for trial in data.trials if trial.datetime_start and trial.state != TrialState.WAITING
+        trial
+        for trial in recorded.trials
+        if trial.datetime_start and trial.state != TrialState.WAITING
     ]
     work = sorted(
-        [*_preparation(data.networks), *_trials(trials, utc(now))], key=lambda each: each.start
+        [*_preparation(recorded.networks), *_trials(trials, utc(now))], key=lambda each: each.start
     )
     if not work:
-        return TimelineInfo(data.name, [], [])
+        return TimelineInfo(recorded.name, [], [])
     pauses = _pauses(work)
     bars = dict[str, list[Bar]]()
     for each in work:
@@ -146,7 +148,7 @@ def timeline_info(data: StudyData, now: datetime) -> TimelineInfo:
     ends = [*(pause.at for pause in marks), max(_end(theirs) for theirs in bars.values())]
     rows = [TimelineRow(name, theirs, _idle(name, theirs, ends)) for name, theirs in bars.items()]
     rows.sort(key=lambda row: row.name != PREPARATION)
-    return TimelineInfo(data.name, rows, marks)
+    return TimelineInfo(recorded.name, rows, marks)
 
 
 def timeline_figure(info: TimelineInfo) -> go.Figure:
@@ -170,7 +172,7 @@ def timeline_figure(info: TimelineInfo) -> go.Figure:
     return figure
 
 
-def _preparation(networks: Iterable[NetworkRecord]) -> Iterator[_Work]:
+def _preparation(networks: Sequence[NetworkRecord]) -> Iterator[_Work]:
     """Teacher and seed, which are recorded as soon as they are trained."""
     for network in networks:
         if network.method in ("teacher", "seed") and network.created:
