@@ -47,7 +47,7 @@ def ends_politely() -> Iterator[None]:
 
 
 def give_up_if_asked() -> None:
-    """To be called where a trial can be given up: between two epochs.
+    """Gives the trial up where it can be, between two epochs, if the process was asked to end.
 
     Raises:
         Interrupted: If the process was asked to end.
@@ -57,7 +57,7 @@ def give_up_if_asked() -> None:
 
 
 def end_if_asked() -> None:
-    """To be called between two trials.
+    """Ends the process between two trials, if it was asked to end.
 
     Raises:
         SystemExit: If the process was asked to end.

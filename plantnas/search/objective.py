@@ -162,7 +162,7 @@ def _stop(
 def _finished_curves(
     trial: optuna.Trial, prepared: PreparedStudy, assignment: Assignment
 ) -> list[LossCurve]:
-    """Of the step's trials of this kind, without the rows that a killed worker left behind."""
+    """The curves of the step's trials of this kind, without rows that a killed worker left."""
     complete = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     numbers = {other.number for other in complete}
     curves = prepared.records.loss_curves(assignment.kind, assignment.step)

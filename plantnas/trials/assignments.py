@@ -73,7 +73,10 @@ def write_assignment(
     storage, trial_id = storage_of(study), trial_id_of(trial)
     for key, value in system.items():
         storage.set_trial_system_attr(trial_id, key, value)
-    readable = {} if assignment is None else _readable(assignment)
+    readable: dict[str, Any] = {}  # for people, plots and the dashboard
+    if assignment is not None:
+        parent = "seed" if assignment.parent is None else assignment.parent
+        readable = {KIND_KEY: assignment.kind, STEP_KEY: assignment.step, PARENT_KEY: parent}
     for key, value in readable.items():
         storage.set_trial_user_attr(trial_id, key, value)
     # Replaced, not updated: an in-memory storage may still share the old dictionaries.
@@ -111,9 +114,3 @@ def reference_of(study: optuna.Study) -> Reference:
 def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
     stored = trial.system_attrs.get(ASSIGNMENT_KEY)
     return None if stored is None else _known_assignment(**stored)
-
-
-def _readable(assignment: Assignment) -> dict[str, Any]:
-    """User attributes, for people, plots and the dashboard."""
-    parent = "seed" if assignment.parent is None else assignment.parent
-    return {KIND_KEY: assignment.kind, STEP_KEY: assignment.step, PARENT_KEY: parent}

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,11 +120,7 @@ def _trials(study: optuna.Study) -> Iterator[Leftover]:
         } | dead
     for number, (trial, what) in sorted(dead.items()):
         why = reason_of(trial, what)
-        yield Leftover("trial", str(number), why, None, _failing(study, trial, what))
-
-
-def _failing(study: optuna.Study, trial: FrozenTrial, what: str) -> Callable[[], bool]:
-    return lambda: fail(study, trial, what)
+        yield Leftover("trial", str(number), why, None, partial(fail, study, trial, what))
 
 
 def _networks(records: StudyRecords) -> Iterator[Leftover]:
@@ -133,21 +130,20 @@ def _networks(records: StudyRecords) -> Iterator[Leftover]:
         abandoned = abandoned_networks(connection, records.name)
     for network in abandoned:
         why = f"trial {network.trial_number} failed after it had written it"
-        yield Leftover("network", str(network.id), why, None, _forgetting(database, network.id))
+        yield Leftover(
+            "network", str(network.id), why, None, partial(_forget, database, network.id)
+        )
 
 
-def _forgetting(database: Database, network_id: int) -> Callable[[], bool]:
-    def remove() -> bool:
-        with database.engine.begin() as connection:
-            return remove_abandoned(connection, network_id)
-
-    return remove
+def _forget(database: Database, network_id: int) -> bool:
+    with database.engine.begin() as connection:
+        return remove_abandoned(connection, network_id)
 
 
 def _weights(
     study: optuna.Study, records: StudyRecords, ended: list[FrozenTrial]
 ) -> Iterator[Leftover]:
-    """Of trials that have ended, and of the study for an hour, if no network has them."""
+    """Weights of trials that have ended, or of the study for an hour, which no network has."""
     announced = {name: f"of trial {each.number}" for each in ended for name in _links(study, each)}
     announced |= dict.fromkeys(_links(study, study), "of the study")
     with records.database.engine.begin() as connection:
@@ -158,7 +154,7 @@ def _weights(
         if found is None or (whose == "of the study" and found.seconds <= FORGOTTEN_SECONDS):
             continue
         why = f"{whose}, but no network has them"
-        yield Leftover("weights", name, why, found.bytes, _discarding(store, name))
+        yield Leftover("weights", name, why, found.bytes, partial(_discard, store, name))
 
 
 def _links(study: optuna.Study, owner: optuna.Study | FrozenTrial) -> list[str]:
@@ -167,14 +163,11 @@ def _links(study: optuna.Study, owner: optuna.Study | FrozenTrial) -> list[str]:
     return [meta.artifact_id for meta in linked if meta.filename == WEIGHTS_FILE]
 
 
-def _discarding(store: ArtifactPlace, name: str) -> Callable[[], bool]:
-    def remove() -> bool:
-        with suppress(ArtifactNotFound):
-            store.remove(name)
-            return True
-        return False
-
-    return remove
+def _discard(store: ArtifactPlace, name: str) -> bool:
+    with suppress(ArtifactNotFound):
+        store.remove(name)
+        return True
+    return False
 
 
 def _folders(records: StudyRecords, directory: Path) -> list[Path]:

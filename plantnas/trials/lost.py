@@ -152,7 +152,7 @@ def _fail(storage: RDBStorage, trial_id: int, reason: str) -> bool:
 
 
 def _fail_in_two_steps(storage: BaseStorage, trial_id: int, reason: str) -> bool:
-    """For storages of one process, and journals: nobody else looks between the steps."""
+    """Fails a trial in a storage of one process, or a journal: nobody looks between the steps."""
     with suppress(UpdateFinishedTrialError):
         trial = storage.get_trial(trial_id)
         if trial.state != TrialState.RUNNING:

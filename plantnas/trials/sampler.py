@@ -212,14 +212,11 @@ def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial
         others = [other for other in trials if other.number != trial.number]
         undecided = any(_is_deciding(other) for other in others if other.number < trial.number)
         if not undecided or time.monotonic() > deadline:
-            remember_trials(study, _with(trial, others))
+            # Of this trial what its process knows, not what was read before that.
+            everyone = [*others, trial]
+            remember_trials(study, sorted(everyone, key=lambda one: one.number))
             return others
         time.sleep(POLL_SECONDS)
-
-
-def _with(trial: FrozenTrial, others: list[FrozenTrial]) -> list[FrozenTrial]:
-    """All trials by number; of this one what its process knows, not what was read before that."""
-    return sorted([*others, trial], key=lambda one: one.number)
 
 
 def _is_deciding(trial: FrozenTrial) -> bool:

@@ -172,14 +172,10 @@ def _verdict(ends: Sequence[WorkerEnd]) -> Iterator[str]:
     logs = {(end.exit_code, end.says): end.log for end in ends}
     for (code, says), count in Counter((end.exit_code, end.says) for end in ends).items():
         if code != 0:
-            yield f"{count} {_how(code)}: {says or 'no word'} (log: {logs[code, says]})"
-
-
-def _how(exit_code: int) -> str:
-    """`ended with exit code 2`, or `was killed by SIGKILL`."""
-    if exit_code > 0:
-        return f"ended with exit code {exit_code}"
-    return f"was killed by {signal.Signals(-exit_code).name}"
+            how = f"ended with exit code {code}"
+            if code < 0:
+                how = f"was killed by {signal.Signals(-code).name}"
+            yield f"{count} {how}: {says or 'no word'} (log: {logs[code, says]})"
 
 
 def _absolute(place: str | None) -> str | None:

@@ -57,9 +57,17 @@ class LocalLauncher:
     def poll(self) -> Sequence[WorkerEnd | None]:
         """How each worker ended; one that was killed is replaced instead, a few times."""
         for number, process in list(self._running.items()):
-            code = process.poll()
-            if code is not None:
-                self._ended(number, code)
+            exit_code = process.poll()
+            if exit_code is None:
+                continue
+            del self._running[number]
+            was_killed = exit_code < 0 or exit_code == EXIT_CODE
+            if was_killed and self._replacements > 0:
+                self._replacements -= 1
+                self._spawn(number)
+            else:
+                log = self._log(number)
+                self._ends[number] = WorkerEnd(exit_code, last_line(log), str(log))
         return self._ends
 
     def stop(self) -> None:
@@ -76,16 +84,6 @@ class LocalLauncher:
             self._threads,
             self._log(number),
         )
-
-    def _ended(self, number: int, exit_code: int) -> None:
-        del self._running[number]
-        was_killed = exit_code < 0 or exit_code == EXIT_CODE
-        if was_killed and self._replacements > 0:
-            self._replacements -= 1
-            self._spawn(number)
-        else:
-            log = self._log(number)
-            self._ends[number] = WorkerEnd(exit_code, last_line(log), str(log))
 
     def _log(self, number: int) -> Path:
         return Path(f"{self._name}-{number + 1}.log")

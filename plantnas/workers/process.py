@@ -20,6 +20,7 @@ from plantnas.errors import StorageError
 GRACE_SECONDS = 30.0
 """Between SIGTERM, at which a worker ends its epoch and gives its trial back, and SIGKILL."""
 
+POLL_SECONDS = 0.2
 TAIL_BYTES = 4096
 
 
@@ -80,7 +81,7 @@ def _lifeline() -> int:
 
 
 def end_with_starter(grace_seconds: float = GRACE_SECONDS) -> None:
-    """In a worker: SIGTERM for itself some time after the process that started it has gone.
+    """Lets this process, a worker, end by SIGTERM some time after the one that started it has gone.
 
     A starter that is killed cannot tell its workers; one that ends has told them, and waits. A
     worker is what `start_process` starts, or a process of multiprocessing.
@@ -120,6 +121,17 @@ def await_ends(processes: Iterable[subprocess.Popen[bytes]], grace_seconds: floa
         for process in processes:
             process.kill()
             process.wait()
+
+
+def exit_code_of(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a process, once it has ended.
+
+    It is waited for in short waits: what interrupts this process, or its signals' handlers that
+    wait too, come between them.
+    """
+    while process.poll() is None:
+        time.sleep(POLL_SECONDS)
+    return process.returncode
 
 
 def last_line(log: Path, skip: tuple[str, ...] = ()) -> str:

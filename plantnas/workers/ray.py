@@ -3,7 +3,6 @@
 import logging
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +12,15 @@ from typing import Any
 
 from plantnas.errors import StudyError, first_line, missing
 from plantnas.workers.launcher import WorkerCommand, WorkerEnd, check_shared
-from plantnas.workers.process import GRACE_SECONDS, last_line, start_process, stop_processes
+from plantnas.workers.process import (
+    GRACE_SECONDS,
+    exit_code_of,
+    last_line,
+    start_process,
+    stop_processes,
+)
 
 CONNECT_SECONDS = 10
-POLL_SECONDS = 0.5
 RETRIES = 3
 """So often a worker is started again whose machine has left the cluster."""
 
@@ -119,17 +123,10 @@ def run_on_node(
     log = Path(logs) / f"worker-{host}-{time.time_ns()}.log"
     process = start_process(arguments, variables, threads, log)
     try:
-        return WorkerEnd(_exit_code(process), last_line(log), f"{host}:{log}")
+        return WorkerEnd(exit_code_of(process), last_line(log), f"{host}:{log}")
     finally:
         if process.returncode is None:
             stop_processes([process], grace_seconds)
-
-
-def _exit_code(process: subprocess.Popen[bytes]) -> int:
-    """Of a process that ends; in short waits, since Ray's interrupts come between them."""
-    while process.poll() is None:
-        time.sleep(POLL_SECONDS)
-    return process.returncode
 
 
 def _end_of(ray: Any, task: Any) -> WorkerEnd:

@@ -5,7 +5,6 @@ With the cluster `local` submitit runs the same jobs as processes of this machin
 
 import os
 import signal
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from typing import Any
 
 from plantnas.errors import StorageError, StudyError, first_line, missing
 from plantnas.workers.launcher import WorkerCommand, WorkerEnd, check_shared
-from plantnas.workers.process import await_ends, last_line, start_process
+from plantnas.workers.process import await_ends, exit_code_of, last_line, start_process
 
-POLL_SECONDS = 0.2
 NOTICE_SECONDS = 90
 """So long before its time is up, Slurm tells a job."""
 
@@ -84,7 +82,10 @@ class SlurmLauncher:
         """
         if self._cluster != "local":
             check_shared(command.place.url)
-        self._make_folder()
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self._logs}: cannot be made: {error.strerror}.") from error
         executor = self._executor(command.place.name)
         job = Job(command.arguments(), self._wanted.cpus)
         try:
@@ -107,12 +108,6 @@ class SlurmLauncher:
         for job in self._jobs:
             if not job.done():
                 job.cancel(check=False)
-
-    def _make_folder(self) -> None:
-        try:
-            self._logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self._logs}: cannot be made: {error.strerror}.") from error
 
     def _executor(self, name: str) -> Any:
         executor = _automatic(self._logs, self._cluster)
@@ -152,7 +147,7 @@ class Job:
             self._process = start_process(self._arguments, {}, self._threads)
         before = signal.signal(signal.SIGTERM, self._terminate)
         try:
-            return self._exit_code()
+            return exit_code_of(self._process)
         finally:
             signal.signal(signal.SIGTERM, before)
             self._tell()
@@ -179,16 +174,10 @@ class Job:
             self._told = True
             self._process.terminate()
 
-    def _exit_code(self) -> int:
-        """In short waits: a signal's handler that waits too would not see the end in a long one."""
-        while self._process.poll() is None:
-            time.sleep(POLL_SECONDS)
-        return self._process.returncode
-
 
 @contextmanager
 def _blocked(number: signal.Signals) -> Iterator[None]:
-    """For processes started here: Slurm may send the signal of a job's end to all of the job."""
+    """Keeps a signal from processes started within: Slurm may send it to all of a job."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield
