@@ -46,8 +46,8 @@ def run_study(
 ) -> optuna.Study:
     """Runs or resumes a study until its policy has nothing left to start.
 
-    Workers are processes of their own, which run nothing of the script that calls this: an
-    architecture of yours is to be in a module.
+    Workers are processes of their own, which run nothing of the script that calls this: it needs no
+    `if __name__ == "__main__":`, and an architecture of yours is to be in a module.
 
     Args:
         config: The study.
