@@ -265,10 +265,13 @@ class Search(Settings):
     4, ... epochs, not among the best half (Li et al. 2020)."""
     sampler: Sampler = Sampler()
     """Proposes plantings."""
+    cost: str = "parameters"
+    """What accuracy is traded for, the second objective of the trials: `parameters`, `macs`, or
+    `module:function` of yours: (structure, widths) -> number."""
     minimum_growth: float = Field(default=2, ge=1)
-    """A planting has at least this multiple of its parent's parameters, or is not trained."""
+    """A planting has at least this multiple of its parent's cost, or is not trained."""
     maximum_growth: float = Field(default=4.5, gt=1)
-    """A planting has at most this multiple of its parent's parameters, or is not trained."""
+    """A planting has at most this multiple of its parent's cost, or is not trained."""
     maximum_parameters: PositiveInt | None = None
     """No network of the study has more parameters."""
 

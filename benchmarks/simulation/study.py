@@ -33,7 +33,7 @@ from plantnas.trials.study import outlook
 
 MOST_NEW_CHANNELS = 64
 """Of a group: so many that proposals hardly ever repeat."""
-SEED = Reference(seed_accuracy=0.6, seed_parameters=1000, teacher_parameters=300_000)
+SEED = Reference(seed_accuracy=0.6, seed_cost=1000, teacher_cost=300_000)
 """What the studies say of seed and teacher."""
 
 

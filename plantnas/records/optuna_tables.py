@@ -98,8 +98,13 @@ HISTORY_KEY, FIRST_KEY = "retry_history", "failed_trial"
 
 
 def parameters_key(method: str) -> str:
-    """The parameters of the study's teacher or seed, which policies compare to."""
+    """The parameters of the study's teacher or seed."""
     return f"{method}_parameters"
+
+
+def cost_key(method: str) -> str:
+    """The cost of the study's teacher or seed, which policies compare to."""
+    return f"{method}_cost"
 
 
 def accuracy_key(method: str) -> str:
@@ -119,12 +124,17 @@ COMPLETE_KEY = "complete"
 METRIC_NAMES = ["validation accuracy", "parameters"]
 
 
-def name_values(study: optuna.Study) -> None:
-    """Name the two values of a study's trials, unless they have names."""
+def name_values(study: optuna.Study, cost: str = METRIC_NAMES[1]) -> None:
+    """Name the two values of a study's trials, unless they have names.
+
+    Args:
+        study: The study.
+        cost: What its second value is, as `search.cost` says it.
+    """
     if study.metric_names is None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names(METRIC_NAMES)
+            study.set_metric_names([METRIC_NAMES[0], cost])
 
 
 Outcome = Literal["complete", "running", "waiting", "failed", "refused"]

@@ -12,9 +12,10 @@ from typing import NoReturn
 
 import optuna
 
+from plantnas.channels.cost import COSTS
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import StudyConfig
+from plantnas.config import Search, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
@@ -86,7 +87,7 @@ class PlantingObjective:
         self._prepared: PreparedStudy | None = None
 
     def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
-        """Validation accuracy and parameters of the planted and trained network.
+        """Validation accuracy and cost of the planted and trained network.
 
         Raises:
             optuna.TrialPruned: The planting is not worth training; the user attribute `reason`
@@ -128,7 +129,8 @@ class PlantingObjective:
             planted=planting,
         )
         _keep(trial, prepared, record, recipe.epochs)
-        return evaluation.accuracy, float(record.parameters)
+        cost = COSTS.find(self.config.search.cost)
+        return evaluation.accuracy, float(cost(structure, {}))
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
@@ -175,20 +177,40 @@ def suggest_planting(
     """The planting that a trial proposes for its parent, if it is worth training.
 
     Raises:
-        optuna.TrialPruned: Nothing would be planted, the child is outside the window of
-            parameters, or another trial planted the same.
+        optuna.TrialPruned: Nothing would be planted, the child is outside the window, or another
+            trial planted the same.
     """
     growth, search = prepared.config.search_space.grow, prepared.config.search
     room = room_to_grow(parent.structure, prepared.teacher.widths, growth, search)
     suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
     planting = suggest(trial, room)
-    parameters = parent.structure.parameters(parent.widths_with(planting))
-    if (not planting or room.excess(parameters) > 0) and room.has_none():
+    widths = parent.widths_with(planting)
+    if (not planting or room.excess(widths) > 0) and room.has_none():
         trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
     trial.set_user_attr(PLANTING_KEY, json.dumps(planting))
-    trial.set_user_attr(PARAMETERS_KEY, parameters)
-    _reject_if_useless(trial, room, planting, parameters, assignment)
+    trial.set_user_attr(PARAMETERS_KEY, parent.structure.parameters(widths))
+    # Samplers that know constraints learn the window from it, also from trials that end here.
+    trial.set_constraint(WINDOW_CONSTRAINT, room.excess(widths))
+    if not planting:
+        _prune(trial, "nothing is planted")
+    if room.excess(widths) > 0:
+        _prune(trial, _outside(room, widths, search))
+    if assignment.kind == "screen":
+        twin = _twin(trial, planting, assignment.parent)
+        if twin is not None:
+            _prune(trial, f"trial {twin} has the same planting")
     return planting
+
+
+def _outside(room: Room, widths: Mapping[str, int], search: Search) -> str:
+    """Which limit a child exceeds, and by what."""
+    cost, low, high = room.cost_at(widths), room.minimum, room.maximum
+    if room.minimum <= cost <= room.maximum:
+        parameters = room.structure.parameters(widths)
+        return f"{parameters} parameters are more than {search.maximum_parameters}"
+    # A cost such as milliseconds may be a small number.
+    figures = [f"{each:.0f}" if each >= 100 else f"{each:.3g}" for each in (cost, low, high)]
+    return f"{figures[0]} {search.cost} are not between {figures[1]} and {figures[2]}"
 
 
 def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> Child:
@@ -209,26 +231,6 @@ def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str
         classifier_tensors(parent.structure),
         parent.network_id,
     )
-
-
-def _reject_if_useless(
-    trial: optuna.Trial,
-    room: Room,
-    planting: Mapping[str, int],
-    parameters: int,
-    assignment: Assignment,
-) -> None:
-    # Samplers that know constraints learn the window from it, also from trials that end here.
-    trial.set_constraint(WINDOW_CONSTRAINT, room.excess(parameters))
-    if not planting:
-        _prune(trial, "nothing is planted")
-    if room.excess(parameters) > 0:
-        low, high = room.minimum_parameters, room.maximum_parameters
-        _prune(trial, f"{parameters} parameters are not between {low:.0f} and {high:.0f}")
-    if assignment.kind == "screen":
-        twin = _twin(trial, planting, assignment.parent)
-        if twin is not None:
-            _prune(trial, f"trial {twin} has the same planting")
 
 
 def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent: int | None) -> int | None:

@@ -11,6 +11,7 @@ import optuna
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.cost import COSTS
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import STARTS
 from plantnas.channels.initialising import Donor, Grown
@@ -22,7 +23,7 @@ from plantnas.config import Recipe, SeedRecipe, StudyConfig, Teacher, Width
 from plantnas.errors import ConfigurationError, Say, StorageError
 from plantnas.named_keys import find_names
 from plantnas.networks.pretrained import load_pretrained
-from plantnas.records.optuna_tables import TOLD_LAST_KEY, accuracy_key, parameters_key
+from plantnas.records.optuna_tables import TOLD_LAST_KEY, accuracy_key, cost_key, parameters_key
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.prepared import (
@@ -282,8 +283,11 @@ class _Preparation:
 
     def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:
         """Policies are functions of Optuna's study alone, so it is told what they compare to."""
+        cost = COSTS.find(self.config.search.cost)
+        structure = analyse(self.records.build(seed.widths), self.records.example)
         for network in (teacher, seed):
             validation = network.evaluation_on("validation")
             assert validation is not None
             self.study.set_user_attr(parameters_key(network.method), network.parameters)
+            self.study.set_user_attr(cost_key(network.method), cost(structure, network.widths))
             self.study.set_user_attr(accuracy_key(network.method), validation.accuracy)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import inf
 
 import optuna
 
+from plantnas.channels.cost import COSTS, Cost
 from plantnas.channels.sizing import shares_around
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.config import Growth, Search
@@ -21,19 +23,23 @@ now and then, than the screened one of a study that is recorded already."""
 
 @dataclass(frozen=True)
 class Room:
-    """How far each group of a parent may grow in a step, and the parameters that are wanted.
+    """How far each group of a parent may grow in a step, and the costs that are wanted.
 
     Attributes:
         structure: The parent's.
         limits: New channels at most, for each of them; a positive multiple of its
             granularity. Groups that may not grow are not there.
-        minimum_parameters: The child has at least as many ...
-        maximum_parameters: ... and at most as many.
+        cost: What the window is of, one of `COSTS`.
+        minimum: The child costs at least as much ...
+        maximum: ... and at most as much.
+        maximum_parameters: The child has at most as many, whatever the cost.
     """
 
     structure: Structure
     limits: dict[str, int]
-    minimum_parameters: float
+    cost: Cost
+    minimum: float
+    maximum: float
     maximum_parameters: float
 
     @property
@@ -41,23 +47,27 @@ class Room:
         """The groups that may grow, with their present widths."""
         return {name: self.structure.groups[name] for name in self.limits}
 
-    def excess(self, parameters: int) -> float:
+    def cost_at(self, widths: Mapping[str, int]) -> float:
+        """The cost of the network at these widths; groups that are not named keep theirs."""
+        return self.cost(self.structure, widths)
+
+    def excess(self, widths: Mapping[str, int]) -> float:
         """How far outside of the window, relative to it; not positive inside."""
-        above = parameters / self.maximum_parameters - 1
-        below = 1 - parameters / self.minimum_parameters
-        return max(above, below)
+        cost = self.cost_at(widths)
+        above, below = cost / self.maximum - 1, 1 - cost / self.minimum
+        return max(above, below, self.structure.parameters(widths) / self.maximum_parameters - 1)
 
     def has_none(self) -> bool:
         """Whether no planting at all can be inside the window."""
-        if not self.limits or self.minimum_parameters > self.maximum_parameters:
+        if not self.limits or self.minimum > self.maximum:
             return True
-        smallest = min(
-            self.structure.parameters({name: group.width + group.granularity})
-            for name, group in self.groups.items()
-        )
+        smallest = [{name: group.width + group.granularity} for name, group in self.groups.items()]
         widest = {name: group.width + self.limits[name] for name, group in self.groups.items()}
-        largest = self.structure.parameters(widest)
-        return smallest > self.maximum_parameters or largest < self.minimum_parameters
+        return (
+            min(map(self.cost_at, smallest)) > self.maximum
+            or self.cost_at(widest) < self.minimum
+            or min(map(self.structure.parameters, smallest)) > self.maximum_parameters
+        )
 
 
 def room_to_grow(
@@ -69,12 +79,12 @@ def room_to_grow(
         structure: The parent's.
         teacher_widths: No group outgrows the teacher's.
         growth: Which groups may grow, and by how much.
-        search: The window of parameters.
+        search: The cost and its window.
 
     Raises:
-        ConfigurationError: A pattern of `growth` fits no group.
+        ConfigurationError: A pattern of `growth` fits no group, or there is no such cost.
     """
-    groups, parameters = structure.growable, structure.parameters()
+    groups, cost = structure.growable, COSTS.find(search.cost)
     for pattern in growth.groups:
         if not any(fnmatchcase(name, pattern) for name in groups):
             raise ConfigurationError(
@@ -87,13 +97,15 @@ def room_to_grow(
         if any(fnmatchcase(name, pattern) for pattern in growth.groups)
         and (limit := _limit(group, growth.up_to, teacher_widths[name])) > 0
     }
+    before, most = cost(structure, {}), search.maximum_parameters or inf
+    maximum = search.maximum_growth * before
     return Room(
         structure=structure,
         limits=limits,
-        minimum_parameters=search.minimum_growth * parameters,
-        maximum_parameters=min(
-            search.maximum_growth * parameters, search.maximum_parameters or float("inf")
-        ),
+        cost=cost,
+        minimum=search.minimum_growth * before,
+        maximum=min(maximum, most) if search.cost == "parameters" else maximum,
+        maximum_parameters=most,
     )
 
 
@@ -123,16 +135,16 @@ def suggest_shares(trial: optuna.Trial, room: Room) -> dict[str, int]:
     """
     shares = {name: trial.suggest_float(name, 0, 1) for name in room.limits}
     size = trial.suggest_float("size", 0, 1)
-    ratio = room.maximum_parameters / room.minimum_parameters
-    wanted = room.minimum_parameters * ratio**size
+    ratio = room.maximum / room.minimum
+    wanted = room.minimum * ratio**size
     above = {name: share - 0.5 for name, share in shares.items()}
 
-    def parameters_at(scale: float) -> int:
-        return room.structure.parameters(_scaled(above, room, scale))
+    def cost_at(scale: float) -> float:
+        return room.cost_at(_scaled(above, room, scale))
 
-    if parameters_at(MOST) < room.minimum_parameters:
+    if cost_at(MOST) < room.minimum:
         above = shares
-    scale, _ = shares_around(parameters_at, wanted, MOST, HALVINGS)
+    scale, _ = shares_around(cost_at, wanted, MOST, HALVINGS)
     widths = _scaled(above, room, scale)
     return {
         name: widths[name] - group.width

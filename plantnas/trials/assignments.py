@@ -3,6 +3,7 @@
 Which assignment a trial gets is in `policies`; when it is written, in `sampler`.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ from plantnas.records.optuna_tables import (
     STOPPED_AFTER_KEY,
     VALIDATION_LOSS_KEY,
     accuracy_key,
+    cost_key,
     parameters_key,
 )
 from plantnas.trials.history import Assignment, Reference, TrialRecord
@@ -106,11 +108,18 @@ def reference_of(study: optuna.Study) -> Reference:
     attributes = study.user_attrs
     return Reference(
         seed_accuracy=attributes.get(accuracy_key("seed")),
-        seed_parameters=attributes.get(parameters_key("seed")),
-        teacher_parameters=attributes.get(parameters_key("teacher")),
+        seed_cost=_cost(attributes, "seed"),
+        teacher_cost=_cost(attributes, "teacher"),
     )
 
 
 def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
     stored = trial.system_attrs.get(ASSIGNMENT_KEY)
     return None if stored is None else _known_assignment(**stored)
+
+
+def _cost(attributes: Mapping[str, Any], method: str) -> float | None:
+    """The cost of seed or teacher: parameters in a study that is older than `search.cost`."""
+    parameters: float | None = attributes.get(parameters_key(method))
+    cost: float | None = attributes.get(cost_key(method), parameters)
+    return cost

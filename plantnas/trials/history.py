@@ -73,15 +73,15 @@ class Reference:
     """
 
     seed_accuracy: float | None = None
-    seed_parameters: float | None = None
-    teacher_parameters: float | None = None
+    seed_cost: float | None = None
+    teacher_cost: float | None = None
 
     @property
     def seed(self) -> Point | None:
         """The seed's point, where both its figures are known."""
-        if self.seed_accuracy is None or self.seed_parameters is None:
+        if self.seed_accuracy is None or self.seed_cost is None:
             return None
-        return Point(self.seed_accuracy, self.seed_parameters)
+        return Point(self.seed_accuracy, self.seed_cost)
 
 
 def trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> list[TrialRecord]:

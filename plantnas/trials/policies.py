@@ -188,7 +188,7 @@ class Beam:
             return []
         grown = grown_points(history, reference, step)
         compared = [*grown.values(), *(trial.point for trial in candidates)]
-        corner = worst_corner(compared, reference.teacher_parameters)
+        corner = worst_corner(compared, reference.teacher_cost)
         gain_of = WINNER_RULES.find(self.winner)
 
         def rank(trial: TrialRecord) -> tuple[float, float, int]:
@@ -233,7 +233,7 @@ class Pareto(Greedy):
         parents = self._parents(history, reference, step)
         parents = with_room(parents, history) or parents
         best = [grown[parent] for parent in parents]
-        weights = contributions(best, worst_corner(best, reference.teacher_parameters))
+        weights = contributions(best, worst_corner(best, reference.teacher_cost))
         # Trials of dead workers are made again: they must not shift the draws behind them.
         draw = Random(f"{self.seed}:{sum(trial.state != 'failed' for trial in history)}")
         return draw.choices(parents, weights if any(weights) else None)[0]

@@ -13,7 +13,7 @@ from plantnas.config import Search, StudyConfig
 from plantnas.errors import StudyError, did_you_mean
 from plantnas.named_keys import find_names
 from plantnas.records.engine import shown_url, sqlite_file
-from plantnas.records.optuna_tables import name_values
+from plantnas.records.optuna_tables import METRIC_NAMES, name_values
 from plantnas.trials.assignments import record_of, reference_of
 from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Policy, policy_from_name, settings_of
@@ -31,11 +31,14 @@ def open_study(config: StudyConfig, url: str) -> optuna.Study:
     """
     find_names(config)
     sampler = make_sampler(config.search.sampler, config.random_seed)
-    return create_study(config.name, url, PlantingSampler(sampler, make_policy(config.search)))
+    planting = PlantingSampler(sampler, make_policy(config.search))
+    return create_study(config.name, url, planting, config.search.cost)
 
 
-def create_study(name: str, url: str, sampler: BaseSampler) -> optuna.Study:
-    """The study of that name, of accuracy and parameters, created if it does not exist.
+def create_study(
+    name: str, url: str, sampler: BaseSampler, cost: str = METRIC_NAMES[1]
+) -> optuna.Study:
+    """The study of that name, of accuracy and a cost, created if it does not exist.
 
     Raises:
         StorageError: The database cannot be opened.
@@ -47,7 +50,7 @@ def create_study(name: str, url: str, sampler: BaseSampler) -> optuna.Study:
         directions=["maximize", "minimize"],
         load_if_exists=True,
     )
-    name_values(study)
+    name_values(study, cost)
     return study
 
 

@@ -367,8 +367,10 @@ def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> No
     teacher, seed = prepared.records.networks()
     assert prepared.open().user_attrs == {
         "teacher_parameters": teacher.parameters,
+        "teacher_cost": teacher.parameters,
         "teacher_accuracy": teacher.evaluations[0].accuracy,
         "seed_parameters": seed.parameters,
+        "seed_cost": seed.parameters,
         "seed_accuracy": seed.evaluations[0].accuracy,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import optuna
@@ -12,7 +13,7 @@ import torch
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
-from plantnas.channels.structure import ChannelGroup
+from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.config import Growth, Search
 from plantnas.config_files import load_search_space
 from plantnas.errors import ConfigurationError
@@ -21,6 +22,7 @@ from plantnas.search.proposals import Room, room_to_grow, suggest_counts, sugges
 from tests.structures import structure_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.conftest import StudyFolder
@@ -71,13 +73,10 @@ def test_plantings_stay_within_the_limits_in_whole_granules(room: Room, proposal
 def test_random_shares_are_nearly_always_inside_the_window(room: Room) -> None:
     plantings = [draw(room, "shares", number) for number in range(DRAWS)]
     groups = room.groups
-    parameters = [
-        room.structure.parameters(
-            {name: groups[name].width + new for name, new in planting.items()}
-        )
+    inside = sum(
+        room.excess({name: groups[name].width + new for name, new in planting.items()}) <= 0
         for planting in plantings
-    ]
-    inside = sum(room.excess(count) <= 0 for count in parameters)
+    )
     assert inside >= 0.95 * DRAWS
 
 
@@ -124,9 +123,35 @@ def test_a_pattern_that_fits_no_group_is_refused() -> None:
         room_to_grow(structure_of(group("stem", 4)), {"stem": 8}, Growth(groups=("stm",)), Search())
 
 
+def cost_of_a(structure: Structure, widths: Mapping[str, int]) -> float:
+    return 10.0 * widths["a"]
+
+
 def test_excess_is_positive_outside_the_window_alone() -> None:
-    room = Room(structure_of(), {}, minimum_parameters=100, maximum_parameters=200)
-    assert [room.excess(count) > 0 for count in (99, 100, 200, 201)] == [True, False, False, True]
+    room = Room(structure_of(group("a", 5)), {}, cost_of_a, 100, 200, maximum_parameters=inf)
+    excesses = [room.excess({"a": width}) for width in (9, 10, 20, 21)]
+    assert [excess > 0 for excess in excesses] == [True, False, False, True]
+
+
+def test_parameters_have_a_limit_whatever_the_cost(room: Room) -> None:
+    few = replace(room, cost=cost_of_nothing, minimum=1, maximum=1, maximum_parameters=10)
+    assert few.excess({}) > 0
+    assert few.has_none()
+
+
+def cost_of_nothing(structure: Structure, widths: Mapping[str, int]) -> float:
+    return 1
+
+
+def test_the_window_may_be_of_macs() -> None:
+    room = room_of("plain", Search(cost="macs", minimum_growth=2, maximum_growth=3))
+    macs = room.structure.macs()
+    for number in range(DRAWS // 4):
+        planting = draw(room, "shares", number)
+        widths = {name: room.groups[name].width + new for name, new in planting.items()}
+        if room.excess(widths) <= 0:
+            assert 2 * macs <= room.structure.macs(widths) <= 3 * macs
+    assert (room.minimum, room.maximum) == (2 * macs, 3 * macs)
 
 
 @pytest.mark.parametrize(
@@ -213,3 +238,13 @@ def test_a_study_ends_when_its_parameters_are_used_up(tiny: StudyFolder, tmp_pat
     study = folder.run(trials=600)
     assert reasons(study)[-1] == "the study is complete"
     assert max(trial.values[1] for trial in study.trials if trial.values) <= 1_500
+
+
+def test_a_study_may_trade_accuracy_for_macs(tiny: StudyFolder, tmp_path: Path) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(search__cost="macs", search__steps=1)
+    study = folder.run()
+    macs = [trial.user_attrs.get("macs") for trial in study.best_trials]
+    assert macs
+    assert [trial.values[1] for trial in study.best_trials] == macs
+    assert study.user_attrs["seed_cost"] < min(macs) < study.user_attrs["teacher_cost"]
+    assert study.metric_names == ["validation accuracy", "macs"]

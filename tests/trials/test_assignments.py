@@ -60,5 +60,5 @@ def test_every_state_of_optuna_has_a_word(state: str, expected: str) -> None:
 
 
 def test_unknown_figures_of_the_seed_are_none(study: optuna.Study) -> None:
-    study.set_user_attr("teacher_parameters", 5_000)
-    assert reference_of(study) == Reference(teacher_parameters=5_000)
+    study.set_user_attr("teacher_cost", 5_000)
+    assert reference_of(study) == Reference(teacher_cost=5_000)

@@ -54,7 +54,7 @@ def test_parents_without_room_are_left_out() -> None:
 
 
 def test_grown_networks_of_earlier_steps_stand_beside_the_seed() -> None:
-    reference = Reference(seed_accuracy=0.5, seed_parameters=10)
+    reference = Reference(seed_accuracy=0.5, seed_cost=10)
     seed_and_first = {None: Point(0.5, 10), 3: Point(0.7, 20)}
     assert grown_points(HISTORY, reference, step=2) == seed_and_first
     assert grown_points(HISTORY, reference, None) == {**seed_and_first, 5: Point(0.9, 40)}

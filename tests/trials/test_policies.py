@@ -13,7 +13,7 @@ from plantnas.errors import ConfigurationError
 from plantnas.trials.history import Assignment, Reference, TrialRecord
 from plantnas.trials.policies import Beam, Greedy, Pareto, Policy, policy_from_name
 
-REFERENCE = Reference(seed_accuracy=0.5, seed_parameters=1_000, teacher_parameters=100_000)
+REFERENCE = Reference(seed_accuracy=0.5, seed_cost=1_000, teacher_cost=100_000)
 
 
 def screen(number: int, state: str = "complete", step: int = 1, **result: Any) -> TrialRecord:
