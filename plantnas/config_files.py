@@ -82,32 +82,32 @@ def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfi
     return _study(tree, config.name)
 
 
-def validated(model: type[Model], tree: dict[str, Any], place: str) -> Model:
+def validated(schema: type[Model], tree: dict[str, Any], where: str) -> Model:
     """The model of a parsed tree.
 
     Raises:
-        ConfigurationError: The first thing that is wrong, in one line that begins with `place`.
+        ConfigurationError: The first thing that is wrong, in one line that begins with `where`.
     """
     try:
-        return model.model_validate(tree)
+        return schema.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError(f"{place}: {_line(model, error.errors()[0])}") from error
+        raise ConfigurationError(f"{where}: {_line(schema, error.errors()[0])}") from error
 
 
-def _study(tree: dict[str, Any], place: str) -> StudyConfig:
-    config = validated(StudyConfig, tree, place)
-    with _naming(place):
+def _study(tree: dict[str, Any], where: str) -> StudyConfig:
+    config = validated(StudyConfig, tree, where)
+    with _naming(where):
         check_names(config)
     return config
 
 
 @contextmanager
-def _naming(place: str) -> Iterator[None]:
+def _naming(where: str) -> Iterator[None]:
     """A message begins with the file that has the mistake."""
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(f"{place}: {error}") from error
+        raise ConfigurationError(f"{where}: {error}") from error
 
 
 def _names(package: str) -> list[str]:
@@ -139,33 +139,33 @@ def _read(name_or_path: str, kind: str, package: str) -> tuple[str, str]:
         raise ConfigurationError(f"{kind} {name_or_path}: {reason}.") from error
 
 
-def _mapping(path: str, text: str) -> dict[str, Any]:
+def _mapping(file_name: str, text: str) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{path}: is not valid YAML: {reason}.") from error
+        raise ConfigurationError(f"{file_name}: is not valid YAML: {reason}.") from error
     if not isinstance(tree, dict):
-        raise ConfigurationError(f"{path}: has {type(tree).__name__}, where keys are needed.")
+        raise ConfigurationError(f"{file_name}: has {type(tree).__name__}, where keys are needed.")
     return tree
 
 
-def _line(model: type[BaseModel], error: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        allowed = _keys_beside(model, error["loc"])
-        return f"{key}: unknown key. {did_you_mean(str(error['loc'][-1]), allowed)}"
-    if error["type"] == "missing":
+def _line(schema: type[BaseModel], mistake: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        allowed = _keys_beside(schema, mistake["loc"])
+        return f"{key}: unknown key. {did_you_mean(str(mistake['loc'][-1]), allowed)}"
+    if mistake["type"] == "missing":
         return f"{key}: is missing."
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "value_error":
         return f"{key}: {message}." if key else f"{message}."
-    return f"{key}: {error['input']!r} is not allowed: {message}."
+    return f"{key}: {mistake['input']!r} is not allowed: {message}."
 
 
-def _keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _keys_beside(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The keys that are known where an unknown one was found."""
-    fields = model.model_fields
+    fields = schema.model_fields
     for part in location[:-1]:
         annotation = fields[str(part)].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -97,12 +97,12 @@ def modules_of(package: str, attribute: str) -> dict[str, str]:
     }
 
 
-def imported(name: str, place: str) -> Any:
+def imported(name: str, where: str) -> Any:
     """The attribute of a module, from the current folder too.
 
     Args:
         name: `module:attribute`.
-        place: What a message begins with.
+        where: What a message begins with.
 
     Raises:
         ConfigurationError: It is not there, or its module raises, with the line that does.
@@ -113,11 +113,11 @@ def imported(name: str, place: str) -> Any:
             return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"{place}: {first_line(error)}. 'module:attribute' must be importable from the "
+            f"{where}: {first_line(error)}. 'module:attribute' must be importable from the "
             "current folder or an installed package."
         ) from error
     except (Exception, SystemExit) as error:  # whatever the user's module does
-        raise ConfigurationError(f"{place}: {raised(error)}.") from error
+        raise ConfigurationError(f"{where}: {raised(error)}.") from error
 
 
 def raised(error: BaseException) -> str:

@@ -5,7 +5,7 @@ Every network is recorded as soon as it is trained: the same command goes on whe
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -124,7 +124,7 @@ def _loaded(place: Place, device: str) -> tuple[optuna.Study, PreparedStudy]:
 
 
 def _do(
-    place: Place, device: str, task: Task, called: str, targets: tuple[NetworkRecord, ...]
+    place: Place, device: str, task: Task, called: str, targets: Sequence[NetworkRecord]
 ) -> tuple[NetworkRecord | None, str | None]:
     """Makes and records one network, or searches; or says why it cannot be.
 

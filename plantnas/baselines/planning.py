@@ -50,7 +50,7 @@ def parse_request(
     name: str,
     networks: Sequence[NetworkRecord],
     methods: str | None,
-    targets: str,
+    choice: str,
     repetitions: int,
     rates: str,
 ) -> Request:
@@ -61,11 +61,11 @@ def parse_request(
         StudyError: The study has no grown network yet.
     """
     words = default_methods() if methods is None else methods.split(",")
-    if targets not in TARGET_CHOICES:
-        raise ConfigurationError(f"targets: {targets!r}. {did_you_mean(targets, TARGET_CHOICES)}")
+    if choice not in TARGET_CHOICES:
+        raise ConfigurationError(f"targets: {choice!r}. {did_you_mean(choice, TARGET_CHOICES)}")
     return Request(
         {word.strip(): method_named(word.strip()) for word in words},
-        targets_among(name, networks, targets),
+        targets_among(name, networks, choice),
         repetitions,
         _parse_rates(rates),
     )

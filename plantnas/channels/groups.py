@@ -140,10 +140,10 @@ def _run(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -> li
         ) from error
 
 
-def _failure(error: BaseException | None, tracer: Tracer) -> str:
+def _failure(cause: BaseException | None, tracer: Tracer) -> str:
     """The first line of an error that a model's code raised, and where in it that was."""
-    frames = reversed(list(traceback.walk_tb(error.__traceback__ if error else None)))
-    first_line = str(error).partition("\n")[0].removesuffix(".")
+    frames = reversed(list(traceback.walk_tb(cause.__traceback__ if cause else None)))
+    first_line = str(cause).partition("\n")[0].removesuffix(".")
     return f"{first_line} {location(frames, tracer.modules)}".rstrip()
 
 
@@ -273,11 +273,11 @@ def _groups_at(structure: Structure, places: set[tuple[str, int]]) -> set[str]:
 
 
 def _differing_axes(
-    structure: Structure, child: Structure, widths: Mapping[str, int]
+    structure: Structure, narrowed: Structure, widths: Mapping[str, int]
 ) -> set[tuple[str, int]]:
     """The (tensor name, dimension) of axes that a grown network has, but should not, or lacks."""
-    differing = set(structure.axes) ^ set(child.axes)
-    wrong = {name for name, group in child.groups.items() if group.width != widths.get(name)}
+    differing = set(structure.axes) ^ set(narrowed.axes)
+    wrong = {name for name, group in narrowed.groups.items() if group.width != widths.get(name)}
     differing |= {
         axis for axis in structure.axes if any(group in wrong for group, _ in axis.segments)
     }

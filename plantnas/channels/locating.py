@@ -38,7 +38,7 @@ def location(frames: Iterable[tuple[FrameType, int]], modules: Mapping[int, str]
     return " ".join(([f"in {module}"] if module else []) + ([f"({line})"] if line else []))
 
 
-def _importable(path: str) -> str:
+def _importable(file_name: str) -> str:
     """The path below the folder that it was imported from, which is short and the same anywhere."""
     folders = [os.path.join(os.path.abspath(folder), "") for folder in sys.path]
-    return path.removeprefix(max(filter(path.startswith, folders), key=len, default=""))
+    return file_name.removeprefix(max(filter(file_name.startswith, folders), key=len, default=""))

@@ -107,9 +107,9 @@ def permute(tracer: Tracer, call: Call) -> None:
     _reorder(tracer, call, [each % call.input.ndim for each in order])
 
 
-def _reorder(tracer: Tracer, call: Call, order: list[int]) -> None:
+def _reorder(tracer: Tracer, call: Call, dimensions: list[int]) -> None:
     if place := tracer.place(call.input):
-        tracer.put(call.result, order.index(place.dimension), place.layout)
+        tracer.put(call.result, dimensions.index(place.dimension), place.layout)
 
 
 def concatenation(tracer: Tracer, call: Call) -> None:
@@ -218,15 +218,15 @@ def index(tracer: Tracer, call: Call) -> None:
     tracer.put(call.result, place.dimension - dropped, place.layout)
 
 
-def _is_whole(chosen: int | slice, size: int) -> bool:
-    return isinstance(chosen, slice) and chosen.indices(size) == (0, size, 1)
+def _is_whole(index: int | slice, size: int) -> bool:
+    return isinstance(index, slice) and index.indices(size) == (0, size, 1)
 
 
-def _spell_out(chosen: tuple[Any, ...], dimensions: int) -> tuple[Any, ...]:
+def _spell_out(index: tuple[Any, ...], dimensions: int) -> tuple[Any, ...]:
     """One entry a dimension: the ellipsis, or the missing end, is replaced by whole slices."""
-    at = next((i for i, each in enumerate(chosen) if each is Ellipsis), len(chosen))
-    missing = dimensions - len(chosen) + (at < len(chosen))
-    return (*chosen[:at], *[slice(None)] * missing, *chosen[at + 1 :])
+    at = next((i for i, each in enumerate(index) if each is Ellipsis), len(index))
+    missing = dimensions - len(index) + (at < len(index))
+    return (*index[:at], *[slice(None)] * missing, *index[at + 1 :])
 
 
 def creation(tracer: Tracer, call: Call) -> None:

@@ -1,5 +1,6 @@
 """The commands `baselines` and `compare`: planting beside what one would do otherwise."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +70,7 @@ def compare(
     page: Annotated[
         Path | None, typer.Option("--out", help="File of a page with plots, .html.")
     ] = None,
-    table: Annotated[
+    csv: Annotated[
         Path | None, typer.Option("--csv", help="File of a table with a row a network.")
     ] = None,
     force: Force = False,
@@ -78,14 +79,14 @@ def compare(
     """Planting against its baselines: accuracy, cost, and a verdict in words."""
     from plantnas.files import check_output
 
-    for path in (page, table):
+    for path in (page, csv):
         if path is not None:
             check_output(path, force)
     found = [records_of(existing(study, storage, None)) for study in studies]
-    _compare(found, page, table)
+    _compare(found, page, csv)
 
 
-def _compare(studies: "list[StudyRecords]", page: Path | None, table: Path | None) -> None:
+def _compare(studies: "Sequence[StudyRecords]", page: Path | None, csv: Path | None) -> None:
     import numpy as np
 
     from plantnas.files import write_file
@@ -107,8 +108,8 @@ def _compare(studies: "list[StudyRecords]", page: Path | None, table: Path | Non
         show(line)
     if page is not None:
         write_comparison_page(compared, page)
-    if table is not None:
-        write_file(table, frame(compared).to_csv(index=False).encode())
-    for path in (page, table):
+    if csv is not None:
+        write_file(csv, frame(compared).to_csv(index=False).encode())
+    for path in (page, csv):
         if path is not None:
             show(f"Written: {path}")

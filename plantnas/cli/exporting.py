@@ -24,8 +24,9 @@ def export(
     network_id: Annotated[
         int | None, typer.Option(help="This network; by default the most accurate on validation.")
     ] = None,
-    widths: Annotated[
-        str | None, typer.Option(help="Crop it to smaller widths: group=width,... or JSON.")
+    crop_to: Annotated[
+        str | None,
+        typer.Option("--widths", help="Crop it to smaller widths: group=width,... or JSON."),
     ] = None,
     force: Force = False,
     storage: Storage = None,
@@ -35,8 +36,8 @@ def export(
     from plantnas.report.export.choice import Wanted, parse_widths
     from plantnas.report.export.saving import Files, save
 
-    crop_to = None if widths is None else parse_widths(widths)
-    wanted = Wanted(network_id, max_parameters, max_macs, crop_to)
+    widths = None if crop_to is None else parse_widths(crop_to)
+    wanted = Wanted(network_id, max_parameters, max_macs, widths)
     files = Files(family, output, format_name, force)
     place = existing(name_or_file, storage, folder)
     for line in save(place.url, place.name, wanted, files):

@@ -58,7 +58,7 @@ Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 
 
-def existing(name_or_file: str, storage: str | None, directory: Path | None) -> Place:
+def existing(name_or_file: str, storage: str | None, folder: Path | None) -> Place:
     """Where a study is that exists, shipped or not.
 
     Raises:
@@ -66,22 +66,22 @@ def existing(name_or_file: str, storage: str | None, directory: Path | None) -> 
     """
     from plantnas.trials.study import existing_study
 
-    place = place_of(name_or_file, storage, directory)
-    if storage is None and directory is None:
+    place = place_of(name_or_file, storage, folder)
+    if storage is None and folder is None:
         _check_is_here(place.name)
     existing_study(place.name, place.url)
     return place
 
 
-def place_of(name_or_file: str, storage: str | None, directory: Path | None) -> Place:
+def place_of(name_or_file: str, storage: str | None, folder: Path | None) -> Place:
     """Where a study is or would be, by its name or its file."""
     name = load_study(name_or_file).name if is_path(name_or_file) else name_or_file
-    return place_named(name, storage, directory)
+    return place_named(name, storage, folder)
 
 
-def place_named(name: str, storage: str | None, directory: Path | None) -> Place:
+def place_named(name: str, storage: str | None, folder: Path | None) -> Place:
     """Where the study of that name is or would be."""
-    folder = directory or STUDIES / name
+    folder = folder or STUDIES / name
     return Place(name, storage or sqlite_url(folder), folder)
 
 

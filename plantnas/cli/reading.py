@@ -63,8 +63,8 @@ def plot(
             "of the plot's and the study's name."
         ),
     ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Of pareto: accuracy on validation or test.")
+    accuracy_on: Annotated[
+        str | None, typer.Option("--split", help="Of pareto: accuracy on validation or test.")
     ] = None,
     cost: Annotated[
         str | None, typer.Option(help="Of pareto: parameters, macs or latency.")
@@ -81,7 +81,7 @@ def plot(
     from plantnas.files import check_output
     from plantnas.report.plots import check_figure_file, checked_plot, write_figure
 
-    asked = {"split": split, "cost": cost, "network_id": network_id}
+    asked = {"split": accuracy_on, "cost": cost, "network_id": network_id}
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
     records = records_of(existing(name_or_file, storage, folder))

@@ -33,7 +33,8 @@ DataRoot = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Number of workers.")]
 Logs = Annotated[
-    Path | None, typer.Option(help="Folder of the workers' logs; by default logs in --directory.")
+    Path | None,
+    typer.Option("--logs", help="Folder of the workers' logs; by default logs in --directory."),
 ]
 Gpus = Annotated[float, typer.Option(min=0, help="GPUs a worker.")]
 
@@ -68,13 +69,13 @@ def local(
     folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
-    logs: Logs = None,
+    log_folder: Logs = None,
 ) -> None:
     """On this machine: one process a worker, each on its share of the cores."""
     from plantnas.workers.local import LocalLauncher
 
     command = _command(name_or_file, storage, artifacts, folder, data_root, device)
-    _launch(LocalLauncher(_logs(command, logs)), command, workers)
+    _launch(LocalLauncher(_logs(command, log_folder)), command, workers)
 
 
 @app.command()
@@ -89,7 +90,7 @@ def ray(
     folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
-    logs: Logs = None,
+    log_folder: Logs = None,
 ) -> None:
     """On an existing Ray cluster: one task a worker."""
     from plantnas.workers.launcher import check_shared
@@ -97,7 +98,7 @@ def ray(
 
     command = _command(name_or_file, storage, artifacts, folder, data_root, device)
     check_shared(command.place.url)
-    _launch(RayLauncher(address, _logs(command, logs), cpus, gpus), command, workers)
+    _launch(RayLauncher(address, _logs(command, log_folder), cpus, gpus), command, workers)
 
 
 @app.command()
@@ -119,7 +120,7 @@ def slurm(
     folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
-    logs: Logs = None,
+    log_folder: Logs = None,
 ) -> None:
     """On a Slurm cluster: an array of jobs, one a worker."""
     from plantnas.workers.launcher import check_shared
@@ -128,7 +129,7 @@ def slurm(
     command = _command(name_or_file, storage, artifacts, folder, data_root, device)
     check_shared(command.place.url)
     jobs = SlurmJobs(partition, minutes, cpus, gpus, _pairs(sbatch or []))
-    launcher = SlurmLauncher(_logs(command, logs), jobs)
+    launcher = SlurmLauncher(_logs(command, log_folder), jobs)
     if wait:
         _launch(launcher, command, workers)
         return
@@ -140,7 +141,7 @@ def _command(
     name_or_file: str,
     storage: str | None,
     artifacts: str | None,
-    directory: Path | None,
+    folder: Path | None,
     data_root: Path | None,
     device: str,
 ) -> "WorkerCommand":
@@ -148,7 +149,7 @@ def _command(
     from plantnas.search.recording import make_study
     from plantnas.workers.launcher import WorkerCommand
 
-    place = place_of(name_or_file, storage, directory)
+    place = place_of(name_or_file, storage, folder)
     if is_path(name_or_file) or not _exists(place):
         make_study(
             load_study(name_or_file), place.url, artifacts or str(place.directory / "weights")
@@ -166,8 +167,8 @@ def _exists(place: Place) -> bool:
     return True
 
 
-def _logs(command: "WorkerCommand", logs: Path | None) -> Path:
-    return logs or command.place.directory / "logs"
+def _logs(command: "WorkerCommand", log_folder: Path | None) -> Path:
+    return log_folder or command.place.directory / "logs"
 
 
 def _launch(launcher: "Launcher", command: "WorkerCommand", workers: int) -> None:

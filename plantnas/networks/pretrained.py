@@ -51,7 +51,7 @@ def load_pretrained(
         ) from error
 
 
-def _torchvision_state(space: SearchSpace, place: str) -> dict[str, Any]:
+def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:
     from torchvision import models
 
     name = space.architecture.removeprefix("torchvision/")
@@ -61,27 +61,27 @@ def _torchvision_state(space: SearchSpace, place: str) -> dict[str, Any]:
     try:
         network = models.get_model(name, weights=DEFAULT, progress=False, **arguments)
     except (*_LOADING_ERRORS, TypeError) as error:
-        raise ConfigurationError(f"{place}: cannot be had: {_shortened(str(error))}") from error
+        raise ConfigurationError(f"{where}: cannot be had: {_shortened(str(error))}") from error
     state: dict[str, Any] = network.state_dict()
     return state
 
 
-def _checkpoint(path: str, place: str) -> dict[str, Any]:
+def _checkpoint(file_name: str, where: str) -> dict[str, Any]:
     try:
-        file = BytesIO(Path(path).read_bytes())
+        file = BytesIO(Path(file_name).read_bytes())
     except OSError as error:
-        raise ConfigurationError(f"{place}: cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(f"{where}: cannot be read: {error.strerror}.") from error
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except _LOADING_ERRORS as error:
         raise ConfigurationError(
-            f"{place}: is no checkpoint that torch.load reads with weights_only=True."
+            f"{where}: is no checkpoint that torch.load reads with weights_only=True."
         ) from error
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
-        raise ConfigurationError(f"{place}: holds no state_dict.")
+        raise ConfigurationError(f"{where}: holds no state_dict.")
     return content
 
 

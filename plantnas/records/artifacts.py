@@ -31,39 +31,39 @@ from plantnas.files import write_atomically
 from plantnas.records.optuna_private import ArtifactStore, FolderArtifactStore
 
 
-def is_url(place: str) -> bool:
+def is_url(where: str) -> bool:
     """Whether a place of artifacts is a bucket's, not a folder."""
-    return "://" in place
+    return "://" in where
 
 
-def open_artifacts(place: str) -> "ArtifactPlace":
+def open_artifacts(where: str) -> "ArtifactPlace":
     """The store of artifacts at a place. A folder is made on the first write.
 
     Args:
-        place: A folder, ``s3://bucket/prefix`` or ``gs://bucket/prefix``; the prefix may be left
+        where: A folder, ``s3://bucket/prefix`` or ``gs://bucket/prefix``; the prefix may be left
             out. Credentials are those of the machine, as boto3 and google-cloud-storage find them.
 
     Raises:
         StorageError: It is another kind of URL, its package is missing, or it cannot be opened.
     """
-    if not is_url(place):
-        return AtomicFileSystemArtifactStore(place)
-    scheme, _, rest = place.partition("://")
+    if not is_url(where):
+        return AtomicFileSystemArtifactStore(where)
+    scheme, _, rest = where.partition("://")
     bucket, _, prefix = rest.partition("/")
     if scheme not in _BUCKETS or not bucket:
         raise StorageError(
-            f"artifacts {place!r}: not a place. Allowed: a folder, s3://bucket/prefix or "
+            f"artifacts {where!r}: not a place. Allowed: a folder, s3://bucket/prefix or "
             "gs://bucket/prefix."
         )
     store, package, extra = _BUCKETS[scheme]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return BucketArtifactStore(place, store(bucket), prefix)
+            return BucketArtifactStore(where, store(bucket), prefix)
     except ImportError as error:
-        raise StorageError(f"artifacts {place!r}: {missing(package, extra)}") from error
+        raise StorageError(f"artifacts {where!r}: {missing(package, extra)}") from error
     except Exception as error:  # such as credentials that are not there
-        raise StorageError(f"{place}: cannot be opened: {first_line(error)}") from error
+        raise StorageError(f"{where}: cannot be opened: {first_line(error)}") from error
 
 
 class Found(NamedTuple):
@@ -184,15 +184,15 @@ class BucketArtifactStore:
         directory: The URL of bucket and prefix.
     """
 
-    def __init__(self, place: str, bucket: ArtifactPlace, prefix: str) -> None:
+    def __init__(self, where: str, bucket: ArtifactPlace, prefix: str) -> None:
         """Keeps artifacts in a bucket.
 
         Args:
-            place: Its URL, for messages.
+            where: Its URL, for messages.
             bucket: The store of the whole bucket; its readers hold all that they read.
             prefix: Comes before all names, with a slash between.
         """
-        self.directory = place
+        self.directory = where
         self._prefix = prefix.strip("/")
         self._bucket = bucket
         self._patient = Backoff(bucket)
@@ -255,7 +255,7 @@ def upload(
     path: Path,
     store: ArtifactStore,
     study_or_trial: Study | Trial | FrozenTrial,
-    storage: BaseStorage | None = None,
+    optuna_storage: BaseStorage | None = None,
 ) -> str:
     """Keep a file as an artifact of a study or trial, and return its id.
 
@@ -266,7 +266,7 @@ def upload(
         artifact_store=store,
         file_path=str(path),
         study_or_trial=study_or_trial,
-        storage=storage,
+        storage=optuna_storage,
         mimetype="application/octet-stream",
     )
 
@@ -300,13 +300,13 @@ def read_artifact(store: ArtifactStore, artifact_id: str, sha256: str, what: str
     return content
 
 
-def cannot_write(directory: str | Path, error: OSError) -> StorageError:
+def cannot_write(folder: str | Path, error: OSError) -> StorageError:
     """The error of a folder that is full or closed."""
-    return StorageError(f"{directory}: cannot be written to: {error.strerror or error}.")
+    return StorageError(f"{folder}: cannot be written to: {error.strerror or error}.")
 
 
-def _check_name(place: str, artifact_id: str) -> None:
+def _check_name(where: str, artifact_id: str) -> None:
     """Refuse a name that is absolute, empty, or leads up."""
     parts = PurePosixPath(artifact_id).parts
     if not parts or ".." in parts or parts[0].startswith("/"):
-        raise StorageError(f"{place}: artifact {artifact_id!r}: is not a name within it.")
+        raise StorageError(f"{where}: artifact {artifact_id!r}: is not a name within it.")

@@ -68,18 +68,20 @@ class Database:
         """Close all connections. The object may still be used: it connects again."""
         self.engine.dispose()
 
-    def add_study(self, study: StudyRecord) -> None:
+    def add_study(self, study_record: StudyRecord) -> None:
         """Record a new study.
 
         Raises:
             StudyError: If the database has a study of that name.
         """
-        row = asdict(study) | {"artifacts": self._relative(study.artifacts)}
+        row = asdict(study_record) | {"artifacts": self._relative(study_record.artifacts)}
         with self.transaction() as connection:
             try:
                 connection.execute(insert(StudyRow).values(row))
             except IntegrityError as error:
-                raise StudyError(f"{self.url}: study {study.name!r} exists already.") from error
+                raise StudyError(
+                    f"{self.url}: study {study_record.name!r} exists already."
+                ) from error
 
     def study(self, name: str) -> StudyRecord:
         """The study of that name.
@@ -113,8 +115,8 @@ class Database:
         return self._file.parent if self._file else Path.cwd()
 
     @contextmanager
-    def transaction(self, place: str = "") -> Iterator[Connection]:
-        """All or nothing; `place` comes before the reason in the message of an error.
+    def transaction(self, where: str = "") -> Iterator[Connection]:
+        """All or nothing; `where` comes before the reason in the message of an error.
 
         Raises:
             StorageError: In place of what SQLAlchemy raises, in one line.
@@ -124,7 +126,7 @@ class Database:
                 yield connection
         except SQLAlchemyError as error:
             url = self.engine.url.render_as_string(hide_password=False)
-            raise StorageError(f"{self.url}: {place}{reason(error, url)}") from error
+            raise StorageError(f"{self.url}: {where}{reason(error, url)}") from error
 
     def study_id(self, connection: Connection, name: str) -> int:
         """Our id of the study of that name.
@@ -153,5 +155,5 @@ def _absolute(artifacts: str) -> str:
     return artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
 
 
-def _without(row: Row[Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in row._mapping.items() if key != name}
+def _without(found: Row[Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in found._mapping.items() if key != name}

@@ -63,11 +63,11 @@ def _key(purpose: str) -> int:
 
 
 @contextmanager
-def _alone_beside(lock: Path, say: Callable[[], None]) -> Iterator[None]:
+def _alone_beside(lock: Path, announce: Callable[[], None]) -> Iterator[None]:
     with ExitStack() as held:
         try:
             if is_locked(lock):
-                say()
+                announce()
             held.enter_context(alone(lock))
         except OSError as error:
             raise StorageError(f"{lock}: cannot be locked: {error.strerror}.") from error
@@ -75,9 +75,9 @@ def _alone_beside(lock: Path, say: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _alone_on_server(url: str, key: int, say: Callable[[], None]) -> Iterator[None]:
+def _alone_on_server(url: str, number: int, announce: Callable[[], None]) -> Iterator[None]:
     """To close the connection frees the lock; so does to lose it."""
-    connection = _locked(url, key, say)
+    connection = _locked(url, number, announce)
     try:
         yield
     finally:
@@ -85,30 +85,30 @@ def _alone_on_server(url: str, key: int, say: Callable[[], None]) -> Iterator[No
             connection.close()
 
 
-def _locked(url: str, key: int, say: Callable[[], None]) -> Connection:
+def _locked(url: str, number: int, announce: Callable[[], None]) -> Connection:
     """A connection that holds the lock, once it does; who waits has none."""
     # Nothing is begun on it: a transaction that is open for hours keeps a database from cleaning.
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     seconds = FIRST_WAIT_SECONDS
     while True:
         try:
-            connection = _try_to_lock(engine, key)
+            connection = _try_to_lock(engine, number)
         except SQLAlchemyError as error:
             raise StorageError(f"{shown_url(url)}: {reason(error, url)}") from error
         if connection is not None:
             return connection
         if seconds == FIRST_WAIT_SECONDS:
-            say()
+            announce()
         time.sleep(seconds)
         seconds = min(2 * seconds, LONGEST_WAIT_SECONDS)
 
 
-def _try_to_lock(engine: Engine, key: int) -> Connection | None:
+def _try_to_lock(engine: Engine, number: int) -> Connection | None:
     connection = engine.connect()
     try:
         for statement in _ASK_WHETHER_ALIVE:
             connection.execute(text(statement))
-        if connection.scalar(select(func.pg_try_advisory_lock(key))):
+        if connection.scalar(select(func.pg_try_advisory_lock(number))):
             return connection
     except SQLAlchemyError:
         connection.close()

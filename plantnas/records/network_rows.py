@@ -78,13 +78,13 @@ def read_networks(connection: Connection, condition: ColumnElement[bool]) -> lis
 def _read_rows(
     connection: Connection,
     table: type[OfNetwork],
-    order: InstrumentedAttribute[Any],
+    column: InstrumentedAttribute[Any],
     condition: ColumnElement[bool],
 ) -> defaultdict[int, list[Any]]:
     """By network id, the other columns of some networks' rows in one table, in the given order."""
     query = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
     rows_of: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in connection.execute(query.where(condition).order_by(order)):
+    for row in connection.execute(query.where(condition).order_by(column)):
         rows_of[row.network_id].append(row[1:])
     return rows_of
 

@@ -57,19 +57,19 @@ def no_guard(connection: Connection) -> None:
 
 
 def id_of_recorded(
-    connection: Connection, row: Mapping[str, Any], baseline: BaselineRun | None = None
+    connection: Connection, columns: Mapping[str, Any], baseline: BaselineRun | None = None
 ) -> int | None:
     """The id of the network that has the row's weights, if an earlier attempt recorded it.
 
     Args:
         connection: The transaction that would write it.
-        row: Of the network.
+        columns: Of the network.
         baseline: What it was made for: one trial's network may be the baseline of several targets.
     """
-    if row["artifact_id"] is None:
+    if columns["artifact_id"] is None:
         return None
     keys = ("study_id", "method", "kind", "trial_number", "artifact_id")
-    same = [getattr(NetworkRow, key) == row[key] for key in keys]
+    same = [getattr(NetworkRow, key) == columns[key] for key in keys]
     if baseline is not None:
         made_for = {"target_id": baseline.target_id, "repetition": baseline.repetition}
         same.append(NetworkRow.id.in_(select(BaselineRow.network_id).filter_by(**made_for)))

@@ -243,31 +243,31 @@ class StudyRecords:
             raise StudyError(f"study {self.name!r} has no network {network_id}: {allowed}.")
 
 
-def example_images(images: ImagesRecord) -> Tensor:
+def example_images(images_record: ImagesRecord) -> Tensor:
     """Two blank images of the shape that a study records: 2 x channels x height x width."""
-    return torch.zeros(2, images.channels, images.height, images.width)
+    return torch.zeros(2, images_record.channels, images_record.height, images_record.width)
 
 
 def network_at(
-    search_space: SearchSpace, images: ImagesRecord, widths: Mapping[str, int], seed: int = 0
+    search_space: SearchSpace, images_record: ImagesRecord, widths: Mapping[str, int], seed: int = 0
 ) -> nn.Module:
     """An architecture at some widths, with fresh weights.
 
     Args:
         search_space: Which architecture.
-        images: What it takes, and how many classes it tells apart.
+        images_record: What it takes, and how many classes it tells apart.
         widths: Of the groups that are not as wide as the architecture makes them.
         seed: Seed of the weights.
     """
     network = build_network(
         search_space.architecture,
-        images.num_classes,
-        images.channels,
+        images_record.num_classes,
+        images_record.channels,
         search_space.arguments,
         seed,
     )
     generator = torch.Generator().manual_seed(seed)
-    return narrow(network, example_images(images), widths, generator)
+    return narrow(network, example_images(images_record), widths, generator)
 
 
 def load_network(storage: str, name: str, network_id: int) -> nn.Module:

@@ -48,13 +48,13 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, moment: datetime | None, dialect: Dialect) -> datetime | None:
         """Any time zone becomes UTC; a moment without one is local time."""
-        return value and value.astimezone(UTC)
+        return moment and moment.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, moment: datetime | None, dialect: Dialect) -> datetime | None:
         """What SQLite returns without a time zone is UTC."""
-        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
+        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 class Table(DeclarativeBase):

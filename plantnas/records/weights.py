@@ -26,7 +26,7 @@ def save_weights(
     state_dict: Mapping[str, Tensor],
     store: ArtifactStore,
     study_or_trial: Study | Trial | FrozenTrial,
-    storage: BaseStorage | None = None,
+    optuna_storage: BaseStorage | None = None,
 ) -> tuple[str, str]:
     """Upload a network's state as an artifact of a study or trial.
 
@@ -34,7 +34,7 @@ def save_weights(
         state_dict: Tensors of any shape, device and memory format; tied ones are saved twice.
         store: Where to; an ``AtomicFileSystemArtifactStore`` never leaves half a file.
         study_or_trial: What the artifact belongs to, for Optuna and its dashboard.
-        storage: Optuna's storage; needed with a ``FrozenTrial`` only.
+        optuna_storage: Optuna's storage; needed with a ``FrozenTrial`` only.
 
     Returns:
         The artifact id, and the hexadecimal SHA-256 of the file.
@@ -51,7 +51,7 @@ def save_weights(
             file.write_bytes(content)
         except OSError as error:
             raise cannot_write(directory, error) from error
-        artifact_id = upload(file, store, study_or_trial, storage)
+        artifact_id = upload(file, store, study_or_trial, optuna_storage)
     return artifact_id, sha256_of(content).hexdigest()
 
 

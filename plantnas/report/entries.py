@@ -7,7 +7,7 @@ costs.py.
 from collections.abc import Mapping, Sequence
 from math import inf, isnan
 from statistics import fmean
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from plantnas.grouping import grouped
 from plantnas.hypervolume import Point
@@ -125,9 +125,7 @@ def weights_of(record: NetworkRecord) -> str | int | None:
     return record.artifact_id or record.id
 
 
-def points_of_all_sizes(
-    entries: Sequence[Entry], split: Literal["validation", "test"]
-) -> dict[str, list[Point]]:
+def points_of_all_sizes(entries: Sequence[Entry], split: Split) -> dict[str, list[Point]]:
     """The point of each size, by method that was evaluated at all sizes of a study.
 
     Repetitions are one point: their mean accuracy on the split, and their mean parameters.

@@ -3,7 +3,7 @@
 What all of a study took is summed in costs.py; how trials are shown is in plotting/.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -89,7 +89,7 @@ def seconds_in_vain(finished: Iterable[FinishedTrial]) -> float:
     return sum(trial.seconds for trial in finished if trial.network is None)
 
 
-def believed_durations(trials: Iterable[FrozenTrial], now: datetime) -> dict[int, timedelta]:
+def believed_durations(trials: Sequence[FrozenTrial], now: datetime) -> dict[int, timedelta]:
     """How long each trial that has begun ran, by number; a running one runs until now.
 
     That of a failed or running trial whose worker may have been dead is cut off; see ``BELIEVED``.

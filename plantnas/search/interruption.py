@@ -79,6 +79,6 @@ def wait(seconds: float) -> None:
     end_if_asked()
 
 
-def _note(number: int, frame: FrameType | None) -> None:
+def _note(number: int, interrupted: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _Asked.now = True

@@ -233,7 +233,7 @@ def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str
     )
 
 
-def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent: int | None) -> int | None:
+def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent_trial: int | None) -> int | None:
     """The number of another screening of the same planting of the same parent, if there is one.
 
     Later ones count too: this trial may have waited in the queue, or proposed after them. Of two
@@ -242,7 +242,7 @@ def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent: int | None) 
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
     for other in trial.study.get_trials(deepcopy=False, states=states):
         theirs = assignment_of(other)
-        if theirs is None or theirs.kind != "screen" or theirs.parent != parent:
+        if theirs is None or theirs.kind != "screen" or theirs.parent != parent_trial:
             continue
         same = other.user_attrs.get(PLANTING_KEY) == json.dumps(planting)
         if same and other.number != trial.number:

@@ -281,11 +281,11 @@ class _Preparation:
         shared = SharedLogits(self.study, self.weights, self.records.database.alone, self.say)
         return shared.at(path, split, compute).to(self.device)
 
-    def _tell_policies(self, teacher: NetworkRecord, seed: NetworkRecord) -> None:
+    def _tell_policies(self, teacher: NetworkRecord, seed_record: NetworkRecord) -> None:
         """Policies are functions of Optuna's study alone, so it is told what they compare to."""
         cost = COSTS.find(self.config.search.cost)
-        structure = analyse(self.records.build(seed.widths), self.records.example)
-        for network in (teacher, seed):
+        structure = analyse(self.records.build(seed_record.widths), self.records.example)
+        for network in (teacher, seed_record):
             validation = network.evaluation_on("validation")
             assert validation is not None
             self.study.set_user_attr(parameters_key(network.method), network.parameters)

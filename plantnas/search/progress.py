@@ -1,6 +1,7 @@
 """How far a study has come, as data, as a table, and as bars that move. Nothing here prints."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -50,7 +51,7 @@ def progress(study: optuna.Study) -> list[StepProgress]:
     return [_progress_of(step, trials) for step, trials in sorted(by_step.items())]
 
 
-def _progress_of(step: int, trials: list[FrozenTrial]) -> StepProgress:
+def _progress_of(step: int, trials: Sequence[FrozenTrial]) -> StepProgress:
     states = [trial.state for trial in trials]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     grown = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "grow"]
@@ -68,7 +69,7 @@ def _progress_of(step: int, trials: list[FrozenTrial]) -> StepProgress:
     )
 
 
-def progress_table(steps: list[StepProgress]) -> Table:
+def progress_table(steps: Sequence[StepProgress]) -> Table:
     """A row a step; with what early stopping did, if it stopped any trial."""
     table = Table(title="Steps", title_justify="left")
     with_stopped = any(step.stopped for step in steps)
@@ -125,15 +126,15 @@ class ProgressBars:
         screening = self._wanted * self._planting.screen_epochs
         return screening + self._planting.growing_epochs(step)
 
-    def _done(self, step: StepProgress) -> int:
-        screened = min(step.screened, self._wanted) * self._planting.screen_epochs
-        grown = step.grown * self._planting.growing_epochs(step.step)
+    def _done(self, reached: StepProgress) -> int:
+        screened = min(reached.screened, self._wanted) * self._planting.screen_epochs
+        grown = reached.grown * self._planting.growing_epochs(reached.step)
         # Spares may have been grown before the winner is known: the bar is full at the end only.
-        return min(screened + grown, self._total(step.step) - 1)
+        return min(screened + grown, self._total(reached.step) - 1)
 
-    def _is_last_grown(self, step: StepProgress) -> bool:
-        finished = step.screened >= self._wanted and step.grown > 0 and step.running == 0
-        return finished and step.step == len(self._tasks)
+    def _is_last_grown(self, reached: StepProgress) -> bool:
+        finished = reached.screened >= self._wanted and reached.grown > 0 and reached.running == 0
+        return finished and reached.step == len(self._tasks)
 
     def _left(self, step: int, done: int) -> str:
         """Time left of the step, at the speed since it was first seen."""
@@ -159,8 +160,8 @@ def bars_columns() -> tuple[TextColumn | BarColumn, ...]:
     )
 
 
-def _best(step: StepProgress) -> tuple[str, str]:
-    if step.best is None:
+def _best(reached: StepProgress) -> tuple[str, str]:
+    if reached.best is None:
         return "", ""
-    accuracy, parameters = step.best.values
+    accuracy, parameters = reached.best.values
     return f"{100 * accuracy:.2f} %", f"{parameters:,.0f}"

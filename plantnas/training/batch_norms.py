@@ -38,11 +38,11 @@ def running_statistics(network: nn.Module, planted: Mapping[str, Tensor]) -> Ite
 class _RunningStatistics:
     """A forward hook: in train mode, only planted channels use and update batch statistics."""
 
-    def __init__(self, module: _BatchNorm, planted: Tensor | None) -> None:
-        assert module.running_mean is not None
-        assert module.running_var is not None
-        self._mean = module.running_mean.clone()
-        self._variance = module.running_var.clone()
+    def __init__(self, batch_norm: _BatchNorm, planted: Tensor | None) -> None:
+        assert batch_norm.running_mean is not None
+        assert batch_norm.running_var is not None
+        self._mean = batch_norm.running_mean.clone()
+        self._variance = batch_norm.running_var.clone()
         none = torch.zeros(self._mean.shape, dtype=torch.bool)
         self._planted = (none if planted is None else planted).to(self._mean.device)
 

@@ -182,20 +182,20 @@ def _read(data: Data, split: str) -> Images:
     return images
 
 
-def _problem(images: object) -> str | None:
+def _problem(returned: object) -> str | None:
     """What is wrong with what a reader returned."""
-    if not isinstance(images, Images):
-        return f"returned a {type(images).__name__}, where {Images.__module__}.Images is needed."
+    if not isinstance(returned, Images):
+        return f"returned a {type(returned).__name__}, where {Images.__module__}.Images is needed."
     wanted = {
         "pixels": (torch.uint8, 4, "uint8, images x channels x height x width"),
         "labels": (torch.int64, 1, "int64, a label an image"),
     }
     for name, (dtype, dimensions, words) in wanted.items():
-        tensor: object = getattr(images, name)
+        tensor: object = getattr(returned, name)
         if not isinstance(tensor, Tensor):
             return f"its {name} are a {type(tensor).__name__}, where a Tensor is needed: {words}."
         if tensor.dtype != dtype or tensor.ndim != dimensions:
             return f"its {name} are {tensor.dtype} of shape {tuple(tensor.shape)}, not {words}."
-    if len(images.pixels) != len(images.labels):
-        return f"{len(images.pixels)} images have {len(images.labels)} labels."
+    if len(returned.pixels) != len(returned.labels):
+        return f"{len(returned.pixels)} images have {len(returned.labels)} labels."
     return None

@@ -53,9 +53,9 @@ def sliced_gradients(
             del module.__dict__["forward"]
 
 
-def _can_be_sliced(module: nn.Conv2d) -> bool:
-    explicit = module.padding_mode == "zeros" and isinstance(module.padding, tuple)
-    return explicit and module.groups == 1
+def _can_be_sliced(convolution: nn.Conv2d) -> bool:
+    explicit = convolution.padding_mode == "zeros" and isinstance(convolution.padding, tuple)
+    return explicit and convolution.groups == 1
 
 
 class _SlicedForward:

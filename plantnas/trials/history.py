@@ -121,9 +121,9 @@ def with_room(parents: Sequence[int | None], history: History) -> list[int | Non
     return [parent for parent in parents if parent not in full]
 
 
-def assignments_of(trials: Sequence[TrialRecord]) -> list[Assignment]:
+def assignments_of(history: Sequence[TrialRecord]) -> list[Assignment]:
     """The trials' assignments, of those that have one."""
-    return [trial.assignment for trial in trials if trial.assignment is not None]
+    return [trial.assignment for trial in history if trial.assignment is not None]
 
 
 def grown_points(

@@ -135,14 +135,14 @@ def fail_if_running(storage: BaseStorage, trial_id: int, reason: str) -> bool:
     return failed
 
 
-def _fail(storage: RDBStorage, trial_id: int, reason: str) -> bool:
+def _fail(backend: RDBStorage, trial_id: int, reason: str) -> bool:
     of_trial, now = TRIALS.c.trial_id == trial_id, datetime.now(UTC).replace(tzinfo=None)
     # The condition is part of the write: who tells of the trial meanwhile is first, or late.
     running = update(TRIALS).where(of_trial, TRIALS.c.state == TrialState.RUNNING)
     rows = USER_ATTRIBUTES.c
     known = select(rows.key).where(rows.trial_id == trial_id, rows.key == REASON_KEY)
     row = {"trial_id": trial_id, "key": REASON_KEY, "value_json": json.dumps(reason)}
-    with storage.engine.begin() as connection:
+    with backend.engine.begin() as connection:
         failed = running.values(state=TrialState.FAIL, datetime_complete=now)
         if connection.execute(failed).rowcount == 0:
             return False
@@ -252,24 +252,24 @@ class Heartbeats:
         return {trial_id: since for trial_id, (_, since) in self._seen.items()}
 
 
-def silent_for(storage: RDBStorage, study_id: int, seconds: float) -> set[int]:
+def silent_for(backend: RDBStorage, study_id: int, seconds: float) -> set[int]:
     """The running trials without a heartbeat for so long by the database's clock, by Optuna's id.
 
     For those who look once. Those who look again and again are told by `Heartbeats` too.
     """
-    with storage.engine.begin() as connection:
+    with backend.engine.begin() as connection:
         now = connection.scalar(select(func.now()))
     if now is None:
         return set()
     naive = now.replace(tzinfo=None)  # as PostgreSQL keeps the heartbeats
-    current = heartbeats_of(storage, study_id)
+    current = heartbeats_of(backend, study_id)
     return {key for key, beat in current.items() if (naive - beat).total_seconds() > seconds}
 
 
-def heartbeats_of(storage: RDBStorage, study_id: int) -> dict[int, datetime]:
+def heartbeats_of(backend: RDBStorage, study_id: int) -> dict[int, datetime]:
     """The last heartbeats of a study's running trials, by Optuna's id of the trial."""
     query = select(HEARTBEATS).join(TRIALS, TRIALS.c.trial_id == HEARTBEATS.c.trial_id)
     running = (TRIALS.c.study_id == study_id) & (TRIALS.c.state == TrialState.RUNNING)
-    with storage.engine.begin() as connection:
+    with backend.engine.begin() as connection:
         rows = connection.execute(query.where(running)).all()
     return {row.trial_id: row.heartbeat for row in rows}

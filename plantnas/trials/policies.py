@@ -191,12 +191,12 @@ class Beam:
         corner = worst_corner(compared, reference.teacher_cost)
         gain_of = WINNER_RULES.find(self.winner)
 
-        def rank(trial: TrialRecord) -> tuple[float, float, int]:
-            parent = trial.assignment.parent if trial.assignment else None
+        def rank(candidate: TrialRecord) -> tuple[float, float, int]:
+            parent = candidate.assignment.parent if candidate.assignment else None
             theirs = grown.get(parent, Point(0.0, 0.0))
             comparison = Comparison(theirs, list(grown.values()), corner)
-            loss = inf if trial.validation_loss is None else trial.validation_loss
-            return -gain_of(trial.point, comparison), loss, trial.number
+            loss = inf if candidate.validation_loss is None else candidate.validation_loss
+            return -gain_of(candidate.point, comparison), loss, candidate.number
 
         return sorted(candidates, key=rank)
 

@@ -4,7 +4,7 @@ Nothing here decides which parent a trial has (`policies`) or which sampler is u
 """
 
 import copy
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple, cast
 
 import optuna
@@ -102,7 +102,7 @@ class _View(NamedTuple):
     scope: Scope
     objectives: int | None
 
-    def of(self, trials: list[FrozenTrial], deepcopy: bool) -> list[FrozenTrial]:
+    def of(self, trials: Sequence[FrozenTrial], deepcopy: bool) -> list[FrozenTrial]:
         chosen = [trial for trial in trials if _is_screen_of(trial, self.scope)]
         if deepcopy:
             chosen = copy.deepcopy(chosen)

@@ -47,11 +47,11 @@ def seed_of(sampler: BaseSampler) -> int | None:
     return int(drawn)
 
 
-def seed_for_trial(sampler: BaseSampler, seed: int, place: int) -> None:
+def seed_for_trial(sampler: BaseSampler, seed: int, number: int) -> None:
     """Set each random state of a sampler to a stream of its own for one trial."""
     states = random_states(sampler)
     for state, sequence in zip(
-        states, np.random.SeedSequence((seed, place)).spawn(len(states)), strict=True
+        states, np.random.SeedSequence((seed, number)).spawn(len(states)), strict=True
     ):
         if isinstance(state, np.random.Generator):
             state.bit_generator.state = type(state.bit_generator)(sequence).state

@@ -18,7 +18,7 @@ MINIMUM_COMPARED = 3
 
 def should_stop(
     rule: StoppingRule,
-    trial: LossCurve,
+    curve: LossCurve,
     finished: Iterable[LossCurve],
     epochs: int,
     minimum_compared: int = MINIMUM_COMPARED,
@@ -33,20 +33,20 @@ def should_stop(
             median. `halving`, adapted from the asynchronous successive halving of Li et al. 2020,
             arXiv 1810.05934, stops after 1, 2, 4, ... epochs what is not in the best half, the
             trial included; the half of one trial is that trial. `none` stops nobody.
-        trial: The trial so far, of at least one epoch; a loss that is not a number is the worst.
+        curve: The trial so far, of at least one epoch; a loss that is not a number is the worst.
         finished: The finished trials of the same step and kind.
         epochs: The planned epochs: nothing is stopped at the last.
         minimum_compared: The median of fewer losses stops nobody.
     """
-    epoch = len(trial.losses)
+    epoch = len(curve.losses)
     if rule == "none" or epoch >= epochs:
         return False
     compared = [
         _comparable(other.losses[epoch - 1])
         for other in finished
-        if other.parameters <= trial.parameters and len(other.losses) >= epoch
+        if other.parameters <= curve.parameters and len(other.losses) >= epoch
     ]
-    loss = _comparable(trial.losses[-1])
+    loss = _comparable(curve.losses[-1])
     if rule == "median":
         return len(compared) >= max(1, minimum_compared) and loss > median(compared)
     return _is_rung(epoch) and not _is_in_best_half(loss, compared)

@@ -178,9 +178,9 @@ def _verdict(ends: Sequence[WorkerEnd]) -> Iterator[str]:
             yield f"{count} {how}: {says or 'no word'} (log: {logs[code, says]})"
 
 
-def _absolute(place: str | None) -> str | None:
+def _absolute(where: str | None) -> str | None:
     """A worker is started in another folder; a URL stays as it is."""
-    return place if place is None or "://" in place else str(Path(place).absolute())
+    return where if where is None or "://" in where else str(Path(where).absolute())
 
 
 @contextmanager
@@ -200,5 +200,5 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(each, before[each])
 
 
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
+def _exit(number: int, interrupted: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)

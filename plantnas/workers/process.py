@@ -61,14 +61,14 @@ def start_process(
 
 
 def _started(
-    command: Sequence[str], environment: Mapping[str, str], output: int | None
+    command: Sequence[str], environment: Mapping[str, str], descriptor: int | None
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         env=environment,
         stdin=_lifeline(),
-        stdout=output,
-        stderr=None if output is None else subprocess.STDOUT,
+        stdout=descriptor,
+        stderr=None if descriptor is None else subprocess.STDOUT,
         start_new_session=True,
     )
 

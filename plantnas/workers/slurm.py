@@ -159,7 +159,7 @@ class Job:
         self._end()
         return DelayedSubmission(Job(self._arguments, self._threads))
 
-    def _terminate(self, number: int, frame: FrameType | None) -> None:
+    def _terminate(self, number: int, interrupted: FrameType | None) -> None:
         # As an exit, not a result: a displaced job that Slurm requeues has not ended.
         self._end()
         raise SystemExit(128 + number)

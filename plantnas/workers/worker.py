@@ -165,17 +165,19 @@ def _checked_config(
     return config
 
 
-def _check_versions(study: StudyRecord, say: Say) -> None:
+def _check_versions(study_record: StudyRecord, say: Say) -> None:
     """Tell what differs from where the study was made, and refuse another major version.
 
     Raises:
         StudyError: The major version of plantnas is another one.
     """
     for library, here in versions().items():
-        recorded = study.versions.get(library, "an unknown version")
+        recorded = study_record.versions.get(library, "an unknown version")
         if recorded == here:
             continue
-        difference = f"study {study.name!r} was made with {library} {recorded}, here is {here}"
+        difference = (
+            f"study {study_record.name!r} was made with {library} {recorded}, here is {here}"
+        )
         if library == "plantnas" and _major(recorded) != _major(here):
             raise StudyError(f"{difference}: install plantnas {_major(recorded)}.")
         say(f"{difference}.")

@@ -6,7 +6,7 @@ is solved for the wanted number of parameters (sizes.py), so that sizes can be c
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -187,7 +187,7 @@ def _cut(
     example: Tensor,
     structure: Structure,
     scores: dict[nn.Module, Tensor],
-    widths: Widths,
+    widths: Mapping[str, int],
 ) -> None:
     names = _group_names(network, structure)
     # torch-pruning keeps int(width * (1 - ratio)) channels.
@@ -301,7 +301,7 @@ def _sizes(way: Way, network: nn.Module, parameters: int, epochs: int) -> list[i
     return [*between, parameters]
 
 
-def _first_difference(found: Structure, widths: Widths) -> str:
+def _first_difference(found: Structure, widths: Mapping[str, int]) -> str:
     name = next(
         (
             name

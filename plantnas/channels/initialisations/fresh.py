@@ -55,7 +55,7 @@ def draw_anew(
                 module.load_state_dict(fresh.state_dict())
 
 
-def _without_a_layer(parent: Tensor, shape: torch.Size) -> Tensor:
+def _without_a_layer(old: Tensor, shape: torch.Size) -> Tensor:
     if sum(size > 1 for size in shape) <= 1:
-        return parent.mean().expand(shape)
-    return nn.init.kaiming_uniform_(parent.new_empty(shape, device="cpu"), a=math.sqrt(5))
+        return old.mean().expand(shape)
+    return nn.init.kaiming_uniform_(old.new_empty(shape, device="cpu"), a=math.sqrt(5))

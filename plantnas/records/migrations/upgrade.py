@@ -114,14 +114,14 @@ def _plan(connection: Connection, url: str) -> Upgrade:
     return Upgrade(found, needed, file.with_name(f"{file.name}.before-{needed}"))
 
 
-def _needed(found: str) -> str:
+def _needed(revision: str) -> str:
     """The revision of this plantnas.
 
     Raises:
         CommandError: If it does not know the one that was found.
     """
     scripts = ScriptDirectory.from_config(_config())
-    scripts.get_revision(found)
+    scripts.get_revision(revision)
     return str(scripts.get_current_head())
 
 

@@ -111,12 +111,12 @@ class Comparison(NamedTuple):
     areas: list[Area]
 
 
-def comparison(studies: Sequence[StudyRecords], generator: np.random.Generator) -> Comparison:
+def comparison(studies: Sequence[StudyRecords], rng: np.random.Generator) -> Comparison:
     """Everything that is compared in some studies.
 
     Args:
         studies: Their records; the studies differ in their random seeds.
-        generator: Draws the resamples of the intervals.
+        rng: Draws the resamples of the intervals.
 
     Raises:
         StudyError: There is no such study, it has no baselines, is given twice, or was asked
@@ -132,23 +132,21 @@ def comparison(studies: Sequence[StudyRecords], generator: np.random.Generator) 
                 f"study {data.name!r}: has no baselines; run plantnas baselines {data.name} first."
             )
         found.append((label, data))
-    return compared(found, generator)
+    return compared(found, rng)
 
 
-def compared(
-    studies: Sequence[tuple[str, StudyData]], generator: np.random.Generator
-) -> Comparison:
+def compared(labelled: Sequence[tuple[str, StudyData]], rng: np.random.Generator) -> Comparison:
     """Everything that is compared in studies that were read already and have baselines.
 
     Args:
-        studies: What to call each, and what it recorded.
-        generator: Draws the resamples of the intervals.
+        labelled: What to call each, and what it recorded.
+        rng: Draws the resamples of the intervals.
 
     Raises:
         StudyError: The trials of a study are not known, and so not what its search cost.
     """
     entries, costs, references = list[Entry](), list[SearchCost](), list[Reference]()
-    for label, data in studies:
+    for label, data in labelled:
         entries += compared_entries(label, data.networks)
         costs += method_costs(label, data.networks, wasted_seconds(data))
         references += [reference_of(label, data.teacher)] if data.teacher else []
@@ -156,7 +154,7 @@ def compared(
         entries,
         costs,
         references,
-        differences(entries, costs, generator),
+        differences(entries, costs, rng),
         areas(entries, references),
     )
 
@@ -181,13 +179,13 @@ def pairs(entries: Sequence[Entry]) -> list[Pair]:
 
 
 def differences(
-    entries: Sequence[Entry], costs: Sequence[SearchCost], generator: np.random.Generator
+    entries: Sequence[Entry], costs: Sequence[SearchCost], rng: np.random.Generator
 ) -> list[MethodDifference]:
     """Of each method at each step, and at last over all steps."""
     found = pairs(entries)
     steps = sorted({pair.step for pair in found if pair.step is not None})
     return [
-        _difference(step, chosen, costs, generator)
+        _difference(step, chosen, costs, rng)
         for step in (*steps, None)
         for method in dict.fromkeys(pair.method for pair in found)
         if (chosen := [pair for pair in found if _is_of(pair, method, step)])
@@ -213,14 +211,14 @@ def frame(compared: Comparison) -> pd.DataFrame:
     return table.astype({"step": "Int64", **dict.fromkeys(floats, float)})
 
 
-def _pair(planted: Entry, others: Sequence[Entry]) -> Pair:
+def _pair(entry: Entry, others: Sequence[Entry]) -> Pair:
     return Pair(
-        study=planted.study,
+        study=entry.study,
         method=others[0].method,
-        step=planted.step,
-        parameters=planted.parameters,
-        difference=_tested(planted) - fmean(map(_tested, others)),
-        planted_seconds=planted.seconds,
+        step=entry.step,
+        parameters=entry.parameters,
+        difference=_tested(entry) - fmean(map(_tested, others)),
+        planted_seconds=entry.seconds,
         seconds=fmean(other.seconds for other in others),
     )
 
@@ -236,21 +234,21 @@ def _is_of(pair: Pair, method: str, step: int | None) -> bool:
 
 def _difference(
     step: int | None,
-    chosen: Sequence[Pair],
+    pairs_of_method: Sequence[Pair],
     costs: Sequence[SearchCost],
-    generator: np.random.Generator,
+    rng: np.random.Generator,
 ) -> MethodDifference:
-    method = chosen[0].method
-    by_study = grouped((pair.study, pair.difference) for pair in chosen)
-    time = _ratio([(pair.planted_seconds, pair.seconds) for pair in chosen])
+    method = pairs_of_method[0].method
+    by_study = grouped((pair.study, pair.difference) for pair in pairs_of_method)
+    time = _ratio([(pair.planted_seconds, pair.seconds) for pair in pairs_of_method])
     same_sizes = list(_costs_of_same_sizes(costs, method))
     if step is None:  # where ancestors that sizes share count once
         time = _ratio([(planting.alone, theirs.alone) for planting, theirs in same_sizes])
     return MethodDifference(
         method=method,
         step=step,
-        parameters=fmean(pair.parameters for pair in chosen),
-        accuracy=paired_difference(list(map(fmean, by_study.values())), generator),
+        parameters=fmean(pair.parameters for pair in pairs_of_method),
+        accuracy=paired_difference(list(map(fmean, by_study.values())), rng),
         time=time,
         whole_time=_ratio([(planting.total, theirs.total) for planting, theirs in same_sizes]),
     )
@@ -266,9 +264,9 @@ def _costs_of_same_sizes(
             yield planting[cost.study], cost
 
 
-def _ratio(seconds: Sequence[tuple[float, float]]) -> float:
+def _ratio(both: Sequence[tuple[float, float]]) -> float:
     """Of the sums; NaN of nothing."""
-    planted, others = (sum(column) for column in zip(*seconds, strict=True)) if seconds else (0, 0)
+    planted, others = (sum(column) for column in zip(*both, strict=True)) if both else (0, 0)
     return planted / others if others else nan
 
 

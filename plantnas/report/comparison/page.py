@@ -198,12 +198,12 @@ def _methods(comparison: Comparison) -> list[str]:
     return in_legend_order([entry.method for entry in comparison.entries])
 
 
-def _shift(place: int, count: int) -> float:
+def _shift(number: int, count: int) -> float:
     """By what a method's parameters are multiplied to be drawn beside others: planting's are not.
 
     The others stand to its left and right in turn, with a gap of one place around it.
     """
-    side = (place + 3) // 2 * (-1 if place % 2 else 1) if place else 0
+    side = (number + 3) // 2 * (-1 if number % 2 else 1) if number else 0
     return float(SPREAD_OF_METHODS ** (side / (count + 2)))
 
 
@@ -216,17 +216,17 @@ def _bars(deviations: Sequence[float], colour: object) -> dict[str, object]:
 
 
 def _pareto_trace(
-    points: Sequence[MethodPoint], marker: dict[str, object], shift: float
+    means: Sequence[MethodPoint], marker: dict[str, object], shift: float
 ) -> go.Scatter:
-    method = points[0].method
+    method = means[0].method
     return go.Scatter(
-        x=[shift * point.parameters for point in points],
-        y=[100 * point.accuracy.mean for point in points],
-        error_y=_bars([100 * point.accuracy.deviation for point in points], marker["color"]),
+        x=[shift * point.parameters for point in means],
+        y=[100 * point.accuracy.mean for point in means],
+        error_y=_bars([100 * point.accuracy.deviation for point in means], marker["color"]),
         mode="lines+markers" if method == PLANTING else "markers",
         name=method,
         marker=marker,
-        hovertext=[_hover(point) for point in points],
+        hovertext=[_hover(point) for point in means],
         hoverinfo="text",
     )
 

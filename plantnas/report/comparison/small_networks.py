@@ -79,18 +79,18 @@ def _nearest(entries: Sequence[Entry], name: str, parameters: float) -> Iterator
     yield from grouped((entry.method, entry) for entry in near).values()
 
 
-def _measured(entries: Sequence[Entry], teacher: Reference) -> _Measured:
+def _measured(entries: Sequence[Entry], reference: Reference) -> _Measured:
     accuracy = fmean(_sure(entry.test_accuracy) for entry in entries)
     return _Measured(
-        share=fmean(entry.parameters for entry in entries) / teacher.parameters,
+        share=fmean(entry.parameters for entry in entries) / reference.parameters,
         test_accuracy=accuracy,
-        behind_teacher=_sure(teacher.test_accuracy) - accuracy,
+        behind_teacher=_sure(reference.test_accuracy) - accuracy,
         gap=fmean(_gap(entry) for entry in entries),
     )
 
 
-def _of_teacher(teacher: Reference) -> _Measured:
-    return _Measured(1.0, _sure(teacher.test_accuracy), 0.0, _gap(teacher))
+def _of_teacher(reference: Reference) -> _Measured:
+    return _Measured(1.0, _sure(reference.test_accuracy), 0.0, _gap(reference))
 
 
 def _gap(network: Reference | Entry) -> float:
@@ -102,6 +102,6 @@ def _sure(accuracy: float | None) -> float:
     return accuracy
 
 
-def _summary(method: str, found: Sequence[_Measured]) -> SmallNetwork:
-    shares, *accuracies = zip(*found, strict=True)
+def _summary(method: str, measured: Sequence[_Measured]) -> SmallNetwork:
+    shares, *accuracies = zip(*measured, strict=True)
     return SmallNetwork(method, fmean(shares), *map(spread, accuracies))

@@ -52,7 +52,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def paired_difference(
-    differences: Sequence[float], generator: np.random.Generator, resamples: int = 10_000
+    differences: Sequence[float], rng: np.random.Generator, resamples: int = 10_000
 ) -> Difference:
     """The mean of differences with its 95 % percentile bootstrap interval.
 
@@ -61,12 +61,12 @@ def paired_difference(
 
     Args:
         differences: One a pair, of pairs that are independent of each other.
-        generator: Draws the resamples.
+        rng: Draws the resamples.
         resamples: Times that as many differences are drawn with replacement.
     """
     low = high = nan
     if len(differences) >= LEAST_PAIRS:
-        drawn = generator.choice(np.asarray(differences), (resamples, len(differences)))
+        drawn = rng.choice(np.asarray(differences), (resamples, len(differences)))
         ends = np.quantile(drawn.mean(axis=1), (0.025, 0.975), method="inverted_cdf")
         low, high = map(float, ends)
     return Difference(*spread(differences), low, high, len(differences))

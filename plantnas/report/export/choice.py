@@ -68,7 +68,7 @@ def best_within(
 
 
 def wanted_record(
-    records: StudyRecords, networks: Sequence[NetworkRecord], wanted: Wanted
+    records: StudyRecords, networks: Sequence[NetworkRecord], asked: Wanted
 ) -> NetworkRecord:
     """The network of the wanted number, or else the best of these within the limits.
 
@@ -76,14 +76,14 @@ def wanted_record(
         ConfigurationError: There is both a number and a limit.
         StudyError: There is no such network, or none within the limits.
     """
-    if wanted.network_id is None:
-        return best_within(records.name, networks, wanted.max_parameters, wanted.max_macs)
-    if wanted.max_parameters is not None or wanted.max_macs is not None:
+    if asked.network_id is None:
+        return best_within(records.name, networks, asked.max_parameters, asked.max_macs)
+    if asked.max_parameters is not None or asked.max_macs is not None:
         raise ConfigurationError(
-            f"network id {wanted.network_id}: says which network, so that a limit of parameters or "
+            f"network id {asked.network_id}: says which network, so that a limit of parameters or "
             "MACs has no meaning beside it."
         )
-    return records.network(wanted.network_id)
+    return records.network(asked.network_id)
 
 
 def nested(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:

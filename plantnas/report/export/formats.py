@@ -6,7 +6,7 @@ report/export/choice.py; a whole lineage in one file is in records/family.py.
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO
@@ -52,16 +52,16 @@ def checked_format(name: str | None, output: Path | None) -> Format:
     return next(each for each in SUFFIXES if each == name)
 
 
-def about_network(study: StudyRecord, widths: dict[str, int]) -> dict[str, Any]:
+def about_network(study_record: StudyRecord, widths: Mapping[str, int]) -> dict[str, Any]:
     """What another program must know of a network beside its weights, as JSON has it.
 
     Returns:
         `network`: arguments of `build_network`; `widths` of the channel groups; `images`: the shape
         of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel.
     """
-    space, images = study.search_space, study.images
+    space, images = study_record.search_space, study_record.images
     return {
-        "study": study.name,
+        "study": study_record.name,
         "network": {
             "architecture": space.architecture,
             "num_classes": images.num_classes,

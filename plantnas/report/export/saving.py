@@ -4,7 +4,7 @@ Which network that is is decided in choice.py; how the files are made is in form
 records/family.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Files(NamedTuple):
     replace: bool = False
 
 
-def save(url: str, name: str, wanted: Wanted, files: Files) -> Iterator[str]:
+def save(url: str, name: str, asked: Wanted, files: Files) -> Iterator[str]:
     """Saves a family file, if one is asked for, and a network, if one is or there is no family.
 
     Yields:
@@ -66,39 +66,39 @@ def save(url: str, name: str, wanted: Wanted, files: Files) -> Iterator[str]:
         UnsupportedArchitecture: The network cannot be exported.
     """
     is_one_saved = files.family is None or bool(files.output or files.format_name)
-    if wanted.widths is not None and not is_one_saved:
+    if asked.widths is not None and not is_one_saved:
         raise ConfigurationError("widths: are of one network, a family has all; add a format.")
     file_format = checked_format(files.format_name, files.output)
     records = StudyRecords(Database(url), name)
     networks = records.networks()
-    are_nested = files.family is not None or wanted.widths is not None
-    record = wanted_record(records, nested(networks) if are_nested else networks, wanted)
+    are_nested = files.family is not None or asked.widths is not None
+    record = wanted_record(records, nested(networks) if are_nested else networks, asked)
     family = family_of(name, networks, record) if are_nested else [record]
-    output = files.output or Path(_file_name(name, record, wanted, file_format))
+    output = files.output or Path(_file_name(name, record, asked, file_format))
     for path in ([files.family] if files.family else []) + ([output] if is_one_saved else []):
         check_output(path, files.replace)
     if files.family is not None:
         save_family(files.family, records, family)
         yield _family_line(files.family, family)
     if is_one_saved:
-        yield from _save_network(records, url, family, wanted.widths, file_format, output)
+        yield from _save_network(records, url, family, asked.widths, file_format, output)
 
 
 def _save_network(
     records: StudyRecords,
     url: str,
-    family: list[NetworkRecord],
-    widths: Mapping[str, int] | None,
+    family: Sequence[NetworkRecord],
+    crop_to: Mapping[str, int] | None,
     file_format: Format,
     path: Path,
 ) -> Iterator[str]:
     validation = cache(
         lambda: load_images(url, records.name)
     )  # read at most once, and if it is needed
-    if widths is None:
+    if crop_to is None:
         choice = Choice(records.load(family[-1]), family[-1])
     else:
-        choice = crop_choice(records, family, widths, validation())
+        choice = crop_choice(records, family, crop_to, validation())
     about = about_network(records.record, choice.record.widths)
     yield _network_line(choice.record, family[-1])
     if file_format == "state-dict":
@@ -116,12 +116,12 @@ def _save_network(
     )
 
 
-def _file_name(name: str, record: NetworkRecord, wanted: Wanted, file_format: Format) -> str:
-    crop = "" if wanted.widths is None else "-crop"
+def _file_name(name: str, record: NetworkRecord, asked: Wanted, file_format: Format) -> str:
+    crop = "" if asked.widths is None else "-crop"
     return f"{name}-{record.id}{crop}{SUFFIXES[file_format]}"
 
 
-def _family_line(path: Path, family: list[NetworkRecord]) -> str:
+def _family_line(path: Path, family: Sequence[NetworkRecord]) -> str:
     steps = "; ".join(
         f"step {record.step}: {record.parameters:,} parameters, {validation_accuracy(record):.2%}"
         for record in family

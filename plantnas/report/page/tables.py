@@ -103,9 +103,9 @@ def facts(recorded: StudyData, now: datetime) -> list[Fact]:
     return [fact for fact in _all_facts(recorded, now) if fact.text]
 
 
-def configuration_text(study: Mapping[str, Any]) -> str:
+def configuration_text(configuration: Mapping[str, Any]) -> str:
     """A configuration as YAML, in its own order."""
-    return yaml.safe_dump(dict(study), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
 
 
 def shown_time(moment: datetime) -> str:
@@ -169,9 +169,9 @@ def _states_text(recorded: StudyData) -> str:
     return f"{len(recorded.trials)}: {'; '.join(states)}" if counts else ""
 
 
-def _listed(values: Mapping[str, Any]) -> str:
+def _listed(named: Mapping[str, Any]) -> str:
     """`plantnas 0.1.0, torch 2.9`; an empty list is "none"."""
-    return ", ".join(f"{name.replace('_', ' ')} {_worded(each)}" for name, each in values.items())
+    return ", ".join(f"{name.replace('_', ' ')} {_worded(each)}" for name, each in named.items())
 
 
 def _worded(value: Any) -> str:

@@ -186,14 +186,14 @@ def _once(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     return list({weights_of(record): record for record in networks}.values())
 
 
-def _hover(row: CostRow, phase: str, whole: float) -> str:
+def _hover(cost_row: CostRow, phase: str, whole: float) -> str:
     """What is said of a phase of a row, which is never empty, so that the whole is not 0."""
-    seconds = row.phases.get(phase, 0.0)
-    name = f"{row.name}: {TUNING}" if row.is_tuning else row.name
+    seconds = cost_row.phases.get(phase, 0.0)
+    name = f"{cost_row.name}: {TUNING}" if cost_row.is_tuning else cost_row.name
     what = "trials" if phase == NO_NETWORK else "networks"
     lines = [
-        f"<b>{escape(name)}</b>, {row.networks} {what}",
-        f"{escape(phase)} {duration(seconds)}, {100 * seconds / row.total:.1f} % of this bar",
-        f"bar {duration(row.total)}, {100 * row.total / whole:.1f} % of the study",
+        f"<b>{escape(name)}</b>, {cost_row.networks} {what}",
+        f"{escape(phase)} {duration(seconds)}, {100 * seconds / cost_row.total:.1f} % of this bar",
+        f"bar {duration(cost_row.total)}, {100 * cost_row.total / whole:.1f} % of the study",
     ]
     return "<br>".join(lines)

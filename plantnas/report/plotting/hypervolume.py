@@ -178,16 +178,16 @@ def _evaluated(networks: Sequence[NetworkRecord]) -> list[Point]:
     ]
 
 
-def _steps(points: Sequence[HypervolumePoint], x: Sequence[float], **rest: Any) -> go.Scatter:
+def _steps(moments: Sequence[HypervolumePoint], x: Sequence[float], **rest: Any) -> go.Scatter:
     return go.Scatter(
         x=x,
-        y=[point.hypervolume for point in points],
+        y=[point.hypervolume for point in moments],
         mode="lines+markers",
         line={"shape": "hv", "color": PLANTING_COLOUR, "width": 2},
         marker={"size": 4},
         name=THE_SEARCH,
         legendgroup=THE_SEARCH,
-        hovertext=[point.hover for point in points],
+        hovertext=[point.hover for point in moments],
         hoverinfo="text",
         **rest,
     )

@@ -122,9 +122,9 @@ def lineage_figure(lineage: LineageInfo) -> go.Figure:
     return figure if points else say_empty(figure, "no seed has been trained yet")
 
 
-def edge_of(parent: LineagePoint, child: LineagePoint) -> Edge:
+def edge_of(above: LineagePoint, below: LineagePoint) -> Edge:
     """The corners of the line between them: a slope right behind the parent, then level."""
-    return (parent.x, parent.y), (parent.x + SHOULDER, child.y), (child.x, child.y)
+    return (above.x, above.y), (above.x + SHOULDER, below.y), (below.x, below.y)
 
 
 def _places(tree: Sequence[NetworkRecord]) -> tuple[dict[int | None, float], float]:
@@ -157,16 +157,16 @@ def _screened_rows(kinds: Sequence[str | None]) -> float:
     return SCREENED_ROWS if kinds.count("screen") < MANY else SCREENED_ROWS_OF_MANY
 
 
-def _edge_traces(points: Sequence[LineagePoint]) -> Iterator[go.Scatter]:
+def _edge_traces(nodes: Sequence[LineagePoint]) -> Iterator[go.Scatter]:
     """The edges to screened networks, to grown ones, and those of the winning lineage."""
-    by_id = {point.network_id: point for point in points}
+    by_id = {point.network_id: point for point in nodes}
     looks = {
         "screened": ("#CCCCCC", 0.7),
         "grown": ("#777777", 1.3),
         "winning lineage": (PLANTING_COLOUR, 4),
     }
     corners: dict[str, list[tuple[float | None, float | None]]] = {name: [] for name in looks}
-    for child in points:
+    for child in nodes:
         if child.parent_id in by_id:
             kind = "screened" if child.kind == "screen" else "grown"
             edge = edge_of(by_id[child.parent_id], child)
@@ -184,16 +184,16 @@ def _edge_traces(points: Sequence[LineagePoint]) -> Iterator[go.Scatter]:
             )
 
 
-def _marker_traces(points: Sequence[LineagePoint]) -> list[go.Scatter]:
+def _marker_traces(nodes: Sequence[LineagePoint]) -> list[go.Scatter]:
     """The networks by kind, then what the legend shows of each kind.
 
     Plotly draws a marker that is coloured by a scale in black in the legend, so that the legend
     has traces of its own.
     """
     kinds = {"screened planting": "screen", "grown planting": "grow", "seed": None}
-    diameters, shown, entries = _diameters(points), [], []
+    diameters, shown, entries = _diameters(nodes), [], []
     for name, kind in kinds.items():
-        theirs = [point for point in points if point.kind == kind]
+        theirs = [point for point in nodes if point.kind == kind]
         screened, symbol = kind == "screen", "diamond" if name == "seed" else "circle"
         if not theirs:
             continue
@@ -223,13 +223,13 @@ def _marker_traces(points: Sequence[LineagePoint]) -> list[go.Scatter]:
     return shown + entries
 
 
-def _diameters(points: Sequence[LineagePoint]) -> dict[int, float]:
+def _diameters(nodes: Sequence[LineagePoint]) -> dict[int, float]:
     """The markers' diameters by network: an area grows with the logarithm of the parameters."""
-    logs = {point.network_id: log(point.parameters) for point in points}
+    logs = {point.network_id: log(point.parameters) for point in nodes}
     low, high = min(logs.values(), default=0), max(logs.values(), default=0)
-    screened_area = SCREENED_AREA * _screened_rows([point.kind for point in points])
+    screened_area = SCREENED_AREA * _screened_rows([point.kind for point in nodes])
     diameters = {}
-    for point in points:
+    for point in nodes:
         share = (logs[point.network_id] - low) / ((high - low) or 1)
         area = SMALLEST_AREA + (LARGEST_AREA - SMALLEST_AREA) * share
         if point.kind == "screen":

@@ -149,16 +149,16 @@ def pareto_figure(pareto: ParetoInfo) -> go.Figure:
 
 
 def _add_markers(
-    figure: go.Figure, name: str, points: Sequence[ParetoPoint], look: dict[str, object]
+    figure: go.Figure, name: str, markers: Sequence[ParetoPoint], look: dict[str, object]
 ) -> None:
-    if points:
+    if markers:
         figure.add_scatter(
-            x=[point.cost for point in points],
-            y=[100 * point.accuracy for point in points],
+            x=[point.cost for point in markers],
+            y=[100 * point.accuracy for point in markers],
             mode="markers",
             name=name,
             marker=look,
-            hovertext=[point.hover for point in points],
+            hovertext=[point.hover for point in markers],
             hoverinfo="text",
         )
 

@@ -67,8 +67,8 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
     return {"color": look.colour, "symbol": symbol, "size": size, **turned}
 
 
-def _other_look(family: str) -> Look:
-    number = int.from_bytes(sha256(family.encode()).digest()[:4])
+def _other_look(word: str) -> Look:
+    number = int.from_bytes(sha256(word.encode()).digest()[:4])
     return Look(
         OTHER_COLOURS[number % len(OTHER_COLOURS)], OTHER_SYMBOLS[number % len(OTHER_SYMBOLS)]
     )

@@ -1,7 +1,7 @@
 """What each worker did and when: a bar a trial. What all of it took is in cost.py."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import NamedTuple
@@ -198,7 +198,7 @@ def _worker(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get(WORKER_KEY, ""))
 
 
-def _worker_names(trials: Iterable[FrozenTrial]) -> dict[str, str]:
+def _worker_names(trials: Sequence[FrozenTrial]) -> dict[str, str]:
     """Host and a number by the name in the trials, in the order of their first trials."""
     hosts, names = Counter[str](), dict[str, str]()
     for worker in dict.fromkeys(map(_worker, trials)):
@@ -260,9 +260,9 @@ def _end(bars: Sequence[Bar]) -> float:
     return max(bar.end for bar in bars)
 
 
-def _idle(row: str, bars: Sequence[Bar], ends: Sequence[float]) -> float | None:
+def _idle(name: str, bars: Sequence[Bar], ends: Sequence[float]) -> float | None:
     """Until the first of these ends after its last bar; trials of its threads may overlap."""
-    if row == PREPARATION:
+    if name == PREPARATION:
         return None
     reached, busy = bars[0].start, 0.0
     for bar in bars:

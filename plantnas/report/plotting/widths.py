@@ -58,9 +58,9 @@ class WidthsInfo(NamedTuple):
         """Whether all groups have a width of the teacher to be compared with."""
         return all(group in self.teacher for group in self.groups)
 
-    def scale(self, group: str) -> float:
+    def scale(self, group_name: str) -> float:
         """What a channel of a group is on the axis: per cent of the teacher's width, or 1."""
-        return 100 / self.teacher[group] if self.has_shares else 1.0
+        return 100 / self.teacher[group_name] if self.has_shares else 1.0
 
 
 def widths_info(recorded: StudyData, network_id: int | None = None) -> WidthsInfo:
