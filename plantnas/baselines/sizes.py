@@ -62,21 +62,21 @@ def sized(
     )
 
 
-def _filled(widths: Widths, above: Widths, structure: Structure, parameters: int) -> Widths:
+def _filled(filled: Widths, above: Widths, structure: Structure, parameters: int) -> Widths:
     """One granule more after the other, always the one that comes nearest to the size from below.
 
     No group gets wider than `above`.
     """
     while True:
         wider = [
-            widths | {name: widths[name] + group.granularity}
+            filled | {name: filled[name] + group.granularity}
             for name, group in structure.growable.items()
-            if widths[name] + group.granularity <= above[name]
+            if filled[name] + group.granularity <= above[name]
         ]
         fitting = [each for each in wider if structure.parameters(each) <= parameters]
         if not fitting:
-            return widths
-        widths = max(fitting, key=structure.parameters)
+            return filled
+        filled = max(fitting, key=structure.parameters)
 
 
 def at_least(group: ChannelGroup, width: float) -> int:

@@ -53,21 +53,21 @@ def dataset_of(config: StudyConfig) -> Dataset:
     return load_dataset(config.data, derived_seed(config.random_seed, "split"))
 
 
-def check_fingerprint(dataset: Dataset, recorded: str, config: StudyConfig) -> None:
+def check_fingerprint(dataset: Dataset, fingerprint: str, config: StudyConfig) -> None:
     """Refuse images that are not those that a study was made with.
 
     Args:
         dataset: What was read now.
-        recorded: The fingerprint of what was read then.
+        fingerprint: The fingerprint of what was read then.
         config: The study's.
 
     Raises:
         DataError: The fingerprints differ.
     """
-    if dataset.fingerprint != recorded:
+    if dataset.fingerprint != fingerprint:
         raise DataError(
             f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
-            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {recorded[:12]}."
+            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {fingerprint[:12]}."
         )
 
 
