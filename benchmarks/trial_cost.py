@@ -136,10 +136,10 @@ def bench(network: str, data: str, images: int) -> Bench:
     return Bench(space, shape, teacher, parent, structure, distilled, FULL[data] / images)
 
 
-def trained(network: nn.Module, data: TrainingData) -> nn.Module:
+def trained(network: nn.Module, training_data: TrainingData) -> nn.Module:
     """One epoch, so that losses are of networks that have learnt something."""
     recipe = Recipe(learning_rate=0.005, epochs=1)
-    fit(network, whole_network_optimizer(network, recipe), data, recipe, _generator())
+    fit(network, whole_network_optimizer(network, recipe), training_data, recipe, _generator())
     return network.eval()
 
 
@@ -154,8 +154,8 @@ def plantings(structure: Structure) -> dict[str, dict[str, int]]:
 class Views(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """The normalised images in a random view each, as a user's data set would give them."""
 
-    def __init__(self, data: TrainingData) -> None:
-        self._data = data
+    def __init__(self, training_data: TrainingData) -> None:
+        self._data = training_data
 
     def __len__(self) -> int:
         return self._data.inputs.images

@@ -9,7 +9,7 @@ compared: that planting preserves the function follows from the rules.
 import copy
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -81,18 +81,15 @@ def _analyse(model: nn.Module, example_input: Tensor) -> Structure:
     with torch.no_grad():
         tracer = Tracer(model, RULES, BATCH)
         structure = _without_fixed_sizes(_trace(tracer, model, images), tracer, model, images)
-    if not structure.growable:
-        raise UnsupportedArchitecture(_nothing_grows(structure, model, tracer.losses))
-    return structure
-
-
-def _nothing_grows(structure: Structure, model: nn.Module, losses: list[str]) -> str:
+    if structure.growable:
+        return structure
     groups = list(structure.groups.values())
     reasons = [f"{group.name}: {group.frozen}" for group in groups[:SHOWN_GROUPS]]
     if len(groups) > SHOWN_GROUPS:
         reasons.append(f"and {len(groups) - SHOWN_GROUPS} more")
-    reasons += [f"the first operator that cannot be followed is {loss}" for loss in losses[:1]]
-    return (
+    if tracer.losses:
+        reasons.append(f"the first operator that cannot be followed is {tracer.losses[0]}")
+    raise UnsupportedArchitecture(
         f"{type(model).__name__}: no channel group can grow ({'; '.join(reasons)}). "
         "For an operator that keeps channels apart, add a rule with plantnas.register_rule."
     )
@@ -257,7 +254,15 @@ def _misfit(trace: _Trace, model: nn.Module, images: Tensor, names: list[str]) -
         }
     else:
         reason = "the outputs get another shape, or the code joins other channels"
-        suspects = _differing_axes(trace.structure, child_trace.structure, grown)
+        found = child_trace.structure
+        wrong = {name for name, group in found.groups.items() if group.width != grown.get(name)}
+        differing = set(trace.structure.axes) ^ set(found.axes)  # it has, but should not, or lacks
+        differing |= {
+            axis
+            for axis in trace.structure.axes
+            if any(group in wrong for group, _ in axis.segments)
+        }
+        suspects = {(axis.tensor, axis.dimension) for axis in differing}
         if not suspects and child_trace.shapes == trace.shapes:
             return None
     return _Misfit(reason, _groups_at(trace.structure, suspects) & set(names))
@@ -270,18 +275,6 @@ def _groups_at(structure: Structure, places: set[tuple[str, int]]) -> set[str]:
         if (axis.tensor, axis.dimension) in places
         for segment in axis.segments
     }
-
-
-def _differing_axes(
-    structure: Structure, narrowed: Structure, widths: Mapping[str, int]
-) -> set[tuple[str, int]]:
-    """The (tensor name, dimension) of axes that a grown network has, but should not, or lacks."""
-    differing = set(structure.axes) ^ set(narrowed.axes)
-    wrong = {name for name, group in narrowed.groups.items() if group.width != widths.get(name)}
-    differing |= {
-        axis for axis in structure.axes if any(group in wrong for group, _ in axis.segments)
-    }
-    return {(axis.tensor, axis.dimension) for axis in differing}
 
 
 def _failures(names: list[str], misfit_of: Callable[[list[str]], _Misfit | None]) -> dict[str, str]:

@@ -102,7 +102,11 @@ def scale_blocks(layout: Layout, numerator: int, denominator: int = 1) -> Layout
 
 def unify(left: Layout, right: Layout) -> None:
     """Make two layouts of the same size the same; freeze both where that cannot be."""
-    while (clash := _first_difference(resolve(left), resolve(right))) is not None:
+    while True:
+        pairs = zip(resolve(left), resolve(right), strict=False)
+        clash = next(((first, second) for first, second in pairs if first != second), None)
+        if clash is None:
+            return
         first, second = clash
         if first.block != second.block:
             if _equalise_blocks(*sorted(clash, key=lambda piece: piece.block)):
@@ -110,11 +114,15 @@ def unify(left: Layout, right: Layout) -> None:
             for layout in (left, right):
                 freeze(layout, "it meets channels that are arranged in another way")
             return
-        width = min(first.channels.width, second.channels.width)
-        if first.channels.width == second.channels.width:
-            _merge(first.channels, second.channels)
-        else:
-            max(first.channels, second.channels, key=lambda node: node.width).split(width)
+        narrow, wide = sorted((first.channels, second.channels), key=lambda node: node.width)
+        if narrow.width < wide.width:
+            wide.split(narrow.width)
+            continue
+        root, other = sorted((narrow, wide), key=lambda node: (node.unfollowed, node.order))
+        other.parts = (Piece(root, 1),)
+        root.require(other.granularity, other.minimum)
+        if other.frozen:
+            root.freeze(other.frozen)
 
 
 def _equalise_blocks(fine: Piece, coarse: Piece) -> bool:
@@ -152,21 +160,6 @@ def cut(layout: Layout, parts: int) -> list[Layout] | None:
             pieces.append(tuple(current))
             current = []
     return None if current else pieces
-
-
-def _first_difference(left: Layout, right: Layout) -> tuple[Piece, Piece] | None:
-    for first, second in zip(left, right, strict=False):
-        if first != second:
-            return first, second
-    return None
-
-
-def _merge(first: Channels, second: Channels) -> None:
-    root, other = sorted((first, second), key=lambda node: (node.unfollowed, node.order))
-    other.parts = (Piece(root, 1),)
-    root.require(other.granularity, other.minimum)
-    if other.frozen:
-        root.freeze(other.frozen)
 
 
 def all_roots(nodes: Iterable[Channels]) -> list[Channels]:

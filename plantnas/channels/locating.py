@@ -32,13 +32,10 @@ def location(frames: Iterable[tuple[FrameType, int]], modules: Mapping[int, str]
         if module is None:
             module = modules.get(id(frame.f_locals.get("self")))
         if line is None and not path.startswith(TORCH):
-            line = f"{_importable(path)}:{number}"
+            # Below the folder that it was imported from, which is short and the same anywhere.
+            folders = [os.path.join(os.path.abspath(folder), "") for folder in sys.path]
+            folder = max(filter(path.startswith, folders), key=len, default="")
+            line = f"{path.removeprefix(folder)}:{number}"
         if module is not None and line is not None:
             break
     return " ".join(([f"in {module}"] if module else []) + ([f"({line})"] if line else []))
-
-
-def _importable(file_name: str) -> str:
-    """The path below the folder that it was imported from, which is short and the same anywhere."""
-    folders = [os.path.join(os.path.abspath(folder), "") for folder in sys.path]
-    return file_name.removeprefix(max(filter(file_name.startswith, folders), key=len, default=""))

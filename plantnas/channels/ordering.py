@@ -79,7 +79,7 @@ def reordered(model: nn.Module, structure: Structure, orders: dict[str, Tensor])
 
 
 def _entries(axis: TensorAxis, structure: Structure) -> list[tuple[str, Tensor]]:
-    """For each segment of the axis, its group and the entries of each channel, channels x block."""
+    """The group of each segment of the axis, and the entries of its channels, channels x block."""
     widths = structure.widths
     return [
         (segment.group, torch.arange(stretch.start, stretch.stop).view(-1, segment.block))

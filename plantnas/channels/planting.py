@@ -19,7 +19,6 @@ from plantnas.channels.initialisations import fresh
 from plantnas.channels.initialising import Grown, Initialisation
 from plantnas.channels.resizing import named_tensors, resized
 from plantnas.channels.structure import (
-    ChannelGroup,
     Structure,
     TensorAxis,
     check_growable,
@@ -95,7 +94,14 @@ def planted_widths(structure: Structure, planting: Mapping[str, int]) -> dict[st
         PlantingError: As for `plant`.
     """
     for name, channels in planting.items():
-        _check_planting(find_group(structure.groups, name), channels)
+        group = find_group(structure.groups, name)
+        if channels < 0 or channels % group.granularity:
+            raise PlantingError(
+                f"{name}: {channels} new channels are not allowed, only positive multiples of "
+                f"{group.granularity} are."
+            )
+        if channels:
+            check_growable(group)
     if not any(planting.values()):
         raise PlantingError(
             "The planting plants nothing: at least one group must get new channels."
@@ -103,16 +109,6 @@ def planted_widths(structure: Structure, planting: Mapping[str, int]) -> dict[st
     return structure.widths_with(
         {name: structure.groups[name].width + channels for name, channels in planting.items()}
     )
-
-
-def _check_planting(group: ChannelGroup, channels: int) -> None:
-    if channels < 0 or channels % group.granularity:
-        raise PlantingError(
-            f"{group.name}: {channels} new channels are not allowed, only positive multiples of "
-            f"{group.granularity} are."
-        )
-    if channels:
-        check_growable(group)
 
 
 def planted_entries(
@@ -208,7 +204,14 @@ def narrow(
     """
     structure = structure or analyse(model, example_input)
     if not isinstance(widths, Mapping):
-        widths = _fraction_of(structure, widths, minimum)
+        fraction, widths = widths, {}
+        if not fraction > 0:
+            raise PlantingError(f"Cannot narrow to {fraction} of the widths: it must be positive.")
+        for name, group in structure.growable.items():
+            blocks = round(group.width * fraction / group.granularity)
+            least = math.ceil(max(minimum, group.minimum) / group.granularity)
+            widest = max(blocks, group.width // group.granularity)
+            widths[name] = group.granularity * min(max(blocks, least), widest)
     child = resized(model, structure, structure.widths_with(widths))
     fresh.draw_anew(child, child.modules(), named_tensors(model), generator)
     return child
@@ -221,15 +224,3 @@ def _changed_axes(structure: Structure, widths: Mapping[str, int]) -> dict[str, 
         for name, axes in structure.axes_of.items()
         if any(axis.size(structure.widths) != axis.size(widths) for axis in axes)
     }
-
-
-def _fraction_of(structure: Structure, fraction: float, minimum: int) -> dict[str, int]:
-    if not fraction > 0:
-        raise PlantingError(f"Cannot narrow to {fraction} of the widths: it must be positive.")
-    widths = {}
-    for name, group in structure.growable.items():
-        blocks = round(group.width * fraction / group.granularity)
-        least = math.ceil(max(minimum, group.minimum) / group.granularity)
-        widest = max(blocks, group.width // group.granularity)
-        widths[name] = group.granularity * min(max(blocks, least), widest)
-    return widths

@@ -5,7 +5,6 @@ in rules.py.
 """
 
 import math
-from typing import Any
 
 from torch import Tensor
 
@@ -47,9 +46,11 @@ def _same_start(x: Tensor, result: Tensor, place: Place) -> Place | None:
     before = math.prod(x.shape[: place.dimension])
     for dimension, new_size in enumerate(shape):
         if math.prod(shape[:dimension]) == before and (new_size > 1 or size == 1):
-            layout = _reblocked(place.layout, size, new_size)
-            if layout is not None:
-                return Place(dimension, layout)
+            if new_size % size == 0:
+                return Place(dimension, scale_blocks(place.layout, new_size // size))
+            share, remainder = divmod(size, new_size)
+            if not remainder and all(block % share == 0 for _, block in place.layout):
+                return Place(dimension, scale_blocks(place.layout, 1, share))
     return None
 
 
@@ -80,15 +81,6 @@ def _tied(layouts: list[Layout]) -> Layout:
     for layout in layouts[1:]:
         unify(layouts[0], layout)
     return layouts[0]
-
-
-def _reblocked(layout: Layout, size: int, new_size: int) -> Layout | None:
-    """Merge following dimensions into the blocks, or take them out again; None if impossible."""
-    if new_size % size == 0:
-        return scale_blocks(layout, new_size // size)
-    if size % new_size == 0 and all(block % (size // new_size) == 0 for _, block in layout):
-        return scale_blocks(layout, 1, size // new_size)
-    return None
 
 
 def transpose(tracer: Tracer, call: Call) -> None:
@@ -161,22 +153,17 @@ def split(tracer: Tracer, call: Call) -> None:
     place = tracer.place(x)
     if place is None:
         return
-    layout: Layout | None = place.layout
+    layout = place.layout
     if call.argument(2, "dim", 0) % x.ndim == place.dimension:
-        layout = _equal_part(call, place)
+        sizes = {part.shape[place.dimension] for part in call.result}
+        layouts = cut(layout, len(call.result)) if len(sizes) == 1 else None
         if "split" in call.name:  # which names sizes, not a number of parts
             tracer.suspect_fixed(place.layout)
-    if layout is None:
-        raise Unfollowed(f"{call.name} into unequal parts, or within a channel,")
+        if not layouts:
+            raise Unfollowed(f"{call.name} into unequal parts, or within a channel,")
+        layout = _tied(layouts)
     for part in call.result:
         tracer.put(part, place.dimension, layout)
-
-
-def _equal_part(call: Call, place: Place) -> Layout | None:
-    if len({part.shape[place.dimension] for part in call.result}) > 1:
-        return None
-    layouts = cut(place.layout, len(call.result))
-    return _tied(layouts) if layouts else None
 
 
 def expand(tracer: Tracer, call: Call) -> None:
@@ -207,26 +194,19 @@ def index(tracer: Tracer, call: Call) -> None:
     if place is None:
         return
     chosen = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
-    chosen = _spell_out(chosen, call.input.ndim)
+    # One entry a dimension: whole slices in place of the ellipsis, or of the missing end.
+    at = next((i for i, each in enumerate(chosen) if each is Ellipsis), len(chosen))
+    missing = call.input.ndim - len(chosen) + (at < len(chosen))
+    chosen = (*chosen[:at], *[slice(None)] * missing, *chosen[at + 1 :])
     if not all(isinstance(each, int | slice) for each in chosen):
         raise Unfollowed(f"{call.name} with computed indices")
-    if not _is_whole(chosen[place.dimension], call.input.shape[place.dimension]):
+    channels, size = chosen[place.dimension], call.input.shape[place.dimension]
+    if isinstance(channels, int) or channels.indices(size) != (0, size, 1):
         raise Unfollowed(f"{call.name} of some channels")
-    if chosen[place.dimension] != slice(None):
+    if channels != slice(None):
         tracer.suspect_fixed(place.layout)
     dropped = sum(isinstance(each, int) for each in chosen[: place.dimension])
     tracer.put(call.result, place.dimension - dropped, place.layout)
-
-
-def _is_whole(index: int | slice, size: int) -> bool:
-    return isinstance(index, slice) and index.indices(size) == (0, size, 1)
-
-
-def _spell_out(index: tuple[Any, ...], dimensions: int) -> tuple[Any, ...]:
-    """One entry a dimension: the ellipsis, or the missing end, is replaced by whole slices."""
-    at = next((i for i, each in enumerate(index) if each is Ellipsis), len(index))
-    missing = dimensions - len(index) + (at < len(index))
-    return (*index[:at], *[slice(None)] * missing, *index[at + 1 :])
 
 
 def creation(tracer: Tracer, call: Call) -> None:

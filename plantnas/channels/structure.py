@@ -149,8 +149,15 @@ class Structure:
         """
         for name, width in changes.items():
             group = find_group(self.groups, name)
-            if width != group.width:
-                _check_width(group, width)
+            if width == group.width:
+                continue
+            check_growable(group)
+            least = max(group.minimum, group.granularity)
+            if width < group.minimum or width % group.granularity:
+                raise PlantingError(
+                    f"{name}: width {width} is not allowed, only multiples of {group.granularity} "
+                    f"from {least} are."
+                )
         return {name: changes.get(name, group.width) for name, group in self.groups.items()}
 
     def with_widths(self, changes: Mapping[str, int]) -> "Structure":
@@ -231,15 +238,6 @@ def check_growable(group: ChannelGroup) -> None:
     """Raise PlantingError, with the reason, if the group is frozen."""
     if group.frozen is not None:
         raise PlantingError(f"{group.name}: the channel group cannot change, since {group.frozen}.")
-
-
-def _check_width(group: ChannelGroup, width: int) -> None:
-    check_growable(group)
-    if width < group.minimum or width % group.granularity:
-        raise PlantingError(
-            f"{group.name}: width {width} is not allowed, only multiples of {group.granularity} "
-            f"from {max(group.minimum, group.granularity)} are."
-        )
 
 
 MODEL_OUTPUT = "it is the model's output"

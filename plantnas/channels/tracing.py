@@ -114,16 +114,18 @@ class Tracer(TorchFunctionMode):
         except Exception:
             self._failed = tensors_in((args, kwargs))
             raise
-        call = Call(function, args, kwargs or {}, result)
-        if not _asks_metadata(call):
-            self._follow(call)
+        name = getattr(function, "__name__", "")
+        if name not in METADATA and (name != "__get__" or tensors_in(result)):
+            self._follow(Call(function, args, kwargs or {}, result))
         return result
 
     def _follow(self, call: Call) -> None:
         self._used.clear()
         self._follow_values(call)
         try:
-            self.rules.get(call.function, _no_rule)(self, call)
+            if call.function not in self.rules:
+                raise Unfollowed(call.name)
+            self.rules[call.function](self, call)
         except Unfollowed as unfollowed:
             self._lose(call, str(unfollowed))
         for tensor in call.tensors:
@@ -254,19 +256,11 @@ def tensors_in(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def _no_rule(tracer: Tracer, call: Call) -> None:
-    raise Unfollowed(call.name)
-
-
 METADATA = {
     "__hash__", "__len__", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
     "is_floating_point", "ndimension", "nelement", "numel", "requires_grad_", "size", "stride",
 }  # fmt: skip
-
+"""Functions that tell something of a tensor, but not its values."""
 
 VALUE_READS = {"__bool__", "__complex__", "__float__", "__index__", "__int__", "item", "tolist"}
-
-
-def _asks_metadata(call: Call) -> bool:
-    name = getattr(call.function, "__name__", "")
-    return name in METADATA or (name == "__get__" and not tensors_in(call.result))
+"""Functions that make a number of a tensor."""

@@ -22,7 +22,8 @@ def pointwise(tracer: Tracer, call: Call) -> None:
     layout = _widest(tracer, call, places, position)
     for tensor in call.tensors:
         if tracer.place(tensor) is None and tensor.ndim >= -position and tensor.shape[position] > 1:
-            _require_registered_entries(tracer, call, tensor)
+            if not tracer.is_registered(tensor):
+                raise Unfollowed(f"{call.name} with a tensor that could not be followed")
             tracer.size_axis(tensor, tensor.ndim + position, layout, "entries")
     tracer.put(call.result, call.result.ndim + position, layout)
 
@@ -41,11 +42,6 @@ def _widest(
         if tensor.shape[position] != size:
             tracer.freeze(tensor, f"{call.name} broadcasts it")
     return full[0]
-
-
-def _require_registered_entries(tracer: Tracer, call: Call, tensor: Tensor) -> None:
-    if not tracer.is_registered(tensor):
-        raise Unfollowed(f"{call.name} with a tensor that could not be followed")
 
 
 def quotient(tracer: Tracer, call: Call) -> None:

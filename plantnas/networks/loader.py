@@ -36,7 +36,11 @@ def build_network(
     constructor = ARCHITECTURES.find(architecture)
     keywords = {"num_classes": num_classes, **(arguments or {})}
     if architecture.startswith("torchvision/"):
-        keywords |= _torchvision_arguments(architecture, in_channels)
+        if in_channels != 3:
+            raise ConfigurationError(
+                f"{place}: takes images of 3 channels, the data has {in_channels}. Set "
+                "'data.channels: 3' to repeat the grey channel."
+            )
     else:
         name = "in_chans" if architecture.startswith("timm/") else "in_channels"
         keywords[name] = in_channels
@@ -64,6 +68,9 @@ def torchvision_constructor(name: str) -> Callable[..., nn.Module]:
     names = models.list_models(module=models)
     _check(name, "torchvision", names)
     builder: Callable[..., nn.Module] = models.get_model_builder(name)
+    # These two re-initialise by scipy for minutes unless told not to, and warn.
+    if name in ("googlenet", "inception_v3"):
+        return partial(builder, init_weights=False)
     return builder
 
 
@@ -88,15 +95,3 @@ def _check(name: str, collection: str, names: list[str]) -> None:
         raise ConfigurationError(
             f"{ARCHITECTURES.key}: '{collection}/{name}' is unknown. {did_you_mean(name, names)}"
         )
-
-
-def _torchvision_arguments(architecture: str, in_channels: int) -> dict[str, Any]:
-    if in_channels != 3:
-        raise ConfigurationError(
-            f"{ARCHITECTURES.key}: {architecture!r}: takes images of 3 channels, the data has "
-            f"{in_channels}. Set 'data.channels: 3' to repeat the grey channel."
-        )
-    # These two re-initialise by scipy for minutes unless told not to, and warn.
-    if architecture.endswith(("googlenet", "inception_v3")):
-        return {"init_weights": False}
-    return {}

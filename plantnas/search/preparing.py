@@ -178,15 +178,15 @@ class _Preparation:
             loss=cross_entropy,
         )
 
-    def _distilled(self, by_label: TrainingData, teacher: NetworkRecord) -> TrainingData:
+    def _distilled(self, training_data: TrainingData, teacher: NetworkRecord) -> TrainingData:
         """The same images with the teacher's logits."""
         logits = self._logits_on("train", self.inputs, teacher)
         validation_logits = self._logits_on("validation", self.validation_inputs, teacher)
         settings = self.config.distillation
         return replace(
-            by_label,
-            targets=by_label.targets._replace(teacher_logits=logits),
-            validation_targets=by_label.validation_targets._replace(
+            training_data,
+            targets=training_data.targets._replace(teacher_logits=logits),
+            validation_targets=training_data.validation_targets._replace(
                 teacher_logits=validation_logits
             ),
             loss=LOSSES.find(settings.loss)(settings),

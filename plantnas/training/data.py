@@ -83,8 +83,9 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
             without labels.
     """
     pool = _with_channels(_read(data, "train"), data)
+    generator = torch.Generator().manual_seed(random_seed)
     labelled = (pool.labels != UNLABELLED).nonzero().flatten()
-    order = labelled[torch.randperm(len(labelled), generator=_generator(random_seed))]
+    order = labelled[torch.randperm(len(labelled), generator=generator)]
     wanted = data.train or len(order) - data.validation
     if wanted < 1 or wanted + data.validation > len(order):
         raise DataError(
@@ -133,10 +134,6 @@ def _unlabelled(pool: Images, left: Tensor, data: Data) -> Tensor:
             f"{data.validation} leave none of the {len(pool)} training images of {data.name}."
         )
     return left
-
-
-def _generator(random_seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(random_seed)
 
 
 def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -78,7 +78,7 @@ class _Layout(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """In whole words, so that behind it any other type is aligned."""
+        """Its size in whole words, so that behind it any other type is aligned."""
         return -(-prod(self.shape) * self.dtype.itemsize // 8) * 8
 
 
@@ -94,7 +94,7 @@ class _Wanted:
 
     @cached_property
     def layouts(self) -> tuple[_Layout, ...]:
-        """Of each value at the boundary, from those of one image."""
+        """The layout of each value at the boundary, from those of one image."""
         with torch.inference_mode():
             features = self.prefix(*next(self.inputs.in_order(0, 1)))
         count = (self.inputs.views, self.inputs.images)
@@ -291,14 +291,14 @@ def _digest(*parts: str | Tensor) -> str:
 
 
 def _size(path: Path) -> int:
-    """In bytes; 0 of a file that is not there any more."""
+    """The bytes of a file; 0 of one that is not there any more."""
     with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0
 
 
 def _written_at(path: Path) -> float:
-    """In seconds; 0 of a file that is not there any more."""
+    """The moment of a file's last change, in seconds; 0 of one that is not there any more."""
     with suppress(FileNotFoundError):
         return path.stat().st_mtime
     return 0.0

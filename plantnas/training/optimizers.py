@@ -76,7 +76,7 @@ class EntryOptimizer:
 
     @property
     def trained_entries(self) -> int:
-        """How many numbers are trained."""
+        """The number of entries that are trained."""
         return sum(entries.numel() for entries in self._entries)
 
     def zero_grad(self) -> None:
@@ -84,18 +84,15 @@ class EntryOptimizer:
         self._gradients.zero_()
 
     def step(self) -> None:
-        """Moves the chosen entries."""
+        """Moves the chosen entries, and pulls them back towards their starts."""
         for index, entries in zip(self._indices, self._entries, strict=True):
             entries.grad = self._gradients[index]
         self._optimizer.step()
-        self._pull_back()
-        for index, entries in zip(self._indices, self._entries, strict=True):
-            self._all[index] = entries.detach()
-
-    def _pull_back(self) -> None:
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=False):
             (entries,) = group["params"]
             entries.detach().lerp_(start, min(1.0, group["lr"] * self._l2_sp))
+        for index, entries in zip(self._indices, self._entries, strict=True):
+            self._all[index] = entries.detach()
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """The rate of the next step."""

@@ -113,7 +113,7 @@ def _behind_prefix(
 
 
 def _trained(child: Child, recipe: Planting) -> dict[str, Tensor]:
-    """For each parameter that is trained, a bool mask of the entries that are."""
+    """The entries that are trained: a bool mask for each parameter that has any."""
     parameters = dict(child.network.named_parameters())
     trained = {name: mask for name, mask in child.planted.items() if name in parameters}
     if recipe.classifier == "retrained":
@@ -123,7 +123,7 @@ def _trained(child: Child, recipe: Planting) -> dict[str, Tensor]:
 
 
 def _rates(trained: Tensor, planted: Tensor | None, recipe: Planting) -> Tensor:
-    """For each entry, the multiple of the learning rate that it is trained at; 0 if it is not."""
+    """The multiple of the learning rate that each entry is trained at; 0 if it is not."""
     rates = trained.double()
     if planted is not None:
         new_channels = planted.flatten(1).all(1) if planted.ndim > 1 else planted

@@ -54,8 +54,12 @@ def cut_before(network: nn.Module, planted: Set[str], example: Tensor) -> Cut:
     ]
     if any(node.op == "placeholder" for node in boundary):
         return whole
-    prefix = fx.GraphModule(network, _prefix_graph(traced.graph, inner, boundary))
-    suffix = fx.GraphModule(network, _suffix_graph(traced.graph, inner, boundary))
+    outer = set(traced.graph.nodes) - inner
+    constants = {node for node in outer if node.op == "get_attr" and inner & node.users.keys()}
+    before, copies = _copied(traced.graph, outer, [])
+    before.output(tuple(copies[node] for node in boundary))
+    behind, _ = _copied(traced.graph, inner | constants, boundary)
+    prefix, suffix = fx.GraphModule(network, before), fx.GraphModule(network, behind)
     cut = Cut(prefix, suffix, tuple(node.name for node in boundary))
     if not _same_function(network, cut, example):
         return whole
@@ -94,23 +98,16 @@ def _reached(graph: fx.Graph, planted: Set[str]) -> set[fx.Node]:
     return reached
 
 
-def _prefix_graph(graph: fx.Graph, inner: Set[fx.Node], boundary: list[fx.Node]) -> fx.Graph:
-    prefix = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
+def _copied(
+    graph: fx.Graph, nodes: Set[fx.Node], inputs: list[fx.Node]
+) -> tuple[fx.Graph, dict[fx.Node, fx.Node]]:
+    """A graph of some of the nodes, with new inputs in place of others; and the copy of each."""
+    copied = fx.Graph()
+    copies = {node: copied.placeholder(node.name) for node in inputs}
     for node in graph.nodes:
-        if node not in inner:
-            copies[node] = prefix.node_copy(node, copies.__getitem__)
-    prefix.output(tuple(copies[node] for node in boundary))
-    return prefix
-
-
-def _suffix_graph(graph: fx.Graph, inner: Set[fx.Node], boundary: list[fx.Node]) -> fx.Graph:
-    suffix = fx.Graph()
-    copies = {node: suffix.placeholder(node.name) for node in boundary}
-    for node in graph.nodes:
-        if node in inner or (node.op == "get_attr" and any(user in inner for user in node.users)):
-            copies[node] = suffix.node_copy(node, copies.__getitem__)
-    return suffix
+        if node in nodes:
+            copies[node] = copied.node_copy(node, copies.__getitem__)
+    return copied, copies
 
 
 @torch.no_grad()

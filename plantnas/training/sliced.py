@@ -40,7 +40,9 @@ def sliced_gradients(
     changed = []
     for name, module in network.named_modules():
         mask = planted.get(f"{name}.weight")
-        if mask is None or not isinstance(module, nn.Conv2d) or not _can_be_sliced(module):
+        if mask is None or not isinstance(module, nn.Conv2d) or module.groups != 1:
+            continue
+        if module.padding_mode != "zeros" or not isinstance(module.padding, tuple):
             continue
         wide = min(module.in_channels, module.out_channels) >= smallest_width
         if wide and mask.float().mean().item() <= largest_share:
@@ -51,11 +53,6 @@ def sliced_gradients(
     finally:
         for module in changed:
             del module.__dict__["forward"]
-
-
-def _can_be_sliced(convolution: nn.Conv2d) -> bool:
-    explicit = convolution.padding_mode == "zeros" and isinstance(convolution.padding, tuple)
-    return explicit and convolution.groups == 1
 
 
 class _SlicedForward:
@@ -74,16 +71,13 @@ class _SlicedForward:
         module = self._module
         slices = (self._rows, self._others, self._columns)
         geometry = (module.stride, module.padding, module.dilation)
-        operands = (_as_autocast(each) for each in (features, module.weight, module.bias))
+        operands: list[Tensor | None] = [features, module.weight, module.bias]
+        kind = features.device.type
+        if torch.is_autocast_enabled(kind):  # whose precision does not come to a Function by itself
+            dtype = torch.get_autocast_dtype(kind)
+            operands = [each if each is None else each.to(dtype) for each in operands]
         output: Tensor = _SlicedConvolution.apply(*operands, slices, geometry)
         return output
-
-
-def _as_autocast(operand: Tensor | None) -> Tensor | None:
-    """In the precision that autocast gives a convolution, which it does not do in a Function."""
-    if operand is None or not torch.is_autocast_enabled(operand.device.type):
-        return operand
-    return operand.to(torch.get_autocast_dtype(operand.device.type))
 
 
 class _SlicedConvolution(torch.autograd.Function):

@@ -91,7 +91,7 @@ def augmented_inputs(
 
 
 def _pixel_inputs(pixels: Tensor, dataset: Dataset, device: torch.device | str) -> Inputs:
-    """From pixels, views x images x channels x height x width."""
+    """The inputs of pixels that are views x images x channels x height x width."""
     channels_last = pixels.movedim(2, -1).contiguous().to(device)
     return Inputs((channels_last,), dataset.mean.to(device), dataset.std.to(device))
 

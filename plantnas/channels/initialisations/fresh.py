@@ -45,17 +45,16 @@ def draw_anew(
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.default_generator.manual_seed(seed)
         for name, tensor in named_tensors(network).items():
-            owner = network.get_submodule(name.rpartition(".")[0])
-            if tensor.shape != parents[name].shape and not hasattr(owner, "reset_parameters"):
-                tensor.copy_(_without_a_layer(parents[name], tensor.shape))
+            owner, old = network.get_submodule(name.rpartition(".")[0]), parents[name]
+            if tensor.shape == old.shape or hasattr(owner, "reset_parameters"):
+                continue
+            if sum(size > 1 for size in tensor.shape) <= 1:
+                tensor.copy_(old.mean())
+            else:
+                drawn = old.new_empty(tensor.shape, device="cpu")
+                tensor.copy_(nn.init.kaiming_uniform_(drawn, a=math.sqrt(5)))
         for module in modules:
             if hasattr(module, "reset_parameters"):
                 fresh: Any = copy.deepcopy(module).cpu()
                 fresh.reset_parameters()
                 module.load_state_dict(fresh.state_dict())
-
-
-def _without_a_layer(old: Tensor, shape: torch.Size) -> Tensor:
-    if sum(size > 1 for size in shape) <= 1:
-        return old.mean().expand(shape)
-    return nn.init.kaiming_uniform_(old.new_empty(shape, device="cpu"), a=math.sqrt(5))
