@@ -32,10 +32,13 @@ def _grouped_rows(tracer: Tracer, weight: Tensor, layout: Layout, groups: int) -
     """A grouped convolution grows by whole groups, so its outputs are tied to its inputs."""
     columns, rows = weight.shape[1], weight.shape[0] // groups
     if columns in (1, rows):
-        for channels, block in resolve(layout):
+        pieces = resolve(layout)
+        for channels, block in pieces:
             granularity = columns // math.gcd(columns, block)
-            # With one group it would be an ordinary convolution: another architecture.
-            channels.require(granularity, minimum=2 * granularity)
+            # With one group it would be an ordinary convolution: another architecture. Inputs that
+            # are joined of several have a group each.
+            least = 1 if len(pieces) > 1 else 2
+            channels.require(granularity, minimum=least * granularity)
         return scale_blocks(layout, rows, columns)
     reason = f"{tracer.owner(weight)} has {columns} inputs and {rows} outputs in each of its groups"
     output = tracer.new_channels(weight.shape[0], tracer.owner(weight))

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from plantnas.channels.groups import channel_groups
+from plantnas.channels.planting import crop, plant
 from plantnas.errors import UnsupportedArchitecture
 
 IMAGE = torch.zeros(1, 3, 16, 16)
@@ -35,3 +36,33 @@ def test_a_model_of_computed_weights_alone_is_refused_with_the_first_of_them():
         nn.utils.parametrizations.weight_norm(layer)
     with pytest.raises(UnsupportedArchitecture, match=r"first .* is .*conv2d with .* weight in 0"):
         channel_groups(model, IMAGE)
+
+
+class DepthwiseOfJoined(nn.Module):
+    """A depthwise convolution of two layers' channels, one of which has a single channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 1, 1)
+        self.depthwise, self.last = nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 2, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        joined = torch.cat([self.first(images), self.second(images)], 1)
+        return self.last(self.depthwise(joined))
+
+
+def test_a_depthwise_convolution_alone_has_two_channels_at_least():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 2, 1))
+    assert channel_groups(model, IMAGE)["0"].minimum == 2
+
+
+def test_of_channels_that_are_joined_before_it_one_each_is_enough():
+    groups = channel_groups(DepthwiseOfJoined(), IMAGE)
+    assert (groups["first"].minimum, groups["second"].minimum) == (1, 1)
+
+
+def test_a_child_of_a_single_channel_that_is_joined_can_be_cropped_to_its_parent():
+    model = DepthwiseOfJoined()
+    child = plant(model, IMAGE, {"second": 1})
+    cropped = crop(child, IMAGE, {"second": 1}).state_dict()
+    assert all(torch.equal(cropped[name], each) for name, each in model.state_dict().items())
