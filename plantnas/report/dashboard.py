@@ -3,7 +3,7 @@
 The words are made in headline.py, the figures in plotting/; the pages are the dashboard's own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ COLUMNS = (
     "validation %",
     "test %",
 )
-"""Of the table in a study's note."""
+"""The columns of the table in a study's note."""
 YOURS = "*Above is what plantnas writes; what you write below this line stays.*"
 """The end of our part of a study's note."""
 
@@ -75,12 +75,21 @@ def publish(study: optuna.Study, database: Database) -> str | None:
     if not is_installed():
         return _NOT_INSTALLED
     try:
+        from optuna_dashboard import save_plotly_graph_object
+
         name_values(study)
-        data = _study_data(study, database)
-        _save_note(study, data.networks)
-        _save_figures(study, data)
+        records = StudyRecords(database, study.study_name)
+        networks = records.networks()
+        trials = study.get_trials(deepcopy=False)
+        recorded = StudyData(records.record, networks, trials)
+        _save_note(study, networks)
+        for name, figure in figures(recorded).items():
+            save_plotly_graph_object(study, fitted(figure), graph_object_id=name)
     except Exception as error:  # of Optuna, of the database, of a figure: see above
-        return f"study {study.study_name!r}: cannot be shown: {_first_line(error, database)}"
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else None
+        why = reason(cause or error, database.engine.url.render_as_string(hide_password=False))
+        problem = f"{type(cause or error).__name__}: {why}"
+        return f"study {study.study_name!r}: cannot be shown: {problem}"
     return None
 
 
@@ -157,18 +166,6 @@ def _dashboard_storage(url: str) -> optuna.storages.BaseStorage:
     return optuna.storages.get_storage(storage)
 
 
-def _first_line(error: Exception, database: Database) -> str:
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    url = database.engine.url.render_as_string(hide_password=False)
-    return f"{type(cause or error).__name__}: {reason(cause or error, url)}"
-
-
-def _study_data(study: optuna.Study, database: Database) -> StudyData:
-    """As study_data.py reads it, but with the trials that Optuna's study has read already."""
-    records = StudyRecords(database, study.study_name)
-    return StudyData(records.record, records.networks(), study.get_trials(deepcopy=False))
-
-
 def _save_note(study: optuna.Study, networks: Sequence[NetworkRecord]) -> None:
     from optuna_dashboard import get_note, save_note
 
@@ -183,53 +180,40 @@ def note_text(name: str, study_id: int, networks: Sequence[NetworkRecord]) -> st
     """The Markdown of a study's note: headline, front, how to take a network, caveats.
 
     Args:
-        name: Its name.
+        name: The study's.
         study_id: Optuna's number of it, which is in the dashboard's addresses.
         networks: All of the study.
     """
-    parts = [f"### {headline(networks)}", _front(study_id, networks), _export(name, networks)]
+    parts = [f"### {headline(networks)}"]
+    if front_and_references(networks):
+        parts.append(_front_table(study_id, networks))
+    choice = first_choice(networks)
+    if choice is not None:
+        assert choice.id is not None
+        command = export_command(name, choice.id)
+        parts.append(f"To take network {choice.id}:\n\n```\n{command}\n```")
     parts.append("\n".join(f"- {sentence}" for sentence in caveats(1, networks)))
-    return "\n\n".join([*filter(None, parts), YOURS])
+    return "\n\n".join([*parts, YOURS])
 
 
-def _front(study_id: int, networks: Sequence[NetworkRecord]) -> str:
-    """A table in Markdown; numbers of trials lead to their pages."""
-    shown = front_and_references(networks)
-    if not shown:
-        return ""
+def _front_table(study_id: int, networks: Sequence[NetworkRecord]) -> str:
+    """The front in Markdown; numbers of trials lead to their pages."""
     teacher, address = teacher_of(networks), f"/dashboard/studies/{study_id}/trials?numbers="
-    rows = [_row(network, teacher, address) for network in shown]
-    ruler = ["---" if name == "made by" else "---:" for name in COLUMNS]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ruler, *rows))
-
-
-def _row(record: NetworkRecord, teacher: NetworkRecord | None, address: str) -> list[str]:
-    number = record.trial_number
-    return [
-        str(record.id),
-        record.method,
-        "" if record.step is None else str(record.step),
-        "" if number is None else f"[{number}]({address}{number})",
-        f"{record.parameters:,}",
-        f"{100 * record.parameters / teacher.parameters:.1f}" if teacher else "",
-        accuracy_text(record, "validation"),
-        accuracy_text(record, "test"),
-    ]
-
-
-def _export(name: str, networks: Sequence[NetworkRecord]) -> str:
-    chosen = first_choice(networks)
-    if chosen is None:
-        return ""
-    assert chosen.id is not None
-    return f"To take network {chosen.id}:\n\n```\n{export_command(name, chosen.id)}\n```"
-
-
-def _save_figures(study: optuna.Study, recorded: StudyData) -> None:
-    from optuna_dashboard import save_plotly_graph_object
-
-    for name, figure in figures(recorded).items():
-        save_plotly_graph_object(study, fitted(figure), graph_object_id=name)
+    rows = [COLUMNS, tuple("---" if name == "made by" else "---:" for name in COLUMNS)]
+    for record in front_and_references(networks):
+        number = record.trial_number
+        row = (
+            str(record.id),
+            record.method,
+            "" if record.step is None else str(record.step),
+            "" if number is None else f"[{number}]({address}{number})",
+            f"{record.parameters:,}",
+            f"{100 * record.parameters / teacher.parameters:.1f}" if teacher else "",
+            accuracy_text(record, "validation"),
+            accuracy_text(record, "test"),
+        )
+        rows.append(row)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def figures(recorded: StudyData) -> dict[str, "go.Figure"]:
@@ -245,19 +229,14 @@ def figures(recorded: StudyData) -> dict[str, "go.Figure"]:
 
 def fitted(figure: "go.Figure") -> "go.Figure":
     """The figure for the dashboard's frame, without the largest traces where it is too large."""
-    left_out = list(_too_large(figure.data))
+    sizes = {id(trace): len(trace.to_json()) for trace in figure.data}
+    size, left_out = sum(sizes.values()), []
+    for trace in sorted(figure.data, key=lambda trace: -sizes[id(trace)]):
+        if size > LARGEST_FIGURE:
+            size -= sizes[id(trace)]
+            left_out.append(trace)
     figure.data = [trace for trace in figure.data if trace not in left_out]
     if left_out:
         names = ", ".join(str(trace.name) for trace in left_out)
         figure.layout.title.text += f"<br><sup>too many to show here: {names}</sup>"
     return figure.update_layout(height=FIGURE_HEIGHT, autosize=True)
-
-
-def _too_large(traces: Iterable[Any]) -> Iterable[Any]:
-    sizes = {id(trace): len(trace.to_json()) for trace in traces}
-    left = sum(sizes.values())
-    for trace in sorted(traces, key=lambda trace: -sizes[id(trace)]):
-        if left <= LARGEST_FIGURE:
-            return
-        left -= sizes[id(trace)]
-        yield trace

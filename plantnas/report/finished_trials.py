@@ -55,23 +55,25 @@ def finished_trials(recorded: StudyData) -> list[FinishedTrial]:
     `StudyRecords.networks` leaves that out. Where Optuna does not know the study any more, the
     trials without a network are missing.
     """
-    planted = [network for network in recorded.networks if network.method == PLANTING]
-    left_networks = {network.trial_number for network in planted}
-    ends = {trial.number: trial.datetime_complete for trial in recorded.trials}
-    believed = believed_durations(recorded.trials, utc(None))
-    found = [
-        *(_with_network(network, ends.get(network.trial_number or 0)) for network in planted),
-        *(
-            _without_network(trial, believed.get(trial.number, timedelta()))
-            for trial in recorded.trials
-            if trial.state in WITHOUT_NETWORK and trial.number not in left_networks
-        ),
-    ]
+    trials, found = recorded.trials, list[FinishedTrial]()
+    planted = [record for record in recorded.networks if record.method == PLANTING]
+    ends = {trial.number: trial.datetime_complete for trial in trials}
+    for record in planted:
+        number, seconds = record.trial_number or 0, seconds_of([record])
+        end = utc(ends.get(number) or record.created)
+        found.append(FinishedTrial(number, "complete", record, seconds, end))
+    left_a_network = {record.trial_number for record in planted}
+    believed = believed_durations(trials, utc(None))
+    for trial in trials:
+        if trial.state in WITHOUT_NETWORK and trial.number not in left_a_network:
+            outcome, end = STATES[trial.state].shown, utc(trial.datetime_complete)
+            seconds = believed.get(trial.number, timedelta()).total_seconds()
+            found.append(FinishedTrial(trial.number, outcome, None, seconds, end))
     return sorted(found, key=lambda trial: (trial.end, trial.number))
 
 
 def wasted_seconds(recorded: StudyData) -> float:
-    """Of the search's failed and refused trials, but those whose network was recorded all the same.
+    """Seconds of the search's failed and refused trials, unless their network was recorded.
 
     Raises:
         StudyError: Optuna does not know the study, or nothing of it.
@@ -85,7 +87,7 @@ def wasted_seconds(recorded: StudyData) -> float:
 
 
 def seconds_in_vain(finished: Iterable[FinishedTrial]) -> float:
-    """Of those that left no network."""
+    """Seconds of those that left no network."""
     return sum(trial.seconds for trial in finished if trial.network is None)
 
 
@@ -97,7 +99,8 @@ def believed_durations(trials: Sequence[FrozenTrial], now: datetime) -> dict[int
     durations, longest = dict[int, timedelta](), dict[Any, timedelta]()
     begun = [trial for trial in trials if trial.datetime_start]
     for trial in begun:
-        durations[trial.number] = _duration(trial, now)
+        end = utc(trial.datetime_complete) if trial.datetime_complete else now
+        durations[trial.number] = max(timedelta(), end - utc(trial.datetime_start))
         if trial.state == TrialState.COMPLETE:
             for key in (_work(trial), "any"):
                 longest[key] = max(longest.get(key, timedelta()), durations[trial.number])
@@ -113,21 +116,5 @@ def utc(moment: datetime | None) -> datetime:
     return (moment or datetime.now(UTC)).astimezone(UTC)
 
 
-def _with_network(record: NetworkRecord, end: datetime | None) -> FinishedTrial:
-    seconds = seconds_of([record])
-    number = record.trial_number or 0
-    return FinishedTrial(number, "complete", record, seconds, utc(end or record.created))
-
-
-def _without_network(trial: FrozenTrial, believed: timedelta) -> FinishedTrial:
-    outcome, end = STATES[trial.state].shown, utc(trial.datetime_complete)
-    return FinishedTrial(trial.number, outcome, None, believed.total_seconds(), end)
-
-
 def _work(trial: FrozenTrial) -> tuple[Any, Any]:
     return trial.user_attrs.get(KIND_KEY), trial.user_attrs.get(STEP_KEY)
-
-
-def _duration(trial: FrozenTrial, now: datetime) -> timedelta:
-    end = utc(trial.datetime_complete) if trial.datetime_complete else now
-    return max(timedelta(), end - utc(trial.datetime_start))

@@ -143,7 +143,7 @@ class Beam:
         grown = {grow.screened for grow in assignments_of(grown_trials(history, step))}
         winners = self.winners(history, reference, step)
         is_over = bool(winners) and all(winner.number in grown for winner in winners)
-        return step + is_over
+        return step + 1 if is_over else step
 
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
         """The parent with the fewest screens."""

@@ -20,7 +20,7 @@ SEED_COLOUR = "#009E73"
 ACCURACY_SCALE = "Cividis"
 """The scale of accuracies and other quantities that are shown by colour."""
 STEP_COLOURS = ("#9ecae1", "#4292c6", "#08519c", "#56B4E9", "#332288", "#88CCEE", "#44AA99")
-"""Of the first step, the second ...; beyond the last they begin again."""
+"""The first step's, the second's ...; beyond the last they begin again."""
 
 
 class Look(NamedTuple):
@@ -56,7 +56,10 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
     The colour and the symbol are those of what it does; it is open if it learns from labels alone,
     has a dot if it goes in several rounds, and is turned if it ranks all layers together.
     """
-    family, variants = _family(method)
+    words, variants = method.split("-"), set[str]()
+    while words and words[-1] in ("kd", "iterative", "global"):
+        variants.add(words.pop())  # `l1-global-kd` is of the family `l1`
+    family = "-".join(words)
     look = LOOKS.get(family) or _other_look(family)
     symbol = look.symbol
     if family not in (PLANTING, "seed", "teacher") and "kd" not in variants:
@@ -103,7 +106,7 @@ def lay_out(figure: go.Figure, title: str, height: int = 520) -> go.Figure:
 
 
 def legend_at_bottom(figure: go.Figure, room: int = 110) -> go.Figure:
-    """So many pixels for the legend below the axis' title; entries in the order of the traces."""
+    """Leaves pixels for the legend below the axis' title; entries are in the order of traces."""
     return figure.update_layout(legend_traceorder="normal", margin_b=room)
 
 
@@ -126,7 +129,7 @@ class TimeUnit(NamedTuple):
 
     Attributes:
         name: In the plural, as axes have it.
-        seconds: Of one of it.
+        seconds: How many one of it has.
     """
 
     name: str
@@ -141,7 +144,7 @@ def time_unit(longest: float) -> TimeUnit:
 
 
 def duration(seconds: float) -> str:
-    """As one says it: 0.04 s, 8.1 s, 10 min 21 s, 3 h 5 min."""
+    """A duration as one says it: 0.04 s, 8.1 s, 10 min 21 s, 3 h 5 min."""
     if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -158,11 +161,3 @@ def round_numbers(values: Sequence[float]) -> list[float]:
         return []
     low, high = (floor(log10(value)) for value in (min(positive), max(positive)))
     return [digit * 10.0**exponent for exponent in range(low, high + 1) for digit in (1, 2, 5)]
-
-
-def _family(method: str) -> tuple[str, set[str]]:
-    """`l1-global-kd` is of the family `l1`, with the variants `global` and `kd`."""
-    words, variants = method.split("-"), set[str]()
-    while words and words[-1] in ("kd", "iterative", "global"):
-        variants.add(words.pop())
-    return "-".join(words), variants

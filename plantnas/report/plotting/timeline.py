@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from itertools import product
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.grouping import grouped
 from plantnas.records.optuna_tables import (
     KIND_KEY,
     PARAMETERS_KEY,
@@ -19,7 +21,6 @@ from plantnas.records.optuna_tables import (
     WORKER_KEY,
     Outcome,
 )
-from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import believed_durations, utc
 from plantnas.report.plotting.styles import (
@@ -72,7 +73,7 @@ class Bar(NamedTuple):
 
     @property
     def end(self) -> float:
-        """Likewise."""
+        """Seconds since the study's first bar, pauses left out."""
         return self.start + self.seconds
 
 
@@ -90,6 +91,12 @@ class TimelineRow(NamedTuple):
     bars: list[Bar]
     idle: float | None
 
+    @property
+    def label(self) -> str:
+        """What stands beside its bars, as HTML."""
+        idle = "" if self.idle is None else f"<br>idle {100 * self.idle:.0f} %"
+        return escape(self.name) + idle
+
 
 class Pause(NamedTuple):
     """A time when nothing ran, which is left out: where it was, and how long."""
@@ -102,12 +109,12 @@ class TimelineInfo(NamedTuple):
     """What the timeline shows.
 
     Attributes:
-        study: Name of the study.
+        name: Name of the study.
         rows: Teacher and seed, then the workers, the first to start first.
         pauses: What is left out, the earliest first.
     """
 
-    study: str
+    name: str
     rows: list[TimelineRow]
     pauses: list[Pause]
 
@@ -130,100 +137,111 @@ def timeline_info(recorded: StudyData, now: datetime) -> TimelineInfo:
         recorded: The study.
         now: When it was read; one without a time zone is local. Running trials end here.
     """
+    work = sorted(_work(recorded, utc(now)), key=lambda each: each.start)
+    if not work:
+        return TimelineInfo(recorded.name, [], [])
+    first, gaps = work[0].start, _pauses(work)
+    pauses = [Pause(_at(begin, first, gaps), (end - begin).total_seconds()) for begin, end in gaps]
+    bars = grouped(
+        (
+            each.row,
+            Bar(
+                kind=each.kind,
+                outcome=each.outcome,
+                start=_at(each.start, first, gaps),
+                seconds=(each.end - each.start).total_seconds(),
+                hover=each.hover,
+            ),
+        )
+        for each in work
+    )
+    last = max(bar.end for theirs in bars.values() for bar in theirs)
+    ends = [*(pause.at for pause in pauses), last]
+    rows = [
+        TimelineRow(name, theirs, None if name == PREPARATION else _idle(theirs, ends))
+        for name, theirs in bars.items()
+    ]
+    rows.sort(key=lambda row: row.name != PREPARATION)
+    return TimelineInfo(recorded.name, rows, pauses)
+
+
+def timeline_figure(timeline: TimelineInfo) -> go.Figure:
+    """A row a worker, a bar a trial, and a dotted line where a pause is left out."""
+    figure, rows, pauses = go.Figure(), timeline.rows, timeline.pauses
+    unit = time_unit(max((bar.end for row in rows for bar in row.bars), default=0.0))
+    for trace in _traces(rows, unit.seconds):
+        figure.add_trace(trace)
+    title = f"{escape(timeline.name)}: what each worker did"
+    lay_out(figure, title, 210 + 46 * max(len(rows), 2))
+    legend_at_bottom(figure, room=120)
+    figure.update_layout(barmode="overlay", bargap=0.3, hovermode="closest")
+    for pause in pauses:
+        label = duration(pause.seconds) if len(pauses) <= MOST_LABELLED_PAUSES else ""
+        figure.add_vline(
+            x=pause.at / unit.seconds,
+            line={"color": "black", "dash": "dot", "width": 1},
+            annotation={"text": label, "textangle": -90, "font": {"size": 10}},
+            annotation_position="top right",
+        )
+    title = f"{unit.name} since the start"
+    if pauses:
+        together = duration(sum(pause.seconds for pause in pauses))
+        title += f", cut where dotted:<br>nothing ran for {together}"
+    figure.update_xaxes(title=title, rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", ticks="")
+    if not rows:
+        say_empty(figure, "neither a trial has begun nor has a teacher been trained")
+    return figure
+
+
+def _work(recorded: StudyData, now: datetime) -> Iterator[_Work]:
+    """Teacher and seed, which are recorded as soon as they are trained, and then the trials."""
+    for record in recorded.networks:
+        if record.method in ("teacher", "seed") and record.created:
+            end, seconds = utc(record.created), seconds_of([record])
+            start = end - timedelta(seconds=seconds)
+            hover = f"<b>{record.method}</b>, network {record.id}<br>{_when(start, seconds)}"
+            yield _Work(PREPARATION, record.method, "complete", start, end, hover)
     trials = [
         trial
         for trial in recorded.trials
         if trial.datetime_start and trial.state != TrialState.WAITING
     ]
-    work = sorted(
-        [*_preparation(recorded.networks), *_trials(trials, utc(now))], key=lambda each: each.start
-    )
-    if not work:
-        return TimelineInfo(recorded.name, [], [])
-    pauses = _pauses(work)
-    bars = dict[str, list[Bar]]()
-    for each in work:
-        bars.setdefault(each.row, []).append(_bar(each, work[0].start, pauses))
-    marks = _marks(pauses, work[0].start)
-    ends = [*(pause.at for pause in marks), max(_end(theirs) for theirs in bars.values())]
-    rows = [TimelineRow(name, theirs, _idle(name, theirs, ends)) for name, theirs in bars.items()]
-    rows.sort(key=lambda row: row.name != PREPARATION)
-    return TimelineInfo(recorded.name, rows, marks)
-
-
-def timeline_figure(info: TimelineInfo) -> go.Figure:
-    """A row a worker, a bar a trial, and a dotted line where a pause is left out."""
-    figure = go.Figure()
-    end = max((bar.end for row in info.rows for bar in row.bars), default=0.0)
-    unit = time_unit(end)
-    names = [_label(row) for row in info.rows]
-    for kind, outcome in _series(info.rows):
-        figure.add_trace(_trace(info.rows, names, kind, outcome, unit.seconds))
-    lay_out(figure, f"{escape(info.study)}: what each worker did", 210 + 46 * max(len(names), 2))
-    legend_at_bottom(figure, room=120)
-    figure.update_layout(barmode="overlay", bargap=0.3, hovermode="closest")
-    for pause in info.pauses:
-        labelled = len(info.pauses) <= MOST_LABELLED_PAUSES
-        _add_pause(figure, pause, unit.seconds, duration(pause.seconds) if labelled else "")
-    figure.update_xaxes(title=_axis_title(unit.name, info.pauses), rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", ticks="")
-    if not info.rows:
-        say_empty(figure, "neither a trial has begun nor has a teacher been trained")
-    return figure
-
-
-def _preparation(networks: Sequence[NetworkRecord]) -> Iterator[_Work]:
-    """Teacher and seed, which are recorded as soon as they are trained."""
-    for network in networks:
-        if network.method in ("teacher", "seed") and network.created:
-            end, seconds = utc(network.created), seconds_of([network])
-            start = end - timedelta(seconds=seconds)
-            hover = f"<b>{network.method}</b>, network {network.id}<br>{_when(start, seconds)}"
-            yield _Work(PREPARATION, network.method, "complete", start, end, hover)
-
-
-def _trials(trials: Sequence[FrozenTrial], now: datetime) -> Iterator[_Work]:
-    rows, believed = _worker_names(trials), believed_durations(trials, now)
+    names, hosts = dict[str, str](), Counter[str]()
+    believed = believed_durations(trials, now)
     for trial in trials:
-        outcome, start = STATES[trial.state].shown, utc(trial.datetime_start)
+        worker = str(trial.user_attrs.get(WORKER_KEY, ""))
+        if worker not in names:  # host and a number, in the order of the workers' first trials
+            host = worker.partition(":")[0].partition(".")[0][:LONGEST_HOST]
+            hosts[host] += 1
+            names[worker] = f"{host} {hosts[host]}" if host else "unknown worker"
+        kind, outcome = str(trial.user_attrs.get(KIND_KEY, "unknown")), STATES[trial.state].shown
+        start = utc(trial.datetime_start)
         end = start + believed[trial.number]
-        hover = _hover(trial, outcome, start, believed[trial.number].total_seconds())
+        hover = _hover(trial, start, believed[trial.number].total_seconds())
         if utc(trial.datetime_complete or now) > end:
             hover += "<br>not longer, as nothing says that its worker lived on"
-        kind = str(trial.user_attrs.get(KIND_KEY, "unknown"))
-        yield _Work(rows[_worker(trial)], kind, outcome, start, end, hover)
+        yield _Work(names[worker], kind, outcome, start, end, hover)
 
 
-def _worker(trial: FrozenTrial) -> str:
-    return str(trial.user_attrs.get(WORKER_KEY, ""))
-
-
-def _worker_names(trials: Sequence[FrozenTrial]) -> dict[str, str]:
-    """Host and a number by the name in the trials, in the order of their first trials."""
-    hosts, names = Counter[str](), dict[str, str]()
-    for worker in dict.fromkeys(map(_worker, trials)):
-        host = worker.partition(":")[0].partition(".")[0][:LONGEST_HOST]
-        hosts[host] += 1
-        names[worker] = f"{host} {hosts[host]}" if host else "unknown worker"
-    return names
-
-
-def _hover(trial: FrozenTrial, outcome: Outcome, start: datetime, seconds: float) -> str:
-    known = trial.user_attrs
+def _hover(trial: FrozenTrial, start: datetime, seconds: float) -> str:
+    known, outcome = trial.user_attrs, STATES[trial.state].shown
     lines = [
         f"<b>trial {trial.number}</b>: {escape(str(known.get(KIND_KEY, 'unknown')))}, {outcome}",
         f"step {known.get(STEP_KEY, '?')}, parent {known.get(PARENT_KEY, '?')}",
-        *([f"{known[PARAMETERS_KEY]:,} parameters"] if PARAMETERS_KEY in known else []),
-        *([f"accuracy {100 * trial.values[0]:.2f} %"] if outcome == "complete" else []),
-        *([escape(str(known[REASON_KEY]))] if REASON_KEY in known else []),
-        _when(start, seconds),
-        escape(_worker(trial)),
     ]
+    if PARAMETERS_KEY in known:
+        lines.append(f"{known[PARAMETERS_KEY]:,} parameters")
+    if outcome == "complete":
+        lines.append(f"accuracy {100 * trial.values[0]:.2f} %")
+    if REASON_KEY in known:
+        lines.append(escape(str(known[REASON_KEY])))
+    lines += [_when(start, seconds), escape(str(known.get(WORKER_KEY, "")))]
     return "<br>".join(lines)
 
 
 def _when(start: datetime, seconds: float) -> str:
-    """In local time, as clocks on the wall have it."""
+    """A beginning in local time, as clocks on the wall have it, and how long it took."""
     return f"{start.astimezone():%Y-%m-%d %H:%M:%S}, {duration(seconds)}"
 
 
@@ -239,31 +257,17 @@ def _pauses(work: Sequence[_Work]) -> list[tuple[datetime, datetime]]:
     return [(begin, end) for begin, end in gaps if end - begin > longest]
 
 
-def _bar(work: _Work, first: datetime, pauses: Sequence[tuple[datetime, datetime]]) -> Bar:
-    seconds = (work.end - work.start).total_seconds()
-    return Bar(work.kind, work.outcome, _at(work.start, first, pauses), seconds, work.hover)
-
-
 def _at(moment: datetime, first: datetime, pauses: Sequence[tuple[datetime, datetime]]) -> float:
     """Seconds since the first bar, without the pauses before."""
     paused = sum((end - begin for begin, end in pauses if end <= moment), timedelta())
     return (moment - first - paused).total_seconds()
 
 
-def _marks(pauses: Sequence[tuple[datetime, datetime]], first: datetime) -> list[Pause]:
-    return [
-        Pause(_at(begin, first, pauses), (end - begin).total_seconds()) for begin, end in pauses
-    ]
+def _idle(bars: Sequence[Bar], ends: Sequence[float]) -> float:
+    """A worker's idle share until the first of these ends after its last bar.
 
-
-def _end(bars: Sequence[Bar]) -> float:
-    return max(bar.end for bar in bars)
-
-
-def _idle(name: str, bars: Sequence[Bar], ends: Sequence[float]) -> float | None:
-    """Until the first of these ends after its last bar; trials of its threads may overlap."""
-    if name == PREPARATION:
-        return None
+    Trials of its threads may overlap.
+    """
     reached, busy = bars[0].start, 0.0
     for bar in bars:
         busy += max(0.0, bar.end - max(reached, bar.start))
@@ -273,54 +277,27 @@ def _idle(name: str, bars: Sequence[Bar], ends: Sequence[float]) -> float | None
     return max(0.0, 1 - busy / whole) if whole else 0.0
 
 
-def _label(row: TimelineRow) -> str:
-    idle = "" if row.idle is None else f"<br>idle {100 * row.idle:.0f} %"
-    return escape(row.name) + idle
+def _traces(rows: Sequence[TimelineRow], unit_seconds: float) -> Iterator[go.Bar]:
+    """The bars of each kind in the order of a study, unknown kinds last, each with its outcomes.
 
-
-def _series(rows: Sequence[TimelineRow]) -> list[tuple[str, Outcome]]:
-    """Kinds in the order of a study, unknown ones last, each with its outcomes."""
-    found = {(bar.kind, bar.outcome) for row in rows for bar in row.bars}
-    kinds = list(dict.fromkeys([*KIND_COLOURS, *sorted(kind for kind, _ in found)]))
-    return [(kind, outcome) for kind in kinds for outcome in HATCHINGS if (kind, outcome) in found]
-
-
-def _trace(
-    rows: Sequence[TimelineRow], names: Sequence[str], kind: str, outcome: Outcome, unit: float
-) -> go.Bar:
-    """Outlined, so that a trial of milliseconds can be seen too."""
-    bars = [
-        (name, bar)
-        for name, row in zip(names, rows, strict=True)
-        for bar in row.bars
-        if (bar.kind, bar.outcome) == (kind, outcome)
-    ]
-    colour = KIND_COLOURS.get(kind, UNKNOWN_COLOUR)
-    line = {"color": "white" if outcome == "complete" else "#333333", "width": 1}
-    pattern = {"shape": HATCHINGS[outcome], "fgcolor": "black", "bgcolor": colour, "size": 6}
-    return go.Bar(
-        base=[bar.start / unit for _, bar in bars],
-        x=[bar.seconds / unit for _, bar in bars],
-        y=[name for name, _ in bars],
-        orientation="h",
-        name=escape(kind if outcome == "complete" else f"{kind}, {outcome}"),
-        marker={"color": colour, "line": line, "pattern": pattern},
-        hovertext=[bar.hover for _, bar in bars],
-        hoverinfo="text",
-    )
-
-
-def _add_pause(figure: go.Figure, pause: Pause, unit_seconds: float, label: str) -> None:
-    figure.add_vline(
-        x=pause.at / unit_seconds,
-        line={"color": "black", "dash": "dot", "width": 1},
-        annotation={"text": label, "textangle": -90, "font": {"size": 10}},
-        annotation_position="top right",
-    )
-
-
-def _axis_title(unit: str, pauses: Sequence[Pause]) -> str:
-    if not pauses:
-        return f"{unit} since the start"
-    together = duration(sum(pause.seconds for pause in pauses))
-    return f"{unit} since the start, cut where dotted:<br>nothing ran for {together}"
+    They are outlined, so that a trial of milliseconds can be seen too.
+    """
+    series = grouped(((bar.kind, bar.outcome), (row, bar)) for row in rows for bar in row.bars)
+    kinds = list(dict.fromkeys([*KIND_COLOURS, *sorted(kind for kind, _ in series)]))
+    for kind, outcome in product(kinds, HATCHINGS):
+        bars = series.get((kind, outcome), [])
+        if not bars:
+            continue
+        colour = KIND_COLOURS.get(kind, UNKNOWN_COLOUR)
+        line = {"color": "white" if outcome == "complete" else "#333333", "width": 1}
+        pattern = {"shape": HATCHINGS[outcome], "fgcolor": "black", "bgcolor": colour, "size": 6}
+        yield go.Bar(
+            base=[bar.start / unit_seconds for _, bar in bars],
+            x=[bar.seconds / unit_seconds for _, bar in bars],
+            y=[row.label for row, _ in bars],
+            orientation="h",
+            name=escape(kind if outcome == "complete" else f"{kind}, {outcome}"),
+            marker={"color": colour, "line": line, "pattern": pattern},
+            hovertext=[bar.hover for _, bar in bars],
+            hoverinfo="text",
+        )
