@@ -33,7 +33,7 @@ class AbandonedNetwork(NamedTuple):
 
 
 def is_abandoned(connection: Connection) -> ColumnElement[bool]:
-    """Of the table of networks: those whose trial failed, and that nothing else refers to.
+    """The condition that a network's trial failed, and that nothing else refers to the network.
 
     No network that another one descends from, or that a baseline is compared to, is among them.
     """
@@ -57,7 +57,7 @@ def is_abandoned(connection: Connection) -> ColumnElement[bool]:
 
 
 def abandoned_networks(connection: Connection, name: str) -> list[AbandonedNetwork]:
-    """Those of a study, oldest first."""
+    """The abandoned networks of a study, oldest first."""
     query = select(NetworkRow.id, NetworkRow.trial_number).join(StudyRow)
     wanted = query.where(StudyRow.name == name, is_abandoned(connection))
     rows = connection.execute(wanted.order_by(NetworkRow.id))

@@ -174,7 +174,7 @@ _BUCKETS = {
     "s3": (S3ArtifactStore, "boto3", "s3"),
     "gs": (GoogleArtifactStore, "google-cloud-storage", "gcs"),
 }
-"""By a URL's scheme: the store of a bucket, the package that it needs, and the extra with it."""
+"""The store of a bucket, the package that it needs, and the extra with it, by a URL's scheme."""
 
 
 class BucketArtifactStore:

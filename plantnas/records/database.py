@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from plantnas.errors import Say, StorageError, StudyError, did_you_mean
@@ -61,7 +60,9 @@ class Database:
         self.url = shown_url(url)
         self.patience = Patience(url)
         self._file = sqlite_file(url)
-        self.artifacts = artifacts and _absolute(artifacts)
+        self.artifacts = artifacts
+        if artifacts is not None and not is_url(artifacts):
+            self.artifacts = str(Path(artifacts).resolve())
         create_tables(self.engine)
 
     def close(self) -> None:
@@ -98,7 +99,9 @@ class Database:
         """The study of that name, or None."""
         with self.transaction() as connection:
             row = connection.execute(select(StudyRow).where(StudyRow.name == name)).one_or_none()
-        return row and StudyRecord(**_without(row, "id"))
+        if row is None:
+            return None
+        return StudyRecord(**{key: value for key, value in row._mapping.items() if key != "id"})
 
     def study_names(self) -> list[str]:
         """The names of all studies, oldest first."""
@@ -149,11 +152,3 @@ class Database:
         path = (self.folder / artifacts).resolve()
         below = self._file is not None and path.is_relative_to(self.folder)
         return (path.relative_to(self.folder) if below else path).as_posix()
-
-
-def _absolute(artifacts: str) -> str:
-    return artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
-
-
-def _without(found: Row[Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in found._mapping.items() if key != name}

@@ -25,6 +25,9 @@ from plantnas.files import write_file
 from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.records.study import StudyRecords, example_images, network_at
 
+_ABOUT_STEP = ("step", "method", "kind", "parameters", "macs", "widths", "planted")
+"""What of each record is in a family file, beside its evaluations."""
+
 State = Mapping[str, Tensor]
 
 
@@ -47,7 +50,11 @@ def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkReco
         "architecture": space.architecture,
         "arguments": space.arguments,
         "images": asdict(records.images),
-        "steps": [_step_about(record) for record in lineage],
+        "steps": [
+            {name: getattr(record, name) for name in _ABOUT_STEP}
+            | {"evaluations": [evaluation._asdict() for evaluation in record.evaluations]}
+            for record in lineage
+        ],
     }
     tensors = _tensors(records, lineage, networks)
     content = safetensors.torch.save(tensors, {"plantnas": json.dumps(about)})
@@ -76,12 +83,6 @@ def load_family(path: str | Path, step: int | None = None) -> nn.Module:
         return _network(path, path.read_bytes(), step)
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}.") from error
-
-
-def _step_about(record: NetworkRecord) -> dict[str, Any]:
-    names = ("step", "method", "kind", "parameters", "macs", "widths", "planted")
-    about = {name: getattr(record, name) for name in names}
-    return {**about, "evaluations": [evaluation._asdict() for evaluation in record.evaluations]}
 
 
 def _tensors(

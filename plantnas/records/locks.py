@@ -37,7 +37,7 @@ def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
     must be harmless if two do it.
 
     Args:
-        engine: Of the database.
+        engine: Connections to the database.
         purpose: What is done within, such as "prepares study 'digits'". Who does something else
             does not wait.
         say: Is told once if another worker holds it.
@@ -46,7 +46,9 @@ def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
         StorageError: The database, or the folder of its file, cannot be used.
     """
     url = engine.url.render_as_string(hide_password=False)
-    key, waiting = _key(purpose), f"waiting for another worker that {purpose}"
+    # The same number in every process, of 63 bits.
+    key = int.from_bytes(sha256(purpose.encode()).digest()[:8]) >> 1
+    waiting = f"waiting for another worker that {purpose}"
     if engine.dialect.name != "sqlite":
         with _alone_on_server(url, key, lambda: say(waiting)):
             yield
@@ -55,11 +57,6 @@ def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
             yield
     else:  # in memory, which no other process sees
         yield
-
-
-def _key(purpose: str) -> int:
-    """The same number in every process, of 63 bits."""
-    return int.from_bytes(sha256(purpose.encode()).digest()[:8]) >> 1
 
 
 @contextmanager
@@ -76,7 +73,7 @@ def _alone_beside(lock: Path, announce: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _alone_on_server(url: str, number: int, announce: Callable[[], None]) -> Iterator[None]:
-    """To close the connection frees the lock; so does to lose it."""
+    """A lock of the server's: closing the connection frees it, and so does losing it."""
     connection = _locked(url, number, announce)
     try:
         yield

@@ -4,7 +4,6 @@ The records are in ``record.py``, the tables in ``tables.py``, transactions in `
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -26,14 +25,14 @@ from plantnas.records.tables import (
 
 
 def network_row(record: NetworkRecord) -> dict[str, Any]:
-    """Of the table of networks, without the study's id."""
+    """The row of the table of networks, without the study's id."""
     names = ("method", "kind", "trial_number", "parent_id", "step", "parameters", "macs")
     row = {name: getattr(record, name) for name in (*names, "artifact_id", "sha256")}
     return row | {"created": record.created or datetime.now(UTC)}
 
 
 def rows_of_network(record: NetworkRecord) -> dict[type[OfNetwork], list[dict[str, Any]]]:
-    """Of the tables of what belongs to it, without the network's id."""
+    """The rows of the tables of what belongs to it, without the network's id."""
     widths = [
         {
             "group_name": group,
@@ -66,7 +65,12 @@ def read_networks(connection: Connection, condition: ColumnElement[bool]) -> lis
             **{key: value for key, value in row._mapping.items() if key != "study_id"},
             widths={name: width for name, _, width, _ in widths[row.id]},
             planted={name: planted for name, _, _, planted in widths[row.id] if planted},
-            evaluations=_in_order_of_use(Evaluation(*values) for values in evaluations[row.id]),
+            evaluations=tuple(
+                sorted(
+                    (Evaluation(*values) for values in evaluations[row.id]),
+                    key=lambda evaluation: SPLITS.index(evaluation.split),
+                )
+            ),
             epochs=tuple(Epoch(*values) for values in epochs[row.id]),
             seconds=dict(phases[row.id]),
             baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
@@ -81,13 +85,9 @@ def _read_rows(
     column: InstrumentedAttribute[Any],
     condition: ColumnElement[bool],
 ) -> defaultdict[int, list[Any]]:
-    """By network id, the other columns of some networks' rows in one table, in the given order."""
+    """The other columns of some networks' rows in one table, by network id, in a column's order."""
     query = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
     rows_of: defaultdict[int, list[Any]] = defaultdict(list)
     for row in connection.execute(query.where(condition).order_by(column)):
         rows_of[row.network_id].append(row[1:])
     return rows_of
-
-
-def _in_order_of_use(evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
-    return tuple(sorted(evaluations, key=lambda evaluation: SPLITS.index(evaluation.split)))

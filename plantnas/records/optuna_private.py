@@ -74,7 +74,7 @@ def log_completed(study: optuna.Study, trial: FrozenTrial) -> None:
 
 @contextmanager
 def in_optimize_loop(study: optuna.Study) -> Iterator[None]:
-    """As in `study.optimize`: without it, Optuna takes the heartbeats of `ask` for a mistake."""
+    """What `study.optimize` does: without it, Optuna takes heartbeats of `ask` for a mistake."""
     study._thread_local.in_optimize_loop = True
     try:
         yield

@@ -62,7 +62,7 @@ NO_ROOM_KEY = "no_room"
 """Is there if no planting of the trial's parent is allowed."""
 
 NETWORK_KEY, MACS_KEY, WIDTHS_KEY = "network", "macs", "widths"
-"""Of the trial's network: its id in our tables, its MACs, and its widths as JSON."""
+"""The id of the trial's network in our tables, its MACs, and its widths as JSON."""
 
 VALIDATION_LOSS_KEY = "validation_loss"
 """The network's, which breaks ties."""

@@ -53,7 +53,7 @@ def guard_of(trial_id: int, number: int, worker: str) -> Guard:
 
 
 def no_guard(connection: Connection) -> None:
-    """For networks of no trial."""
+    """The guard of networks of no trial, which are never refused."""
 
 
 def id_of_recorded(

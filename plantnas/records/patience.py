@@ -81,7 +81,8 @@ class Patience:
                 if not is_away(error) or waited + pause > self._seconds:
                     raise
                 if pause == FIRST_PAUSE_SECONDS:
-                    self._say(f"does not answer ({_first_reason(error, self._url)}): trying again")
+                    passing = next(each for each in _chain(error) if _is_passing(each))
+                    self._say(f"does not answer ({reason(passing, self._url)}): trying again")
                 self.note_absence()
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -142,7 +143,3 @@ def _is_passing(error: BaseException) -> bool:
     # A server that cannot be reached gives no state: nor does SQLite, which is a file.
     lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     return lost and not type(error.orig).__module__.startswith("sqlite3")
-
-
-def _first_reason(error: BaseException, url: str) -> str:
-    return next(reason(each, url) for each in _chain(error) if _is_passing(each))

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from sqlalchemy import Connection, Insert, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from torch import Tensor, nn
 
@@ -27,7 +27,7 @@ from plantnas.records.network_rows import network_row, read_networks, rows_of_ne
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import ImagesRecord, LossCurve, NetworkRecord, StudyRecord
-from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, OfNetwork, StudyRow
+from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, StudyRow
 from plantnas.records.weights import load_weights
 
 _STOOD_FOR = {
@@ -206,7 +206,10 @@ class StudyRecords:
         if not evaluations:
             return
         rows = [{"network_id": key, **value._asdict()} for key, value in evaluations.items()]
-        statement = _insert_missing(self.database.engine.dialect.name, EvaluationRow)
+        # The same SQL in both, but two functions.
+        is_sqlite = self.database.engine.dialect.name == "sqlite"
+        insert_into = sqlite.insert if is_sqlite else postgresql.insert
+        statement = insert_into(EvaluationRow).on_conflict_do_nothing()
         with self.database.transaction() as connection:
             self._check_networks(connection, set(evaluations))
             connection.execute(statement, rows)
@@ -287,10 +290,3 @@ def load_network(storage: str, name: str, network_id: int) -> nn.Module:
     """
     records = StudyRecords(Database(storage), name)
     return records.load(records.network(network_id))
-
-
-def _insert_missing(dialect: str, table: type[OfNetwork]) -> Insert:
-    """An insert that skips rows whose key exists: the same SQL in both, but two functions here."""
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()

@@ -191,7 +191,7 @@ def _kept(file: Path, copy: Path) -> Iterator[None]:
 
 
 def _back_up(file: Path, copy: str) -> None:
-    """By SQLite's own backup, which also copies what is in the write-ahead log only."""
+    """Copies a file by SQLite's own backup, with what is in the write-ahead log only."""
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
