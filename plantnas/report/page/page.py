@@ -35,30 +35,18 @@ def write_report(recorded: StudyData, path: Path) -> list[str]:
     """
     now = datetime.now(UTC)
     plots = drawn_plots(recorded, now)
-    write_file(path, _page(recorded, now, plots).encode())
+    write_file(path, report_page(recorded, now, plots).encode())
     return [f"{each.name}: {each.problem}" for each in plots.values() if each.is_defect]
 
 
-def report_page(recorded: StudyData, now: datetime) -> str:
+def report_page(recorded: StudyData, now: datetime, plots: dict[str, DrawnPlot]) -> str:
     """The page as HTML.
 
     Args:
         recorded: All that is recorded of the study.
         now: When that was read; one without a time zone is local.
+        plots: What `drawn_plots` has drawn of it.
     """
-    return _page(recorded, now, drawn_plots(recorded, now))
-
-
-def beside_baselines(recorded: StudyData) -> Verdict | None:
-    """How planting compares with the study's baselines; None if it has none."""
-    try:
-        compared = own_comparison(recorded)
-    except StudyError as error:
-        return Verdict(problem=str(error))
-    return verdict(compared) if compared else None
-
-
-def _page(recorded: StudyData, now: datetime, plots: dict[str, DrawnPlot]) -> str:
     by_section = {"costs": COSTS, "layers": LAYERS, "trust": TRUST}
     chosen = first_choice(recorded.networks)
     return rendered(
@@ -80,3 +68,12 @@ def _page(recorded: StudyData, now: datetime, plots: dict[str, DrawnPlot]) -> st
         facts=facts(recorded, now),
         configuration=configuration_text(recorded.study.configuration),
     )
+
+
+def beside_baselines(recorded: StudyData) -> Verdict | None:
+    """How planting compares with the study's baselines; None if it has none."""
+    try:
+        compared = own_comparison(recorded)
+    except StudyError as error:
+        return Verdict(problem=str(error))
+    return verdict(compared) if compared else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -16,8 +15,9 @@ import pytest
 from plantnas.errors import StorageError
 from plantnas.records.study import StudyRecords
 from plantnas.report.headline import headline
-from plantnas.report.page.page import beside_baselines, report_page, write_report
+from plantnas.report.page.page import beside_baselines, write_report
 from plantnas.report.study_data import StudyData, study_data
+from tests.report.page.conftest import EVIL, page_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
     Make = Callable[..., NetworkRecord]
     MakeStudy = Callable[..., StudyRecords]
-
-NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
-EVIL = """<b>&"'</script><img src=x>"""
-"""A name that would be markup, and end a script, if it was not escaped."""
 
 
 class Outline(HTMLParser):
@@ -64,7 +60,7 @@ def data(finished: StudyFolder) -> StudyData:
 
 @pytest.fixture(scope="module")
 def page(data: StudyData) -> str:
-    return report_page(data, NOW)
+    return page_of(data)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +72,7 @@ def evil(data: StudyData) -> str:
         replace(network, widths=marked(network.widths), planted=marked(network.planted))
         for network in data.networks
     ]
-    return report_page(data._replace(study=study, networks=networks), NOW)
+    return page_of(data._replace(study=study, networks=networks))
 
 
 def marked(widths: dict[str, int]) -> dict[str, int]:
@@ -129,7 +125,7 @@ def test_the_headline_is_on_the_page(page: str, data: StudyData) -> None:
 
 def test_a_study_that_runs_says_so(data: StudyData) -> None:
     study = replace(data.study, configuration={"search": {"steps": 9}})
-    assert "Not finished." in report_page(data._replace(study=study), NOW)
+    assert "Not finished." in page_of(data._replace(study=study))
 
 
 def test_a_study_that_is_complete_does_not(page: str) -> None:
@@ -146,7 +142,7 @@ def test_names_are_shown_as_they_are(evil: str) -> None:
 
 
 def test_a_study_without_anything_has_a_page(data: StudyData) -> None:
-    page = report_page(data._replace(networks=[], trials=[]), NOW)
+    page = page_of(data._replace(networks=[], trials=[]))
     assert "No network is recorded yet." in page
 
 
@@ -163,7 +159,7 @@ def test_sentences_about_all_sizes_come_first(compared: StudyData) -> None:
 
 
 def test_baselines_are_on_the_page(compared: StudyData) -> None:
-    page = report_page(compared, NOW)
+    page = page_of(compared)
     assert "Over all sizes planting is 6.00 points better than l1-kd" in page
     assert page.count("baseline of") == 2
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plantnas.report.page.page import report_page
 from plantnas.report.page.plots import PAGE_PLOTS
 from plantnas.report.study_data import StudyData, study_data
 from tests.browser import Opened, open_page
+from tests.report.page.conftest import EVIL, page_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import StudyFolder
 
-NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
-EVIL = """<b>&"'</script><img src=x>"""
-"""A name that would be markup, and end a script, if it was not escaped."""
 PLOTS = [plot.name for plot in PAGE_PLOTS]
 TRACES = ".trace, .hm, .bars, .points path"
 """What plotly draws for data."""
@@ -56,7 +52,7 @@ def files(
     folder = tmp_path_factory.mktemp("pages")
     pages = {name: folder / f"{name}.html" for name in ("real", "evil")}
     for name, data in (("real", real), ("evil", evil)):
-        pages[name].write_text(report_page(data, NOW))
+        pages[name].write_text(page_of(data))
     return pages
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -12,11 +12,10 @@ from plantnas.errors import StudyError
 from plantnas.records.study import StudyRecords
 from plantnas.report.page.plots import PAGE_PLOTS, PagePlot, drawn, drawn_plots
 from plantnas.report.study_data import StudyData, study_data
+from tests.report.page.conftest import NOW
 
 if TYPE_CHECKING:
     pass
-
-NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture

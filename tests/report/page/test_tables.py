@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ from plantnas.report.page.tables import (
     shown_time,
 )
 from plantnas.report.study_data import StudyData, study_data
+from tests.report.page.conftest import NOW
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     Make = Callable[..., NetworkRecord]
     MakeStudy = Callable[..., StudyRecords]
-
-NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
