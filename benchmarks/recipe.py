@@ -336,7 +336,9 @@ def main() -> None:
     """Reads the arguments and runs all tasks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network", choices=SPACES)
-    parser.add_argument("variants", nargs="*", default=["default"], help=", ".join(VARIANTS))
+    parser.add_argument(
+        "variants", nargs="*", default=["default"], help=", ".join(VARIANTS).replace("%", "%%")
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--start", choices=("teacher", "fresh"), default="teacher")

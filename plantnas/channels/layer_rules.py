@@ -24,7 +24,7 @@ def convolution(tracer: Tracer, call: Call) -> None:
         rows = tracer.new_channels(weight.shape[0], tracer.owner(weight))
     else:
         rows = _grouped_rows(tracer, weight, layout, groups)
-    _finish_layer(tracer, call, dimension, rows, weight, bias)
+    _finish_layer(tracer, call, dimension, rows)
     tracer.use_weight(weight, call.result.numel() // weight.shape[0])
 
 
@@ -57,7 +57,7 @@ def transposed_convolution(tracer: Tracer, call: Call) -> None:
     layout = tracer.layout_at(x, dimension, tracer.owner(weight))
     tracer.size_axis(weight, 0, layout, "columns")
     rows = tracer.new_channels(weight.shape[1], tracer.owner(weight))
-    _finish_layer(tracer, call, dimension, rows, weight, bias, row_dimension=1)
+    _finish_layer(tracer, call, dimension, rows, row_dimension=1)
     tracer.use_weight(weight, x.numel() // weight.shape[0])
 
 
@@ -68,7 +68,7 @@ def linear(tracer: Tracer, call: Call) -> None:
     layout = tracer.layout_at(x, x.ndim - 1, tracer.owner(weight))
     tracer.size_axis(weight, 1, layout, "columns")
     rows = tracer.new_channels(weight.shape[0], tracer.owner(weight))
-    _finish_layer(tracer, call, x.ndim - 1, rows, weight, bias)
+    _finish_layer(tracer, call, x.ndim - 1, rows)
     tracer.use_weight(weight, call.result.numel() // weight.shape[0])
 
 
@@ -79,14 +79,9 @@ def _require_registered(tracer: Tracer, call: Call, *tensors: Tensor | None) -> 
 
 
 def _finish_layer(
-    tracer: Tracer,
-    call: Call,
-    dimension: int,
-    rows: Layout,
-    weight: Tensor,
-    bias: Tensor | None,
-    row_dimension: int = 0,
+    tracer: Tracer, call: Call, dimension: int, rows: Layout, row_dimension: int = 0
 ) -> None:
+    weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
     tracer.size_axis(weight, row_dimension, rows, "rows")
     if bias is not None:
         tracer.size_axis(bias, 0, rows, "rows")
