@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from plantnas.config import StudyConfig
 from plantnas.errors import StudyError
 from plantnas.grouping import grouped
 from plantnas.hypervolume import hypervolume, worst_corner
@@ -124,14 +123,16 @@ def comparison(studies: Sequence[StudyRecords], rng: np.random.Generator) -> Com
         ConfigurationError: A study is of a plantnas whose settings this one does not know.
     """
     _check_comparable(studies)
+    counts = Counter(records.name for records in studies)
     found = list[tuple[str, StudyData]]()
-    for label, records in zip(_labels(studies), studies, strict=True):
+    for records in studies:
         data = study_data(records)
         if not targets_of(data.networks):
             raise StudyError(
                 f"study {data.name!r}: has no baselines; run plantnas baselines {data.name} first."
             )
-        found.append((label, data))
+        is_alone = counts[data.name] == 1  # else its database tells it from the others
+        found.append((data.name if is_alone else f"{data.name} in {records.database.url}", data))
     return compared(found, rng)
 
 
@@ -172,36 +173,56 @@ def pairs(entries: Sequence[Entry]) -> list[Pair]:
     found = list[Pair]()
     for theirs in by_target.values():
         methods = grouped((entry.method, entry) for entry in theirs)
-        planted = methods.pop(PLANTING, [])
-        if planted:
-            found += [_pair(planted[0], others) for others in methods.values()]
+        planting = methods.pop(PLANTING, None)
+        if planting is None:
+            continue
+        planted = planting[0]
+        found += [
+            Pair(
+                study=planted.study,
+                method=method,
+                step=planted.step,
+                parameters=planted.parameters,
+                difference=_tested(planted) - fmean(map(_tested, others)),
+                planted_seconds=planted.seconds,
+                seconds=fmean(other.seconds for other in others),
+            )
+            for method, others in methods.items()
+        ]
     return found
 
 
 def differences(
     entries: Sequence[Entry], costs: Sequence[SearchCost], rng: np.random.Generator
 ) -> list[MethodDifference]:
-    """Of each method at each step, and at last over all steps."""
+    """What planting gains over each method at each step, and at last over all steps."""
     found = pairs(entries)
     steps = sorted({pair.step for pair in found if pair.step is not None})
     return [
         _difference(step, chosen, costs, rng)
         for step in (*steps, None)
         for method in dict.fromkeys(pair.method for pair in found)
-        if (chosen := [pair for pair in found if _is_of(pair, method, step)])
+        if (
+            chosen := [
+                pair for pair in found if pair.method == method and step in (pair.step, None)
+            ]
+        )
     ]
 
 
 def areas(entries: Sequence[Entry], references: Iterable[Reference]) -> list[Area]:
     """The hypervolume of each method that was tested at all sizes of a study."""
-    entries = list(entries)
-    return [
-        area
-        for reference in references
-        for area in _areas_of_study(
-            reference, [entry for entry in entries if entry.study == reference.study]
-        )
-    ]
+    by_study, found = grouped((entry.study, entry) for entry in entries), list[Area]()
+    for reference in references:
+        fronts = points_of_all_sizes(by_study.get(reference.study, []), "test")
+        if fronts:
+            everyone = [point for theirs in fronts.values() for point in theirs]
+            corner = worst_corner(everyone, reference.parameters)
+            found += [
+                Area(reference.study, method, hypervolume(theirs, corner))
+                for method, theirs in fronts.items()
+            ]
+    return found
 
 
 def frame(compared: Comparison) -> pd.DataFrame:
@@ -211,25 +232,9 @@ def frame(compared: Comparison) -> pd.DataFrame:
     return table.astype({"step": "Int64", **dict.fromkeys(floats, float)})
 
 
-def _pair(entry: Entry, others: Sequence[Entry]) -> Pair:
-    return Pair(
-        study=entry.study,
-        method=others[0].method,
-        step=entry.step,
-        parameters=entry.parameters,
-        difference=_tested(entry) - fmean(map(_tested, others)),
-        planted_seconds=entry.seconds,
-        seconds=fmean(other.seconds for other in others),
-    )
-
-
 def _tested(entry: Entry) -> float:
     assert entry.test_accuracy is not None
     return entry.test_accuracy
-
-
-def _is_of(pair: Pair, method: str, step: int | None) -> bool:
-    return pair.method == method and step in (pair.step, None)
 
 
 def _difference(
@@ -265,39 +270,20 @@ def _costs_of_same_sizes(
 
 
 def _ratio(both: Sequence[tuple[float, float]]) -> float:
-    """Of the sums; NaN of nothing."""
+    """Planting's sum over that of the others; NaN of nothing."""
     planted, others = (sum(column) for column in zip(*both, strict=True)) if both else (0, 0)
     return planted / others if others else nan
-
-
-def _areas_of_study(reference: Reference, entries: Sequence[Entry]) -> list[Area]:
-    points = points_of_all_sizes(entries, "test")
-    if not points:
-        return []
-    corner = worst_corner(
-        [point for each in points.values() for point in each], reference.parameters
-    )
-    return [
-        Area(reference.study, method, hypervolume(each, corner)) for method, each in points.items()
-    ]
-
-
-def _labels(studies: Sequence[StudyRecords]) -> list[str]:
-    """What to call each study: with its database where another one has its name."""
-    counts = Counter(each.name for each in studies)
-    return [
-        each.name if counts[each.name] == 1 else f"{each.name} in {each.database.url}"
-        for each in studies
-    ]
 
 
 def _check_comparable(studies: Sequence[StudyRecords]) -> None:
     for (url, name), count in Counter((each.database.url, each.name) for each in studies).items():
         if count > 1:
             raise StudyError(f"study {name!r}: is given {count} times; it is in {url} once.")
-    settings = [_settings(each.config) for each in studies]
+    settings = [
+        {**each.config.identity(), "search.steps": each.config.search.steps} for each in studies
+    ]
     for records, theirs in zip(studies, settings, strict=True):
-        keys = sorted(settings[0].keys() | theirs.keys())
+        keys = sorted((settings[0].keys() | theirs.keys()).difference(MAY_DIFFER))
         differing = [key for key in keys if settings[0].get(key) != theirs.get(key)]
         if differing:
             raise StudyError(
@@ -305,9 +291,3 @@ def _check_comparable(studies: Sequence[StudyRecords]) -> None:
                 f"as they differ in {', '.join(differing)}; only {' and '.join(MAY_DIFFER)} may "
                 "differ."
             )
-
-
-def _settings(config: StudyConfig) -> dict[str, Any]:
-    """What a study was asked, by dotted keys, but what may differ."""
-    settings = {**config.identity(), "search.steps": config.search.steps}
-    return {key: value for key, value in settings.items() if key not in MAY_DIFFER}

@@ -6,6 +6,7 @@ The words and the rows of the tables are in verdict.py, the look is that of a st
 from collections.abc import Sequence
 from html import escape
 from math import isnan
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -22,7 +23,6 @@ from plantnas.report.comparison.verdict import (
     shown_spread,
     verdict,
 )
-from plantnas.report.entries import Entry
 from plantnas.report.front import PLANTING
 from plantnas.report.page.rendering import DrawnPlot, rendered
 from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
@@ -106,7 +106,16 @@ def comparison_pareto_info(comparison: Comparison) -> ComparisonParetoInfo:
     teachers = comparison.references
     return ComparisonParetoInfo(
         methods=_methods(comparison),
-        points=[_method_point(groups[key]) for key in sorted(groups)],
+        points=[
+            MethodPoint(
+                method=method,
+                step=theirs[0].step,
+                parameters=fmean(entry.parameters for entry in theirs),
+                accuracy=accuracy_spread(theirs),
+                networks=len(theirs),
+            )
+            for (_, method), theirs in sorted(groups.items(), key=itemgetter(0))
+        ],
         teacher_parameters=fmean(teacher.parameters for teacher in teachers),
         teacher_accuracy=spread(
             [each.test_accuracy for each in teachers if each.test_accuracy is not None]
@@ -119,9 +128,19 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
     figure = go.Figure()
     for place, method in enumerate(info.methods):
         points = [point for point in info.points if point.method == method]
-        if points:
-            shift = _shift(place, len(info.methods))
-            figure.add_trace(_pareto_trace(points, _marker(method), shift))
+        if not points:
+            continue
+        look, shift = _marker(method), _shift(place, len(info.methods))
+        figure.add_scatter(
+            x=[shift * point.parameters for point in points],
+            y=[100 * point.accuracy.mean for point in points],
+            error_y=_bars([100 * point.accuracy.deviation for point in points], look["color"]),
+            mode="lines+markers" if method == PLANTING else "markers",
+            name=method,
+            marker=look,
+            hovertext=[_hover(point) for point in points],
+            hoverinfo="text",
+        )
     if not isnan(info.teacher_accuracy.mean):
         _add_teacher(figure, info)
     lay_out(figure, PARETO.title)
@@ -153,7 +172,17 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
     """Hypervolume against seconds: up and left is better."""
     figure = go.Figure()
     for point in info.points:
-        figure.add_trace(_hypervolume_trace(point, _marker(point.method)))
+        look = _marker(point.method)
+        figure.add_scatter(
+            x=[point.seconds.mean],
+            y=[point.hypervolume.mean],
+            error_x=_bars([point.seconds.deviation], look["color"]),
+            error_y=_bars([point.hypervolume.deviation], look["color"]),
+            mode="markers",
+            name=point.name,
+            marker={**look, "symbol": "circle-open"} if point.name == PLANTING_ALONE else look,
+            hovertemplate="%{x:,.1f} s, hypervolume %{y:.4f}",
+        )
     lay_out(figure, HYPERVOLUME.title)
     figure.update_xaxes(title="seconds in total", type="log", nticks=10)
     figure.update_yaxes(title="hypervolume<br>(test accuracy x log parameters)")
@@ -183,23 +212,13 @@ def comparison_page(comparison: Comparison) -> str:
     )
 
 
-def _method_point(entries: Sequence[Entry]) -> MethodPoint:
-    return MethodPoint(
-        method=entries[0].method,
-        step=entries[0].step,
-        parameters=fmean(entry.parameters for entry in entries),
-        accuracy=accuracy_spread(entries),
-        networks=len(entries),
-    )
-
-
 def _methods(comparison: Comparison) -> list[str]:
-    """In the order of the legend."""
+    """Each method once, in the order of the legend."""
     return in_legend_order([entry.method for entry in comparison.entries])
 
 
 def _shift(number: int, count: int) -> float:
-    """By what a method's parameters are multiplied to be drawn beside others: planting's are not.
+    """What a method's parameters are multiplied by to be drawn beside others: planting's by 1.
 
     The others stand to its left and right in turn, with a gap of one place around it.
     """
@@ -215,48 +234,17 @@ def _bars(deviations: Sequence[float], colour: object) -> dict[str, object]:
     return {"array": list(deviations), "color": colour, "thickness": 1, "width": 3}
 
 
-def _pareto_trace(
-    means: Sequence[MethodPoint], marker: dict[str, object], shift: float
-) -> go.Scatter:
-    method = means[0].method
-    return go.Scatter(
-        x=[shift * point.parameters for point in means],
-        y=[100 * point.accuracy.mean for point in means],
-        error_y=_bars([100 * point.accuracy.deviation for point in means], marker["color"]),
-        mode="lines+markers" if method == PLANTING else "markers",
-        name=method,
-        marker=marker,
-        hovertext=[_hover(point) for point in means],
-        hoverinfo="text",
-    )
-
-
-def _hypervolume_trace(point: HypervolumePoint, marker: dict[str, object]) -> go.Scatter:
-    return go.Scatter(
-        x=[point.seconds.mean],
-        y=[point.hypervolume.mean],
-        error_x=_bars([point.seconds.deviation], marker["color"]),
-        error_y=_bars([point.hypervolume.deviation], marker["color"]),
-        mode="markers",
-        name=point.name,
-        marker={**marker, "symbol": "circle-open"} if point.name == PLANTING_ALONE else marker,
-        hovertemplate="%{x:,.1f} s, hypervolume %{y:.4f}",
-    )
-
-
 def _add_teacher(figure: go.Figure, info: ComparisonParetoInfo) -> None:
     """A star where it is, and a line at its accuracy."""
     accuracy = 100 * info.teacher_accuracy.mean
-    figure.add_trace(
-        go.Scatter(
-            x=[info.teacher_parameters],
-            y=[accuracy],
-            mode="markers",
-            name="teacher",
-            marker=marker("teacher", 14),
-            hovertext=[f"teacher<br>test accuracy {shown_spread(info.teacher_accuracy)} %"],
-            hoverinfo="text",
-        )
+    figure.add_scatter(
+        x=[info.teacher_parameters],
+        y=[accuracy],
+        mode="markers",
+        name="teacher",
+        marker=marker("teacher", 14),
+        hovertext=[f"teacher<br>test accuracy {shown_spread(info.teacher_accuracy)} %"],
+        hoverinfo="text",
     )
     line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
     figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")

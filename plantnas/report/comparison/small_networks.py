@@ -52,7 +52,10 @@ def small_networks(comparison: Comparison, share: float = PAPERS_SHARE) -> list[
     )
     known = [method for method, found in by_method.items() if len(found) == len(teachers)]
     rows = [_summary(method, by_method[method]) for method in in_legend_order(known)]
-    of_teachers = [_of_teacher(teacher) for teacher in teachers.values()]
+    of_teachers = [
+        _Measured(1.0, _sure(teacher.test_accuracy), 0.0, _gap(teacher))
+        for teacher in teachers.values()
+    ]
     return [_summary("teacher", of_teachers), *rows] if rows else []
 
 
@@ -69,7 +72,7 @@ def _is_known(network: Reference | Entry) -> bool:
 
 
 def _nearest(entries: Sequence[Entry], name: str, parameters: float) -> Iterator[list[Entry]]:
-    """By method, the entries of the planted network of that study that is nearest in size."""
+    """The entries of each method at the planted network of that study that is nearest in size."""
     of_study = [entry for entry in entries if entry.study == name and _is_known(entry)]
     planted = [entry for entry in of_study if entry.method == PLANTING]
     if not planted:
@@ -87,10 +90,6 @@ def _measured(entries: Sequence[Entry], reference: Reference) -> _Measured:
         behind_teacher=_sure(reference.test_accuracy) - accuracy,
         gap=fmean(_gap(entry) for entry in entries),
     )
-
-
-def _of_teacher(reference: Reference) -> _Measured:
-    return _Measured(1.0, _sure(reference.test_accuracy), 0.0, _gap(reference))
 
 
 def _gap(network: Reference | Entry) -> float:

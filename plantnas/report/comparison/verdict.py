@@ -15,7 +15,6 @@ from plantnas.grouping import grouped
 from plantnas.report.comparison.comparison import Comparison, MethodDifference
 from plantnas.report.comparison.small_networks import PAPERS_SHARE, small_networks
 from plantnas.report.comparison.statistics import Difference, Spread, spread
-from plantnas.report.costs import SearchCost
 from plantnas.report.entries import Entry
 from plantnas.report.front import PLANTING
 
@@ -95,7 +94,24 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     better = {(each.step, each.method): each.accuracy for each in comparison.differences}
     groups = grouped(((entry.step, entry.method), entry) for entry in comparison.entries)
     in_order = sorted(groups, key=lambda key: (key[0] or 0, -_accuracy_or_zero(groups[key])))
-    return [_verdict_row(groups[key], better.get(key)) for key in in_order]
+    rows = list[tuple[str, ...]]()
+    for step, method in in_order:
+        entries = groups[step, method]
+        difference = better.get((step, method))
+        rates = {entry.learning_rate for entry in entries if entry.learning_rate is not None}
+        rows.append(
+            (
+                "" if step is None else str(step),
+                method,
+                f"{fmean(entry.parameters for entry in entries):,.0f}",
+                shown_spread(accuracy_spread(entries)),
+                "" if difference is None else _shown_difference(difference),
+                f"{fmean(entry.own_seconds for entry in entries):,.1f}",
+                f"{fmean(entry.seconds for entry in entries):,.1f}",
+                ", ".join(f"{rate:g}" for rate in sorted(rates)),
+            )
+        )
+    return rows
 
 
 def verdict_table(comparison: Comparison) -> Table:
@@ -106,8 +122,13 @@ def verdict_table(comparison: Comparison) -> Table:
 def cost_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """The cells of `COST_COLUMNS`, means over studies, the cheapest method first."""
     by_method = grouped((cost.method, cost) for cost in comparison.costs)
-    in_order = sorted(by_method.values(), key=lambda costs: fmean(cost.total for cost in costs))
-    return [_cost_row(costs) for costs in in_order]
+    rows = list[tuple[str, ...]]()
+    for costs in sorted(by_method.values(), key=lambda costs: fmean(each.total for each in costs)):
+        sizes = sorted({cost.sizes for cost in costs})
+        columns = zip(*((c.networks, c.search, c.teacher, c.total) for c in costs), strict=True)
+        seconds = (f"{fmean(column):,.1f}" for column in columns)
+        rows.append((costs[0].method, ", ".join(map(str, sizes)), *seconds))
+    return rows
 
 
 def comparison_cost_table(comparison: Comparison) -> Table:
@@ -153,28 +174,6 @@ def accuracy_spread(entries: Sequence[Entry]) -> Spread:
         if entry.test_accuracy is not None
     )
     return spread([*map(fmean, tested.values())])
-
-
-def _verdict_row(entries: Sequence[Entry], better: Difference | None) -> tuple[str, ...]:
-    step, method = entries[0].step, entries[0].method
-    rates = sorted({entry.learning_rate for entry in entries if entry.learning_rate is not None})
-    return (
-        "" if step is None else str(step),
-        method,
-        f"{fmean(entry.parameters for entry in entries):,.0f}",
-        shown_spread(accuracy_spread(entries)),
-        "" if better is None else _shown_difference(better),
-        f"{fmean(entry.own_seconds for entry in entries):,.1f}",
-        f"{fmean(entry.seconds for entry in entries):,.1f}",
-        ", ".join(f"{rate:g}" for rate in rates),
-    )
-
-
-def _cost_row(costs: Sequence[SearchCost]) -> tuple[str, ...]:
-    sizes = sorted({cost.sizes for cost in costs})
-    columns = zip(*((c.networks, c.search, c.teacher, c.total) for c in costs), strict=True)
-    seconds = (f"{fmean(column):,.1f}" for column in columns)
-    return costs[0].method, ", ".join(map(str, sizes)), *seconds
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:

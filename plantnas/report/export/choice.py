@@ -62,9 +62,17 @@ def best_within(
     candidates = [each for each in networks if is_choosable(each) and each.method != "teacher"]
     small = [each for each in candidates if each.parameters <= (max_parameters or math.inf)]
     front = pareto_front([each for each in small if each.macs <= (max_macs or math.inf)])
-    if not front:
-        raise StudyError(f"study {name!r}: {_nothing_within(candidates)}")
-    return front[-1]
+    if front:
+        return front[-1]
+    if not candidates:
+        raise StudyError(f"study {name!r}: no network is finished yet but the teacher.")
+    smallest = min(candidates, key=lambda network: network.parameters)
+    cheapest = min(candidates, key=lambda network: network.macs)
+    raise StudyError(
+        f"study {name!r}: no network is within these limits: the smallest has "
+        f"{smallest.parameters} parameters (network {smallest.id}), the cheapest takes "
+        f"{cheapest.macs} MACs (network {cheapest.id})."
+    )
 
 
 def wanted_record(
@@ -160,14 +168,3 @@ def crop_choice(
         evaluations=(evaluate_by_labels(network, *validation, "validation"),),
     )
     return Choice(network, record)
-
-
-def _nothing_within(candidates: Sequence[NetworkRecord]) -> str:
-    if not candidates:
-        return "no network is finished yet but the teacher."
-    smallest = min(candidates, key=lambda network: network.parameters)
-    cheapest = min(candidates, key=lambda network: network.macs)
-    return (
-        f"no network is within these limits: the smallest has {smallest.parameters} parameters "
-        f"(network {smallest.id}), the cheapest takes {cheapest.macs} MACs (network {cheapest.id})."
-    )

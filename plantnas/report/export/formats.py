@@ -16,7 +16,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from plantnas.errors import ConfigurationError, UnsupportedArchitecture, did_you_mean, missing
+from plantnas.errors import (
+    ConfigurationError,
+    UnsupportedArchitecture,
+    did_you_mean,
+    first_line,
+    missing,
+)
 from plantnas.records.record import StudyRecord
 
 Format = Literal["state-dict", "pt2", "onnx"]
@@ -152,9 +158,8 @@ def _exporting(network: nn.Module, exporter: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as error:  # whatever a model's own code raises under a tracer
-        reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
         raise UnsupportedArchitecture(
-            f"{type(network).__name__}: {exporter} cannot export it: {reason}"
+            f"{type(network).__name__}: {exporter} cannot export it: {first_line(error)}"
         ) from error
 
 
@@ -162,7 +167,7 @@ def _exporting(network: nn.Module, exporter: str) -> Iterator[None]:
 def _largest_difference(
     network: nn.Module, run: Callable[[Tensor], Tensor], images: Tensor
 ) -> float:
-    """On all images, and on the first one alone: a file must take both.
+    """How far logits differ on all images, and on the first one alone: a file must take both.
 
     Raises:
         ValueError: The logits are others, by more than the order of additions explains.

@@ -74,12 +74,17 @@ def save(url: str, name: str, asked: Wanted, files: Files) -> Iterator[str]:
     are_nested = files.family is not None or asked.widths is not None
     record = wanted_record(records, nested(networks) if are_nested else networks, asked)
     family = family_of(name, networks, record) if are_nested else [record]
-    output = files.output or Path(_file_name(name, record, asked, file_format))
+    crop = "" if asked.widths is None else "-crop"
+    output = files.output or Path(f"{name}-{record.id}{crop}{SUFFIXES[file_format]}")
     for path in ([files.family] if files.family else []) + ([output] if is_one_saved else []):
         check_output(path, files.replace)
     if files.family is not None:
         save_family(files.family, records, family)
-        yield _family_line(files.family, family)
+        steps = "; ".join(
+            f"step {each.step}: {each.parameters:,} parameters, {validation_accuracy(each):.2%}"
+            for each in family
+        )
+        yield f"{files.family}: a family of {len(family)} networks, each bit-identical ({steps})."
     if is_one_saved:
         yield from _save_network(records, url, family, asked.widths, file_format, output)
 
@@ -114,19 +119,6 @@ def _save_network(
         f"{runner} differs by at most {difference:.1e} in the logits of {len(images)} validation "
         "images."
     )
-
-
-def _file_name(name: str, record: NetworkRecord, asked: Wanted, file_format: Format) -> str:
-    crop = "" if asked.widths is None else "-crop"
-    return f"{name}-{record.id}{crop}{SUFFIXES[file_format]}"
-
-
-def _family_line(path: Path, family: Sequence[NetworkRecord]) -> str:
-    steps = "; ".join(
-        f"step {record.step}: {record.parameters:,} parameters, {validation_accuracy(record):.2%}"
-        for record in family
-    )
-    return f"{path}: a family of {len(family)} networks, each bit-identical ({steps})."
 
 
 def _network_line(record: NetworkRecord, source: NetworkRecord) -> str:

@@ -139,9 +139,15 @@ def costs_frame(storage: Storage, name: str) -> pd.DataFrame:
         The columns network_id (``<NA>`` without a network), method, kind, step, trial_number, phase
         (of a trial without a network: failed or refused), seconds.
     """
+    of_network = (NetworkRow.method, NetworkRow.kind, NetworkRow.step, NetworkRow.trial_number)
+    query = (
+        select(PhaseRow.network_id, *of_network, PhaseRow.phase, PhaseRow.seconds)
+        .join(NetworkRow, NetworkRow.id == PhaseRow.network_id)
+        .order_by(PhaseRow.network_id, PhaseRow.phase)
+    )
     with opened(storage, name) as records:
         trials = _trials(records)  # first: a network is recorded before its trial ends
-        phases = _frame(records, _phases_query()).astype({"network_id": "Int64"})
+        phases = _frame(records, query).astype({"network_id": "Int64"})
     ended = trials["state"].isin(list(_PHASES)) & trials["seconds"].notna()
     wasted = trials[ended & trials["network_id"].isna()].rename(columns={"number": "trial_number"})
     wasted = wasted.assign(method="planting", phase=wasted["state"].map(_PHASES))
@@ -198,15 +204,6 @@ def _networks_query() -> "Query":
     )
 
 
-def _phases_query() -> "Query":
-    of_network = (NetworkRow.method, NetworkRow.kind, NetworkRow.step, NetworkRow.trial_number)
-    return (
-        select(PhaseRow.network_id, *of_network, PhaseRow.phase, PhaseRow.seconds)
-        .join(NetworkRow, NetworkRow.id == PhaseRow.network_id)
-        .order_by(PhaseRow.network_id, PhaseRow.phase)
-    )
-
-
 def _of_networks(table: type[OfNetwork]) -> "Query":
     """All columns of a table, by network."""
     joined = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
@@ -256,7 +253,7 @@ def _trials(records: StudyRecords) -> pd.DataFrame:
 
 
 def _type_of(column: ColumnElement[Any]) -> Any:
-    """Of a frame's column that holds this one of a table, whose integers may be missing or not."""
+    """The type of a frame's column for this one of a table, whose integers may be missing."""
     if isinstance(column.type, Integer) and getattr(column, "nullable", True):
         return "Int64"
     return next(kind for of, kind in _TYPES.items() if isinstance(column.type, of))

@@ -4,7 +4,7 @@ The plots are in plots.py.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -72,7 +72,30 @@ def network_rows(recorded: StudyData) -> list[NetworkRow]:
     """The Pareto front, seed, teacher, and baselines at their chosen rates, smallest first."""
     baselines = [each for each in compared_networks(recorded.networks) if each.baseline]
     shown = [*front_and_references(recorded.networks), *baselines]
-    return [_row(recorded, each) for each in sorted(shown, key=lambda each: each.parameters)]
+    teacher, rows = recorded.teacher, list[NetworkRow]()
+    for record in sorted(shown, key=lambda each: each.parameters):
+        assert record.id is not None
+        validation, train = accuracy_on(record, "validation"), accuracy_on(record, "train")
+        is_planted = record.method == PLANTING
+        made = [record] if record.baseline else lineage(recorded.networks, record)
+        rows.append(
+            NetworkRow(
+                network_id=record.id,
+                method=record.method,
+                beside=record.baseline.target_id if record.baseline else None,
+                step=record.step,
+                widths=tuple(record.widths.values()),
+                parameters=record.parameters,
+                share=record.parameters / teacher.parameters if teacher else None,
+                macs=record.macs,
+                validation=validation,
+                test=accuracy_on(record, "test"),
+                gap=None if validation is None or train is None else train - validation,
+                seconds=seconds_of(made),
+                command=export_command(recorded.name, record.id) if is_planted else None,
+            )
+        )
+    return rows
 
 
 def group_names(networks: Sequence[NetworkRecord]) -> list[str]:
@@ -100,7 +123,19 @@ def progress_text(recorded: StudyData, now: datetime) -> str | None:
 
 def facts(recorded: StudyData, now: datetime) -> list[Fact]:
     """What the study was made with and when, and how its trials ended."""
-    return [fact for fact in _all_facts(recorded, now) if fact.text]
+    study, seed = recorded.study, _setting(recorded, "random_seed")
+    made = [network.created for network in recorded.networks if network.created]
+    found = [
+        Fact("random seed", "" if seed is None else str(seed)),
+        Fact("versions", _listed(study.versions)),
+        Fact("hardware", _listed(study.hardware)),
+        Fact("study created", shown_time(study.created)),
+        Fact("last network recorded", shown_time(max(made)) if made else ""),
+        Fact("page written", shown_time(now)),
+        Fact("trials", _states_text(recorded)),
+        Fact("networks recorded", str(len(recorded.networks))),
+    ]
+    return [fact for fact in found if fact.text]
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:
@@ -109,7 +144,7 @@ def configuration_text(configuration: Mapping[str, Any]) -> str:
 
 
 def shown_time(moment: datetime) -> str:
-    """To the minute, in UTC; one without a time zone is local."""
+    """A moment to the minute, in UTC; one without a time zone is local."""
     return f"{utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
@@ -122,41 +157,6 @@ def own_comparison(recorded: StudyData) -> Comparison | None:
     if not targets_of(recorded.networks):
         return None
     return compared([(recorded.name, recorded)], np.random.default_rng(0))
-
-
-def _row(recorded: StudyData, record: NetworkRecord) -> NetworkRow:
-    assert record.id is not None
-    validation, train = accuracy_on(record, "validation"), accuracy_on(record, "train")
-    is_planted, teacher = record.method == PLANTING, recorded.teacher
-    return NetworkRow(
-        network_id=record.id,
-        method=record.method,
-        beside=record.baseline.target_id if record.baseline else None,
-        step=record.step,
-        widths=tuple(record.widths.values()),
-        parameters=record.parameters,
-        share=record.parameters / teacher.parameters if teacher else None,
-        macs=record.macs,
-        validation=validation,
-        test=accuracy_on(record, "test"),
-        gap=None if validation is None or train is None else train - validation,
-        seconds=seconds_of([record] if record.baseline else lineage(recorded.networks, record)),
-        command=export_command(recorded.name, record.id) if is_planted else None,
-    )
-
-
-def _all_facts(recorded: StudyData, now: datetime) -> Iterator[Fact]:
-    study = recorded.study
-    seed = _setting(recorded, "random_seed")
-    yield Fact("random seed", "" if seed is None else str(seed))
-    yield Fact("versions", _listed(study.versions))
-    yield Fact("hardware", _listed(study.hardware))
-    yield Fact("study created", shown_time(study.created))
-    made = [network.created for network in recorded.networks if network.created]
-    yield Fact("last network recorded", shown_time(max(made)) if made else "")
-    yield Fact("page written", shown_time(now))
-    yield Fact("trials", _states_text(recorded))
-    yield Fact("networks recorded", str(len(recorded.networks)))
 
 
 def _states_text(recorded: StudyData) -> str:
@@ -179,7 +179,7 @@ def _worded(value: Any) -> str:
 
 
 def _setting(recorded: StudyData, *keys: str) -> Any:
-    """Of the recorded configuration, None if it is not there."""
+    """A value of the recorded configuration, None if it is not there."""
     value: Any = recorded.study.configuration
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
