@@ -14,9 +14,6 @@ from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
 from plantnas.report.front import lineage, pareto_front, validation_accuracy
 
-RATES = (0.005, 0.01, 0.02)
-"""Learning rates that every method may have."""
-
 TargetChoice = Literal["front", "lineage"]
 TARGET_CHOICES: tuple[TargetChoice, ...] = get_args(TargetChoice)
 
@@ -33,8 +30,8 @@ class Request(NamedTuple):
 
     methods: Mapping[str, AnyMethod]
     targets: tuple[NetworkRecord, ...]
-    repetitions: int = 1
-    rates: tuple[float, ...] = RATES
+    repetitions: int
+    rates: tuple[float, ...]
 
 
 class Task(NamedTuple):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import pytest
 
 from plantnas.baselines.methods import default_methods, method_named
 from plantnas.baselines.planning import (
-    RATES,
     Request,
     Task,
     lineage_epochs,
@@ -17,6 +17,7 @@ from plantnas.baselines.planning import (
     parse_request,
     targets_among,
 )
+from plantnas.cli.comparing import baselines
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.record import NetworkRecord
 
@@ -225,10 +226,10 @@ def test_a_request_is_read_from_words(networks: list[NetworkRecord]) -> None:
 def test_unless_told_the_methods_and_rates_are_the_default_ones(
     networks: list[NetworkRecord],
 ) -> None:
-    rates = ",".join(map(str, RATES))
+    rates = signature(baselines).parameters["rates"].default
     request = parse_request("tiny", networks, None, "front", 1, rates)
     assert tuple(request.methods) == default_methods()
-    assert request.rates == RATES
+    assert request.rates == (0.005, 0.01, 0.02)
 
 
 @pytest.mark.parametrize("methods", ["l1,l1", "l1, l1", " l1,l1 "])
