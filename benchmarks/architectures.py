@@ -92,9 +92,8 @@ class Result(NamedTuple):
         """What is not as it should be; empty if all is."""
         greedy = (self.memory - MAXIMUM_MEMORY) * self.megabytes > INTERPRETER_MEGABYTES
         slow = max(self.analyse_seconds, self.plant_seconds) > MAXIMUM_SECONDS
-        return self.refused or ", ".join(
-            ["not exact"] * (not self.exact) + ["slow"] * slow + ["memory"] * greedy
-        )
+        wrong = {"not exact": not self.exact, "slow": slow, "memory": greedy}
+        return self.refused or ", ".join(what for what, is_so in wrong.items() if is_so)
 
 
 def measure(name: str) -> Result:

@@ -38,6 +38,7 @@ from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, StudyConfig
 from plantnas.config_files import load_study, with_overrides
+from plantnas.grouping import grouped
 from plantnas.place import sqlite_url
 from plantnas.report.images import evaluate_by_labels, load_images
 from plantnas.search.objective import PlantingObjective
@@ -313,9 +314,7 @@ def last_loss(results: list[Result]) -> float:
 
 def report(results: list[Result]) -> None:
     """Prints the table, and the first variant's distance from scratch."""
-    groups: dict[str, list[Result]] = {}
-    for each in results:
-        groups.setdefault(each.task.name, []).append(each)
+    groups = grouped((each.task.name, each) for each in results)
     print(heading(COLUMNS))
     for name, group in groups.items():
         print(row(name, group))

@@ -130,7 +130,14 @@ def server(url: str, host: str, port: int) -> WSGIServer:
         raise PlantnasError(_NOT_INSTALLED)
     from optuna_dashboard import wsgi
 
-    app = wsgi(_dashboard_storage(url))
+    arguments = storage_engine_arguments(url)
+    check_exists(url)
+    try:
+        storage = RDBStorage(url, engine_kwargs=arguments)
+    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
+    set_sqlite_pragmas(storage.engine)
+    app = wsgi(optuna.storages.get_storage(storage))  # which reads finished trials once
     try:
         return make_server(host, port, app, _ThreadingServer, _SilentHandler)
     except (OSError, OverflowError) as error:
@@ -152,18 +159,6 @@ class _SilentHandler(WSGIRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         """Nothing: a page asks every few seconds."""
-
-
-def _dashboard_storage(url: str) -> optuna.storages.BaseStorage:
-    """Optuna's storage of a database that exists, which reads finished trials once."""
-    arguments = storage_engine_arguments(url)
-    check_exists(url)
-    try:
-        storage = RDBStorage(url, engine_kwargs=arguments)
-    except (SQLAlchemyError, ImportError, RuntimeError) as error:
-        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
-    set_sqlite_pragmas(storage.engine)
-    return optuna.storages.get_storage(storage)
 
 
 def _save_note(study: optuna.Study, networks: Sequence[NetworkRecord]) -> None:

@@ -5,10 +5,9 @@ than ten seconds for 20 000 trials. Tests compare what is read here with what th
 """
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
-from sqlalchemy import Engine, Select, String, and_, cast, inspect, select
+from sqlalchemy import Engine, String, and_, cast, inspect, select
 
 from plantnas.records.optuna_tables import (
     KIND_KEY,
@@ -23,9 +22,6 @@ from plantnas.records.optuna_tables import (
     WORKER_KEY,
 )
 
-if TYPE_CHECKING:
-    Query: TypeAlias = Select[*tuple[Any, ...]]
-
 ATTRIBUTES = (KIND_KEY, STEP_KEY, PARENT_KEY, WORKER_KEY, PARAMETERS_KEY, REASON_KEY)
 """The user attributes, of those that a search writes to its trials, that are read."""
 
@@ -38,24 +34,13 @@ def trial_rows(engine: Engine, name: str) -> pd.DataFrame:
         without a time zone), validation_accuracy (the first value), and those of ``ATTRIBUTES`` as
         they were set. What a trial does not have is missing.
     """
-    query = _query(name)
-    if not inspect(engine).has_table(TRIALS.name):  # Optuna has never opened this database
-        return pd.DataFrame(columns=list(query.selected_columns.keys()))
-    frame = pd.read_sql_query(query, engine)
-    for key in ATTRIBUTES:
-        frame[key] = frame[key].map(json.loads, na_action="ignore")
-    return frame
-
-
-def _query(name: str) -> "Query":
-    """A column for each attribute, as JSON text."""
     attributes = {key: USER_ATTRIBUTES.alias(f"{key}_attribute") for key in ATTRIBUTES}
     trial_id = TRIALS.c.trial_id
     tables = TRIALS.join(STUDIES, STUDIES.c.study_id == TRIALS.c.study_id)
     tables = tables.outerjoin(VALUES, and_(VALUES.c.trial_id == trial_id, VALUES.c.objective == 0))
     for key, rows in attributes.items():
         tables = tables.outerjoin(rows, and_(rows.c.trial_id == trial_id, rows.c.key == key))
-    return (
+    query = (
         select(
             TRIALS.c.number,
             cast(TRIALS.c.state, String).label("state"),
@@ -68,3 +53,9 @@ def _query(name: str) -> "Query":
         .where(STUDIES.c.study_name == name)
         .order_by(TRIALS.c.number)
     )
+    if not inspect(engine).has_table(TRIALS.name):  # Optuna has never opened this database
+        return pd.DataFrame(columns=list(query.selected_columns.keys()))
+    frame = pd.read_sql_query(query, engine)
+    for key in ATTRIBUTES:
+        frame[key] = frame[key].map(json.loads, na_action="ignore")
+    return frame

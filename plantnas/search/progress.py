@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from plantnas.config import StudyConfig
+from plantnas.grouping import grouped
 from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY
 from plantnas.trials.assignments import assignment_of
 
@@ -43,11 +44,11 @@ class StepProgress:
 
 def progress(study: optuna.Study) -> list[StepProgress]:
     """How far each step that has begun has come."""
-    by_step: dict[int, list[FrozenTrial]] = {}
-    for trial in study.get_trials(deepcopy=False):
-        assignment = assignment_of(trial)
-        if assignment is not None:
-            by_step.setdefault(assignment.step, []).append(trial)
+    by_step = grouped(
+        (assignment.step, trial)
+        for trial in study.get_trials(deepcopy=False)
+        if (assignment := assignment_of(trial)) is not None
+    )
     return [_progress_of(step, trials) for step, trials in sorted(by_step.items())]
 
 

@@ -10,7 +10,6 @@ from plotly.subplots import make_subplots
 
 from plantnas.errors import StudyError
 from plantnas.measured import Epoch
-from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import PLANTING, lineage, winning_lineage
 from plantnas.report.plotting.styles import (
@@ -87,12 +86,24 @@ def curves_info(recorded: StudyData, network_id: int | None = None) -> CurvesInf
     Raises:
         StudyError: The study has no such network, or it has no lineage.
     """
-    last = _last_network(recorded, network_id)
+    networks = recorded.networks
+    if network_id is None:
+        seed = [record for record in networks if record.method == "seed"]
+        last = next(reversed(winning_lineage(networks) or seed), None)
+    else:
+        allowed = {each.id: each for each in networks if each.method in ("seed", PLANTING)}
+        last = allowed.get(network_id)
+        if last is None:
+            grown = [str(each.id) for each in allowed.values() if each.kind != "screen"]
+            raise StudyError(
+                f"study {recorded.name!r}: network {network_id} is neither its seed nor planted, "
+                f"so it has no lineage; seed and grown networks: {', '.join(grown) or 'none yet'}."
+            )
     teacher = accuracy_on(recorded.teacher, "validation") if recorded.teacher else None
     if last is None:
         return CurvesInfo(recorded.name, None, [], teacher)
     steps, before = list[CurvesStep](), 0
-    for record in lineage(recorded.networks, last):
+    for record in lineage(networks, last):
         if record.epochs:
             assert record.id is not None
             size = record.parameters
@@ -140,21 +151,6 @@ def curves_figure(curves: CurvesInfo) -> go.Figure:
     if not curves.steps:
         say_empty(figure, "no epoch of a seed or a planted network has been recorded yet")
     return figure
-
-
-def _last_network(recorded: StudyData, network_id: int | None) -> NetworkRecord | None:
-    """The network whose lineage is shown, as `curves_info` says."""
-    if network_id is None:
-        seed = [record for record in recorded.networks if record.method == "seed"]
-        return next(reversed(winning_lineage(recorded.networks) or seed), None)
-    allowed = {each.id: each for each in recorded.networks if each.method in ("seed", PLANTING)}
-    if network_id in allowed:
-        return allowed[network_id]
-    grown = [str(each.id) for each in allowed.values() if each.kind != "screen"]
-    raise StudyError(
-        f"study {recorded.name!r}: network {network_id} is neither its seed nor planted, so it has "
-        f"no lineage; seed and grown networks: {', '.join(grown) or 'none yet'}."
-    )
 
 
 def _trace(

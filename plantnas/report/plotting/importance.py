@@ -22,7 +22,7 @@ that were stopped early count with the accuracy that they had.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from html import escape
 from math import isfinite, log
 from typing import NamedTuple
@@ -32,7 +32,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from plantnas.grouping import grouped
-from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
 from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import lay_out, say_empty
@@ -99,10 +98,27 @@ def importance_info(recorded: StudyData) -> ImportanceInfo:
     screens = [record for record in planted if record.kind == "screen"]
     groups = list(screens[0].widths) if screens else []
     parents = {record.id: record for record in recorded.networks}
+    steps = list[StepImportance]()
     by_step = grouped((record.step, record) for record in screens if record.step)
-    steps = [
-        _step_importance(step, theirs, parents, groups) for step, theirs in sorted(by_step.items())
-    ]
+    for step, theirs in sorted(by_step.items()):
+        siblings = Counter(screen.parent_id for screen in theirs)
+        compared = [screen for screen in theirs if siblings[screen.parent_id] > 1]
+        if len(compared) < LEAST_SCREENS:
+            steps.append(StepImportance(step, len(compared), None, dict.fromkeys(groups)))
+            continue
+        rows = []
+        for screen in compared:
+            before = parents[screen.parent_id].widths
+            growths = [log(screen.widths[group] / before[group]) for group in groups]
+            percent = 100 * (accuracy_on(screen, "validation") or 0.0)
+            rows.append([log(screen.parameters), *growths, percent])
+        table, families = np.array(rows), np.array([screen.parent_id for screen in compared])
+        model = _model(table - _means(table, families, families))
+        points = {
+            group: float(value) if isfinite(spread) else None
+            for group, value, spread in zip(groups, model.points, model.spreads, strict=True)
+        }
+        steps.append(StepImportance(step, len(compared), _r_squared(table, families), points))
     return ImportanceInfo(recorded.name, groups, steps)
 
 
@@ -153,31 +169,6 @@ def importance_figure(importance: ImportanceInfo) -> go.Figure:
                 font={"size": 13, "color": "#555555"},
             )
     return figure
-
-
-def _step_importance(
-    step: int,
-    screens: Sequence[NetworkRecord],
-    parents: Mapping[int | None, NetworkRecord],
-    groups: Sequence[str],
-) -> StepImportance:
-    siblings = Counter(screen.parent_id for screen in screens)
-    compared = [screen for screen in screens if siblings[screen.parent_id] > 1]
-    if len(compared) < LEAST_SCREENS:
-        return StepImportance(step, len(compared), None, dict.fromkeys(groups))
-    rows = []
-    for screen in compared:
-        before = parents[screen.parent_id].widths
-        growths = [log(screen.widths[group] / before[group]) for group in groups]
-        percent = 100 * (accuracy_on(screen, "validation") or 0.0)
-        rows.append([log(screen.parameters), *growths, percent])
-    table, families = np.array(rows), np.array([screen.parent_id for screen in compared])
-    model = _model(table - _means(table, families, families))
-    points = {
-        group: float(value) if isfinite(spread) else None
-        for group, value, spread in zip(groups, model.points, model.spreads, strict=True)
-    }
-    return StepImportance(step, len(compared), _r_squared(table, families), points)
 
 
 class _Model(NamedTuple):
