@@ -20,23 +20,9 @@ from plantnas.report.export.choice import (
     wanted_record,
 )
 from plantnas.report.images import load_images
+from tests.report.conftest import network as made_up
 
-SEED = NetworkRecord(
-    method="seed",
-    kind=None,
-    trial_number=None,
-    parent_id=None,
-    step=0,
-    parameters=100,
-    macs=900,
-    widths={"stem": 2},
-    planted={},
-    evaluations=(Evaluation("validation", 0.5, 1.0, 100),),
-    epochs=(),
-    artifact_id=None,
-    sha256=None,
-    id=1,
-)
+SEED = replace(made_up("seed", 100, 0.5, step=0, loss=1.0), macs=900, widths={"stem": 2}, id=1)
 
 
 def network(number: int, accuracy: float, parameters: int, macs: int, **more: Any) -> NetworkRecord:

@@ -14,12 +14,13 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from plantnas.errors import ConfigurationError, StorageError
-from plantnas.measured import Epoch, Evaluation
+from plantnas.measured import Epoch
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.frames.files import checked_format, table_text, write_table
 from plantnas.report.names import FORMATS, FRAMES
+from tests.report.conftest import network
 
 FRAME = pd.DataFrame(
     {
@@ -33,21 +34,9 @@ FRAME = pd.DataFrame(
 )
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
-SEED = NetworkRecord(
-    method="seed",
-    kind=None,
-    trial_number=None,
-    parent_id=None,
-    step=0,
-    parameters=4782,
-    macs=3_000_000_000,
-    widths={"stem": 8},
-    planted={},
-    evaluations=(Evaluation("validation", 0.1 + 0.2, 0.5, 300),),
+SEED = replace(
+    network("seed", 4782, 0.1 + 0.2, step=0),
     epochs=(Epoch(1, 0.01, math.nan, 0.8, 0.6, 1.5),),
-    artifact_id=None,
-    sha256=None,
-    seconds={"training": 2.5},
     created=NOW,
 )
 RUN = BaselineRun(1, repetition=0, learning_rate=0.1, budget_epochs=12, uses_teacher=True)
@@ -63,8 +52,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     optuna.create_study(study_name="digits", storage=url).add_trials([TRIAL, TRIAL])
     database = Database(url)
     database.add_study(StudyRecord("digits", None, {}, "", "weights", {}, {}, NOW))
-    for network in (SEED, BASELINE):
-        StudyRecords(database, "digits").add(network)
+    for record in (SEED, BASELINE):
+        StudyRecords(database, "digits").add(record)
     return {what: FRAMES.find(what)(database, "digits") for what in FRAMES}
 
 

@@ -27,6 +27,7 @@ from plantnas.report.frames.frames import (
     widths_frame,
 )
 from plantnas.report.study_data import study_data
+from tests.report.conftest import network
 
 FrameOf = Callable[[Database | str | optuna.storages.RDBStorage, str], pd.DataFrame]
 FRAMES = (
@@ -42,43 +43,29 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def seed() -> NetworkRecord:
-    return NetworkRecord(
-        method="seed",
-        kind=None,
-        trial_number=None,
-        parent_id=None,
-        step=0,
-        parameters=4782,
+    return replace(
+        network("seed", 4782, 0.8, step=0),
         macs=3_000_000_000,
         widths={"stem": 8, "a_head": 16},
-        planted={},
         evaluations=(Evaluation("validation", 0.8, 0.5, 300), Evaluation("test", 0.7, 0.6, 500)),
         epochs=(
             Epoch(1, 0.01, math.nan, 0.8, 0.6, 1.5),
             Epoch(2, 0.01, 0.4, 0.5, 0.8, 1),
         ),
-        artifact_id=None,
-        sha256=None,
         seconds={"training": 2.5, "evaluation": 0.5},
         created=NOW,
     )
 
 
 def planted() -> NetworkRecord:
-    return NetworkRecord(
-        method="planting",
-        kind="grow",
-        trial_number=1,
-        parent_id=1,
-        step=1,
-        parameters=5000,
+    made = network("planting", 5000, 0.9, kind="grow", step=1, trial=1, parent=1)
+    return replace(
+        made,
         macs=4_000_000_000,
         widths={"stem": 12, "a_head": 16},
         planted={"stem": 4},
         evaluations=(Evaluation("validation", 0.9, 0.4, 300),),
-        epochs=(),
-        artifact_id=None,
-        sha256=None,
+        seconds={},
         created=NOW,
     )
 
