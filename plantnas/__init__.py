@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from plantnas.report.images import load_images as load_images
     from plantnas.search.objective import PlantingObjective as PlantingObjective
     from plantnas.trials.sampler import PlantingSampler as PlantingSampler
+    from plantnas.trials.study import open_study as open_study
     from plantnas.workers.run import run_study as run_study
 
 _HOMES = {
@@ -54,6 +55,7 @@ _HOMES = {
     "load_study": "plantnas.config_files",
     "narrow": "plantnas.channels.planting",
     "networks_frame": "plantnas.report.frames.frames",
+    "open_study": "plantnas.trials.study",
     "plant": "plantnas.channels.planting",
     "register_rule": "plantnas.channels.rules",
     "run_study": "plantnas.workers.run",

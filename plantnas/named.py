@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from sysconfig import get_path
 from traceback import extract_tb
 from typing import Any, Generic, TypeVar
 
@@ -122,7 +123,9 @@ def imported(name: str, where: str) -> Any:
 
 def raised(error: BaseException) -> str:
     """What code of the user's raised, in one line: exception, message, file and line."""
-    frames = extract_tb(error.__traceback__)
+    frames = list(extract_tb(error.__traceback__))
+    installed = get_path("stdlib"), get_path("purelib")
+    frames = [each for each in frames if not each.filename.startswith(installed)] or frames
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"raised {type(error).__name__}: {first_line(error)}{where}"
 

@@ -138,7 +138,7 @@ def finished(prepared: StudyFolder, tmp_path_factory: pytest.TempPathFactory) ->
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty current folder, for modules of the user's; they are forgotten afterwards."""
     here = tmp_path / "here"
-    here.mkdir()
+    here.mkdir(exist_ok=True)
     monkeypatch.chdir(here)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     yield here
@@ -162,7 +162,7 @@ def plantnas(
     """Runs a command in this process and an empty folder, tmp_path/here."""
     from plantnas.cli import main
 
-    (tmp_path / "here").mkdir()
+    (tmp_path / "here").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path / "here")
 
     def run(*arguments: object) -> Ended:

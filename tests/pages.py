@@ -13,6 +13,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+INCLUDE = re.compile(r'^--8<-- "([^"]+)"\n', re.MULTILINE)
+"""How a page includes a file of the repository, by pymdownx.snippets."""
+
+
 class Block(NamedTuple):
     """A fenced block of a page.
 
@@ -28,8 +32,8 @@ class Block(NamedTuple):
 
 
 def fenced_blocks(page: Path) -> Iterator[Block]:
-    """All fenced blocks of a page, in its order."""
-    text = page.read_text()
+    """All fenced blocks of a page, in its order, with the files that they include in them."""
+    text = INCLUDE.sub(lambda found: (ROOT / found[1]).read_text(), page.read_text())
     for found in re.finditer(r"^```([\w-]*)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         yield Block(found[1], found[2], text.count("\n", 0, found.start(2)) + 1)
 

@@ -1,7 +1,8 @@
 """The documentation is true: its site builds, its reference is complete, and what it shows runs.
 
 Every command, query and piece of Python on the pages of `RUN` is run, in the order of the page, in
-one folder. `STAND_INS` and `LEFT_OUT` say what is run in another form, or not at all, and why.
+one folder. `STAND_INS` and `LEFT_OUT` say what is run in another form, or not at all, and why. The
+programs of examples/, which other pages include, are run in test_examples.py.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ RUN = (
     "docs/tutorial.md",
     "docs/method.md",
     "docs/how-to/architecture.md",
-    "docs/how-to/policy.md",
 )
 """The pages whose blocks are run. A block whose first line is a comment with a file's name is
 written to that file too."""

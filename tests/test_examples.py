@@ -1,0 +1,105 @@
+"""What the pages on adding something of your own show is run as it stands: one file of the user's.
+
+A page includes a program of examples/ with the study that names it; what the program prints is the
+first block of text on the page. Nothing of plantnas is changed for it.
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+
+from plantnas.named import imported, modules_of
+from tests.pages import INCLUDE, PAGES, ROOT, blocks, shell_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Ended, StudyFolder
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+INCLUDED = {name: page for page in PAGES for name in INCLUDE.findall(page.read_text())}
+"""The page of each file that one includes."""
+
+STUDIES = [path for path in EXAMPLES if path.with_suffix(".yaml").exists()]
+PROGRAMS = [path for path in STUDIES if "__main__" in path.read_text()]
+MODULES = [path for path in STUDIES if path not in PROGRAMS]
+"""Those that commands use."""
+
+
+def page_of(path: Path) -> Path:
+    return INCLUDED[path.relative_to(ROOT).as_posix()]
+
+
+@pytest.fixture
+def quiet() -> None:
+    """Optuna says what it does to stderr, a line a trial."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_page_includes_it_with_its_study(path: Path) -> None:
+    study = path.with_suffix(".yaml").relative_to(ROOT).as_posix()
+    assert INCLUDED[study] == page_of(path)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_it_prints_what_its_page_says(
+    path: Path, folder: Path, quiet: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (path, path.with_suffix(".yaml")):
+        shutil.copy(file, folder)
+    runpy.run_path(str(folder / path.name), run_name="__main__")
+    assert capsys.readouterr().out == blocks(page_of(path), "text")[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_commands_of_its_page_use_it(
+    path: Path, folder: Path, plantnas: Callable[..., Ended]
+) -> None:
+    for file in (path, path.with_suffix(".yaml")):
+        shutil.copy(file, folder)
+    page, printed = page_of(path), ""
+    for words in shell_commands(blocks(page, "sh")[0]):
+        ended = plantnas(*words[1:])
+        assert ended.exit_code == 0, ended.stderr
+        printed += ended.stdout
+    for line in blocks(page, "text")[0].splitlines():
+        assert without_measures(line) in without_measures(printed)
+
+
+def without_measures(text: str) -> str:
+    """The text without what another processor makes different: sizes, accuracies and seconds."""
+    return re.sub(r"[\d,.]+(?=%| parameters| seconds)", "#", text)
+
+
+def test_a_plot_draws_a_study(
+    folder: Path, finished: StudyFolder, plantnas: Callable[..., Ended]
+) -> None:
+    shutil.copy(ROOT / "examples/own_plot.py", folder)
+    ended = plantnas("plot", "own_plot:sizes", "tiny", "--storage", finished.url)
+    assert (ended.exit_code, ended.stdout) == (0, "Written: tiny-own_plot.sizes.html\n")
+
+
+FOUND = {"own_data": ("plantnas.training.datasets", "read")}
+"""Examples that would ship as they are, as one file of a package."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_file_in_its_package_is_found_by_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, attribute = FOUND[name]
+    shutil.copy(ROOT / f"examples/{name}.py", tmp_path / "stripes_of_mine.py")
+    places = [*import_module(package).__path__, str(tmp_path)]
+    monkeypatch.setattr(f"{package}.__path__", places)
+    found = modules_of(package, attribute)["stripes-of-mine"]
+    assert callable(imported(found, "data.name"))
