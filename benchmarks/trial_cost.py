@@ -47,8 +47,8 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe, SearchSpace
+from plantnas.records.building import example_images, network_at
 from plantnas.records.record import ImagesRecord
-from plantnas.records.study import example_images, network_at
 from plantnas.training import data as data_sets
 from plantnas.training import fitting
 from plantnas.training import planted as engine

@@ -1,5 +1,7 @@
 """What a user installs is complete, says what it needs, and starts at once."""
 
+from __future__ import annotations
+
 import ast
 import configparser
 import re
@@ -11,10 +13,14 @@ import zipfile
 from importlib.metadata import packages_distributions, version
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import plantnas
+
+if TYPE_CHECKING:
+    from tests.conftest import StudyFolder
 
 ROOT = Path(__file__).parents[1]
 YAML_FOLDERS = ("search_spaces", "studies")
@@ -114,6 +120,38 @@ def test_nothing_heavy_is_imported_at_the_start(start: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+READING = (
+    "studies",
+    "spaces",
+    "status tiny",
+    "table tiny --out table.csv",
+    "plot pareto tiny --out plot.html",
+    "plot timeline tiny --out plot.json",
+    "report tiny --out report.html",
+)
+"""Commands that read a study, of which no network is built."""
+
+
+def test_a_command_that_only_reads_a_study_does_not_import_torch(
+    finished: StudyFolder, tmp_path: Path
+) -> None:
+    finished.copy(tmp_path / "plantnas-studies" / "tiny")
+    program = (
+        "import contextlib, sys\n"
+        "from plantnas.cli import main\n"
+        f"for command in {READING}:\n"
+        "    sys.argv = ['plantnas', *command.split()]\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):\n"
+        "        main()\n"
+        "    print(command, *{'torch', 'torchvision', 'sklearn'}.intersection(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [*READING], done.stderr
+    assert (tmp_path / "report.html").exists()
 
 
 def test_what_is_imported_is_what_is_depended_on() -> None:

@@ -22,8 +22,9 @@ from plantnas.channels.structure import classifier_tensors
 from plantnas.config import SearchSpace
 from plantnas.errors import StorageError, StudyError
 from plantnas.files import write_file
+from plantnas.records.building import example_images, network_at
 from plantnas.records.record import ImagesRecord, NetworkRecord
-from plantnas.records.study import StudyRecords, example_images, network_at
+from plantnas.records.study import StudyRecords
 
 _ABOUT_STEP = ("step", "method", "kind", "parameters", "macs", "widths", "planted")
 """What of each record is in a family file, beside its evaluations."""

@@ -1,25 +1,22 @@
 """The records of one study: what it was asked, its networks, and these built again.
 
 The database that many studies share is in ``database.py``, the dataclasses in ``record.py``, the
-tables in ``tables.py``, weights in ``weights.py``. Nothing here trains.
+tables in ``tables.py``, weights in ``weights.py``. Nothing here trains, and torch is imported by
+those alone who want a network: to import it takes longer than to read a study.
 """
 
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from torch import Tensor, nn
 
-from plantnas.channels.planting import narrow
-from plantnas.config import SearchSpace, StudyConfig
+from plantnas.config import StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantingError, StudyError, did_you_mean
 from plantnas.measured import Evaluation
-from plantnas.networks.loader import build_network
 from plantnas.records.abandoned import abandoned_networks
 from plantnas.records.artifacts import ArtifactPlace, is_url, open_artifacts
 from plantnas.records.database import Database
@@ -28,7 +25,9 @@ from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import ImagesRecord, LossCurve, NetworkRecord, StudyRecord
 from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, StudyRow
-from plantnas.records.weights import load_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _STOOD_FOR = {
     "seed": {"start": "fresh", "l2_sp": 0.0},
@@ -85,8 +84,10 @@ class StudyRecords:
         return self.record.images
 
     @property
-    def example(self) -> Tensor:
+    def example(self) -> "Tensor":
         """Two blank images of the shape of the study's."""
+        from plantnas.records.building import example_images
+
         return example_images(self.images)
 
     @property
@@ -214,18 +215,22 @@ class StudyRecords:
             self._check_networks(connection, set(evaluations))
             connection.execute(statement, rows)
 
-    def build(self, widths: Mapping[str, int], seed: int = 0) -> nn.Module:
+    def build(self, widths: Mapping[str, int], seed: int = 0) -> "nn.Module":
         """The study's architecture at some widths, with fresh weights that the seed draws."""
+        from plantnas.records.building import network_at
+
         record = self.record
         return network_at(record.search_space, record.images, widths, seed)
 
-    def load(self, record: NetworkRecord) -> nn.Module:
+    def load(self, record: NetworkRecord) -> "nn.Module":
         """The network of a record with its weights, in eval mode, on the CPU.
 
         Raises:
             StudyError: Its weights were not kept.
             StorageError: Its weights are missing or damaged.
         """
+        from plantnas.records.weights import load_weights
+
         if record.artifact_id is None or record.sha256 is None:
             raise StudyError(
                 f"study {self.name!r}: the weights of network {record.id} were not kept."
@@ -246,34 +251,7 @@ class StudyRecords:
             raise StudyError(f"study {self.name!r} has no network {network_id}: {allowed}.")
 
 
-def example_images(images_record: ImagesRecord) -> Tensor:
-    """Two blank images of the shape that a study records: 2 x channels x height x width."""
-    return torch.zeros(2, images_record.channels, images_record.height, images_record.width)
-
-
-def network_at(
-    search_space: SearchSpace, images_record: ImagesRecord, widths: Mapping[str, int], seed: int = 0
-) -> nn.Module:
-    """An architecture at some widths, with fresh weights.
-
-    Args:
-        search_space: Which architecture.
-        images_record: What it takes, and how many classes it tells apart.
-        widths: Of the groups that are not as wide as the architecture makes them.
-        seed: Seed of the weights.
-    """
-    network = build_network(
-        search_space.architecture,
-        images_record.num_classes,
-        images_record.channels,
-        search_space.arguments,
-        seed,
-    )
-    generator = torch.Generator().manual_seed(seed)
-    return narrow(network, example_images(images_record), widths, generator)
-
-
-def load_network(storage: str, name: str, network_id: int) -> nn.Module:
+def load_network(storage: str, name: str, network_id: int) -> "nn.Module":
     """A network of a study with its trained weights, in eval mode, on the CPU.
 
     It takes normalised images, such as `plantnas.load_images` gives, and reproduces the recorded

@@ -7,8 +7,8 @@ from timeit import Timer
 
 import torch
 
+from plantnas.records.building import example_images, network_at
 from plantnas.records.record import NetworkRecord
-from plantnas.records.study import example_images, network_at
 from plantnas.report.study_data import StudyData
 
 REPETITIONS = 5
