@@ -148,7 +148,6 @@ def without_a_teacher(opened: Opened) -> Opened:
     poisoned = replace(
         data,
         targets=data.targets._replace(teacher_logits=data.targets.teacher_logits * torch.nan),
-        validation_targets=data.validation_targets._replace(teacher_logits=None),
     )
     return replace(opened, prepared=replace(opened.prepared, data=poisoned))
 

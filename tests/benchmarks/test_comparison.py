@@ -29,7 +29,7 @@ import json, os, sys
 with open("commands", "a") as file:
     print(json.dumps(sys.argv[1:]), file=file)
 if sys.argv[1] == "compare":
-    os.execv({sys.executable!r}, ["plantnas", "-c", "from plantnas.cli import main; main()", *sys.argv[1:]])
+    os.execv({sys.executable!r}, [{sys.executable!r}, "-c", "from plantnas.cli import main; main()", *sys.argv[1:]])
 sys.exit(7 * ("scratched" in sys.argv))
 """  # noqa: E501
 """Writes down what it is asked for, and does it where it is cheap; the method `scratched` fails."""
