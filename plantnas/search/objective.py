@@ -129,7 +129,7 @@ class PlantingObjective:
             planted=planting,
         )
         _keep(trial, prepared, record, recipe.epochs)
-        cost = COSTS.find(self.config.search.cost)
+        cost = COSTS.find(config.search.cost)
         return evaluation.accuracy, float(cost(structure, {}))
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
@@ -185,15 +185,16 @@ def suggest_planting(
     suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
     planting = suggest(trial, room)
     widths = parent.widths_with(planting)
-    if (not planting or room.excess(widths) > 0) and room.has_none():
+    excess = room.excess(widths)
+    if (not planting or excess > 0) and room.has_none():
         trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
     trial.set_user_attr(PLANTING_KEY, json.dumps(planting))
     trial.set_user_attr(PARAMETERS_KEY, parent.structure.parameters(widths))
     # Samplers that know constraints learn the window from it, also from trials that end here.
-    trial.set_constraint(WINDOW_CONSTRAINT, room.excess(widths))
+    trial.set_constraint(WINDOW_CONSTRAINT, excess)
     if not planting:
         _prune(trial, "nothing is planted")
-    if room.excess(widths) > 0:
+    if excess > 0:
         _prune(trial, _outside(room, widths, search))
     if assignment.kind == "screen":
         twin = _twin(trial, planting, assignment.parent)
