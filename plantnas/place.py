@@ -1,4 +1,4 @@
-"""Where a study is: its name, its database, its folder. What is in them is elsewhere."""
+"""Where a study is: its name, its database, its folder; what is in them is elsewhere."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,11 @@ class Place:
     name: str
     url: str = field(repr=False)
     directory: Path
+
+
+def is_url(where: str) -> bool:
+    """Whether a place of artifacts is a bucket's, not a folder."""
+    return "://" in where
 
 
 def sqlite_url(directory: Path) -> str:

@@ -64,12 +64,12 @@ def existing(name_or_file: str, storage: str | None, folder: Path | None) -> Pla
     Raises:
         StudyError: There is no such study. A database is not made by asking for it.
     """
-    from plantnas.trials.study import existing_study
+    from plantnas.trials.study import check_study
 
     place = place_of(name_or_file, storage, folder)
     if storage is None and folder is None:
         _check_is_here(place.name)
-    existing_study(place.name, place.url)
+    check_study(place.name, place.url)
     return place
 
 

@@ -38,16 +38,16 @@ def status(
     from plantnas.trials.study import existing_study
 
     place = existing(name_or_file, storage, folder)
-    optuna_study, records = existing_study(place.name, place.url), records_of(place)
-    shown, is_over = _status(optuna_study, records)
+    records = records_of(place)
     if not watch:
-        console.print(shown)
+        console.print(_status(records))
         return
-    with Live(shown, console=console, auto_refresh=False) as live:
-        while not is_over:
+    study = existing_study(place.name, place.url)
+    with Live(_status(records), console=console, auto_refresh=False) as live:
+        while not _has_ended(study, records):
             time.sleep(every)
-            shown, is_over = _status(optuna_study, records)
-            live.update(shown, refresh=True)
+            live.update(_status(records), refresh=True)
+        live.update(_status(records), refresh=True)  # it may have ended since it was shown
 
 
 def plot(
@@ -174,17 +174,21 @@ def dashboard(
     serve(place.url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
 
 
-def _status(study: "optuna.Study", records: "StudyRecords") -> tuple[Group, bool]:
-    """The tables, and whether the study has ended."""
+def _status(records: "StudyRecords") -> Group:
     from plantnas.report.headline import headline
+    from plantnas.report.study_data import optuna_trials
     from plantnas.report.terminal import cost_table, front_table
     from plantnas.search.progress import progress, progress_table
+
+    steps = progress_table(progress(optuna_trials(records) or []))
+    if records.find() is None:  # its data is being read
+        return Group(steps)
+    networks = records.networks()
+    tables = cost_table(networks), front_table(networks)
+    return Group(steps, *tables, f"{records.name}: {headline(networks)}")
+
+
+def _has_ended(study: "optuna.Study", records: "StudyRecords") -> bool:
     from plantnas.trials.study import is_complete
 
-    steps = progress_table(progress(study))
-    if records.find() is None:  # its data is being read
-        return Group(steps), False
-    networks = records.networks()
-    is_over = is_complete(study, records.config.search)
-    tables = cost_table(networks), front_table(networks)
-    return Group(steps, *tables, f"{records.name}: {headline(networks)}"), is_over
+    return records.find() is not None and is_complete(study, records.config.search)

@@ -28,12 +28,8 @@ from optuna.trial import FrozenTrial
 
 from plantnas.errors import StorageError, first_line, missing
 from plantnas.files import write_atomically
-from plantnas.records.optuna_private import ArtifactStore, FolderArtifactStore
-
-
-def is_url(where: str) -> bool:
-    """Whether a place of artifacts is a bucket's, not a folder."""
-    return "://" in where
+from plantnas.place import is_url
+from plantnas.records.optuna_artifacts import ArtifactStore, FolderArtifactStore
 
 
 def open_artifacts(where: str) -> "ArtifactPlace":

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from plantnas.errors import Say, StorageError, StudyError, did_you_mean
-from plantnas.records.artifacts import is_url
+from plantnas.place import is_url
 from plantnas.records.engine import (
     open_engine,
     reason,
@@ -21,7 +21,7 @@ from plantnas.records.engine import (
     sqlite_file,
 )
 from plantnas.records.locks import alone_in_database
-from plantnas.records.migrations.upgrade import create_tables
+from plantnas.records.migrations.revision import NEEDED, revision_of
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
     StudyRecord,
@@ -63,7 +63,13 @@ class Database:
         self.artifacts = artifacts
         if artifacts is not None and not is_url(artifacts):
             self.artifacts = str(Path(artifacts).resolve())
-        create_tables(self.engine)
+        with self.transaction("cannot be opened: ") as connection:
+            found = revision_of(connection)
+        if found != NEEDED:
+            # Imports alembic, for which those who read a study would wait.
+            from plantnas.records.migrations.upgrade import create_tables
+
+            create_tables(self.engine)
 
     def close(self) -> None:
         """Close all connections. The object may still be used: it connects again."""

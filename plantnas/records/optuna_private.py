@@ -1,16 +1,13 @@
 """What plantnas needs of Optuna's private names: each has a public one here, and stands here alone.
 
 Who moves to another version of Optuna begins with this file. Optuna's tables, which are private
-too, are in ``optuna_tables.py``.
+too, are in ``optuna_tables.py``, its stores of artifacts in ``optuna_artifacts.py``.
 """
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore
-from optuna.artifacts._protocol import ArtifactStore as ArtifactStore
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._heartbeat import BaseHeartbeat, get_heartbeat_thread, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState
@@ -182,14 +179,3 @@ def _with_heartbeats(study: optuna.Study) -> BaseHeartbeat | None:
     if is_heartbeat_enabled(storage) and isinstance(storage, BaseHeartbeat):
         return storage
     return None
-
-
-class FolderArtifactStore(FileSystemArtifactStore):
-    """Optuna's store of artifacts in a folder, with a public name for where each is kept."""
-
-    def path_of(self, artifact_id: str) -> Path:
-        """The file of an artifact; a name that leads out of the folder is refused."""
-        return Path(super()._get_filepath(artifact_id))
-
-    def _get_filepath(self, artifact_id: str) -> Path:
-        return self.path_of(artifact_id)

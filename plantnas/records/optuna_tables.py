@@ -28,11 +28,39 @@ VALUES = table(
     "trial_values",
     column("trial_id", Integer),
     column("objective", Integer),
-    column("value", Float),
+    column("value", Float),  # none of one that is not finite
+    column("value_type", Enum("FINITE", "INF_POS", "INF_NEG", name="trialvaluetype")),
+)
+
+INTERMEDIATE_VALUES = table(
+    "trial_intermediate_values",
+    column("trial_id", Integer),
+    column("step", Integer),
+    column("intermediate_value", Float),
+    column(
+        "intermediate_value_type",
+        Enum("FINITE", "INF_POS", "INF_NEG", "NAN", name="trialintermediatevaluetype"),
+    ),
+)
+
+PARAMETERS = table(
+    "trial_params",
+    column("param_id", Integer),
+    column("trial_id", Integer),
+    column("param_name", String),
+    column("param_value", Float),
+    column("distribution_json", Text),
 )
 
 USER_ATTRIBUTES = table(
     "trial_user_attributes",
+    column("trial_id", Integer),
+    column("key", String),
+    column("value_json", Text),
+)
+
+SYSTEM_ATTRIBUTES = table(
+    "trial_system_attributes",
     column("trial_id", Integer),
     column("key", String),
     column("value_json", Text),

@@ -2,7 +2,8 @@
 
 The database that many studies share is in ``database.py``, the dataclasses in ``record.py``, the
 tables in ``tables.py``, weights in ``weights.py``. Nothing here trains, and torch is imported by
-those alone who want a network: to import it takes longer than to read a study.
+those alone who want a network, and the stores of artifacts by those who open one: to import them
+takes longer than to read a study.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from plantnas.config import StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantingError, StudyError, did_you_mean
 from plantnas.measured import Evaluation
+from plantnas.place import is_url
 from plantnas.records.abandoned import abandoned_networks
-from plantnas.records.artifacts import ArtifactPlace, is_url, open_artifacts
 from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, read_networks, rows_of_network
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
@@ -28,6 +29,8 @@ from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, StudyRo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from plantnas.records.artifacts import ArtifactPlace
 
 _STOOD_FOR = {
     "seed": {"start": "fresh", "l2_sp": 0.0},
@@ -97,7 +100,7 @@ class StudyRecords:
         return place if is_url(place) else str(self.database.folder / place)
 
     @cached_property
-    def store(self) -> ArtifactPlace:
+    def store(self) -> "ArtifactPlace":
         """The store of the study's artifacts: its weights, and the teacher's logits.
 
         It is opened once: to connect to a bucket takes a while.
@@ -105,6 +108,8 @@ class StudyRecords:
         Raises:
             StorageError: If its place cannot be opened, as for want of a package.
         """
+        from plantnas.records.artifacts import open_artifacts
+
         return open_artifacts(self.artifacts_place)
 
     def configure(self, configuration: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from torch import Tensor
 
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
-from plantnas.records.optuna_private import ArtifactStore
+from plantnas.records.optuna_artifacts import ArtifactStore
 
 WEIGHTS_FILE = "weights.safetensors"
 """The name of the file in Optuna's link to an artifact of weights."""

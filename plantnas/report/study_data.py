@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from plantnas.records.engine import storage_engine_arguments
+from plantnas.records.optuna_trials import trials_of
 from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import teacher_of
@@ -47,11 +46,5 @@ def study_data(records: StudyRecords) -> StudyData:
 
 def optuna_trials(records: StudyRecords) -> list[FrozenTrial] | None:
     """The trials of a study by number, or None if Optuna has no study of that name."""
-    url = records.database.engine.url.render_as_string(hide_password=False)
-    storage = RDBStorage(url, engine_kwargs=storage_engine_arguments(url))
-    try:
-        return storage.get_all_trials(storage.get_study_id_from_name(records.name), deepcopy=False)
-    except KeyError:
-        return None
-    finally:
-        storage.engine.dispose()
+    with records.database.transaction() as connection:
+        return trials_of(connection, records.name)

@@ -18,7 +18,7 @@ from plantnas.channels.initialising import Donor, Initialisation
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
-from plantnas.records.optuna_private import ArtifactStore
+from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights

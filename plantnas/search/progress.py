@@ -42,11 +42,11 @@ class StepProgress:
     best: FrozenTrial | None
 
 
-def progress(study: optuna.Study) -> list[StepProgress]:
-    """How far each step that has begun has come."""
+def progress(trials: Sequence[FrozenTrial]) -> list[StepProgress]:
+    """How far each step that has begun has come, by all trials of the study."""
     by_step = grouped(
         (assignment.step, trial)
-        for trial in study.get_trials(deepcopy=False)
+        for trial in trials
         if (assignment := assignment_of(trial)) is not None
     )
     return [_progress_of(step, trials) for step, trials in sorted(by_step.items())]
@@ -107,7 +107,7 @@ class ProgressBars:
         """Shows the bars, and moves them to where the study is, which is returned."""
         for task in self._tasks:
             self._bars.update(task, visible=True)
-        steps = progress(study)
+        steps = progress(study.get_trials(deepcopy=False))
         for step in steps:
             if step.step > len(self._tasks):
                 continue

@@ -18,7 +18,7 @@ import torch
 
 from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
-from plantnas.records.artifacts import is_url
+from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.record import ImagesRecord, StudyRecord

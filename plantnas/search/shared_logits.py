@@ -18,7 +18,7 @@ from torch import Tensor
 from plantnas.errors import Say, StorageError
 from plantnas.files import alone, write_atomically
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
-from plantnas.records.optuna_private import ArtifactStore
+from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.training.logits import load_logits, save_logits
 
 

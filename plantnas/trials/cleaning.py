@@ -19,8 +19,9 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.place import is_url
 from plantnas.records.abandoned import abandoned_networks, needed_artifacts, remove_abandoned
-from plantnas.records.artifacts import ArtifactPlace, cannot_write, is_url
+from plantnas.records.artifacts import ArtifactPlace, cannot_write
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import (
     backend_of,

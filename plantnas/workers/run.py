@@ -130,7 +130,8 @@ def _check(ends: Sequence[WorkerEnd | None]) -> None:
 
 def _verdict(study: optuna.Study, config: StudyConfig) -> str:
     """Whether all steps were taken, or the limits of widths and parameters ended the study."""
-    steps = max((step.step for step in progress(study) if step.grown), default=0)
+    reached = progress(study.get_trials(deepcopy=False))
+    steps = max((step.step for step in reached if step.grown), default=0)
     if steps < config.search.steps:
         return (
             f"Study {config.name!r} ended after step {steps} of {config.search.steps}: nothing "

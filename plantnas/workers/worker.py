@@ -16,8 +16,7 @@ from optuna.trial import TrialState
 from plantnas.config import Search, StudyConfig
 from plantnas.config_files import with_overrides
 from plantnas.errors import PlantnasError, Say, StudyError, first_line
-from plantnas.place import Place
-from plantnas.records.artifacts import is_url
+from plantnas.place import Place, is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_completed
 from plantnas.records.optuna_tables import REASON_KEY

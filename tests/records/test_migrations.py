@@ -15,13 +15,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from plantnas.errors import StorageError
 from plantnas.records.database import Database
 from plantnas.records.migrations import upgrade as upgrading
+from plantnas.records.migrations.revision import NEEDED, VERSION_TABLE
 from plantnas.records.migrations.upgrade import (
-    VERSION_TABLE,
     Upgrade,
     planned_upgrade,
     upgrade_database,
@@ -93,6 +94,12 @@ def add_revision(folder: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> 
 
 
 # New databases, and those of other versions
+
+
+def test_the_needed_revision_is_the_newest() -> None:
+    config = Config()
+    config.set_main_option("script_location", upgrading.SCRIPTS)
+    assert ScriptDirectory.from_config(config).get_current_head() == NEEDED
 
 
 def test_the_migrations_lead_to_the_tables_of_the_code(url: str) -> None:

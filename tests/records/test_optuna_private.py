@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.records.optuna_private import (
     TRANSACTIONS,
-    FolderArtifactStore,
     OpenStorage,
     StudyView,
     backend_of,
@@ -133,10 +132,6 @@ def test_a_storage_without_heartbeats_needs_none() -> None:
     record_heartbeat(study, snapshot_of(trial))
     with heartbeats(study, trial):
         assert stale_trial_ids(study) == set()
-
-
-def test_a_store_says_where_an_artifact_is(tmp_path: Path) -> None:
-    assert FolderArtifactStore(tmp_path).path_of("a") == tmp_path / "a"
 
 
 def test_the_storage_of_a_study_in_memory_is_its_own_backend() -> None:

@@ -10,10 +10,13 @@ from sqlalchemy import TableClause
 
 from plantnas.records.optuna_tables import (
     HEARTBEATS,
+    INTERMEDIATE_VALUES,
     METRIC_NAMES,
+    PARAMETERS,
     SETTLED_KEY,
     STATES,
     STUDIES,
+    SYSTEM_ATTRIBUTES,
     TRIALS,
     USER_ATTRIBUTES,
     VALUES,
@@ -23,7 +26,18 @@ from plantnas.records.optuna_tables import (
 
 
 @pytest.mark.parametrize(
-    "table", [STUDIES, TRIALS, VALUES, USER_ATTRIBUTES, HEARTBEATS], ids=lambda table: table.name
+    "table",
+    [
+        STUDIES,
+        TRIALS,
+        VALUES,
+        INTERMEDIATE_VALUES,
+        PARAMETERS,
+        USER_ATTRIBUTES,
+        SYSTEM_ATTRIBUTES,
+        HEARTBEATS,
+    ],
+    ids=lambda table: table.name,
 )
 def test_the_columns_are_optunas_with_its_types(table: TableClause) -> None:
     model = BaseModel.metadata.tables[table.name]

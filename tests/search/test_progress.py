@@ -30,7 +30,7 @@ def bars_of(folder: StudyFolder) -> Progress:
 
 
 def test_each_step_counts_its_trials_by_kind_and_state(finished: StudyFolder) -> None:
-    first, second = progress(finished.open())
+    first, second = progress(finished.open().trials)
     assert [(step.step, step.screened, step.grown) for step in (first, second)] == [
         (1, 3, 1),
         (2, 3, 1),
@@ -41,13 +41,13 @@ def test_each_step_counts_its_trials_by_kind_and_state(finished: StudyFolder) ->
 
 
 def test_the_best_of_a_step_is_its_best_grown_network(finished: StudyFolder) -> None:
-    for step in progress(finished.open()):
+    for step in progress(finished.open().trials):
         assert step.best is not None
         assert step.best.user_attrs["kind"] == "grow"
 
 
 def test_the_table_has_a_row_a_step(finished: StudyFolder) -> None:
-    steps = progress(finished.open())
+    steps = progress(finished.open().trials)
     table = progress_table(steps)
     cells = [list(column.cells) for column in table.columns]
     assert cells[0] == ["1", "2"]
@@ -56,7 +56,7 @@ def test_the_table_has_a_row_a_step(finished: StudyFolder) -> None:
 
 
 def test_the_table_tells_of_early_stopping_if_there_was_any(finished: StudyFolder) -> None:
-    first, second = progress(finished.open())
+    first, second = progress(finished.open().trials)
     assert (first.stopped, first.epochs_saved) == (0, 0)
     assert "stopped early" not in headers([first, second])
     stopped = replace(first, stopped=2, epochs_saved=5)
@@ -81,7 +81,7 @@ def test_the_bar_of_a_step_without_its_grown_network_is_not_full(
 ) -> None:
     folder = prepared.copy(tmp_path / "study").with_settings(search__steps=1)
     folder.run(trials=10)
-    (step,) = progress(folder.open())
+    (step,) = progress(folder.open().trials)
     (task,) = bars_of(folder).tasks
     assert (step.screened, step.grown) == (3, 0)
     assert (task.completed, task.total) == (3, 8)

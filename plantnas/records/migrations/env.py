@@ -5,7 +5,7 @@ Optuna keeps its own ``alembic_version`` in the same database; ours is ``VERSION
 
 from alembic import context
 
-from plantnas.records.migrations.upgrade import VERSION_TABLE
+from plantnas.records.migrations.revision import VERSION_TABLE
 from plantnas.records.tables import Table
 
 context.configure(

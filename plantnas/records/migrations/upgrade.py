@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
@@ -27,8 +26,8 @@ from plantnas.records.engine import (
     shown_url,
     sqlite_file,
 )
+from plantnas.records.migrations.revision import revision_of
 
-VERSION_TABLE = "plantnas_alembic_version"
 SCRIPTS = "plantnas.records:migrations"
 
 # Workers that start together: one migrates, the others wait and then find nothing to do. On SQLite
@@ -65,10 +64,10 @@ def create_tables(engine: Engine) -> None:
     url = engine.url.render_as_string(hide_password=False)
     with _errors(url, "opened"):
         with engine.begin() as connection:
-            found = _revision(connection)
+            found = revision_of(connection)
         if found is None:
             with _alone(engine) as connection:
-                found = _revision(connection) or _migrate(connection)
+                found = revision_of(connection) or _migrate(connection)
         if (needed := _needed(found)) != found:
             raise StorageError(
                 f"{shown_url(url)}: was written by an older plantnas (revision {found}, this one "
@@ -105,7 +104,7 @@ def upgrade_database(url: str) -> Upgrade:
 
 
 def _plan(connection: Connection, url: str) -> Upgrade:
-    found = _revision(connection)
+    found = revision_of(connection)
     if found is None:
         raise StorageError(f"{shown_url(url)}: has no tables of plantnas that could be upgraded.")
     needed, file = _needed(found), sqlite_file(url)
@@ -130,18 +129,13 @@ def _migrate(connection: Connection) -> str:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    return str(_revision(connection))
+    return str(revision_of(connection))
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
     return config
-
-
-def _revision(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
 
 
 @contextmanager

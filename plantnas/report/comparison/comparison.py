@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 from statistics import fmean
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from plantnas.errors import StudyError
 from plantnas.grouping import grouped
@@ -30,6 +29,9 @@ from plantnas.report.entries import (
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import PLANTING
 from plantnas.report.study_data import StudyData, study_data
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAY_DIFFER = ("name", "random_seed")
 """Settings of studies that are compared together; the places of their data and memory may too."""
@@ -225,8 +227,10 @@ def areas(entries: Sequence[Entry], references: Iterable[Reference]) -> list[Are
     return found
 
 
-def frame(compared: Comparison) -> pd.DataFrame:
+def frame(compared: Comparison) -> "pd.DataFrame":
     """A row for each entry, with its attributes as columns; None becomes NaN."""
+    import pandas as pd  # the page of a study, which wants no frame, does not wait for it
+
     table = pd.DataFrame(compared.entries, columns=Entry._fields)
     floats = ("validation_accuracy", "test_accuracy", "train_accuracy", "learning_rate")
     return table.astype({"step": "Int64", **dict.fromkeys(floats, float)})
