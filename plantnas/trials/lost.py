@@ -41,7 +41,13 @@ from plantnas.trials.assignments import assignment_of, is_assigned
 from plantnas.trials.owners import began
 
 UNSIGNED_SECONDS = 60
-"""A worker signs a trial within milliseconds; after so long without a name, it died before."""
+"""A worker signs a trial within milliseconds; after so long without a name, it died before.
+
+Optuna commits a trial before the sampler is asked to sign it. A new trial could have its worker's
+name from the first, as an attribute of a template, but one from the queue could not, and neither
+could have a heartbeat. With a name and no heartbeat a trial is never stale to Optuna: if its worker
+dies then, those on other machines would wait for ever, and not for a minute.
+"""
 
 RETRIES = 1
 """A planting whose worker dies is tried so often again; then the policy assigns its place anew."""
