@@ -7,7 +7,7 @@ import random
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,24 @@ def make_folder(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{directory}: cannot be made a folder: {error.strerror}.") from error
+
+
+@contextmanager
+def study_folder(directory: Path) -> Iterator[None]:
+    """A study's folder, made if needed; if what is done fails and leaves it empty, it goes again.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    made = [each for each in (directory, *directory.parents) if not each.exists()]
+    make_folder(directory)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # it is not empty: what failed has done something before
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def storage_url(study: optuna.Study) -> str:

@@ -19,7 +19,7 @@ from plantnas.search.preparing import check_configuration, check_device
 from plantnas.search.progress import progress
 from plantnas.search.recording import record_study
 from plantnas.trials.lost import fail_trials_of_dead_workers
-from plantnas.trials.storage import make_folder, storage_errors
+from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study
 from plantnas.workers.launcher import (
     COMPLAINT,
@@ -87,8 +87,7 @@ def run_watched(
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
     check_device(device)
-    make_folder(place.directory)
-    with storage_errors(place.url):
+    with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)
         check_configuration(records, config)

@@ -40,7 +40,7 @@ from plantnas.trials.lost import (
     fail_trials_without_heartbeats,
     put_back,
 )
-from plantnas.trials.storage import HEARTBEAT_SECONDS, make_folder, storage_errors
+from plantnas.trials.storage import HEARTBEAT_SECONDS, storage_errors, study_folder
 from plantnas.trials.study import existing_study, is_complete, open_study, outlook
 
 FAILURES_IN_A_ROW = 3
@@ -85,8 +85,8 @@ def run_worker(
     check_device(device)
     with storage_errors(place.url):
         config = _checked_config(place, artifacts, data_root, say)
-        make_folder(place.directory)
-        study = open_study(config, place.url)
+        with study_folder(place.directory):
+            study = open_study(config, place.url)
         objective = PlantingObjective(config, place.directory, device, artifacts)
         optimize_until_complete(study, objective, say)
         if is_complete(study, config.search):

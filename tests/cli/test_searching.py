@@ -112,6 +112,31 @@ def test_a_directory_that_is_a_file_is_one_line(
     assert_one_line(ended, str(tiny.yaml))
 
 
+@pytest.mark.parametrize(
+    ("setting", "words", "message"),
+    [
+        ("sampler: {name: 'hub:samplers/none'}", (), "hub:samplers/none"),
+        ("sampler: {name: GridSampler}", (), "search.sampler.arguments"),
+        ("policy: 'nowhere:policy'", (), "nowhere:policy"),
+        ("steps: 2", ("--storage", "nonsense://x"), "nonsense://x: cannot be opened"),
+        ("steps: 2", ("--storage", "sqlite:////proc/none/s.db"), "cannot be opened"),
+    ],
+    ids=["hub", "arguments", "policy", "driver", "place"],
+)
+def test_what_is_refused_at_the_start_leaves_no_folder(
+    plantnas: Callable[..., Ended],
+    yaml: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "optunahub", None)  # as where it is not installed
+    study = yaml("steps: 2", setting)
+    assert_one_line(plantnas("run", study, *words), message)
+    assert list(Path.cwd().iterdir()) == []
+
+
 @pytest.mark.slow
 def test_quickstart_takes_three_processor_minutes_at_most_and_is_complete_at_once_after(
     plantnas: Callable[..., Ended],

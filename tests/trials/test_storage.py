@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -23,6 +24,7 @@ from plantnas.trials.storage import (
     open_storage,
     storage_errors,
     storage_url,
+    study_folder,
 )
 from plantnas.trials.study import create_study
 from tests.postgres import administrator
@@ -106,6 +108,26 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     for place in (file, file / "below"):
         with pytest.raises(StorageError, match="cannot be made a folder"):
             make_folder(place)
+
+
+@pytest.mark.parametrize("before", ["", "here", "here/study"])
+def test_a_folder_without_a_file_in_it_goes_when_what_was_to_be_done_fails(
+    tmp_path: Path, before: str
+) -> None:
+    (tmp_path / before).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(ValueError, match="refused"), study_folder(tmp_path / "here" / "study"):
+        raise ValueError("refused")
+    assert [str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")] == [
+        each for each in ("here", "here/study") if before.startswith(each)
+    ]
+
+
+def test_a_folder_with_a_file_in_it_stays_when_what_was_to_be_done_fails(tmp_path: Path) -> None:
+    directory = tmp_path / "study"
+    with suppress(ValueError), study_folder(directory):
+        (directory / "study.db").touch()
+        raise ValueError("refused")
+    assert (directory / "study.db").exists()
 
 
 def test_tables_that_another_process_makes_at_the_same_moment_are_no_error(tmp_path: Path) -> None:
