@@ -41,8 +41,9 @@ from plantnas.search.prepared import (
     Trained,
     network_record,
 )
-from plantnas.search.preparing import prepare
+from plantnas.search.preparing import check_device, prepare
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.search.recording import join_study
 from plantnas.training.fitting import Stop, TrainingDiverged
 from plantnas.training.phases import Phases
 from plantnas.training.planted import Child, train_planted
@@ -137,9 +138,9 @@ class PlantingObjective:
         if self._prepared is None:
             _check_study(study)
             directory = Path(self._directory or default_directory(study))
-            self._prepared = prepare(
-                study, self.config, directory, self._device, say, self._artifacts
-            )
+            check_device(self._device)
+            joined = join_study(study, self.config, directory, self._artifacts)
+            self._prepared = prepare(joined, self._device, say)
         return self._prepared
 
 

@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Collection
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,17 +18,68 @@ import torch
 
 from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
+from plantnas.named_keys import find_names
 from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.record import ImagesRecord, StudyRecord
 from plantnas.records.study import StudyRecords
-from plantnas.training.data import Dataset, dataset_of
-from plantnas.trials.storage import make_folder, storage_errors
+from plantnas.training.data import Dataset, check_fingerprint, dataset_of
+from plantnas.trials.storage import make_folder, open_database, storage_errors
 from plantnas.trials.study import open_study
 
 LIBRARIES = ("plantnas", "torch", "optuna")
 """Whose versions are recorded with a study."""
+
+
+@dataclass(frozen=True)
+class JoinedStudy:
+    """A study that is recorded, and its images in the memory of a process that takes part in it.
+
+    Attributes:
+        study: Optuna's, in an SQL database.
+        config: The study's configuration.
+        records: What its database has of it.
+        dataset: The images that it was recorded with.
+        directory: Folder of this machine for the teacher's logits and features.
+    """
+
+    study: optuna.Study
+    config: StudyConfig
+    records: StudyRecords
+    dataset: Dataset
+    directory: Path
+
+
+def join_study(
+    study: optuna.Study, config: StudyConfig, directory: Path, artifacts: str | None = None
+) -> JoinedStudy:
+    """Reads a study's images, and records the study if it is new.
+
+    Args:
+        study: Optuna's study, in an SQL database.
+        config: The study's configuration.
+        directory: Folder of this machine for the teacher's logits and features, and of the
+            artifacts of a new study.
+        artifacts: Where this machine finds the artifacts, if elsewhere than recorded; a new
+            study's are recorded to be there.
+
+    Raises:
+        StudyError: The study exists with another configuration.
+        ConfigurationError: A name of the configuration stands for nothing here.
+        DataError: The data cannot be read or is not what the study was made with.
+        StorageError: The database or the folder cannot be used.
+    """
+    find_names(config)
+    records = StudyRecords(open_database(study, artifacts), config.name)
+    check_configuration(records, config)
+    dataset = dataset_of(config)
+    make_folder(directory)
+    _add_study(records, study, config, dataset, artifacts or str(directory / "weights"))
+    check_fingerprint(dataset, records.images.fingerprint, config)
+    # Workers that join by its name look there for how many steps it is to take now.
+    record_changes(records, config, ("search.steps",))
+    return JoinedStudy(study, config, records, dataset, directory)
 
 
 def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
@@ -48,26 +99,13 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
     """
     with storage_errors(url):
         study, records = open_study(config, url), StudyRecords(Database(url), config.name)
-        record_study(records, study, config, artifacts)
+        check_configuration(records, config)
+        if records.find() is None:
+            _add_study(records, study, config, dataset_of(config), artifacts)
+        record_changes(records, config)
 
 
-def record_study(
-    records: StudyRecords, study: optuna.Study, config: StudyConfig, artifacts: str
-) -> None:
-    """Record a study as `make_study` does, which Optuna knows already.
-
-    Raises:
-        StudyError: It exists with another configuration.
-        DataError: The data cannot be read.
-        StorageError: The database or the folder cannot be written to.
-    """
-    check_configuration(records, config)
-    if records.find() is None:
-        add_study(records, study, config, dataset_of(config), artifacts)
-    record_changes(records, config)
-
-
-def add_study(
+def _add_study(
     records: StudyRecords,
     study: optuna.Study,
     config: StudyConfig,
@@ -87,11 +125,21 @@ def add_study(
         place = artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
         if not is_url(place):
             make_folder(Path(place))
+        _, channels, height, width = dataset.train.pixels.shape
+        images = ImagesRecord(
+            num_classes=dataset.num_classes,
+            channels=channels,
+            height=height,
+            width=width,
+            mean=dataset.mean.tolist(),
+            std=dataset.std.tolist(),
+            fingerprint=dataset.fingerprint,
+        )
         records.database.add_study(
             StudyRecord(
                 name=config.name,
                 optuna_study_id=study_id_of(study),
-                configuration=config.model_dump(mode="json") | {"images": _described(dataset)},
+                configuration=config.model_dump(mode="json") | {"images": asdict(images)},
                 configuration_hash=config.hash(),
                 artifacts=place,
                 versions=versions(),
@@ -127,11 +175,6 @@ def check_configuration(records: StudyRecords, config: StudyConfig) -> None:
     )
 
 
-def record_steps(records: StudyRecords, config: StudyConfig) -> None:
-    """Record how many steps a study is to take now: workers that join by its name look there."""
-    record_changes(records, config, ("search.steps",))
-
-
 def record_changes(
     records: StudyRecords, config: StudyConfig, keys: Collection[str] = MAY_CHANGE
 ) -> None:
@@ -157,20 +200,6 @@ def record_changes(
 def versions() -> dict[str, str]:
     """The versions of the libraries that matter, here."""
     return {name: version(name) for name in LIBRARIES}
-
-
-def _described(dataset: Dataset) -> dict[str, Any]:
-    _, channels, height, width = dataset.train.pixels.shape
-    images = ImagesRecord(
-        num_classes=dataset.num_classes,
-        channels=channels,
-        height=height,
-        width=width,
-        mean=dataset.mean.tolist(),
-        std=dataset.std.tolist(),
-        fingerprint=dataset.fingerprint,
-    )
-    return asdict(images)
 
 
 def _hardware() -> dict[str, Any]:

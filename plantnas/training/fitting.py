@@ -57,6 +57,12 @@ class TrainingData:
     validation_targets: Targets
     loss: Loss
 
+    @property
+    def example(self) -> Tensor:
+        """Two images as networks are fed them, to analyse networks with."""
+        (example,) = next(self.validation_inputs.in_order(0, 2))
+        return example
+
 
 Stop = Callable[[Epoch], bool]
 """Is asked after each epoch but the last whether training ends with it."""

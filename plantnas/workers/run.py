@@ -14,10 +14,9 @@ from plantnas.errors import Say, StudyError
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.preparing import check_configuration, check_device
+from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
-from plantnas.search.recording import record_study
+from plantnas.search.recording import join_study, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study
@@ -93,14 +92,14 @@ def run_watched(
         check_configuration(records, config)
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):
-            record_study(records, study, config, str(place.directory / "weights"))
-            objective = PlantingObjective(config, place.directory, device)
+            joined = join_study(study, config, place.directory)
+            record_changes(records, config)
             # Trials of killed workers are put back: to end politely would only delay it.
             launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
             command = WorkerCommand(place, device=device, program=program(0))
             try:
                 with launched(launcher, command, workers):
-                    objective.prepared(study, say)  # while the workers import torch
+                    prepare(joined, device, say)  # while the workers import torch
                     for ends in polls(launcher):
                         watch(study)
                         _check(ends)
