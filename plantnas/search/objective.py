@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import optuna
+from optuna.trial import TrialState
 
 from plantnas.channels.cost import COSTS
 from plantnas.channels.planting import plant, planted_entries
@@ -157,19 +158,14 @@ def _stop(
             return False
         losses.append(epoch.validation_loss)
         curve = LossCurve(trial.number, parameters, tuple(losses))
-        return should_stop(rule, curve, _finished_curves(trial, prepared, assignment), epochs)
+        complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        numbers = {other.number for other in complete}
+        curves = prepared.records.loss_curves(assignment.kind, assignment.step)
+        # Without those of rows that a killed worker left.
+        finished = [other for other in curves if other.trial_number in numbers]
+        return should_stop(rule, curve, finished, epochs)
 
     return stop
-
-
-def _finished_curves(
-    trial: optuna.Trial, prepared: PreparedStudy, assignment: Assignment
-) -> list[LossCurve]:
-    """The curves of the step's trials of this kind, without rows that a killed worker left."""
-    complete = trial.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    numbers = {other.number for other in complete}
-    curves = prepared.records.loss_curves(assignment.kind, assignment.step)
-    return [curve for curve in curves if curve.trial_number in numbers]
 
 
 def suggest_planting(
@@ -241,7 +237,7 @@ def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent_trial: int | 
     Later ones count too: this trial may have waited in the queue, or proposed after them. Of two
     that propose at the same moment both may end here, but never both be trained.
     """
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING)
+    states = (TrialState.COMPLETE, TrialState.RUNNING)
     for other in trial.study.get_trials(deepcopy=False, states=states):
         theirs = assignment_of(other)
         if theirs is None or theirs.kind != "screen" or theirs.parent != parent_trial:

@@ -49,25 +49,25 @@ def progress(trials: Sequence[FrozenTrial]) -> list[StepProgress]:
         for trial in trials
         if (assignment := assignment_of(trial)) is not None
     )
-    return [_progress_of(step, trials) for step, trials in sorted(by_step.items())]
-
-
-def _progress_of(step: int, trials: Sequence[FrozenTrial]) -> StepProgress:
-    states = [trial.state for trial in trials]
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    grown = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "grow"]
-    saved = [trial.user_attrs.get(EPOCHS_SAVED_KEY, 0) for trial in complete]
-    return StepProgress(
-        step=step,
-        screened=len(complete) - len(grown),
-        stopped=sum(epochs > 0 for epochs in saved),
-        epochs_saved=sum(saved),
-        grown=len(grown),
-        rejected=states.count(TrialState.PRUNED),
-        failed=states.count(TrialState.FAIL),
-        running=states.count(TrialState.RUNNING),
-        best=max(grown or complete, key=lambda trial: trial.values[0], default=None),
-    )
+    steps = list[StepProgress]()
+    for number, trials in sorted(by_step.items()):
+        states = [trial.state for trial in trials]
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        grown = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "grow"]
+        saved = [trial.user_attrs.get(EPOCHS_SAVED_KEY, 0) for trial in complete]
+        step = StepProgress(
+            step=number,
+            screened=len(complete) - len(grown),
+            stopped=sum(epochs > 0 for epochs in saved),
+            epochs_saved=sum(saved),
+            grown=len(grown),
+            rejected=states.count(TrialState.PRUNED),
+            failed=states.count(TrialState.FAIL),
+            running=states.count(TrialState.RUNNING),
+            best=max(grown or complete, key=lambda trial: trial.values[0], default=None),
+        )
+        steps.append(step)
+    return steps
 
 
 def progress_table(steps: Sequence[StepProgress]) -> Table:
@@ -111,8 +111,14 @@ class ProgressBars:
         for step in steps:
             if step.step > len(self._tasks):
                 continue
-            is_over = any(later.step > step.step for later in steps) or self._is_last_grown(step)
-            done = self._total(step.step) if is_over else self._done(step)
+            done = total = self._total(step.step)
+            are_all_in = step.screened >= self._wanted and step.grown > 0 and step.running == 0
+            is_last = step.step == len(self._tasks)
+            if not (steps[-1].step > step.step or (is_last and are_all_in)):
+                screened = min(step.screened, self._wanted) * self._planting.screen_epochs
+                grown = step.grown * self._planting.growing_epochs(step.step)
+                # Spares may have been grown before the winner is known: full at the end only.
+                done = min(screened + grown, total - 1)
             accuracy, parameters = _best(step)
             self._bars.update(
                 self._tasks[step.step - 1],
@@ -126,16 +132,6 @@ class ProgressBars:
     def _total(self, step: int) -> int:
         screening = self._wanted * self._planting.screen_epochs
         return screening + self._planting.growing_epochs(step)
-
-    def _done(self, reached: StepProgress) -> int:
-        screened = min(reached.screened, self._wanted) * self._planting.screen_epochs
-        grown = reached.grown * self._planting.growing_epochs(reached.step)
-        # Spares may have been grown before the winner is known: the bar is full at the end only.
-        return min(screened + grown, self._total(reached.step) - 1)
-
-    def _is_last_grown(self, reached: StepProgress) -> bool:
-        finished = reached.screened >= self._wanted and reached.grown > 0 and reached.running == 0
-        return finished and reached.step == len(self._tasks)
 
     def _left(self, step: int, done: int) -> str:
         """Time left of the step, at the speed since it was first seen."""

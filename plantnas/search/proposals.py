@@ -1,4 +1,4 @@
-"""From a trial's suggestions to a planting. What happens to the planting is in objective.py."""
+"""Makes a planting of a trial's suggestions. What happens to the planting is in objective.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ MOST = 2.0**20
 """A scale of shares at which every group that grows is at its limit."""
 
 HALVINGS = 20
-"""Of the bisection for the scale. More would give a grown trial that is repeated another planting,
-now and then, than the screened one of a study that is recorded already."""
+"""So often the range of the scale is halved. More would give a grown trial that is repeated another
+planting, now and then, than the screened one of a study that is recorded already."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,14 @@ def room_to_grow(
                 f"search_space.grow.groups: {pattern!r} fits no channel group. "
                 f"{did_you_mean(pattern, groups)}"
             )
-    limits = {
-        name: limit
-        for name, group in groups.items()
-        if any(fnmatchcase(name, pattern) for pattern in growth.groups)
-        and (limit := _limit(group, growth.up_to, teacher_widths[name])) > 0
-    }
+    limits = dict[str, int]()
+    for name, group in groups.items():
+        if any(fnmatchcase(name, pattern) for pattern in growth.groups):
+            step, width = group.granularity, group.width
+            wanted = max(step, int(width * growth.up_to) // step * step)  # at least one granule
+            limit = min(wanted, (teacher_widths[name] - width) // step * step)
+            if limit > 0:
+                limits[name] = limit
     before, most = cost(structure, {}), search.maximum_parameters or inf
     maximum = search.maximum_growth * before
     return Room(
@@ -107,13 +109,6 @@ def room_to_grow(
         maximum=min(maximum, most) if search.cost == "parameters" else maximum,
         maximum_parameters=most,
     )
-
-
-def _limit(group: ChannelGroup, up_to: float, teacher_width: int) -> int:
-    """New channels at most: at least one granule where the teacher has more."""
-    step = group.granularity
-    wanted = max(step, int(group.width * up_to) // step * step)
-    return min(wanted, (teacher_width - group.width) // step * step)
 
 
 def suggest_counts(trial: optuna.Trial, room: Room) -> dict[str, int]:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import optuna
 import torch
@@ -135,6 +134,7 @@ def _add_study(
             std=dataset.std.tolist(),
             fingerprint=dataset.fingerprint,
         )
+        gpus = torch.cuda.device_count()
         records.database.add_study(
             StudyRecord(
                 name=config.name,
@@ -143,7 +143,12 @@ def _add_study(
                 configuration_hash=config.hash(),
                 artifacts=place,
                 versions=versions(),
-                hardware=_hardware(),
+                hardware={
+                    "machine": platform.machine(),
+                    "processors": os.cpu_count(),
+                    "threads": torch.get_num_threads(),
+                    "gpus": [torch.cuda.get_device_name(each) for each in range(gpus)],
+                },
                 created=datetime.now(UTC),
             )
         )
@@ -200,13 +205,3 @@ def record_changes(
 def versions() -> dict[str, str]:
     """The versions of the libraries that matter, here."""
     return {name: version(name) for name in LIBRARIES}
-
-
-def _hardware() -> dict[str, Any]:
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {
-        "machine": platform.machine(),
-        "processors": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpus": gpus,
-    }

@@ -16,7 +16,7 @@ from optuna.artifacts import get_all_artifact_meta
 from torch import Tensor
 
 from plantnas.errors import Say, StorageError
-from plantnas.files import alone, write_atomically
+from plantnas.files import alone, write_file
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
 from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.training.logits import load_logits, save_logits
@@ -66,9 +66,18 @@ class SharedLogits:
             return
         purpose = f"computes {path.stem} of study {self.study.study_name!r}"
         with self.alone(purpose, self.say):
-            if not self._fetch(path, split):
-                self.say(f"computing the teacher's logits on the {split} images")
-                self._make(path, compute())
+            if self._fetch(path, split):
+                return
+            self.say(f"computing the teacher's logits on the {split} images")
+            logits = compute()
+            # An artifact first, then the file: who finds the file need not ask for the artifact.
+            with TemporaryDirectory(dir=path.parent, prefix="logits-") as folder:
+                made = Path(folder) / path.name
+                save_logits(made, logits)
+                digest = sha256(made.read_bytes()).hexdigest()
+                named = made.rename(made.with_stem(f"{path.stem}-{digest}"))
+                upload(named, self.store, self.study)
+                os.replace(named, path)
 
     def _fetch(self, path: Path, split: str) -> bool:
         """Whether an artifact could be copied to the file; says which could not."""
@@ -82,20 +91,6 @@ class SharedLogits:
             except StorageError as error:
                 self.say(str(error))
                 continue
-            _write(path, content)
+            write_file(path, content)
             return True
         return False
-
-    def _make(self, path: Path, logits: Tensor) -> None:
-        """An artifact first, then the file: who finds the file need not ask for the artifact."""
-        with TemporaryDirectory(dir=path.parent, prefix="logits-") as folder:
-            made = Path(folder) / path.name
-            save_logits(made, logits)
-            digest = sha256(made.read_bytes()).hexdigest()
-            named = made.rename(made.with_stem(f"{path.stem}-{digest}"))
-            upload(named, self.store, self.study)
-            os.replace(named, path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    write_atomically(path, lambda file: file.write(content))

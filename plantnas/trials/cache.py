@@ -42,7 +42,13 @@ class SparingStorage(OpenStorage):
             included = current.keys() - (known & running)
             after = max(current, default=after)
         trials = super().read_trials(study_id, states, included, after)
-        self._settled |= {trial_id_of(trial) for trial in trials if _is_settled(trial)}
+        self._settled |= {
+            trial_id_of(trial)
+            for trial in trials
+            if trial.state == TrialState.RUNNING
+            and is_assigned(trial)
+            and SETTLED_KEY in trial.system_attrs
+        }
         self._settled -= {trial_id_of(trial) for trial in trials if trial.state.is_finished()}
         return trials
 
@@ -53,8 +59,3 @@ class SparingStorage(OpenStorage):
         with self.engine.begin() as connection:
             rows = connection.execute(query.where(TRIALS.c.study_id == study_id, wanted)).all()
         return {row.trial_id: row.state for row in rows}
-
-
-def _is_settled(trial: FrozenTrial) -> bool:
-    running = trial.state == TrialState.RUNNING
-    return running and is_assigned(trial) and SETTLED_KEY in trial.system_attrs

@@ -90,7 +90,10 @@ def clean(
     ended = [each for each in trials if each.state.is_finished() or str(each.number) in failed]
     yield from removed(_networks(records))
     yield from removed(_weights(study, records, ended))
-    yield from removed(_files(_folders(records, directory)))
+    place, folders = records.artifacts_place, {directory.resolve()}
+    if not is_url(place):
+        folders.add(Path(place))
+    yield from removed(_files(sorted(folder for folder in folders if folder.is_dir())))
 
 
 def summary(found: list[Leftover], dry_run: bool) -> str:
@@ -169,12 +172,6 @@ def _discard(store: ArtifactPlace, name: str) -> bool:
         store.remove(name)
         return True
     return False
-
-
-def _folders(records: StudyRecords, directory: Path) -> list[Path]:
-    place = records.artifacts_place
-    folders = {directory.resolve()} if is_url(place) else {directory.resolve(), Path(place)}
-    return sorted(folder for folder in folders if folder.is_dir())
 
 
 def _files(folders: list[Path]) -> Iterator[Leftover]:

@@ -116,7 +116,8 @@ class Beam:
         spares = self._ranked(screened_trials(history, step), history, reference, step)
         ungrown += [spare for spare in spares if spare.number not in taken]
         if ungrown:
-            return _grow(ungrown[0])
+            (screen,) = assignments_of(ungrown[:1])
+            return Assignment("grow", screen.step, screen.parent, screened=ungrown[0].number)
         return None if self._gave_up(history, reference, step) else self.screen(history, reference)
 
     def screen(self, history: History, reference: Reference) -> Assignment:
@@ -285,9 +286,3 @@ def settings_of(name: str) -> list[str]:
         ConfigurationError: There is no policy of that name.
     """
     return list(signature(POLICIES.find(name)).parameters)
-
-
-def _grow(screen: TrialRecord) -> Assignment:
-    """The growing of a screened planting."""
-    (assignment,) = assignments_of([screen])
-    return Assignment("grow", assignment.step, assignment.parent, screened=screen.number)

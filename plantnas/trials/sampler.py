@@ -105,11 +105,18 @@ class PlantingSampler(BaseSampler):
                 study.stop()
             return
         self._scopes[trial_id_of(trial)] = assignment.parent
-        self._drop_unused_samplers()
+        # Forget the copies whose parents no trial of this process has. They are read before the
+        # trials: another thread registers its trial before it makes the copy.
+        copied = set(self._samplers)
+        for scope in copied - set(self._scopes.values()):
+            self._samplers.pop(scope, None)
         if assignment.kind == "screen":
             sampler, scoped_study = self._scoped(study, trial)
             if self._base_seed is not None:
-                seed_for_trial(sampler, self._base_seed, _place(study, trial))
+                # Without the failed ones before it: work that is done again draws the same.
+                failed = remembered_trials(study, (TrialState.FAIL,))
+                place = trial.number - sum(other.number < trial.number for other in failed)
+                seed_for_trial(sampler, self._base_seed, place)
             sampler.before_trial(scoped_study, trial)
 
     def infer_relative_search_space(
@@ -172,32 +179,16 @@ class PlantingSampler(BaseSampler):
 
     def _scoped(self, study: optuna.Study, trial: FrozenTrial) -> tuple[BaseSampler, ScopedStudy]:
         """The base sampler of the trial's parent, and the study as it may see it."""
-        scope = self._scope(trial)
+        trial_id, scope = trial_id_of(trial), None
+        if trial_id in self._scopes:
+            scope = self._scopes[trial_id]
+        elif (assignment := assignment_of(trial)) is not None:
+            scope = assignment.parent
         sampler = self._samplers.get(scope)
         if sampler is None:
             sampler = self._samplers[scope] = copy.deepcopy(self._base_sampler)
         one = is_planting_study(study) and isinstance(sampler, SINGLE_OBJECTIVE_SAMPLERS)
         return sampler, ScopedStudy(study, scope, objectives=1 if one else None)
-
-    def _scope(self, trial: FrozenTrial) -> Scope:
-        trial_id = trial_id_of(trial)
-        if trial_id in self._scopes:
-            return self._scopes[trial_id]
-        assignment = assignment_of(trial)
-        return None if assignment is None else assignment.parent
-
-    def _drop_unused_samplers(self) -> None:
-        """Forget the copies whose parents no trial of this process has."""
-        # In this order: another thread registers its trial before it makes the copy.
-        copied = set(self._samplers)
-        for scope in copied - set(self._scopes.values()):
-            self._samplers.pop(scope, None)
-
-
-def _place(study: optuna.Study, trial: FrozenTrial) -> int:
-    """How many trials before this one did not fail: work that is done again draws the same."""
-    failed = remembered_trials(study, (TrialState.FAIL,))
-    return trial.number - sum(other.number < trial.number for other in failed)
 
 
 def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:

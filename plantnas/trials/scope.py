@@ -103,7 +103,13 @@ class _View(NamedTuple):
     objectives: int | None
 
     def of(self, trials: Sequence[FrozenTrial], deepcopy: bool) -> list[FrozenTrial]:
-        chosen = [trial for trial in trials if _is_screen_of(trial, self.scope)]
+        chosen = [
+            trial
+            for trial in trials
+            if (assignment := assignment_of(trial)) is not None
+            and assignment.kind == "screen"
+            and assignment.parent == self.scope
+        ]
         if deepcopy:
             chosen = copy.deepcopy(chosen)
         return chosen if self.objectives is None else [self._cut(trial) for trial in chosen]
@@ -115,8 +121,3 @@ class _View(NamedTuple):
         cut = copy.copy(trial)
         cut.values = trial.values[: self.objectives]
         return cut
-
-
-def _is_screen_of(trial: FrozenTrial, scope: Scope) -> bool:
-    assignment = assignment_of(trial)
-    return assignment is not None and assignment.kind == "screen" and assignment.parent == scope

@@ -5,7 +5,7 @@ those of no more parameters alone, so that none is stopped because larger ones h
 Which trials are compared, and what becomes of a stopped one, is in `objective`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import inf, isnan
 from statistics import median
 
@@ -49,17 +49,9 @@ def should_stop(
     loss = _comparable(curve.losses[-1])
     if rule == "median":
         return len(compared) >= max(1, minimum_compared) and loss > median(compared)
-    return _is_rung(epoch) and not _is_in_best_half(loss, compared)
-
-
-def _is_in_best_half(loss: float, others: Sequence[float]) -> bool:
-    better = sum(other < loss for other in others)
-    return better < max(1, (len(others) + 1) // 2)
-
-
-def _is_rung(epoch: int) -> bool:
-    """Whether the epoch is a power of two."""
-    return epoch & (epoch - 1) == 0
+    is_rung = epoch & (epoch - 1) == 0  # a power of two
+    better = [other for other in compared if other < loss]
+    return is_rung and len(better) >= max(1, (len(compared) + 1) // 2)
 
 
 def _comparable(loss: float) -> float:

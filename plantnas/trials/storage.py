@@ -34,7 +34,7 @@ HEARTBEAT_SECONDS = 15
 """A worker says so often that it lives. After four times as long without, its trial fails."""
 
 _ATTEMPTS = 10
-"""To make Optuna's tables while others make them too; each attempt finds more of them made."""
+"""So often Optuna's tables are made while others make them too; each attempt finds more made."""
 
 
 @patient(*TRANSACTIONS)

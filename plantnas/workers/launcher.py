@@ -63,7 +63,10 @@ class WorkerCommand:
 
     def arguments(self) -> list[str]:
         """The arguments of Python that begin a worker. Nothing in them is secret."""
-        optional = {"--artifacts": _absolute(self.artifacts), "--data-root": self.data_root}
+        artifacts = self.artifacts
+        if artifacts is not None and "://" not in artifacts:
+            artifacts = str(Path(artifacts).absolute())  # a worker is started in another folder
+        optional = {"--artifacts": artifacts, "--data-root": self.data_root}
         options = {"--directory": self.place.directory.absolute(), "--device": self.device}
         options |= {name: value for name, value in optional.items() if value is not None}
         words = [word for option in options.items() for word in option]
@@ -123,8 +126,15 @@ def launch(launcher: Launcher, command: WorkerCommand, workers: int, say: Say) -
         say(f"Asked for {asked} of study {command.place.name!r}. Logs: {launcher.logs}")
         for ends in polls(launcher):
             ended = [end for end in ends if end is not None]
-    for line in _verdict(ended):
-        say(line)
+    well = sum(end.exit_code == 0 for end in ended)
+    say(f"{well} of {len(ended)} workers ended well.")
+    logs = {(end.exit_code, end.says): end.log for end in ended}
+    for (code, says), count in Counter((end.exit_code, end.says) for end in ended).items():
+        if code != 0:
+            how = f"ended with exit code {code}"
+            if code < 0:
+                how = f"was killed by {signal.Signals(-code).name}"
+            say(f"{count} {how}: {says or 'no word'} (log: {logs[code, says]})")
     return ended
 
 
@@ -163,24 +173,6 @@ def check_shared(url: str) -> None:
             f"storage {url}: workers on other machines cannot share an SQLite file; give the "
             "URL of a PostgreSQL database."
         )
-
-
-def _verdict(ends: Sequence[WorkerEnd]) -> Iterator[str]:
-    """A line of how many ended well, and one for each way to end otherwise."""
-    well = sum(end.exit_code == 0 for end in ends)
-    yield f"{well} of {len(ends)} workers ended well."
-    logs = {(end.exit_code, end.says): end.log for end in ends}
-    for (code, says), count in Counter((end.exit_code, end.says) for end in ends).items():
-        if code != 0:
-            how = f"ended with exit code {code}"
-            if code < 0:
-                how = f"was killed by {signal.Signals(-code).name}"
-            yield f"{count} {how}: {says or 'no word'} (log: {logs[code, says]})"
-
-
-def _absolute(where: str | None) -> str | None:
-    """A worker is started in another folder; a URL stays as it is."""
-    return where if where is None or "://" in where else str(Path(where).absolute())
 
 
 @contextmanager

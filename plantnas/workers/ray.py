@@ -5,8 +5,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,12 @@ class RayLauncher:
         if running:
             ended, _ = ray.wait(running, num_returns=len(running), timeout=0)
             for task in ended:
-                self._ends[self._tasks.index(task)] = _end_of(ray, task)
+                try:
+                    end = ray.get(task)
+                except ray.exceptions.RayError as error:
+                    cause = getattr(error, "cause", None) or error
+                    end = WorkerEnd(1, first_line(cause), "Ray has it")
+                self._ends[self._tasks.index(task)] = end
         return [self._ends.get(index) for index in range(len(self._tasks))]
 
     def stop(self) -> None:
@@ -97,18 +102,14 @@ class RayLauncher:
             import ray
 
             if ray.is_initialized():
-                self._cancel(ray)
+                ends = zip(self._tasks, self.poll(), strict=True)
+                running = [task for task, end in ends if end is None]
+                for task in running:
+                    ray.cancel(task)  # which ends its worker, in the grace time at most
+                if running:
+                    seconds = self._grace_seconds + CONNECT_SECONDS
+                    ray.wait(running, num_returns=len(running), timeout=seconds)
                 ray.shutdown()
-
-    def _cancel(self, ray: Any) -> None:
-        """Interrupt the tasks, which end their workers; it takes them the grace time at most."""
-        running = [task for task, end in zip(self._tasks, self.poll(), strict=True) if end is None]
-        for task in running:
-            ray.cancel(task)
-        if running:
-            ray.wait(
-                running, num_returns=len(running), timeout=self._grace_seconds + CONNECT_SECONDS
-            )
 
 
 def run_on_node(
@@ -129,16 +130,6 @@ def run_on_node(
             stop_processes([process], grace_seconds)
 
 
-def _end_of(ray: Any, task: Any) -> WorkerEnd:
-    """What a task returns; one that failed ended with exit code 1."""
-    try:
-        end: WorkerEnd = ray.get(task)
-    except ray.exceptions.RayError as error:
-        cause = getattr(error, "cause", None) or error
-        return WorkerEnd(1, first_line(cause), "Ray has it")
-    return end
-
-
 def _connected(address: str) -> Any:
     """The module ray, connected.
 
@@ -150,22 +141,16 @@ def _connected(address: str) -> Any:
     except ImportError as error:
         raise StudyError(missing("ray", "ray")) from error
     _check_reachable(address)
+    handler = signal.getsignal(signal.SIGTERM)
     try:
-        with _sigterm_kept():
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (Exception, SystemExit) as error:  # the last is how Ray's core gives up
         reason = first_line(error) if isinstance(error, Exception) else "it is no Ray cluster."
         raise StudyError(f"Ray cluster {address!r}: cannot be joined: {reason}") from error
-    return ray
-
-
-@contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Ray sets a handler of its own, which writes a stack trace."""
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
+    # Ray has set a handler of its own, which writes a stack trace.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
+    return ray
 
 
 def _check_reachable(address: str) -> None:

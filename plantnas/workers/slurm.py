@@ -20,7 +20,7 @@ NOTICE_SECONDS = 90
 """So long before its time is up, Slurm tells a job."""
 
 GRACE_SECONDS = 60.0
-"""Of that, what a worker may take to end."""
+"""A worker may take so much of that to end."""
 
 REQUEUES = 100
 """So often a job whose time is up goes on in another; it ends by itself when the study does."""
@@ -110,7 +110,23 @@ class SlurmLauncher:
                 job.cancel(check=False)
 
     def _executor(self, name: str) -> Any:
-        executor = _automatic(self._logs, self._cluster)
+        """An executor of submitit that asks for what is wanted.
+
+        Raises:
+            StudyError: submitit is not installed, or this machine has no Slurm.
+        """
+        try:
+            import submitit
+        except ImportError as error:
+            raise StudyError(missing("submitit", "slurm")) from error
+        try:
+            executor = submitit.AutoExecutor(
+                self._logs, cluster=self._cluster, slurm_max_num_timeout=REQUEUES
+            )
+        except RuntimeError as error:
+            raise StudyError(
+                "This machine has no Slurm (no command 'srun'): run this on its login node."
+            ) from error
         executor.update_parameters(
             name=f"plantnas-{name}",
             timeout_min=self._wanted.minutes,
@@ -143,8 +159,12 @@ class Job:
         Returns:
             The worker's exit code.
         """
-        with _blocked(signal.SIGUSR2):
+        # Slurm may send it to all of a job: the worker is started with it blocked.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+        try:
             self._process = start_process(self._arguments, {}, self._threads)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         before = signal.signal(signal.SIGTERM, self._terminate)
         try:
             return exit_code_of(self._process)
@@ -175,54 +195,22 @@ class Job:
             self._process.terminate()
 
 
-@contextmanager
-def _blocked(number: signal.Signals) -> Iterator[None]:
-    """Keeps a signal from processes started within: Slurm may send it to all of a job."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _end_of(job: Any) -> WorkerEnd | None:
     """How a job ended; None if it has not, or its result is still on its way through the disk."""
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
     if not job.done():
         return None
     log = job.paths.stdout
     if job.paths.result_pickle.exists():
-        return WorkerEnd(_result(job), last_line(log, skip=OF_SUBMITIT), str(log))
+        try:
+            exit_code = int(job.result())
+        except (FailedJobError, UncompletedJobError):
+            exit_code = 1  # it failed before its worker had one
+        return WorkerEnd(exit_code, last_line(log, skip=OF_SUBMITIT), str(log))
     if job.state == "COMPLETED":
         return None
     return WorkerEnd(1, f"its job has no result ({job.state})", str(log))
-
-
-def _result(job: Any) -> int:
-    """The worker's exit code; 1 for a job that failed before it had one."""
-    from submitit.core.utils import FailedJobError, UncompletedJobError
-
-    try:
-        return int(job.result())
-    except (FailedJobError, UncompletedJobError):
-        return 1
-
-
-def _automatic(logs: Path, cluster: str) -> Any:
-    """An executor of submitit.
-
-    Raises:
-        StudyError: It is not installed, or this machine has no Slurm.
-    """
-    try:
-        import submitit
-    except ImportError as error:
-        raise StudyError(missing("submitit", "slurm")) from error
-    try:
-        return submitit.AutoExecutor(logs, cluster=cluster, slurm_max_num_timeout=REQUEUES)
-    except RuntimeError as error:
-        raise StudyError(
-            "This machine has no Slurm (no command 'srun'): run this on its login node."
-        ) from error
 
 
 @contextmanager

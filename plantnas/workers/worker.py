@@ -22,7 +22,6 @@ from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_co
 from plantnas.records.optuna_tables import REASON_KEY
 from plantnas.records.ownership import TrialTaken
 from plantnas.records.patience import is_away
-from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.interruption import (
     Interrupted,
@@ -148,11 +147,20 @@ def _checked_config(
     """What a study was made with, if this machine can take part in it.
 
     Raises:
-        StudyError: It is not there, or its artifacts are in a folder that this machine lacks.
+        StudyError: It is not there, or was made with another major version of plantnas, or its
+            artifacts are in a folder that this machine lacks.
     """
     existing_study(place.name, place.url)
     records = StudyRecords(Database(place.url, artifacts), place.name)
-    _check_versions(records.record, say)
+    recorded = records.record.versions
+    for library, here in versions().items():
+        there = recorded.get(library, "an unknown version")
+        if there == here:
+            continue
+        difference = f"study {place.name!r} was made with {library} {there}, here is {here}"
+        if library == "plantnas" and _major(there) != _major(here):
+            raise StudyError(f"{difference}: install plantnas {_major(there)}.")
+        say(f"{difference}.")
     where = records.artifacts_place
     if not is_url(where) and not Path(where).is_dir():
         raise StudyError(
@@ -162,24 +170,6 @@ def _checked_config(
     config = with_overrides(records.config, {"data.root": data_root})
     records.database.close()  # connections are few, and workers are many
     return config
-
-
-def _check_versions(study_record: StudyRecord, say: Say) -> None:
-    """Tell what differs from where the study was made, and refuse another major version.
-
-    Raises:
-        StudyError: The major version of plantnas is another one.
-    """
-    for library, here in versions().items():
-        recorded = study_record.versions.get(library, "an unknown version")
-        if recorded == here:
-            continue
-        difference = (
-            f"study {study_record.name!r} was made with {library} {recorded}, here is {here}"
-        )
-        if library == "plantnas" and _major(recorded) != _major(here):
-            raise StudyError(f"{difference}: install plantnas {_major(recorded)}.")
-        say(f"{difference}.")
 
 
 def _major(version: str) -> str:
