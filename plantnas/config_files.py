@@ -153,21 +153,16 @@ def _mapping(file_name: str, text: str) -> dict[str, Any]:
 def _line(schema: type[BaseModel], mistake: ErrorDetails) -> str:
     key = ".".join(str(part) for part in mistake["loc"])
     if mistake["type"] == "extra_forbidden":
-        allowed = _keys_beside(schema, mistake["loc"])
-        return f"{key}: unknown key. {did_you_mean(str(mistake['loc'][-1]), allowed)}"
+        *parts, unknown = map(str, mistake["loc"])
+        fields = schema.model_fields
+        for part in parts:
+            annotation = fields[part].annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                fields = annotation.model_fields
+        return f"{key}: unknown key. {did_you_mean(unknown, list(fields))}"
     if mistake["type"] == "missing":
         return f"{key}: is missing."
     message = mistake["msg"].removeprefix("Value error, ")
     if mistake["type"] == "value_error":
         return f"{key}: {message}." if key else f"{message}."
     return f"{key}: {mistake['input']!r} is not allowed: {message}."
-
-
-def _keys_beside(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are known where an unknown one was found."""
-    fields = schema.model_fields
-    for part in location[:-1]:
-        annotation = fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            fields = annotation.model_fields
-    return list(fields)

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import StudyConfig
 from plantnas.errors import StorageError
+from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import load_weights
@@ -103,12 +104,11 @@ def _fault_of_weights(records: StudyRecords, network: NetworkRecord) -> str:
 
 def duplicates(trials: Iterable[FrozenTrial]) -> list[str]:
     """Plantings of one parent that were screened, or grown, by two trials to the end."""
-    made: dict[tuple[object, ...], list[int]] = {}
-    for trial in _complete(trials):
-        assignment = assignment_of(trial)
-        if assignment is not None:
-            work = (assignment.kind, assignment.parent, trial.user_attrs.get("planting"))
-            made.setdefault(work, []).append(trial.number)
+    made = grouped(
+        ((assignment.kind, assignment.parent, trial.user_attrs.get("planting")), trial.number)
+        for trial in _complete(trials)
+        if (assignment := assignment_of(trial)) is not None
+    )
     return [
         f"{work[0]} of {work[1]}, {work[2]}: trials {numbers}"
         for work, numbers in made.items()

@@ -27,7 +27,7 @@ from plantnas.records.study import StudyRecords
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import validation_accuracy
-from plantnas.report.study_data import StudyData, study_data
+from plantnas.report.study_data import study_data
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.training.fitting import TrainingDiverged
@@ -141,19 +141,16 @@ def _do(
         if isinstance(method, SearchMethod) and task.target_id is None:
             data = study_data(records)
             epochs = lineage_epochs(data.networks, targets[0])
-            method.run(prepared, place.url, targets, epochs, _search_seconds(data))
+            # What the whole search by planting took: seed, screens, grown networks, wasted trials.
+            planted = [each for each in data.networks if each.method in ("seed", "planting")]
+            seconds = seconds_of(planted) + wasted_seconds(data)
+            method.run(prepared, place.url, targets, epochs, seconds)
             return None, None
         network = make_baseline(prepared, study, task, method)
     except CANNOT as error:
         return None, str(error)
     records.add(network)
     return network, None
-
-
-def _search_seconds(recorded: StudyData) -> float:
-    """What the whole search by planting took: seed, screens, grown networks, wasted trials."""
-    planted = [each for each in recorded.networks if each.method in ("seed", "planting")]
-    return seconds_of(planted) + wasted_seconds(recorded)
 
 
 def _line(task: Task, request: Request, record: NetworkRecord | None, why: str | None) -> str:

@@ -60,22 +60,18 @@ def parse_request(
     words = default_methods() if methods is None else methods.split(",")
     if choice not in TARGET_CHOICES:
         raise ConfigurationError(f"targets: {choice!r}. {did_you_mean(choice, TARGET_CHOICES)}")
-    return Request(
-        {word.strip(): method_named(word.strip()) for word in words},
-        targets_among(name, networks, choice),
-        repetitions,
-        _parse_rates(rates),
-    )
-
-
-def _parse_rates(rates: str) -> tuple[float, ...]:
     try:
         grid = tuple(sorted({float(rate) for rate in rates.split(",")}))
     except ValueError:
         grid = ()
     if not grid or not all(0 < rate < inf for rate in grid):
         raise ConfigurationError(f"rates {rates!r}: are not positive numbers between commas.")
-    return grid
+    return Request(
+        {word.strip(): method_named(word.strip()) for word in words},
+        targets_among(name, networks, choice),
+        repetitions,
+        grid,
+    )
 
 
 def targets_among(
@@ -147,8 +143,10 @@ def _of_method(
     rates: dict[str, float],
 ) -> list[Task]:
     """The grid on the target that is tuned on; when that is done, everything at the chosen rate."""
-    for target in _tuned_first(request.targets):
-        grid = [Task(method, target.id, 0, rate) for rate in request.rates]
+    # It is the middle one by size, or else one of those next to it.
+    targets, middle = request.targets, len(request.targets) // 2
+    for place in sorted(range(len(targets)), key=lambda place: abs(place - middle)):
+        grid = [Task(method, targets[place].id, 0, rate) for rate in request.rates]
         if not all(task in refused for task in grid):
             break
     if not all(task in done or task in refused for task in grid):
@@ -160,10 +158,3 @@ def _of_method(
         for repetition in range(request.repetitions)
         for target in request.targets
     ]
-
-
-def _tuned_first(targets: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The middle one by size, then those next to it."""
-    middle = len(targets) // 2
-    order = sorted(range(len(targets)), key=lambda place: abs(place - middle))
-    return [targets[place] for place in order]

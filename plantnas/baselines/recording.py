@@ -1,4 +1,4 @@
-"""From a trained baseline to its record: evaluated on validation, its weights kept."""
+"""Makes the record of a trained baseline: evaluated on validation, its weights kept."""
 
 import optuna
 from torch import nn

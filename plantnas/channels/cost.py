@@ -9,7 +9,7 @@ from plantnas.channels.structure import Structure
 from plantnas.named import Table
 
 Cost = Callable[[Structure, Mapping[str, int]], float]
-"""Of the network with this structure at these widths; groups that are not named keep theirs."""
+"""What a network with this structure costs at these widths; groups not named keep theirs."""
 
 COSTS = Table[Cost](
     "search.cost",

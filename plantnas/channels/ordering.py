@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Structure, TensorAxis
+from plantnas.grouping import grouped
 
 
 def largest_first(model: nn.Module, structure: Structure) -> nn.Module:
@@ -40,14 +41,14 @@ def channel_scores(model: nn.Module, structure: Structure) -> dict[str, Tensor]:
     Returns:
         For each channel group with weights, a score a channel.
     """
-    tensors, shares = named_tensors(model), dict[str, list[Tensor]]()
+    tensors, shares = named_tensors(model), list[tuple[str, Tensor]]()
     for axis in structure.axes:
         if axis.tensor.endswith("weight"):
             sizes = tensors[axis.tensor].detach().float().abs().movedim(axis.dimension, 0)
             for group, entries in _entries(axis, structure):
                 means = sizes.reshape(len(sizes), -1).mean(1)[entries].mean(1)
-                shares.setdefault(group, []).append(means / means.mean().clamp_min(1e-12))
-    return {name: torch.stack(each).mean(0) for name, each in shares.items()}
+                shares.append((group, means / means.mean().clamp_min(1e-12)))
+    return {name: torch.stack(each).mean(0) for name, each in grouped(shares).items()}
 
 
 def reordered(model: nn.Module, structure: Structure, orders: dict[str, Tensor]) -> nn.Module:

@@ -94,7 +94,7 @@ class Tracer(TorchFunctionMode):
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
         self.weight_uses: list[WeightUse] = []
         self.losses: list[str] = []
-        self._fixed: dict[str, list[Layout]] = {}
+        self._fixed: list[tuple[str, Layout]] = []
         self._failed: list[Tensor] = []
         self._places: dict[int, tuple[Tensor, Place]] = {}
         self._activations: dict[int, Tensor] = {}
@@ -121,7 +121,14 @@ class Tracer(TorchFunctionMode):
 
     def _follow(self, call: Call) -> None:
         self._used.clear()
-        self._follow_values(call)
+        if any(id(tensor) in self._activations for tensor in call.tensors):
+            # What is computed from the images must not decide what the model does.
+            if getattr(call.function, "__name__", "") in VALUE_READS:
+                raise UnsupportedArchitecture(
+                    f"the model's code depends on the values of its activations: {call.name} "
+                    f"{self._location()}, so one run does not show what the others do."
+                )
+            self._activations.update({id(tensor): tensor for tensor in tensors_in(call.result)})
         try:
             if call.function not in self.rules:
                 raise Unfollowed(call.name)
@@ -132,17 +139,6 @@ class Tracer(TorchFunctionMode):
             if id(tensor) in self.names and id(tensor) not in self._used:
                 reason = f"its weights reach {call.name} {self._location()}"
                 self._misused.setdefault(self.names[id(tensor)][0], reason)
-
-    def _follow_values(self, call: Call) -> None:
-        """What is computed from the images must not decide what the model does."""
-        if not any(id(tensor) in self._activations for tensor in call.tensors):
-            return
-        if getattr(call.function, "__name__", "") in VALUE_READS:
-            raise UnsupportedArchitecture(
-                f"the model's code depends on the values of its activations: {call.name} "
-                f"{self._location()}, so one run does not show what the others do."
-            )
-        self._activations.update({id(tensor): tensor for tensor in tensors_in(call.result)})
 
     def _lose(self, call: Call, reason: str) -> None:
         """Freeze all channels of a call; a result of the same shape has them all the same."""
@@ -229,12 +225,12 @@ class Tracer(TorchFunctionMode):
 
     def fixed_axes(self) -> dict[str, set[tuple[str, int]]]:
         """The axes of channels whose number may be written into the code, by line of code."""
-        return {line: self._axes_of(layouts) for line, layouts in self._fixed.items()}
+        return {line: self._axes_of(layouts) for line, layouts in grouped(self._fixed).items()}
 
     def suspect_fixed(self, layout: Layout) -> None:
         """Say that the running line names a number of these channels, fixed or computed."""
         line = self._location().rpartition("(")[2]
-        self._fixed.setdefault(line, []).append(layout)
+        self._fixed.append((line, layout))
 
     def _axes_of(self, layouts: list[Layout]) -> set[tuple[str, int]]:
         roots = {root for layout in layouts for root, _ in resolve(layout)}

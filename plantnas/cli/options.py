@@ -67,8 +67,14 @@ def existing(name_or_file: str, storage: str | None, folder: Path | None) -> Pla
     from plantnas.trials.study import check_study
 
     place = place_of(name_or_file, storage, folder)
-    if storage is None and folder is None:
-        _check_is_here(place.name)
+    file = STUDIES / place.name / "study.db"
+    if storage is None and folder is None and not file.exists():
+        here = sorted(each.parent.name for each in STUDIES.glob("*/study.db"))
+        hint = did_you_mean(place.name, here) if here else "There is no other study either."
+        raise StudyError(
+            f"study {place.name!r}: there is no database {file}; run the study first, or say where "
+            f"it is by --directory or --storage. {hint}"
+        )
     check_study(place.name, place.url)
     return place
 
@@ -95,17 +101,6 @@ def records_of(place: Place) -> "StudyRecords":
     from plantnas.records.study import StudyRecords
 
     return StudyRecords(Database(place.url), place.name)
-
-
-def _check_is_here(name: str) -> None:
-    if (STUDIES / name / "study.db").exists():
-        return
-    here = sorted(file.parent.name for file in STUDIES.glob("*/study.db"))
-    hint = did_you_mean(name, here) if here else "There is no other study either."
-    raise StudyError(
-        f"study {name!r}: there is no database {STUDIES / name / 'study.db'}; run the study first, "
-        f"or say where it is by --directory or --storage. {hint}"
-    )
 
 
 def show(line: str) -> None:

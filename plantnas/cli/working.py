@@ -71,7 +71,7 @@ def local(
     device: Device = "cpu",
     log_folder: Logs = None,
 ) -> None:
-    """On this machine: one process a worker, each on its share of the cores."""
+    """Start workers on this machine: one process each, on its share of the cores."""
     from plantnas.workers.local import LocalLauncher
 
     command = _command(name_or_file, storage, artifacts, folder, data_root, device)
@@ -92,7 +92,7 @@ def ray(
     device: Device = "cpu",
     log_folder: Logs = None,
 ) -> None:
-    """On an existing Ray cluster: one task a worker."""
+    """Start workers on an existing Ray cluster: one task each."""
     from plantnas.workers.launcher import check_shared
     from plantnas.workers.ray import RayLauncher
 
@@ -122,7 +122,7 @@ def slurm(
     device: Device = "cpu",
     log_folder: Logs = None,
 ) -> None:
-    """On a Slurm cluster: an array of jobs, one a worker."""
+    """Start workers on a Slurm cluster: an array of jobs, one each."""
     from plantnas.workers.launcher import check_shared
     from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -60,8 +59,9 @@ def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkReco
     tensors = _tensors(records, lineage, networks)
     content = safetensors.torch.save(tensors, {"plantnas": json.dumps(about)})
     for record, network in zip(lineage, networks, strict=True):
-        restored = _network(path, content, record.step).state_dict()
-        if not _are_equal(restored, network.state_dict()):
+        restored, given = _network(path, content, record.step).state_dict(), network.state_dict()
+        is_same = restored.keys() == given.keys()
+        if not is_same or not all(torch.equal(restored[name], given[name]) for name in given):
             raise StorageError(f"{path}: step {record.step} would not be read as it was recorded.")
     write_file(path, content)
 
@@ -113,7 +113,16 @@ def _tensors(
 
 
 def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
-    about, tensors = _parsed(path, content)
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise StorageError(f"{path}: is no family file, or a damaged one: {error}.") from error
+    # The file begins with the header's length in 8 bytes, then the header, in JSON.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    metadata = header.get("__metadata__", {}).get("plantnas")
+    if metadata is None:
+        raise StorageError(f"{path}: is no family file: `plantnas export` did not write it.")
+    about = json.loads(metadata)
     widths = {each["step"]: each["widths"] for each in about["steps"]}
     last = list(widths)[-1]
     step = last if step is None else step
@@ -130,19 +139,6 @@ def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
     return network.eval()
 
 
-def _parsed(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        tensors = safetensors.torch.load(content)
-    except SafetensorError as error:
-        raise StorageError(f"{path}: is no family file, or a damaged one: {error}.") from error
-    # The file begins with the header's length in 8 bytes, then the header, in JSON.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    about = header.get("__metadata__", {}).get("plantnas")
-    if about is None:
-        raise StorageError(f"{path}: is no family file: `plantnas export` did not write it.")
-    return json.loads(about), tensors
-
-
 def _state(tensors: State, step: int) -> dict[str, Tensor]:
     prefix = f"{step}/"
     return {
@@ -150,7 +146,3 @@ def _state(tensors: State, step: int) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _are_equal(one: State, other: State) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,28 +52,35 @@ def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
         with _alone_on_server(url, key, lambda: say(waiting)):
             yield
     elif file := sqlite_file(url):
-        with _alone_beside(file.with_name(f"{file.name}.{key:x}.lock"), lambda: say(waiting)):
+        lock = file.with_name(f"{file.name}.{key:x}.lock")
+        with ExitStack() as held:
+            try:
+                if is_locked(lock):
+                    say(waiting)
+                held.enter_context(alone(lock))
+            except OSError as error:
+                raise StorageError(f"{lock}: cannot be locked: {error.strerror}.") from error
             yield
     else:  # in memory, which no other process sees
         yield
 
 
 @contextmanager
-def _alone_beside(lock: Path, announce: Callable[[], None]) -> Iterator[None]:
-    with ExitStack() as held:
-        try:
-            if is_locked(lock):
-                announce()
-            held.enter_context(alone(lock))
-        except OSError as error:
-            raise StorageError(f"{lock}: cannot be locked: {error.strerror}.") from error
-        yield
-
-
-@contextmanager
 def _alone_on_server(url: str, number: int, announce: Callable[[], None]) -> Iterator[None]:
     """A lock of the server's: closing the connection frees it, and so does losing it."""
-    connection = _locked(url, number, announce)
+    # Nothing is begun on it: a transaction that is open for hours keeps a database from cleaning.
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    seconds, connection = FIRST_WAIT_SECONDS, None
+    while connection is None:
+        try:
+            connection = _try_to_lock(engine, number)
+        except SQLAlchemyError as error:
+            raise StorageError(f"{shown_url(url)}: {reason(error, url)}") from error
+        if connection is None:
+            if seconds == FIRST_WAIT_SECONDS:
+                announce()
+            time.sleep(seconds)
+            seconds = min(2 * seconds, LONGEST_WAIT_SECONDS)
     try:
         yield
     finally:
@@ -82,25 +88,8 @@ def _alone_on_server(url: str, number: int, announce: Callable[[], None]) -> Ite
             connection.close()
 
 
-def _locked(url: str, number: int, announce: Callable[[], None]) -> Connection:
-    """A connection that holds the lock, once it does; who waits has none."""
-    # Nothing is begun on it: a transaction that is open for hours keeps a database from cleaning.
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    seconds = FIRST_WAIT_SECONDS
-    while True:
-        try:
-            connection = _try_to_lock(engine, number)
-        except SQLAlchemyError as error:
-            raise StorageError(f"{shown_url(url)}: {reason(error, url)}") from error
-        if connection is not None:
-            return connection
-        if seconds == FIRST_WAIT_SECONDS:
-            announce()
-        time.sleep(seconds)
-        seconds = min(2 * seconds, LONGEST_WAIT_SECONDS)
-
-
 def _try_to_lock(engine: Engine, number: int) -> Connection | None:
+    """A connection that holds the lock; None, and no connection, while another one does."""
     connection = engine.connect()
     try:
         for statement in _ASK_WHETHER_ALIVE:

@@ -70,7 +70,7 @@ def chosen_rates(networks: Sequence[NetworkRecord]) -> dict[str, float]:
     for method, theirs in grouped((record.method, (record, run)) for record, run in runs).items():
         targets = grouped((run.target_id, (run.learning_rate, record)) for record, run in theirs)
         rates = max((grouped(tried) for tried in targets.values()), key=len)
-        chosen[method], _ = max(rates.items(), key=lambda tried: _validation(tried[1]))
+        chosen[method], _ = max(rates.items(), key=lambda tried: validation_rank(tried[1]))
     return chosen
 
 
@@ -164,9 +164,12 @@ def accuracy_on(record: NetworkRecord, split: Split) -> float | None:
     return evaluation.accuracy if evaluation else None
 
 
-def _validation(repetitions: Sequence[NetworkRecord]) -> tuple[float, float]:
-    """Mean accuracy and negative mean loss; a loss that is not a number is the worst."""
-    found = [each for record in repetitions if (each := record.evaluation_on("validation"))]
+def validation_rank(networks: Sequence[NetworkRecord]) -> tuple[float, float]:
+    """What networks of one kind are chosen by: the mean accuracy, of equals the negative mean loss.
+
+    A loss that is not a number is the worst.
+    """
+    found = [each for record in networks if (each := record.evaluation_on("validation"))]
     if not found:
         return 0.0, -inf
     loss = fmean(evaluation.loss for evaluation in found)

@@ -97,13 +97,17 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
     train = pool.without_labels(unlabelled).subset(torch.cat([chosen, unlabelled]))
     validation = pool.subset(order[: data.validation])
     mean, std = _statistics(train.pixels)
+    digest = hashlib.sha256()
+    for split in (train, validation):
+        digest.update(split.pixels.contiguous().numpy().data)
+        digest.update(split.labels.contiguous().numpy().data)
     return Dataset(
         train=train,
         validation=validation,
         num_classes=int(pool.labels.max()) + 1,
         mean=mean,
         std=std,
-        fingerprint=_fingerprint(train, validation),
+        fingerprint=digest.hexdigest(),
     )
 
 
@@ -146,14 +150,6 @@ def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
     mean = shares @ values
     variance = shares @ values.square() - mean.square()
     return mean.float(), variance.clamp_min(1e-6).sqrt().float()
-
-
-def _fingerprint(*splits: Images) -> str:
-    digest = hashlib.sha256()
-    for split in splits:
-        digest.update(split.pixels.contiguous().numpy().data)
-        digest.update(split.labels.contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def _with_channels(images: Images, data: Data) -> Images:

@@ -99,8 +99,7 @@ def _behind_prefix(
     child: Child, training_data: TrainingData, recipe: Planting, cache: FeatureCache
 ) -> tuple[nn.Module, TrainingData]:
     """The part of the network that is trained, and the data with the inputs of that part."""
-    example = next(training_data.validation_inputs.in_order(0, 2))[0]
-    cut = cut_before(child.network, child.planted.keys(), example)
+    cut = cut_before(child.network, child.planted.keys(), training_data.example)
     if cut.prefix is None:
         return cut.suffix, training_data
     precision, device = recipe.precision, training_data.targets.labels.device

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn, Protocol
 
 from plantnas.errors import ConfigurationError, Say
-from plantnas.place import Place
+from plantnas.place import Place, is_url
 from plantnas.workers.process import GRACE_SECONDS
 
 POLL_SECONDS = 0.25
@@ -64,7 +64,7 @@ class WorkerCommand:
     def arguments(self) -> list[str]:
         """The arguments of Python that begin a worker. Nothing in them is secret."""
         artifacts = self.artifacts
-        if artifacts is not None and "://" not in artifacts:
+        if artifacts is not None and not is_url(artifacts):
             artifacts = str(Path(artifacts).absolute())  # a worker is started in another folder
         optional = {"--artifacts": artifacts, "--data-root": self.data_root}
         options = {"--directory": self.place.directory.absolute(), "--device": self.device}

@@ -44,7 +44,7 @@ BY_DEFAULT = {
 """The methods that are made unless the user names others."""
 
 ROUNDS = 4
-"""Of iterative channel pruning: as many times channels go, with training between."""
+"""So many times channels go in iterative channel pruning, with training between."""
 LEAST_KEPT = 0.1
 """Share of its channels that a group keeps where all channels are ranked together; otherwise some
 layers end with one channel. (torch-pruning's own setting for it is `max_pruning_ratio`.)"""
@@ -56,9 +56,9 @@ SPARSITY: dict[Criterion, tuple[str, float]] = {
 for SGD and cross-entropy; with Adam and distillation they moved nothing in four epochs, these bring
 5 to 50 % of a layer's channels to zero."""
 SPARSITY_SHARE = 1 / 3
-"""Of the budget, for the criteria that begin with training towards sparse channels."""
+"""The share of the budget that trains towards sparse channels, for the criteria that need it."""
 BATCHES_FOR_GRADIENTS = 16
-"""For Taylor's scores. Less than a tenth of an epoch: it is in the seconds, not in the epochs."""
+"""Taylor's scores take so many. Less than a tenth of an epoch: in the seconds, not the epochs."""
 
 Importance = Callable[[Any], Tensor | None]
 """Scores the channels of one group of torch-pruning; the least go first."""
@@ -98,8 +98,11 @@ def prune_by(
     """
     network = copy.deepcopy(teacher).requires_grad_(True)
     structure = analyse(network, example)
-    floors = _floors(structure) if way.ranked_globally else None
-    if floors is None:
+    floors = None
+    if way.ranked_globally:
+        groups = structure.growable.items()
+        floors = {name: at_least(group, LEAST_KEPT * group.width) for name, group in groups}
+    else:
         uniform_widths(structure, parameters)  # refused before anything is trained
     regularize = _sparsity(way.criterion, network, example, structure)
     if regularize is not None:
@@ -148,7 +151,10 @@ def remove_channels(
     if floors is None:
         widths = uniform_widths(structure, parameters, tolerance)
     else:
-        by_group = _by_group(network, structure, scores)
+        names, by_group = _group_names(network, structure), dict[str, list[float]]()
+        for module, score in scores.items():
+            # Of several layers that make one group's channels, the first one's.
+            by_group.setdefault(names[module], score.tolist())
         at = partial(ranked_widths, structure.growable, by_group, floors)
         widths = sized(at, structure, parameters, tolerance)
     _cut(network, example, structure, scores, widths)
@@ -158,12 +164,6 @@ def remove_channels(
             "torch-pruning left other widths than were asked for: its groups of coupled channels "
             f"are not those of this architecture ({_first_difference(found, widths)})."
         )
-
-
-def _floors(structure: Structure) -> Widths:
-    """What is left of each group, at least, when all channels are ranked together."""
-    groups = structure.growable.items()
-    return {name: at_least(group, LEAST_KEPT * group.width) for name, group in groups}
 
 
 def _scores(
@@ -240,16 +240,6 @@ def _group_names(network: nn.Module, structure: Structure) -> dict[nn.Module, st
         and axis.tensor.endswith(".weight")
         and all(segment.group in growable for segment in axis.segments)
     }
-
-
-def _by_group(
-    network: nn.Module, structure: Structure, scores: dict[nn.Module, Tensor]
-) -> dict[str, list[float]]:
-    """The scores by group; of several layers that make one group's channels, the first one's."""
-    names, by_group = _group_names(network, structure), dict[str, list[float]]()
-    for module, score in scores.items():
-        by_group.setdefault(names[module], score.tolist())
-    return by_group
 
 
 def channel_importance(criterion: Criterion, generator: torch.Generator) -> Importance:

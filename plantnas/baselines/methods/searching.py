@@ -18,7 +18,7 @@ from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError
 from plantnas.records.optuna_tables import COMPLETE_KEY
 from plantnas.records.record import BaselineRun, NetworkRecord
-from plantnas.report.entries import seconds_of
+from plantnas.report.entries import seconds_of, validation_rank
 from plantnas.report.front import validation_accuracy
 from plantnas.search.prepared import PreparedStudy
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
@@ -36,7 +36,7 @@ SMALLEST = 0.7
 
 
 def study_name(name: str) -> str:
-    """Of the search's own Optuna study, beside the planting study in its database."""
+    """The name of the search's own Optuna study, beside the planting study in its database."""
     return f"{name}.{SEARCH}"
 
 
@@ -104,7 +104,7 @@ def best_of_size(networks: Sequence[NetworkRecord], parameters: int) -> NetworkR
     small = [each for each in networks if each.parameters <= (1 + TOLERANCE) * parameters]
     if not small:
         raise SizeNotReachable(f"no network of the search has at most {parameters:,} parameters.")
-    return max(small, key=_by_validation)
+    return max(small, key=lambda record: validation_rank([record]))
 
 
 def picked(
@@ -119,11 +119,6 @@ def picked(
     trial = best_of_size(trials_of(networks), target.parameters)
     run = BaselineRun(target.id, 0, learning_rate, len(trial.epochs), uses_teacher=True)
     return replace(trial, id=None, kind="baseline", step=target.step, baseline=run, created=None)
-
-
-def _by_validation(record: NetworkRecord) -> tuple[float, float]:
-    evaluation = record.evaluation_on("validation")
-    return validation_accuracy(record), -evaluation.loss if evaluation else float("-inf")
 
 
 def _room(prepared: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:

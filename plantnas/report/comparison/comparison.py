@@ -5,7 +5,8 @@ in statistics.py. Nothing here trains, and nothing reads images.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 from math import nan
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
@@ -198,18 +199,33 @@ def differences(
     entries: Sequence[Entry], costs: Sequence[SearchCost], rng: np.random.Generator
 ) -> list[MethodDifference]:
     """What planting gains over each method at each step, and at last over all steps."""
-    found = pairs(entries)
+    found, gains = pairs(entries), list[MethodDifference]()
+    planting = {cost.study: cost for cost in costs if cost.method == PLANTING}
     steps = sorted({pair.step for pair in found if pair.step is not None})
-    return [
-        _difference(step, chosen, costs, rng)
-        for step in (*steps, None)
-        for method in dict.fromkeys(pair.method for pair in found)
-        if (
-            chosen := [
-                pair for pair in found if pair.method == method and step in (pair.step, None)
-            ]
+    for step, method in product((*steps, None), dict.fromkeys(pair.method for pair in found)):
+        chosen = [pair for pair in found if pair.method == method and step in (pair.step, None)]
+        if not chosen:
+            continue
+        by_study = grouped((pair.study, pair.difference) for pair in chosen)
+        # Only of studies where the method has all sizes.
+        same_sizes = [
+            (planting[cost.study], cost)
+            for cost in costs
+            if cost.method == method and cost.sizes == planting[cost.study].sizes
+        ]
+        time = _ratio([(pair.planted_seconds, pair.seconds) for pair in chosen])
+        if step is None:  # where ancestors that sizes share count once
+            time = _ratio([(ours.alone, theirs.alone) for ours, theirs in same_sizes])
+        gain = MethodDifference(
+            method=method,
+            step=step,
+            parameters=fmean(pair.parameters for pair in chosen),
+            accuracy=paired_difference(list(map(fmean, by_study.values())), rng),
+            time=time,
+            whole_time=_ratio([(ours.total, theirs.total) for ours, theirs in same_sizes]),
         )
-    ]
+        gains.append(gain)
+    return gains
 
 
 def areas(entries: Sequence[Entry], references: Iterable[Reference]) -> list[Area]:
@@ -239,38 +255,6 @@ def frame(compared: Comparison) -> "pd.DataFrame":
 def _tested(entry: Entry) -> float:
     assert entry.test_accuracy is not None
     return entry.test_accuracy
-
-
-def _difference(
-    step: int | None,
-    pairs_of_method: Sequence[Pair],
-    costs: Sequence[SearchCost],
-    rng: np.random.Generator,
-) -> MethodDifference:
-    method = pairs_of_method[0].method
-    by_study = grouped((pair.study, pair.difference) for pair in pairs_of_method)
-    time = _ratio([(pair.planted_seconds, pair.seconds) for pair in pairs_of_method])
-    same_sizes = list(_costs_of_same_sizes(costs, method))
-    if step is None:  # where ancestors that sizes share count once
-        time = _ratio([(planting.alone, theirs.alone) for planting, theirs in same_sizes])
-    return MethodDifference(
-        method=method,
-        step=step,
-        parameters=fmean(pair.parameters for pair in pairs_of_method),
-        accuracy=paired_difference(list(map(fmean, by_study.values())), rng),
-        time=time,
-        whole_time=_ratio([(planting.total, theirs.total) for planting, theirs in same_sizes]),
-    )
-
-
-def _costs_of_same_sizes(
-    costs: Sequence[SearchCost], method: str
-) -> Iterator[tuple[SearchCost, SearchCost]]:
-    """Planting's cost and the method's, of each study where the method has all sizes."""
-    planting = {cost.study: cost for cost in costs if cost.method == PLANTING}
-    for cost in costs:
-        if cost.method == method and cost.sizes == planting[cost.study].sizes:
-            yield planting[cost.study], cost
 
 
 def _ratio(both: Sequence[tuple[float, float]]) -> float:

@@ -138,11 +138,27 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
             mode="lines+markers" if method == PLANTING else "markers",
             name=method,
             marker=look,
-            hovertext=[_hover(point) for point in points],
+            hovertext=[
+                f"<b>{escape(method)}</b>, step {point.step}<br>"
+                f"{point.parameters:,.0f} parameters<br>"
+                f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)"
+                for point in points
+            ],
             hoverinfo="text",
         )
-    if not isnan(info.teacher_accuracy.mean):
-        _add_teacher(figure, info)
+    if not isnan(info.teacher_accuracy.mean):  # a star where it is, and a line at its accuracy
+        accuracy = 100 * info.teacher_accuracy.mean
+        figure.add_scatter(
+            x=[info.teacher_parameters],
+            y=[accuracy],
+            mode="markers",
+            name="teacher",
+            marker=marker("teacher", 14),
+            hovertext=[f"teacher<br>test accuracy {shown_spread(info.teacher_accuracy)} %"],
+            hoverinfo="text",
+        )
+        line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
+        figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")
     lay_out(figure, PARETO.title)
     figure.update_xaxes(title="parameters", type="log", dtick="D2", tickformat="~s")
     figure.update_yaxes(title="test accuracy (%)")
@@ -232,28 +248,3 @@ def _marker(method: str) -> dict[str, object]:
 
 def _bars(deviations: Sequence[float], colour: object) -> dict[str, object]:
     return {"array": list(deviations), "color": colour, "thickness": 1, "width": 3}
-
-
-def _add_teacher(figure: go.Figure, info: ComparisonParetoInfo) -> None:
-    """A star where it is, and a line at its accuracy."""
-    accuracy = 100 * info.teacher_accuracy.mean
-    figure.add_scatter(
-        x=[info.teacher_parameters],
-        y=[accuracy],
-        mode="markers",
-        name="teacher",
-        marker=marker("teacher", 14),
-        hovertext=[f"teacher<br>test accuracy {shown_spread(info.teacher_accuracy)} %"],
-        hoverinfo="text",
-    )
-    line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
-    figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")
-
-
-def _hover(point: MethodPoint) -> str:
-    lines = (
-        f"<b>{escape(point.method)}</b>, step {point.step}",
-        f"{point.parameters:,.0f} parameters",
-        f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)",
-    )
-    return "<br>".join(lines)

@@ -17,7 +17,7 @@ from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import in_legend_order
 
 PAPERS_SHARE = 0.07
-"""Of the teacher's parameters, on STL-10."""
+"""The paper's share of the teacher's parameters, on STL-10."""
 
 
 class SmallNetwork(NamedTuple):
@@ -45,12 +45,19 @@ def small_networks(comparison: Comparison, share: float = PAPERS_SHARE) -> list[
     are left out that lack that network in a study, or an accuracy.
     """
     teachers = {each.study: each for each in comparison.references if _is_known(each)}
-    by_method = grouped(
-        (entries[0].method, _measured(entries, teacher))
-        for study, teacher in teachers.items()
-        for entries in _nearest(comparison.entries, study, share * teacher.parameters)
-    )
-    known = [method for method, found in by_method.items() if len(found) == len(teachers)]
+    found = list[tuple[str, _Measured]]()
+    for study, teacher in teachers.items():
+        for entries in _nearest(comparison.entries, study, share * teacher.parameters):
+            accuracy = fmean(_sure(entry.test_accuracy) for entry in entries)
+            measured = _Measured(
+                share=fmean(entry.parameters for entry in entries) / teacher.parameters,
+                test_accuracy=accuracy,
+                behind_teacher=_sure(teacher.test_accuracy) - accuracy,
+                gap=fmean(_gap(entry) for entry in entries),
+            )
+            found.append((entries[0].method, measured))
+    by_method = grouped(found)
+    known = [method for method, of_all in by_method.items() if len(of_all) == len(teachers)]
     rows = [_summary(method, by_method[method]) for method in in_legend_order(known)]
     of_teachers = [
         _Measured(1.0, _sure(teacher.test_accuracy), 0.0, _gap(teacher))
@@ -80,16 +87,6 @@ def _nearest(entries: Sequence[Entry], name: str, parameters: float) -> Iterator
     nearest = min(planted, key=lambda entry: abs(log(entry.parameters / parameters)))
     near = (entry for entry in of_study if entry.target_id == nearest.target_id)
     yield from grouped((entry.method, entry) for entry in near).values()
-
-
-def _measured(entries: Sequence[Entry], reference: Reference) -> _Measured:
-    accuracy = fmean(_sure(entry.test_accuracy) for entry in entries)
-    return _Measured(
-        share=fmean(entry.parameters for entry in entries) / reference.parameters,
-        test_accuracy=accuracy,
-        behind_teacher=_sure(reference.test_accuracy) - accuracy,
-        gap=fmean(_gap(entry) for entry in entries),
-    )
 
 
 def _gap(network: Reference | Entry) -> float:

@@ -93,19 +93,24 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """The cells of `VERDICT_COLUMNS`, by step, the most accurate method first."""
     better = {(each.step, each.method): each.accuracy for each in comparison.differences}
     groups = grouped(((entry.step, entry.method), entry) for entry in comparison.entries)
-    in_order = sorted(groups, key=lambda key: (key[0] or 0, -_accuracy_or_zero(groups[key])))
+    spreads = {key: accuracy_spread(entries) for key, entries in groups.items()}
+    tested = {key: each.mean for key, each in spreads.items() if not isnan(each.mean)}
     rows = list[tuple[str, ...]]()
-    for step, method in in_order:
-        entries = groups[step, method]
-        difference = better.get((step, method))
+    for key in sorted(groups, key=lambda key: (key[0] or 0, -tested.get(key, 0.0))):
+        (step, method), entries = key, groups[key]
+        gain = ""
+        if (difference := better.get(key)) is not None:
+            gain = f"{100 * difference.mean:+.2f}"
+            if difference.has_interval:
+                gain += f" ({100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
         rates = {entry.learning_rate for entry in entries if entry.learning_rate is not None}
         rows.append(
             (
                 "" if step is None else str(step),
                 method,
                 f"{fmean(entry.parameters for entry in entries):,.0f}",
-                shown_spread(accuracy_spread(entries)),
-                "" if difference is None else _shown_difference(difference),
+                shown_spread(spreads[key]),
+                gain,
                 f"{fmean(entry.own_seconds for entry in entries):,.1f}",
                 f"{fmean(entry.seconds for entry in entries):,.1f}",
                 ", ".join(f"{rate:g}" for rate in sorted(rates)),
@@ -189,18 +194,6 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) 
     return table
 
 
-def _accuracy_or_zero(entries: Sequence[Entry]) -> float:
-    mean = accuracy_spread(entries).mean
-    return 0.0 if isnan(mean) else mean
-
-
-def _shown_difference(difference: Difference) -> str:
-    interval = ""
-    if difference.has_interval:
-        interval = f" ({100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
-    return f"{100 * difference.mean:+.2f}{interval}"
-
-
 def _sentence(difference: MethodDifference) -> str:
     accuracy = difference.accuracy
     where = "over all sizes"
@@ -213,7 +206,12 @@ def _sentence(difference: MethodDifference) -> str:
         said = f"no clear difference between {PLANTING} and {difference.method} {known}"
     else:
         said = f"{PLANTING} is {points} than {difference.method} {known}"
-    return f"{where} {said}{_times(difference)}"
+    if isnan(difference.time):
+        return f"{where} {said}"
+    whole, sizes = "", "" if difference.step is None else " for all sizes"
+    if not isnan(difference.whole_time):
+        whole = f" ({_shown_ratio(difference.whole_time)}x{sizes} with search and tuning)"
+    return f"{where} {said} at {_shown_ratio(difference.time)}x its training time{whole}"
 
 
 def _certainty(accuracy: Difference) -> str:
@@ -225,15 +223,6 @@ def _certainty(accuracy: Difference) -> str:
         low, high = sorted((abs(low), abs(high)))
         return f"95 %: {low:.2f} to {high:.2f}; {pairs}"
     return f"95 %: {low:+.2f} to {high:+.2f}; {pairs}"
-
-
-def _times(difference: MethodDifference) -> str:
-    if isnan(difference.time):
-        return ""
-    whole, sizes = "", "" if difference.step is None else " for all sizes"
-    if not isnan(difference.whole_time):
-        whole = f" ({_shown_ratio(difference.whole_time)}x{sizes} with search and tuning)"
-    return f" at {_shown_ratio(difference.time)}x its training time{whole}"
 
 
 def _shown_ratio(ratio: float) -> str:

@@ -142,7 +142,7 @@ def onnx_file(network: nn.Module, images: Tensor, about: dict[str, Any]) -> tupl
 
 
 EXPORTERS = {"pt2": (program_file, "The loaded program"), "onnx": (onnx_file, "onnxruntime")}
-"""Of the formats that are programs: what makes the file, and what ran it as a check."""
+"""What makes the file of each format that is a program, and what ran it as a check."""
 
 
 def _program(network: nn.Module, images: Tensor) -> torch.export.ExportedProgram:

@@ -105,7 +105,16 @@ def _save_network(
     else:
         choice = crop_choice(records, family, crop_to, validation())
     about = about_network(records.record, choice.record.widths)
-    yield _network_line(choice.record, family[-1])
+    record, source, what = choice.record, family[-1], f"Network {choice.record.id}"
+    if record.id is None:
+        what = (
+            f"A crop of network {source.id} ({validation_accuracy(source):.2%}) that is no network "
+            "of the study and was never trained at these widths"
+        )
+    yield (
+        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs, validation accuracy "
+        f"{validation_accuracy(record):.2%}."
+    )
     if file_format == "state-dict":
         write_file(path, state_dict_file(choice.network, about))
         yield f"{path}: its state_dict, which this loads:\n\n{SNIPPET.format(path=str(path))}"
@@ -118,17 +127,4 @@ def _save_network(
         f"{path}: takes any number of normalised images, {' x '.join(map(str, images.shape[1:]))}. "
         f"{runner} differs by at most {difference:.1e} in the logits of {len(images)} validation "
         "images."
-    )
-
-
-def _network_line(record: NetworkRecord, source: NetworkRecord) -> str:
-    what = f"Network {record.id}"
-    if record.id is None:
-        what = (
-            f"A crop of network {source.id} ({validation_accuracy(source):.2%}) that is no network "
-            "of the study and was never trained at these widths"
-        )
-    return (
-        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs, validation accuracy "
-        f"{validation_accuracy(record):.2%}."
     )

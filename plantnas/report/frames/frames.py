@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Query: TypeAlias = Select[*tuple[Any, ...]]
 
 _PHASES = {state.name: STATES[state].shown for state in WITHOUT_NETWORK}
-"""By Optuna's state of a trial that left no network, the phase that its seconds count as."""
+"""The phase that the seconds of a trial that left no network count as, by Optuna's state of it."""
 
 _MOMENT = "datetime64[us, UTC]"
 _TEXT = pd.Series(["text"]).dtype  # str; object before pandas 3
@@ -44,7 +44,7 @@ _TYPES: dict[type, Any] = {
     String: _TEXT,
     UtcDateTime: _MOMENT,
 }
-"""Of a frame's column, by the type of the table's column that it holds."""
+"""The type of a frame's column, by that of the table's column that it holds."""
 
 _TRIAL_TYPES: dict[str, Any] = {
     "number": "int64",

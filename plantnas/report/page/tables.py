@@ -125,6 +125,12 @@ def facts(recorded: StudyData, now: datetime) -> list[Fact]:
     """What the study was made with and when, and how its trials ended."""
     study, seed = recorded.study, _setting(recorded, "random_seed")
     made = [network.created for network in recorded.networks if network.created]
+    counts, notes = Counter(trial.state for trial in recorded.trials), {"refused": ", not trained"}
+    ends = [
+        f"{counts[state]} {words.shown}{notes.get(words.shown, '')}"
+        for state, words in STATES.items()
+        if counts[state]
+    ]
     found = [
         Fact("random seed", "" if seed is None else str(seed)),
         Fact("versions", _listed(study.versions)),
@@ -132,7 +138,7 @@ def facts(recorded: StudyData, now: datetime) -> list[Fact]:
         Fact("study created", shown_time(study.created)),
         Fact("last network recorded", shown_time(max(made)) if made else ""),
         Fact("page written", shown_time(now)),
-        Fact("trials", _states_text(recorded)),
+        Fact("trials", f"{len(recorded.trials)}: {'; '.join(ends)}" if ends else ""),
         Fact("networks recorded", str(len(recorded.networks))),
     ]
     return [fact for fact in found if fact.text]
@@ -159,23 +165,14 @@ def own_comparison(recorded: StudyData) -> Comparison | None:
     return compared([(recorded.name, recorded)], np.random.default_rng(0))
 
 
-def _states_text(recorded: StudyData) -> str:
-    counts, notes = Counter(trial.state for trial in recorded.trials), {"refused": ", not trained"}
-    states = (
-        f"{counts[state]} {words.shown}{notes.get(words.shown, '')}"
-        for state, words in STATES.items()
-        if counts[state]
-    )
-    return f"{len(recorded.trials)}: {'; '.join(states)}" if counts else ""
-
-
 def _listed(named: Mapping[str, Any]) -> str:
     """`plantnas 0.1.0, torch 2.9`; an empty list is "none"."""
-    return ", ".join(f"{name.replace('_', ' ')} {_worded(each)}" for name, each in named.items())
-
-
-def _worded(value: Any) -> str:
-    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+    listed = []
+    for name, value in named.items():
+        if isinstance(value, list):
+            value = ", ".join(map(str, value)) or "none"
+        listed.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(listed)
 
 
 def _setting(recorded: StudyData, *keys: str) -> Any:

@@ -47,7 +47,7 @@ LOOKS = {
 }
 OTHER_COLOURS = ("#117733", "#661100", "#6699CC", "#AA4466", "#4477AA", "#228833", "#BBAA33")
 OTHER_SYMBOLS = ("diamond-tall", "diamond-wide", "star-square", "star-diamond", "octagon")
-"""Of the methods that are not in the table, each by its name, the same in every plot."""
+"""Looks of the methods not in the table, each chosen by its name, the same in every plot."""
 
 
 def marker(method: str, size: int = 9) -> dict[str, Any]:
@@ -60,7 +60,11 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
     while words and words[-1] in ("kd", "iterative", "global"):
         variants.add(words.pop())  # `l1-global-kd` is of the family `l1`
     family = "-".join(words)
-    look = LOOKS.get(family) or _other_look(family)
+    look = LOOKS.get(family)
+    if look is None:  # the same for a name in all plots
+        number = int.from_bytes(sha256(family.encode()).digest()[:4])
+        colour = OTHER_COLOURS[number % len(OTHER_COLOURS)]
+        look = Look(colour, OTHER_SYMBOLS[number % len(OTHER_SYMBOLS)])
     symbol = look.symbol
     if family not in (PLANTING, "seed", "teacher") and "kd" not in variants:
         symbol += "-open"
@@ -68,13 +72,6 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
         symbol += "-dot"
     turned = {"angle": 45} if "global" in variants else {}
     return {"color": look.colour, "symbol": symbol, "size": size, **turned}
-
-
-def _other_look(word: str) -> Look:
-    number = int.from_bytes(sha256(word.encode()).digest()[:4])
-    return Look(
-        OTHER_COLOURS[number % len(OTHER_COLOURS)], OTHER_SYMBOLS[number % len(OTHER_SYMBOLS)]
-    )
 
 
 def in_legend_order(methods: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 import plotly.graph_objects as go
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from plantnas.grouping import grouped
 from plantnas.records.optuna_tables import (
@@ -215,29 +215,23 @@ def _work(recorded: StudyData, now: datetime) -> Iterator[_Work]:
             host = worker.partition(":")[0].partition(".")[0][:LONGEST_HOST]
             hosts[host] += 1
             names[worker] = f"{host} {hosts[host]}" if host else "unknown worker"
-        kind, outcome = str(trial.user_attrs.get(KIND_KEY, "unknown")), STATES[trial.state].shown
-        start = utc(trial.datetime_start)
+        known, outcome = trial.user_attrs, STATES[trial.state].shown
+        kind, start = str(known.get(KIND_KEY, "unknown")), utc(trial.datetime_start)
         end = start + believed[trial.number]
-        hover = _hover(trial, start, believed[trial.number].total_seconds())
+        lines = [
+            f"<b>trial {trial.number}</b>: {escape(kind)}, {outcome}",
+            f"step {known.get(STEP_KEY, '?')}, parent {known.get(PARENT_KEY, '?')}",
+        ]
+        if PARAMETERS_KEY in known:
+            lines.append(f"{known[PARAMETERS_KEY]:,} parameters")
+        if outcome == "complete":
+            lines.append(f"accuracy {100 * trial.values[0]:.2f} %")
+        if REASON_KEY in known:
+            lines.append(escape(str(known[REASON_KEY])))
+        lines += [_when(start, believed[trial.number].total_seconds()), escape(worker)]
         if utc(trial.datetime_complete or now) > end:
-            hover += "<br>not longer, as nothing says that its worker lived on"
-        yield _Work(names[worker], kind, outcome, start, end, hover)
-
-
-def _hover(trial: FrozenTrial, start: datetime, seconds: float) -> str:
-    known, outcome = trial.user_attrs, STATES[trial.state].shown
-    lines = [
-        f"<b>trial {trial.number}</b>: {escape(str(known.get(KIND_KEY, 'unknown')))}, {outcome}",
-        f"step {known.get(STEP_KEY, '?')}, parent {known.get(PARENT_KEY, '?')}",
-    ]
-    if PARAMETERS_KEY in known:
-        lines.append(f"{known[PARAMETERS_KEY]:,} parameters")
-    if outcome == "complete":
-        lines.append(f"accuracy {100 * trial.values[0]:.2f} %")
-    if REASON_KEY in known:
-        lines.append(escape(str(known[REASON_KEY])))
-    lines += [_when(start, seconds), escape(str(known.get(WORKER_KEY, "")))]
-    return "<br>".join(lines)
+            lines.append("not longer, as nothing says that its worker lived on")
+        yield _Work(names[worker], kind, outcome, start, end, "<br>".join(lines))
 
 
 def _when(start: datetime, seconds: float) -> str:
@@ -246,7 +240,7 @@ def _when(start: datetime, seconds: float) -> str:
 
 
 def _pauses(work: Sequence[_Work]) -> list[tuple[datetime, datetime]]:
-    """From when to when nothing ran, where that is long."""
+    """When nothing ran, from the beginning to the end of each time that is long."""
     gaps, end, busy = list[tuple[datetime, datetime]](), work[0].start, timedelta()
     for each in work:
         if each.start > end:
