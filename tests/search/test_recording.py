@@ -10,8 +10,8 @@ import pytest
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.recording import check_configuration, make_study, versions
-from plantnas.trials.study import existing_study
+from plantnas.search.recording import check_configuration, join_study, make_study, versions
+from plantnas.trials.study import existing_study, open_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,15 @@ def test_a_new_study_can_be_joined_by_its_name(tiny: StudyFolder, tmp_path: Path
     assert recorded.configuration["images"]["num_classes"] == 10
     assert (tmp_path / "shared").is_dir()
     assert StudyRecords(Database(url), "tiny").networks() == []
+
+
+def test_who_joins_a_new_study_has_the_images_that_it_is_recorded_with(
+    tiny: StudyFolder, tmp_path: Path, url: str
+) -> None:
+    joined = join_study(open_study(tiny.config, url), tiny.config, tmp_path / "files")
+    recorded = StudyRecords(Database(url), "tiny")
+    assert joined.dataset.fingerprint == recorded.images.fingerprint
+    assert recorded.artifacts_place == str(tmp_path / "files" / "weights")
 
 
 def test_a_study_that_exists_is_left_as_it_is(tiny: StudyFolder, tmp_path: Path, url: str) -> None:

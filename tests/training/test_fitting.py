@@ -56,6 +56,12 @@ def without_teacher(data: TrainingData) -> TrainingData:
     return replace(data, targets=targets, loss=cross_entropy)
 
 
+def test_the_example_is_the_first_two_validation_images(digits: Digits) -> None:
+    data = digits()
+    (images,) = next(data.validation_inputs.in_order(0, data.validation_inputs.images))
+    assert torch.equal(data.example, images[:2])
+
+
 def test_the_rate_rises_linearly_while_it_warms_up() -> None:
     rates = [learning_rate_at(Recipe(learning_rate=0.8, warmup=0.2), p) for p in (0, 0.05, 0.1)]
     assert rates == pytest.approx([0, 0.2, 0.4])

@@ -58,6 +58,18 @@ def small(num_classes, in_channels):
     return build_network("plain-small", num_classes, in_channels)
 """
 
+IMAGES = """
+import os
+from pathlib import Path
+from plantnas.training.datasets.digits import read as digits
+
+def read(data, split):
+    with (Path(__file__).parent / "reads").open("a") as file:
+        file.write(f"{os.getpid()} ")
+    return digits(data, split)
+"""
+"""Digits that note which process reads them."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -171,6 +183,18 @@ def test_two_workers_share_a_study_of_a_plain_script_and_its_module(
     assert not trials_of(study, TrialState.FAIL)
     workers = Counter(trial.user_attrs[WORKER_KEY] for trial in trials_of(study))
     assert len(workers) == 2
+
+
+def test_a_run_reads_the_images_of_a_new_study_once(
+    small: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_images.py").write_text(IMAGES)
+    monkeypatch.syspath_prepend(tmp_path)
+    study = replace(small, directory=tmp_path / "study")
+    own = study.with_settings(data__name="own_images:read")
+    run_study(own.config, own.url, own.directory)
+    readers = (tmp_path / "reads").read_text().split()
+    assert readers.count(str(os.getpid())) == 1
 
 
 INTERRUPTED = "plantnas: interrupted. The same command goes on where it stopped.\n"
