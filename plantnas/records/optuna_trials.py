@@ -64,18 +64,18 @@ def _by_trial(connection: Connection, part: TableClause, name: str) -> Mapping[i
     return grouped((row.trial_id, row) for row in rows)
 
 
-def _trial(trial: Row[Any], belonging: Mapping[str, list[Row[Any]]]) -> FrozenTrial:
+def _trial(trial_row: Row[Any], belonging: Mapping[str, list[Row[Any]]]) -> FrozenTrial:
     """A trial of its row, and of its rows in the other tables by their names."""
     values = sorted(belonging[VALUES.name], key=lambda row: row.objective)
     parameters = sorted(belonging[PARAMETERS.name], key=lambda row: row.param_id)
     distributions = {row.param_name: _distribution(row.distribution_json) for row in parameters}
     return FrozenTrial(
-        number=trial.number,
-        state=trial.state,
+        number=trial_row.number,
+        state=trial_row.state,
         value=None,
         values=[_number(row.value, row.value_type) for row in values] or None,
-        datetime_start=_local(trial.datetime_start),
-        datetime_complete=_local(trial.datetime_complete),
+        datetime_start=_local(trial_row.datetime_start),
+        datetime_complete=_local(trial_row.datetime_complete),
         params={
             row.param_name: distributions[row.param_name].to_external_repr(row.param_value)
             for row in parameters
@@ -89,7 +89,7 @@ def _trial(trial: Row[Any], belonging: Mapping[str, list[Row[Any]]]) -> FrozenTr
             row.step: _number(row.intermediate_value, row.intermediate_value_type)
             for row in belonging[INTERMEDIATE_VALUES.name]
         },
-        trial_id=trial.trial_id,
+        trial_id=trial_row.trial_id,
     )
 
 
