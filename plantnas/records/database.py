@@ -81,7 +81,13 @@ class Database:
         Raises:
             StudyError: If the database has a study of that name.
         """
-        row = asdict(study_record) | {"artifacts": self._relative(study_record.artifacts)}
+        artifacts = study_record.artifacts
+        if not is_url(artifacts):  # relative to the database's folder, if it is below it
+            path = (self.folder / artifacts).resolve()
+            if self._file is not None and path.is_relative_to(self.folder):
+                path = path.relative_to(self.folder)
+            artifacts = path.as_posix()
+        row = asdict(study_record) | {"artifacts": artifacts}
         with self.transaction() as connection:
             try:
                 connection.execute(insert(StudyRow).values(row))
@@ -151,10 +157,3 @@ class Database:
     def _no_study(self, name: str, names: list[str]) -> StudyError:
         hint = did_you_mean(name, names) if names else "It has none yet."
         return StudyError(f"{self.url} has no study {name!r}. {hint}")
-
-    def _relative(self, artifacts: str) -> str:
-        if is_url(artifacts):
-            return artifacts
-        path = (self.folder / artifacts).resolve()
-        below = self._file is not None and path.is_relative_to(self.folder)
-        return (path.relative_to(self.folder) if below else path).as_posix()

@@ -83,7 +83,6 @@ def _templates() -> Environment:
         "percent": _percent,
         "points": _points,
         "script": _script,
-        "unbroken": _unbroken,
     }
     return templates
 
@@ -94,11 +93,6 @@ def _percent(share: float | None, digits: int = 2) -> str:
 
 def _points(difference: float | None) -> str:
     return "" if difference is None else f"{100 * difference:+.2f}"
-
-
-def _unbroken(text: str) -> str:
-    """No line ends between a number and its per cent sign."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _script(json: str) -> Markup:
