@@ -13,6 +13,7 @@ from optuna.trial import TrialState, create_trial
 
 from plantnas.records.database import Database
 from plantnas.records.optuna_trials import study_names, trials_of
+from tests.records.conftest import ON_BOTH
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -37,12 +38,14 @@ def test_the_trials_of_a_search_are_those_that_optuna_reads(finished: StudyFolde
     assert read(finished.url, "tiny") == finished.open().trials
 
 
+@ON_BOTH
 @pytest.mark.parametrize("values", [[0.5, 7.0], [inf, -inf]], ids=str)
 def test_values_are_optunas(study: optuna.Study, url: str, values: list[float]) -> None:
     study.add_trial(create_trial(values=values))
     assert read(url, "digits") == study.trials
 
 
+@ON_BOTH
 def test_parameters_of_every_kind_are_optunas(study: optuna.Study, url: str) -> None:
     kinds = {
         "channels": IntDistribution(0, 8),
@@ -56,6 +59,7 @@ def test_parameters_of_every_kind_are_optunas(study: optuna.Study, url: str) -> 
     assert list(found[0].params) == list(study.trials[0].params)
 
 
+@ON_BOTH
 def test_what_is_reported_is_optunas(study: optuna.Study, url: str) -> None:
     reported = {0: 0.5, 1: inf, 2: -inf, 3: nan}
     study.add_trial(create_trial(values=[1, 2], intermediate_values=reported))
@@ -63,6 +67,7 @@ def test_what_is_reported_is_optunas(study: optuna.Study, url: str) -> None:
     assert str(found.intermediate_values) == str(reported)  # NaN is not equal to itself
 
 
+@ON_BOTH
 def test_a_trial_that_has_just_begun_is_optunas(study: optuna.Study, url: str) -> None:
     study.ask()
     study.add_trial(create_trial(state=TrialState.WAITING))
