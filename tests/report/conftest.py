@@ -70,6 +70,11 @@ NETWORKS = (
 """By id, from 1: the fifth is dominated by the fourth, and the third is screened only."""
 
 
+def study_record(name: str, configuration: dict[str, Any] | None = None) -> StudyRecord:
+    """A study that nothing but its name and its configuration tells from others."""
+    return StudyRecord(name, None, configuration or {}, "", "weights", {}, {}, NOW)
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/study.db"
@@ -79,7 +84,7 @@ def url(tmp_path: Path) -> str:
 def database(url: str) -> Database:
     """A database with the study "made-up"."""
     database = Database(url)
-    database.add_study(StudyRecord("made-up", None, {}, "", "weights", {}, {}, NOW))
+    database.add_study(study_record("made-up"))
     for each in NETWORKS:
         StudyRecords(database, "made-up").add(each)
     return database
@@ -104,7 +109,7 @@ MakeBaseline = Callable[..., NetworkRecord]
 MakeStudy = Callable[..., StudyRecords]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def baseline() -> MakeBaseline:
     """Makes a baseline of the fourth or sixth network that takes 4 seconds and three epochs."""
 
@@ -134,8 +139,8 @@ def baseline() -> MakeBaseline:
     return make
 
 
-@pytest.fixture
-def compared_study(tmp_path: Path) -> MakeStudy:
+@pytest.fixture(scope="session")
+def compared_study(tmp_path_factory: pytest.TempPathFactory) -> MakeStudy:
     """Makes a study of the networks above, each trained for two epochs, with baselines.
 
     Each is in a database of its own, so that the ids are those above.
@@ -146,18 +151,17 @@ def compared_study(tmp_path: Path) -> MakeStudy:
         baselines: Sequence[NetworkRecord],
         *,
         planted: Sequence[float] = (0.71, 0.81),
-        folder: str = "studies",
         wasted: Sequence[FrozenTrial] | None = None,
         **settings: Any,
     ) -> StudyRecords:
-        file = tmp_path / folder / f"{name}.db"
+        file = tmp_path_factory.mktemp("compared") / f"{name}.db"
         database = Database(f"sqlite:///{file}")
         trials = [trial(number, TrialState.PRUNED, 0.0) for number in range(4)]  # of the networks
         study = optuna.create_study(study_name=name, storage=f"sqlite:///{file}")
         study.add_trials(trials if wasted is None else wasted)
         config = with_overrides(load_study("digits"), settings)
         configuration = {**config.model_dump(mode="json"), "name": name, "images": {"name": name}}
-        database.add_study(StudyRecord(name, None, configuration, "", "weights", {}, {}, NOW))
+        database.add_study(study_record(name, configuration))
         records = StudyRecords(database, name)
         for each in NETWORKS:
             records.add(replace(each, epochs=(EPOCH, EPOCH._replace(epoch=1))))
@@ -189,7 +193,7 @@ def trial(number: int, state: TrialState, seconds: float) -> FrozenTrial:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wasted() -> list[FrozenTrial]:
     """Trials of 30 and 20 seconds without a network, and one of 500 that failed after its own."""
     # The others' numbers are those of networks: Optuna numbers trials by itself, from 0.

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.costs import SearchCost, method_costs
 
 if TYPE_CHECKING:
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 def cost_of(
@@ -23,7 +20,7 @@ def cost_of(
 
 
 def test_the_networks_of_planting_are_its_targets_and_their_ancestors_once(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 4), baseline("l1-kd", 6)])
     cost = cost_of("planting", records)
@@ -31,13 +28,15 @@ def test_the_networks_of_planting_are_its_targets_and_their_ancestors_once(
 
 
 def test_the_search_of_planting_is_its_other_networks_and_what_was_wasted(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     cost = cost_of("planting", compared_study("made-up", [baseline("l1-kd", 6)]), wasted=50.0)
     assert cost.search == 55.0
 
 
-def test_nothing_of_the_whole_search_is_left_out(compared_study: MakeStudy, baseline: Make) -> None:
+def test_nothing_of_the_whole_search_is_left_out(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 4)])
     networks = [network for network in records.networks() if not network.baseline]
     whole = sum(sum(network.seconds.values()) for network in networks)
@@ -45,7 +44,7 @@ def test_nothing_of_the_whole_search_is_left_out(compared_study: MakeStudy, base
 
 
 def test_the_search_of_a_baseline_is_its_networks_at_other_rates(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [
         baseline("l1-kd", 4, seconds=3.0, rate=0.02),
@@ -57,7 +56,9 @@ def test_the_search_of_a_baseline_is_its_networks_at_other_rates(
     assert (cost.alone, cost.total) == (9.5, 14.5)
 
 
-def test_repetitions_count_with_their_mean(compared_study: MakeStudy, baseline: Make) -> None:
+def test_repetitions_count_with_their_mean(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
     baselines = [
         baseline("l1-kd", 6, seconds=seconds, repetition=number)
         for number, seconds in enumerate((3.0, 4.0, 8.0))
@@ -66,7 +67,7 @@ def test_repetitions_count_with_their_mean(compared_study: MakeStudy, baseline: 
 
 
 def test_the_search_of_a_plain_search_is_its_trials(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     tried = replace(baseline("search-kd", 6, seconds=1.5), kind="trial", baseline=None)
     records = compared_study("made-up", [baseline("search-kd", 6), tried, tried])
@@ -75,7 +76,7 @@ def test_the_search_of_a_plain_search_is_its_trials(
 
 
 def test_a_trial_that_was_taken_for_two_sizes_counts_once(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     rows = [replace(baseline("search-kd", target), artifact_id="best") for target in (4, 6)]
     trials = [
@@ -87,7 +88,7 @@ def test_a_trial_that_was_taken_for_two_sizes_counts_once(
 
 
 def test_a_method_without_the_teacher_does_not_pay_for_it(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("made-up", [baseline("scratch", 6, uses_teacher=False)])
     assert cost_of("scratch", records).teacher == 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,14 @@ from plantnas.report.entries import Entry, chosen_rates, compared_entries, compa
 
 if TYPE_CHECKING:
     from plantnas.records.record import NetworkRecord
-
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 def entries_of(records: StudyRecords) -> list[Entry]:
     return compared_entries(records.name, records.networks())
 
 
-def test_the_chosen_rate_is_that_of_the_best_validation_accuracy(baseline: Make) -> None:
+def test_the_chosen_rate_is_that_of_the_best_validation_accuracy(baseline: MakeBaseline) -> None:
     networks = [
         baseline("l1-kd", 4, rate=0.01, validation=0.7, test=0.9),
         baseline("l1-kd", 4, rate=0.02, validation=0.8, test=0.1),
@@ -32,7 +29,7 @@ def test_the_chosen_rate_is_that_of_the_best_validation_accuracy(baseline: Make)
     assert chosen_rates(networks) == {"l1-kd": 0.02, "scratch": 0.01}
 
 
-def test_a_rate_is_judged_by_the_mean_of_its_repetitions(baseline: Make) -> None:
+def test_a_rate_is_judged_by_the_mean_of_its_repetitions(baseline: MakeBaseline) -> None:
     networks = [
         baseline("l1-kd", 4, rate=0.01, validation=0.7),
         baseline("l1-kd", 4, rate=0.01, validation=0.7, repetition=1),
@@ -43,14 +40,14 @@ def test_a_rate_is_judged_by_the_mean_of_its_repetitions(baseline: Make) -> None
 
 
 @pytest.mark.parametrize("other", [0.6, nan])
-def test_of_equal_accuracies_the_lower_loss_is_chosen(baseline: Make, other: float) -> None:
+def test_of_equal_accuracies_the_lower_loss_is_chosen(baseline: MakeBaseline, other: float) -> None:
     better, worse = (
         baseline("l1-kd", 4, rate=rate, loss=loss) for rate, loss in ((0.02, 0.5), (0.01, other))
     )
     assert chosen_rates([better, worse]) == chosen_rates([worse, better]) == {"l1-kd": 0.02}
 
 
-def test_the_rate_is_chosen_at_the_target_with_the_most_rates(baseline: Make) -> None:
+def test_the_rate_is_chosen_at_the_target_with_the_most_rates(baseline: MakeBaseline) -> None:
     networks = [
         baseline("l1-kd", 4, rate=0.01, validation=0.9),
         baseline("l1-kd", 6, rate=0.01, validation=0.7),
@@ -66,7 +63,7 @@ def test_networks_that_are_no_baselines_have_no_chosen_rate(
 
 
 def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [
         baseline("l1-kd", 6, rate=0.01, validation=0.7),
@@ -85,14 +82,14 @@ def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
 
 
 def test_a_planted_network_that_no_baseline_points_at_is_not_compared(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 6)])
     assert [entry.network_id for entry in entries_of(records)] == [6, 7]
 
 
 def test_a_planted_network_takes_the_seconds_and_epochs_of_its_whole_lineage(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 6)])
     planted = entries_of(records)[0]
@@ -102,7 +99,7 @@ def test_a_planted_network_takes_the_seconds_and_epochs_of_its_whole_lineage(
 
 
 def test_a_baseline_takes_its_own_seconds_and_epochs(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 6, seconds=4.0, rate=0.02)])
     entry = entries_of(records)[1]
@@ -110,7 +107,7 @@ def test_a_baseline_takes_its_own_seconds_and_epochs(
 
 
 def test_only_a_method_that_needs_the_teacher_takes_its_seconds(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 6), baseline("scratch", 6, uses_teacher=False)]
     seconds = {
@@ -122,7 +119,7 @@ def test_only_a_method_that_needs_the_teacher_takes_its_seconds(
 
 
 def test_an_accuracy_that_was_not_measured_is_none(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 6, 0.75), baseline("scratch", 6)])
     entries: dict[str, Entry] = {e.method: e for e in entries_of(records)}
@@ -134,7 +131,7 @@ def test_an_accuracy_that_was_not_measured_is_none(
 
 
 def test_what_is_compared_are_the_networks_of_the_entries(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 6, rate=rate, validation=rate) for rate in (0.01, 0.02)]
     networks = compared_study("made-up", baselines).networks()

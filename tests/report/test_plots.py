@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,13 +12,13 @@ from PIL import Image
 
 from plantnas.errors import ConfigurationError, StorageError, StudyError
 from plantnas.records.database import Database
-from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.names import PLOTS
 from plantnas.report.plots import checked_plot, pareto, write_figure
 from plantnas.report.plotting.pareto import pareto_figure, pareto_info
 from plantnas.report.study_data import study_data
 from tests.conftest import StudyFolder
+from tests.report.conftest import study_record
 
 
 def test_a_figure_is_made_from_a_url(records: StudyRecords, url: str) -> None:
@@ -69,7 +68,7 @@ def test_every_plot_of_a_finished_study_shows_something(name: str, finished: Stu
 def test_every_plot_of_a_study_without_networks_says_why_it_is_empty(
     name: str, database: Database
 ) -> None:
-    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    database.add_study(study_record("empty"))
     figure = PLOTS.find(name)(database, "empty")
     assert any(note.text for note in figure.layout.annotations)
 
@@ -127,6 +126,7 @@ def test_a_plot_or_an_option_that_does_not_exist_is_refused(
 
 OWN = """
 import plotly.graph_objects as go
+from tests.report.conftest import study_record
 
 def sizes(recorded):
     return go.Figure(go.Bar(y=[network.parameters for network in recorded.networks]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isnan, log
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,7 @@ from plantnas.report.comparison.comparison import (
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.record import NetworkRecord
-
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 def compare(*studies: StudyRecords) -> Comparison:
@@ -39,7 +35,7 @@ def difference(compared: Comparison, method: str, step: int | None) -> MethodDif
 
 
 def test_a_pair_is_planting_minus_the_mean_of_the_repetitions(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 6, 0.75), baseline("l1-kd", 6, 0.79, repetition=1)]
     (pair,) = pairs(compare(compared_study("a", baselines)).entries)
@@ -47,14 +43,16 @@ def test_a_pair_is_planting_minus_the_mean_of_the_repetitions(
     assert pair.difference == pytest.approx(0.81 - 0.77)
 
 
-def test_what_was_not_tested_is_in_no_pair(compared_study: MakeStudy, baseline: Make) -> None:
+def test_what_was_not_tested_is_in_no_pair(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
     compared = compare(compared_study("a", [baseline("l1-kd", 6)]))
     assert not pairs(compared.entries)
     assert not compared.differences
 
 
 def test_differences_are_by_step_and_at_last_over_all(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline(name, target, 0.7) for name in ("l1-kd", "scratch") for target in (4, 6)]
     compared = compare(compared_study("a", baselines))
@@ -69,7 +67,9 @@ def test_differences_are_by_step_and_at_last_over_all(
     assert difference(compared, "l1-kd", 2).accuracy.mean == pytest.approx(0.11)
 
 
-def test_over_all_steps_a_study_is_one_pair(compared_study: MakeStudy, baseline: Make) -> None:
+def test_over_all_steps_a_study_is_one_pair(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
     studies = []
     for seed, lead in enumerate((0.02, 0.04, 0.06)):
         baselines = [baseline("l1-kd", 4, 0.70), baseline("l1-kd", 6, 0.80)]
@@ -83,7 +83,7 @@ def test_over_all_steps_a_study_is_one_pair(compared_study: MakeStudy, baseline:
 
 
 def test_times_are_those_of_the_planted_lineage_over_the_methods(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [
         baseline("l1-kd", 4, 0.7, seconds=2.5),
@@ -97,7 +97,7 @@ def test_times_are_those_of_the_planted_lineage_over_the_methods(
 
 
 def test_all_sizes_together_share_their_ancestors_and_the_teacher(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", target, 0.7, seconds=5.0) for target in (4, 6)]
     overall = difference(compare(compared_study("a", baselines)), "l1-kd", None)
@@ -106,7 +106,7 @@ def test_all_sizes_together_share_their_ancestors_and_the_teacher(
 
 
 def test_a_method_that_lacks_a_size_has_no_time_of_all_sizes(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 4, 0.7), baseline("l1-kd", 6, 0.7), baseline("scratch", 6, 0.7)]
     compared = compare(compared_study("a", baselines))
@@ -114,14 +114,14 @@ def test_a_method_that_lacks_a_size_has_no_time_of_all_sizes(
 
 
 def test_wasted_trials_are_a_cost_of_planting(
-    compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]
+    compared_study: MakeStudy, baseline: MakeBaseline, wasted: list[FrozenTrial]
 ) -> None:
     compared = compare(compared_study("a", [baseline("l1-kd", 6)], wasted=wasted))
     assert [cost.search for cost in compared.costs] == [2.5 + 170.0, 0.0]
 
 
 def test_the_hypervolumes_of_a_study_have_one_corner(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 4, 0.51), baseline("l1-kd", 6, 0.61)]
     compared = compare(compared_study("a", baselines))
@@ -138,7 +138,7 @@ def test_the_hypervolumes_of_a_study_have_one_corner(
 
 
 def test_a_method_that_lacks_a_size_has_no_hypervolume(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 4, 0.5), baseline("l1-kd", 6, 0.6), baseline("scratch", 6, 0.7)]
     compared = compare(compared_study("a", baselines))
@@ -146,7 +146,7 @@ def test_a_method_that_lacks_a_size_has_no_hypervolume(
 
 
 def test_studies_may_differ_in_seed_name_places_and_memory(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     first = compared_study("a", [baseline("l1-kd", 6, 0.7)])
     others = {"random_seed": 1, "memory_gigabytes": 4.0, "data.root": "elsewhere"}
@@ -155,7 +155,7 @@ def test_studies_may_differ_in_seed_name_places_and_memory(
 
 
 def test_studies_that_were_asked_something_else_are_refused_by_their_keys(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     first = compared_study("a", [baseline("l1-kd", 6, 0.7)])
     others = {"search.steps": 5, "planting.epochs": 7, "random_seed": 1}
@@ -171,24 +171,28 @@ def test_a_study_without_baselines_is_refused(compared_study: MakeStudy) -> None
         compare(compared_study("a", []))
 
 
-def test_a_study_that_is_given_twice_is_refused(compared_study: MakeStudy, baseline: Make) -> None:
+def test_a_study_that_is_given_twice_is_refused(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
     records = compared_study("a", [baseline("l1-kd", 6, 0.7)])
     with pytest.raises(StudyError, match=r"study 'a': is given 2 times"):
         compare(records, records)
 
 
 def test_studies_of_one_name_are_told_apart_by_their_databases(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     baselines = [baseline("l1-kd", 6, 0.7)]
-    studies = [compared_study("a", baselines, folder=folder) for folder in ("x", "y")]
+    studies = [compared_study("a", baselines) for _ in range(2)]
     compared = compare(*studies)
     names = {entry.study for entry in compared.entries}
     assert names == {f"a in {records.database.url}" for records in studies}
     assert difference(compared, "l1-kd", 2).accuracy.pairs == 2
 
 
-def test_the_frame_has_a_row_for_each_entry(compared_study: MakeStudy, baseline: Make) -> None:
+def test_the_frame_has_a_row_for_each_entry(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
     baselines = [baseline("l1-kd", 6, 0.7, rate=0.02), baseline("scratch", 6)]
     table = frame(compare(compared_study("a", baselines)))
     assert list(table["method"]) == ["planting", "l1-kd", "scratch"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from markupsafe import escape
 
 from plantnas.baselines.methods import default_methods
 from plantnas.errors import StorageError
-from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, comparison
 from plantnas.report.comparison.page import (
     SPREAD_OF_METHODS,
@@ -33,14 +31,11 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from playwright.sync_api import Browser
 
-    from plantnas.records.record import NetworkRecord
-
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
-@pytest.fixture
-def compared(compared_study: MakeStudy, baseline: Make) -> Comparison:
+@pytest.fixture(scope="module")
+def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> Comparison:
     """Two studies with two methods at both sizes, and one at the larger size."""
     studies = []
     for seed in range(2):
@@ -144,7 +139,7 @@ def test_the_hypervolume_is_the_mean_over_studies(compared: Comparison) -> None:
 
 
 def test_a_single_study_has_plots_without_error_bars(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("a", [baseline("l1-kd", 6, 0.7)])
     compared = comparison([records], np.random.default_rng(0))

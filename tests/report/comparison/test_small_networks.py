@@ -14,7 +14,7 @@ from tests.report.conftest import MakeBaseline, MakeStudy
 GENERATOR = np.random.default_rng(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> Comparison:
     """A study and another one, with training accuracies; the baseline of the sixth network.
 

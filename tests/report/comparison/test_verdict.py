@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 from plantnas.measured import Evaluation
-from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.comparison import Comparison, MethodDifference, comparison
 from plantnas.report.comparison.statistics import Difference
 from plantnas.report.comparison.verdict import (
@@ -30,10 +28,7 @@ from plantnas.report.comparison.verdict import (
 )
 
 if TYPE_CHECKING:
-    from plantnas.records.record import NetworkRecord
-
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 def sentence(
@@ -101,8 +96,8 @@ def test_a_tiny_ratio_is_not_said_to_be_nothing() -> None:
     assert "at 0.03x its" in sentence(0.4, pairs=1, time=0.031)
 
 
-@pytest.fixture
-def compared(compared_study: MakeStudy, baseline: Make) -> Comparison:
+@pytest.fixture(scope="module")
+def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> Comparison:
     """Three studies: planting is 2, 4 and 6 points better than l1-kd, and worse than scratch."""
     studies = []
     for seed, lead in enumerate((0.02, 0.04, 0.06)):
@@ -197,7 +192,7 @@ def test_a_page_has_no_table_without_rows(compared: Comparison) -> None:
 
 
 def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(
-    compared_study: MakeStudy, baseline: Make
+    compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:
     records = compared_study("one", [baseline("l1-kd", 6, 0.8)])
     rated = {1: 0.99, 6: 0.83}

@@ -16,11 +16,11 @@ from optuna.trial import TrialState, create_trial
 from plantnas.errors import ConfigurationError, StorageError
 from plantnas.measured import Epoch
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, StudyRecord
+from plantnas.records.record import BaselineRun
 from plantnas.records.study import StudyRecords
 from plantnas.report.frames.files import checked_format, table_text, write_table
 from plantnas.report.names import FORMATS, FRAMES
-from tests.report.conftest import network
+from tests.report.conftest import network, study_record
 
 FRAME = pd.DataFrame(
     {
@@ -51,7 +51,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     url = f"sqlite:///{tmp_path_factory.mktemp('study')}/study.db"
     optuna.create_study(study_name="digits", storage=url).add_trials([TRIAL, TRIAL])
     database = Database(url)
-    database.add_study(StudyRecord("digits", None, {}, "", "weights", {}, {}, NOW))
+    database.add_study(study_record("digits"))
     for record in (SEED, BASELINE):
         StudyRecords(database, "digits").add(record)
     return {what: FRAMES.find(what)(database, "digits") for what in FRAMES}

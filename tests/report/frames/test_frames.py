@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from plantnas.errors import StorageError, StudyError
 from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import BaselineRun, NetworkRecord, StudyRecord
+from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.frames.frames import (
@@ -27,7 +27,7 @@ from plantnas.report.frames.frames import (
     widths_frame,
 )
 from plantnas.report.study_data import study_data
-from tests.report.conftest import network
+from tests.report.conftest import network, study_record
 
 FrameOf = Callable[[Database | str | optuna.storages.RDBStorage, str], pd.DataFrame]
 FRAMES = (
@@ -116,7 +116,7 @@ def database(url: str) -> Database:
     )
     study.add_trials(TRIALS)
     for name in ("digits", "other", "empty"):
-        database.add_study(StudyRecord(name, None, {}, "", "weights", {}, {}, NOW))
+        database.add_study(study_record(name))
     StudyRecords(database, "digits").add(seed())
     StudyRecords(database, "digits").add(planted())
     StudyRecords(database, "other").add(seed())
@@ -258,7 +258,7 @@ def test_a_study_that_optuna_does_not_know_has_no_trials(database: Database) -> 
 
 
 def test_what_no_network_has_is_a_column_of_floats(database: Database) -> None:
-    database.add_study(StudyRecord("new", None, {}, "", "weights", {}, {}, NOW))
+    database.add_study(study_record("new"))
     StudyRecords(database, "new").add(NetworkRecord(**(vars(planted()) | {"parent_id": None})))
     frame = networks_frame(database, "new")
     assert frame[["test_accuracy", "test_loss", "seconds"]].dtypes.tolist() == [float] * 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.errors import StorageError
-from plantnas.records.study import StudyRecords
 from plantnas.report.headline import headline
 from plantnas.report.page.page import beside_baselines, write_report
 from plantnas.report.study_data import StudyData, study_data
@@ -24,11 +22,8 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.record import NetworkRecord
     from tests.conftest import StudyFolder
-
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 class Outline(HTMLParser):
@@ -79,8 +74,10 @@ def marked(widths: dict[str, int]) -> dict[str, int]:
     return {f"{EVIL}{group}": width for group, width in widths.items()}
 
 
-@pytest.fixture
-def compared(compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]) -> StudyData:
+@pytest.fixture(scope="module")
+def compared(
+    compared_study: MakeStudy, baseline: MakeBaseline, wasted: list[FrozenTrial]
+) -> StudyData:
     baselines = [baseline("l1-kd", target, 0.7) for target in (4, 6)]
     return study_data(compared_study("compared", baselines, wasted=wasted))
 

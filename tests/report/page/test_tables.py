@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -33,11 +32,8 @@ from tests.report.page.conftest import NOW
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from plantnas.records.record import NetworkRecord
     from plantnas.records.study import StudyRecords
-
-    Make = Callable[..., NetworkRecord]
-    MakeStudy = Callable[..., StudyRecords]
+    from tests.report.conftest import MakeBaseline, MakeStudy
 
 
 @pytest.fixture
@@ -45,8 +41,10 @@ def data(records: StudyRecords) -> StudyData:
     return study_data(records)
 
 
-@pytest.fixture
-def compared(compared_study: MakeStudy, baseline: Make, wasted: list[FrozenTrial]) -> StudyRecords:
+@pytest.fixture(scope="module")
+def compared(
+    compared_study: MakeStudy, baseline: MakeBaseline, wasted: list[FrozenTrial]
+) -> StudyRecords:
     """With trials that left no network, and a baseline at a rate that is not chosen."""
     baselines = [
         *(baseline("l1-kd", target, 0.7) for target in (4, 6)),

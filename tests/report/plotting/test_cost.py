@@ -1,19 +1,18 @@
 """Every second is in one bar, and only once."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from optuna.trial import TrialState
 
 from plantnas.records.database import Database
-from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.finished_trials import finished_trials
 from plantnas.report.plotting.cost import CostInfo, cost_figure, cost_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import MakeBaseline, MakeStudy, trial
+from tests.report.conftest import MakeBaseline, MakeStudy, study_record, trial
 
 
 @pytest.fixture
@@ -118,7 +117,7 @@ def test_a_methods_name_is_text_and_broken_for_phones(data: StudyData) -> None:
 
 
 def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
-    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    database.add_study(study_record("empty"))
     info = cost_info(study_data(StudyRecords(database, "empty")))
     assert (info.rows, info.total) == ([], 0)
     assert "nothing has been trained" in cost_figure(info).layout.annotations[0].text

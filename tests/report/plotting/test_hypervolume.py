@@ -1,13 +1,10 @@
 """The curve rises when a better network can be chosen, and counts every second of training."""
 
-from datetime import UTC, datetime
-
 import pytest
 from optuna.trial import TrialState
 
 from plantnas.hypervolume import Point, hypervolume, worst_corner
 from plantnas.records.database import Database
-from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.hypervolume import (
     HypervolumeInfo,
@@ -17,7 +14,7 @@ from plantnas.report.plotting.hypervolume import (
 from plantnas.report.plotting.styles import marker
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import MakeBaseline, MakeStudy, trial
+from tests.report.conftest import MakeBaseline, MakeStudy, study_record, trial
 
 FOUND = (Point(0.60, 500), Point(0.70, 1_000), Point(0.68, 1_500), Point(0.80, 2_000))
 
@@ -30,7 +27,7 @@ def data(records: StudyRecords) -> StudyData:
     return data._replace(trials=[*trials, trial(4, TrialState.FAIL, 7.0)])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compared(compared_study: MakeStudy, baseline: MakeBaseline) -> HypervolumeInfo:
     """With a method that has both sizes, the smaller one twice, and one that lacks a size."""
     whole = [
@@ -121,7 +118,7 @@ def test_the_legend_has_each_name_once(compared: HypervolumeInfo) -> None:
 
 
 def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
-    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    database.add_study(study_record("empty"))
     info = hypervolume_info(study_data(StudyRecords(database, "empty")))
     assert info.points == []
     texts = [note.text for note in hypervolume_figure(info).layout.annotations]

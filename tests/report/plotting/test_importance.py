@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from math import log
 from statistics import fmean
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from plantnas.measured import Evaluation
-from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.report.plotting.importance import (
     ImportanceInfo,
     StepImportance,
@@ -19,9 +18,9 @@ from plantnas.report.plotting.importance import (
     importance_info,
 )
 from plantnas.report.study_data import StudyData
-from tests.report.conftest import network
+from tests.report.conftest import network, study_record
 
-STUDY = StudyRecord("made-up", None, {}, "", "weights", {}, {}, datetime(2026, 1, 1, tzinfo=UTC))
+STUDY = study_record("made-up")
 SEED = {"one": 4, "two": 4, "three": 8, "four": 8}
 Rule = Callable[[dict[str, float], float], float]
 """Accuracy from the groups' log growths and the log parameters."""

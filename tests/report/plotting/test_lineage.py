@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import combinations, pairwise
 from random import Random
 from typing import Any
 
 import pytest
 
-from plantnas.records.record import NetworkRecord, StudyRecord
+from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import winning_lineage
 from plantnas.report.plotting.lineage import (
@@ -20,9 +19,9 @@ from plantnas.report.plotting.lineage import (
     lineage_info,
 )
 from plantnas.report.study_data import StudyData, study_data
-from tests.report.conftest import NETWORKS, network
+from tests.report.conftest import NETWORKS, network, study_record
 
-STUDY = StudyRecord("made-up", None, {}, "", "weights", {}, {}, datetime(2026, 1, 1, tzinfo=UTC))
+STUDY = study_record("made-up")
 Point = tuple[float, float]
 
 

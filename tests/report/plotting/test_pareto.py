@@ -1,18 +1,16 @@
 """The Pareto plot shows the right data; the figure only draws it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from plantnas.measured import Evaluation
 from plantnas.records.database import Database
-from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import MakeBaseline, MakeStudy
+from tests.report.conftest import MakeBaseline, MakeStudy, study_record
 
 
 @pytest.fixture
@@ -113,7 +111,7 @@ def test_dominated_networks_are_fainter(info: ParetoInfo) -> None:
 
 
 def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) -> None:
-    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    database.add_study(study_record("empty"))
     info = pareto_info(study_data(StudyRecords(database, "empty")))
     assert info.points == info.family == []
     assert "no network" in pareto_figure(info).layout.annotations[0].text

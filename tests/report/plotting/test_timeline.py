@@ -7,7 +7,6 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.records.database import Database
-from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.timeline import (
     Bar,
@@ -18,7 +17,7 @@ from plantnas.report.plotting.timeline import (
 )
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import NOW, trial
+from tests.report.conftest import NOW, study_record, trial
 
 ONE, OTHER = "host.example.org:11:5", "host.example.org:12:5"
 END = NOW + timedelta(days=9)
@@ -192,7 +191,7 @@ def test_a_real_studys_trials_all_have_a_bar_after_the_seeds(finished: StudyFold
 
 
 def test_a_study_that_has_not_begun_has_a_plot_that_says_so(database: Database) -> None:
-    database.add_study(StudyRecord("empty", None, {}, "", "weights", {}, {}, datetime.now(UTC)))
+    database.add_study(study_record("empty"))
     info = timeline_info(study_data(StudyRecords(database, "empty")), END)
     assert info.rows == []
     assert "begun" in timeline_figure(info).layout.annotations[0].text

@@ -1,12 +1,10 @@
 """The plot of widths adds up to the network, and is true of groups wider than the teacher's."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from plantnas.errors import StudyError
-from plantnas.records.record import StudyRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.widths import (
     WidthsInfo,
@@ -15,9 +13,9 @@ from plantnas.report.plotting.widths import (
 )
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import NETWORKS
+from tests.report.conftest import NETWORKS, study_record
 
-STUDY = StudyRecord("made-up", None, {}, "", "weights", {}, {}, datetime(2026, 1, 1, tzinfo=UTC))
+STUDY = study_record("made-up")
 INFO = WidthsInfo(
     name="made-up",
     network_id=7,
