@@ -197,6 +197,10 @@ def some_without_others(structure: Structure) -> Iterator[dict[str, int]]:
 
     Twice as many as the number of groups has binary digits, where each group alone would be as
     many as there are groups: the half that has a digit, and the half that has it not.
+
+    A fault in a single group is found as if it was planted alone. It is planted in half of these,
+    and what is planted beside it preserves the function of any network, so also of one with that
+    fault: tests/channels/test_planting.py, `test_a_fault_in_one_group_shows_beside_all_others`.
     """
     groups = list(structure.growable.values())
     for digit in range((len(groups) - 1).bit_length()):

@@ -50,6 +50,7 @@ def test_images_with_values_are_normalised() -> None:
     assert torch.equal(torchs, ours)
 
 
+@pytest.mark.slow
 def test_the_structure_is_what_it_is_without_stand_ins(network, monkeypatch) -> None:
     monkeypatch.delitem(on_meta.STAND_INS, functional.batch_norm)
     assert analyse(network.model, network.images) == network.structure

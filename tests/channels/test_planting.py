@@ -77,6 +77,22 @@ def test_random_new_columns_of_any_group_would_change_the_function(network):
         assert _difference(model, child, images) > 1e-5, name
 
 
+def test_a_fault_in_one_group_shows_beside_all_others(small_network):
+    """So plantings of many groups find what plantings of one group find."""
+    model, images, structure = small_network
+    for name, group in structure.growable.items():
+        faulty = plant(
+            model,
+            images,
+            {name: 8 * group.granularity},
+            initialisation=RANDOM_COLUMNS,
+            structure=structure,
+        )
+        others = {each: new for each, new in _everywhere(structure).items() if each != name}
+        child = plant(faulty, images, others) if others else faulty
+        assert _difference(model, child, images) > 1e-5, name
+
+
 def test_new_channels_learn(small_network):
     model, images, structure = small_network
     child = plant(model, images, _everywhere(structure), structure=structure).eval()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,6 +69,7 @@ def networks(draw: st.DrawFn) -> nn.Module:
     return nn.Sequential(*blocks).double()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     deadline=None,
