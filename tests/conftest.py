@@ -6,6 +6,7 @@ to pay. Set before torch is imported, and inherited by the processes that tests 
 
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from tests.postgres import new_postgres, postgres, postgres_server  # noqa: F401
 
 if TYPE_CHECKING:
     import optuna
+    from alembic.script import ScriptDirectory
 
     from plantnas.config import StudyConfig
     from plantnas.records.study import StudyRecords
@@ -43,6 +45,22 @@ planting: {screen_epochs: 1, epochs: 1, precision: float32}
 search: {steps: 1, trials_per_step: 2, minimum_growth: 1.3, maximum_growth: 4}
 """
 """A study of a second."""
+
+
+SLOW = {
+    *("tiny", "short", "brief", "begun", "ended", "prepared", "finished"),  # studies that train
+    *("quick", "opened", "made", "made_study", "launched", "searched"),
+    *("teacher", "seed_of", "planted_step", "lineage", "family"),  # networks that do, or are large
+    *("browser", "new_postgres", "postgres_server", "server", "site"),
+}
+"""Fixtures that take seconds: a test that needs one is marked slow."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @dataclass(frozen=True)
@@ -100,6 +118,31 @@ class StudyFolder:
         return study
 
 
+@pytest.fixture(autouse=True, scope="session")
+def quick_databases() -> None:
+    """Databases are made in a tenth of the time; the tests make and open thousands.
+
+    SQLite does not wait for the disk, which is for power cuts: what a killed process has committed
+    is there. And Optuna reads the scripts of its migrations once, not whenever a storage is opened.
+    """
+    from optuna.storages._rdb.storage import _VersionManager
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "connect")
+    def relax(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    read, scripts = _VersionManager._create_alembic_script, list["ScriptDirectory"]()
+
+    def once(manager: _VersionManager) -> "ScriptDirectory":
+        if not scripts:
+            scripts.append(read(manager))
+        return scripts[0]
+
+    _VersionManager._create_alembic_script = once  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """A study of digits that takes two seconds, not begun."""
@@ -130,6 +173,31 @@ def prepared(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Stu
 def finished(prepared: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """The study after all its trials, by one worker; not to be changed, but copied."""
     folder = prepared.copy(tmp_path_factory.mktemp("finished") / "study")
+    folder.run()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def brief(short: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study of two steps whose trials are over at once, not begun."""
+    from plantnas.config_files import load_study
+
+    folder = StudyFolder(tmp_path_factory.mktemp("brief"), load_study(str(short)), short)
+    return folder.with_settings(search__steps=2)
+
+
+@pytest.fixture(scope="session")
+def begun(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """It with its teacher and seed and no trials; not to be changed, but copied."""
+    folder = replace(brief, directory=tmp_path_factory.mktemp("begun"))
+    folder.objective().prepared(folder.open())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ended(begun: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """It after all its trials, by one worker; not to be changed."""
+    folder = begun.copy(tmp_path_factory.mktemp("ended") / "study")
     folder.run()
     return folder
 

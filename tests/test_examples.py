@@ -50,6 +50,7 @@ def test_a_page_includes_it_with_its_study(path: Path) -> None:
     assert INCLUDED[study] == page_of(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_it_prints_what_its_page_says(
     path: Path, folder: Path, quiet: None, capsys: pytest.CaptureFixture[str]

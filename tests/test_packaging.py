@@ -171,12 +171,14 @@ def test_what_is_imported_is_what_is_depended_on() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["tests", "benchmarks"])
 def test_the_checks_import_what_the_extras_bring(folder: str) -> None:
     everything = listed(PROJECT["dependencies"]).union(*map(listed, EXTRAS.values()))
     assert imported_distributions(folder) <= everything
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_code_types_and_yaml(tmp_path: Path) -> None:
     (wheel,) = build_wheel(tmp_path).glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}

@@ -41,7 +41,12 @@ TESTED_ELSEWHERE = {
 """Modules, or folders of them, without a test file of their name, and where their tests are."""
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(
+    "tool",
+    [  # mypy takes a minute where it has not been run before
+        pytest.param(tool, marks=pytest.mark.slow) if tool == "mypy" else tool for tool in TOOLS
+    ],
+)
 def test_the_code_passes(tool: str) -> None:
     done = subprocess.run(
         TOOLS[tool], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from plantnas.cli import main
-from plantnas.records.database import Database
 from plantnas.report.frames.frames import baselines_frame
 
 if TYPE_CHECKING:
@@ -104,11 +105,18 @@ def test_a_study_that_does_not_exist_is_not_created(
 
 
 def test_a_study_may_have_another_name_for_another_seed(
-    plantnas: Callable[..., Ended], short: Path, tmp_path: Path
+    plantnas: Callable[..., Ended], brief: StudyFolder, tmp_path: Path
 ) -> None:
-    ended = plantnas("run", short, "--name", "second", "--seed", 1, "--workers", 1)
-    assert ended.exit_code == 0, ended
-    database = Database(
-        f"sqlite:///{tmp_path / 'here' / 'plantnas-studies' / 'second' / 'study.db'}"
+    """It is complete, or else a worker's process would have to run it; as another it is refused."""
+    second = replace(
+        brief.with_settings(name="second", random_seed=1, search__steps=1),
+        directory=tmp_path / "here" / "plantnas-studies" / "second",
     )
-    assert database.study("second").configuration["random_seed"] == 1
+    second.run()
+    ended = plantnas("run", second.yaml, "--name", "second", "--seed", 1, "--workers", 1)
+    assert ended.exit_code == 0, ended
+    assert "Study 'second' is complete." in ended.stdout
+    refused = plantnas("run", second.yaml, "--name", "second", "--workers", 1)
+    assert refused.exit_code == 2
+    assert "random_seed is 1, not 0" in refused.stderr
+    assert os.listdir(tmp_path / "here" / "plantnas-studies") == ["second"]

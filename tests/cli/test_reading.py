@@ -50,12 +50,12 @@ def test_watching_ends_with_the_study(show: Show) -> None:
 
 
 def test_watching_a_study_goes_on_until_it_is_complete(
-    plantnas: Callable[..., Ended], prepared: StudyFolder, tmp_path: Path
+    plantnas: Callable[..., Ended], begun: StudyFolder, tmp_path: Path
 ) -> None:
-    folder = prepared.copy(tmp_path / "study")
+    folder = begun.copy(tmp_path / "study")
     running = threading.Thread(target=folder.run)
     running.start()
-    words = ("status", "tiny", "--directory", folder.directory, "--watch", "--every", 0.5)
+    words = ("status", "short", "--directory", folder.directory, "--watch", "--every", 0.5)
     ended = plantnas(*words)
     running.join()
     assert ended.exit_code == 0

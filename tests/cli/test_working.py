@@ -23,12 +23,12 @@ def grown(url: str, name: str) -> list[int | None]:
 
 
 def test_a_worker_joins_a_study_and_ends_with_it(
-    plantnas: Callable[..., Ended], prepared: StudyFolder, tmp_path: Path
+    plantnas: Callable[..., Ended], begun: StudyFolder, tmp_path: Path
 ) -> None:
-    folder = prepared.copy(tmp_path / "study")
-    ended = plantnas("worker", "tiny", "--storage", folder.url, "--directory", tmp_path / "mine")
+    folder = begun.copy(tmp_path / "study")
+    ended = plantnas("worker", "short", "--storage", folder.url, "--directory", tmp_path / "mine")
     assert (ended.exit_code, ended.stderr) == (0, "")
-    assert {1, 2} <= set(grown(folder.url, "tiny"))
+    assert {1, 2} <= set(grown(folder.url, "short"))
 
 
 @pytest.mark.slow

@@ -307,6 +307,7 @@ connection.commit()
     assert StudyRecords(Database(url_of_0001), "old").network(1).widths == {"stem": 8, "head": 16}
 
 
+@pytest.mark.slow
 def test_upgrades_at_once_all_succeed_and_one_migrates(url_of_0001: str) -> None:
     script = f"""
 from plantnas.records.migrations.upgrade import upgrade_database

@@ -1,14 +1,16 @@
 """Records are written all or nothing, by however many at once."""
 
+import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
 
-from plantnas.errors import StorageError
+from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
@@ -80,34 +82,27 @@ def test_threads_that_add_networks_at_once_lose_nothing(
     assert found == {number: replace(network, trial_number=number) for number in range(80)}
 
 
-@ON_BOTH
-def test_processes_that_open_a_new_database_at_once_and_add_networks_lose_nothing(url: str) -> None:
-    script = f"""
-import sys
-from datetime import UTC, datetime
-import torch
-from plantnas.channels.groups import widths
-from pathlib import Path
-from tests.conftest import StudyFolder
-from plantnas.errors import StudyError
-from plantnas.records.database import Database
-from plantnas.records.record import NetworkRecord, StudyRecord
-from plantnas.records.study import StudyRecords
+def add_25(url: str, worker: int, study: StudyRecord, network: NetworkRecord) -> None:
+    database = Database(url)
+    with suppress(StudyError):  # another process was first
+        database.add_study(study)
+    for number in range(25 * worker, 25 * worker + 25):
+        StudyRecords(database, study.name).add(replace(network, trial_number=number))
 
-database = Database({url!r})
-try:
-    database.add_study(StudyRecord("digits", 1, {{}}, "", "", {{}}, {{}}, datetime.now(UTC)))
-except StudyError:
-    pass  # another process was first
-for number in range(25):
-    trial_number = 25 * int(sys.argv[1]) + number
-    StudyRecords(database, "digits").add(NetworkRecord(
-        "planting", "screen", trial_number, None, 1, 1, 1, {{"stem": 8}}, {{}}, (), (), None, None))
-"""
+
+@ON_BOTH
+def test_processes_that_open_a_new_database_at_once_and_add_networks_lose_nothing(
+    url: str, study: StudyRecord, network: NetworkRecord
+) -> None:
+    context = multiprocessing.get_context("fork")
     processes = [
-        subprocess.Popen([sys.executable, "-c", script, str(worker)]) for worker in range(4)
+        context.Process(target=add_25, args=(url, worker, study, network)) for worker in range(4)
     ]
-    assert [process.wait() for process in processes] == [0, 0, 0, 0]
-    networks = StudyRecords(Database(url), "digits").networks()
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    networks = StudyRecords(Database(url), study.name).networks()
     assert sorted(one.trial_number or 0 for one in networks) == list(range(100))
-    assert all(one.widths == {"stem": 8} for one in networks)
+    assert all(as_added(one) == replace(network, trial_number=one.trial_number) for one in networks)

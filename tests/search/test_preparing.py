@@ -49,14 +49,14 @@ def logits(folder: StudyFolder) -> list[Path]:
 
 
 def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
-    tiny: StudyFolder, tmp_path: Path
+    brief: StudyFolder, tmp_path: Path
 ) -> None:
-    folder = replace(tiny, directory=tmp_path)
+    folder = replace(brief, directory=tmp_path)
     assert sayings(folder) == [
-        "training the teacher for 6 epochs",
+        "training the teacher for 2 epochs",
         "computing the teacher's logits on the train images",
         "computing the teacher's logits on the validation images",
-        "training the seed for 6 epochs",
+        "training the seed for 2 epochs",
     ]
     networks = folder.records.networks()
     assert [network.method for network in networks] == ["teacher", "seed"]
@@ -220,23 +220,23 @@ def test_logits_that_are_lost_everywhere_are_made_again_to_the_bit(
 
 
 def test_a_preparation_that_loses_its_lock_takes_what_another_made(
-    tiny: StudyFolder, new_postgres: Callable[[], str], tmp_path: Path
+    brief: StudyFolder, new_postgres: Callable[[], str], tmp_path: Path
 ) -> None:
     url, said = new_postgres(), list[str]()
 
     def worker(name: str) -> PlantingObjective:
-        return PlantingObjective(tiny.config, tmp_path / name, artifacts=str(tmp_path / "shared"))
+        return PlantingObjective(brief.config, tmp_path / name, artifacts=str(tmp_path / "shared"))
 
     def lose_the_lock(message: str) -> None:
         said.append(message)
         if len(said) == 1:
             with administrator(url) as connection:
                 connection.execute(text(LOSE_LOCKS))
-            worker("second").prepared(open_study(tiny.config, url))
+            worker("second").prepared(open_study(brief.config, url))
 
-    study = worker("first").prepared(open_study(tiny.config, url), lose_the_lock)
+    study = worker("first").prepared(open_study(brief.config, url), lose_the_lock)
     assert [message.partition(" ")[0] for message in said] == ["training", "fetching", "fetching"]
-    assert [study.teacher, study.seed] == StudyRecords(Database(url), "tiny").networks()
+    assert [study.teacher, study.seed] == StudyRecords(Database(url), brief.config.name).networks()
 
 
 LOSE_LOCKS = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
@@ -248,9 +248,9 @@ def prepare_it(config: StudyConfig, url: str, directory: Path) -> None:
 
 
 def test_processes_that_start_at_once_train_one_teacher_and_one_seed(
-    tiny: StudyFolder, tmp_path: Path
+    brief: StudyFolder, tmp_path: Path
 ) -> None:
-    folder = replace(tiny, directory=tmp_path)
+    folder = replace(brief, directory=tmp_path)
     folder.open()
     context = multiprocessing.get_context("fork")
     processes = [
@@ -376,10 +376,10 @@ def test_the_policies_are_told_what_they_compare_to(prepared: StudyFolder) -> No
 
 
 def test_weights_lie_in_the_studys_folder_also_if_it_is_relative(
-    tiny: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    brief: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = tiny.config
+    config = brief.config
     url = f"sqlite:///{tmp_path / 'out' / 'study.db'}"
     PlantingObjective(config, "out").prepared(open_study(config, url))
     kept = list((tmp_path / "out" / "weights").iterdir())

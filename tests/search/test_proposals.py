@@ -223,16 +223,16 @@ def test_a_planting_that_a_later_trial_screened_meanwhile_is_not_screened_again(
 
 @pytest.mark.parametrize("limit", [660, 700], ids=["below a channel", "below the window"])
 def test_a_seed_without_room_ends_the_study_after_one_proposal(
-    tiny: StudyFolder, tmp_path: Path, limit: int
+    brief: StudyFolder, tmp_path: Path, limit: int
 ) -> None:
-    folder = replace(tiny, directory=tmp_path).with_settings(search__maximum_parameters=limit)
+    folder = replace(brief, directory=tmp_path).with_settings(search__maximum_parameters=limit)
     first, last = folder.run(trials=10).trials
     assert "not between" in first.user_attrs["reason"]
     assert last.user_attrs["reason"] == "the study is complete"
 
 
-def test_a_study_ends_when_its_parameters_are_used_up(tiny: StudyFolder, tmp_path: Path) -> None:
-    folder = replace(tiny, directory=tmp_path).with_settings(
+def test_a_study_ends_when_its_parameters_are_used_up(brief: StudyFolder, tmp_path: Path) -> None:
+    folder = replace(brief, directory=tmp_path).with_settings(
         search__maximum_parameters=1_500, search__steps=4
     )
     study = folder.run(trials=600)
@@ -240,8 +240,8 @@ def test_a_study_ends_when_its_parameters_are_used_up(tiny: StudyFolder, tmp_pat
     assert max(trial.values[1] for trial in study.trials if trial.values) <= 1_500
 
 
-def test_a_study_may_trade_accuracy_for_macs(tiny: StudyFolder, tmp_path: Path) -> None:
-    folder = replace(tiny, directory=tmp_path).with_settings(search__cost="macs", search__steps=1)
+def test_a_study_may_trade_accuracy_for_macs(brief: StudyFolder, tmp_path: Path) -> None:
+    folder = replace(brief, directory=tmp_path).with_settings(search__cost="macs", search__steps=1)
     study = folder.run()
     macs = [trial.user_attrs.get("macs") for trial in study.best_trials]
     assert macs

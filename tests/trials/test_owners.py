@@ -109,6 +109,7 @@ def check_steps(study: optuna.Study) -> None:
     assert len(grown) == len(set(grown))
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study_without_losing_a_trial(url: str, study: optuna.Study) -> None:
     workers = start_workers(url, count=2, seconds=0.02)
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
@@ -134,6 +135,7 @@ def kill_while_screening(url: str, study: optuna.Study) -> int:
     return dead.number
 
 
+@pytest.mark.slow
 def test_a_killed_workers_trial_does_not_block_the_others(url: str, study: optuna.Study) -> None:
     number = kill_while_screening(url, study)
     study.optimize(objective, timeout=30)
@@ -142,6 +144,7 @@ def test_a_killed_workers_trial_does_not_block_the_others(url: str, study: optun
     check_steps(study)
 
 
+@pytest.mark.slow
 def test_the_place_of_a_killed_workers_trial_reopens_when_it_is_failed(
     url: str, study: optuna.Study
 ) -> None:

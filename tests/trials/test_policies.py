@@ -333,6 +333,7 @@ class TestEveryPolicy:
         ]
         assert len(screened) == len(set(screened))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("workers", [2, 5, 16])
     def test_no_worker_leaves_before_the_last_step(self, policy: Beam, workers: int) -> None:
         unlimited = replace(policy, steps=None)

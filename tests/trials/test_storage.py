@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import multiprocessing
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import optuna
@@ -147,24 +146,20 @@ def test_tables_that_another_process_makes_at_the_same_moment_are_no_error(tmp_p
     assert optuna.create_study(storage=storage).trials == []
 
 
+def open_when_all_are_there(url: str, barrier: Barrier) -> None:
+    barrier.wait()
+    open_storage(url)
+
+
 def test_processes_that_open_a_new_database_together_all_do(tmp_path: Path) -> None:
-    lines = (
-        "from plantnas.trials.storage import open_storage; import sys; print('ready', flush=True)"
-    )
-    script = f"{lines}; sys.stdin.readline(); open_storage(sys.argv[1])"
-    command = [sys.executable, "-c", script, sqlite_url(tmp_path)]
-    pipe = subprocess.PIPE
-    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(3)]
+    context = multiprocessing.get_context("fork")
+    arguments = (sqlite_url(tmp_path), context.Barrier(3))
+    processes = [context.Process(target=open_when_all_are_there, args=arguments) for _ in range(3)]
     for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
+        process.start()
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.close()
-    assert [process.wait(60) for process in processes] == [0] * 3
-    for process in processes:
-        assert process.stdout is not None
-        process.stdout.close()
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 3
 
 
 def test_a_study_waits_for_a_server_that_restarts(server: Server) -> None:
@@ -187,14 +182,18 @@ def test_a_study_waits_for_a_server_that_restarts(server: Server) -> None:
 def test_nobody_is_stale_at_once_after_the_database_was_away(server: Server) -> None:
     """All workers waited: the first that finds it back must not fail the trials of the others."""
     storage = open_storage(server.url)
-    storage.heartbeat_interval, storage.grace_period = 1, 1
     study = optuna.create_study(storage=storage, directions=["maximize", "minimize"])
     trial_id = storage.create_new_trial(study._study_id)
     storage.record_heartbeat(trial_id)
+    with storage.engine.begin() as connection:
+        long_ago = "UPDATE trial_heartbeats SET heartbeat = heartbeat - INTERVAL '1 hour'"
+        connection.execute(text(long_ago))
+    storage.patience.since -= 3600
+    assert storage._get_stale_trial_ids(study._study_id) == [trial_id]
     server.stop()
-    server.start_after(2.0).join()
+    server.start_after(0.5).join()
     storage.get_trial(trial_id)
     storage.patience.note_absence()
     assert storage._get_stale_trial_ids(study._study_id) == []
-    time.sleep(2.2)
+    storage.patience.since -= 3600
     assert storage._get_stale_trial_ids(study._study_id) == [trial_id]

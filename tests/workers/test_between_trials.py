@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -40,8 +41,8 @@ class Disturbed(PlantingObjective):
 
 
 @pytest.fixture
-def folder(prepared: StudyFolder, tmp_path: Path) -> StudyFolder:
-    return prepared.copy(tmp_path / "study")
+def folder(begun: StudyFolder, tmp_path: Path) -> StudyFolder:
+    return begun.copy(tmp_path / "study")
 
 
 def run(folder: StudyFolder, before: Callable[[optuna.Trial], None]) -> optuna.Study:
@@ -62,11 +63,11 @@ def work_of(trials: list[FrozenTrial]) -> list[tuple[dict[str, Any], object]]:
 
 
 def test_one_worker_does_what_optunas_own_loop_does(
-    folder: StudyFolder, finished: StudyFolder
+    folder: StudyFolder, ended: StudyFolder
 ) -> None:
     study = run(folder, nothing)
     assert is_complete(study, folder.config.search)
-    assert work_of(study.trials) == work_of(finished.open().trials)
+    assert work_of(study.trials) == work_of(ended.open().trials)
     run(folder, nothing)
     assert len(folder.open().trials) == len(study.trials), "a complete study is left as it is"
 
@@ -129,11 +130,11 @@ def interrupted_at(folder: StudyFolder, kind: str) -> FrozenTrial:
 
 
 def test_a_screen_that_is_interrupted_is_queued_and_done_next(
-    tiny: StudyFolder, finished: StudyFolder, tmp_path: Path
+    brief: StudyFolder, ended: StudyFolder, tmp_path: Path
 ) -> None:
     """Of two epochs: the last one is finished, and then there is nothing to interrupt."""
-    folder = replace(tiny.with_settings(planting__screen_epochs=2), directory=tmp_path / "two")
-    planting, _ = work_of(finished.open().trials)[0]
+    folder = replace(brief.with_settings(planting__screen_epochs=2), directory=tmp_path / "two")
+    planting, _ = work_of(ended.open().trials)[0]
     folder.open().enqueue_trial(planting)
     interrupted = interrupted_at(folder, "screen")
     (queued,) = folder.open().get_trials(states=(TrialState.WAITING,))
@@ -145,7 +146,11 @@ def test_a_screen_that_is_interrupted_is_queued_and_done_next(
     assert is_complete(study, folder.config.search)
 
 
-def test_a_grow_that_is_interrupted_is_assigned_again_and_done_once(folder: StudyFolder) -> None:
+def test_a_grow_that_is_interrupted_is_assigned_again_and_done_once(
+    brief: StudyFolder, tmp_path: Path
+) -> None:
+    """Of two epochs, as above."""
+    folder = replace(brief.with_settings(planting__epochs=2), directory=tmp_path / "two")
     interrupted = interrupted_at(folder, "grow")
     assert not folder.open().get_trials(states=(TrialState.WAITING,))
     study = run(folder, nothing)
@@ -157,11 +162,11 @@ def test_a_grow_that_is_interrupted_is_assigned_again_and_done_once(folder: Stud
 
 
 def test_a_trial_without_heartbeats_is_done_again_once(
-    folder: StudyFolder, finished: StudyFolder
+    folder: StudyFolder, ended: StudyFolder
 ) -> None:
     """The worker is of another machine: only its heartbeats tell."""
     study = folder.open()
-    planting, _ = work_of(finished.open().trials)[0]
+    planting, _ = work_of(ended.open().trials)[0]
     study.enqueue_trial(planting)
     with pytest.warns(UserWarning, match="Heartbeat"):
         first = study.ask()
@@ -206,24 +211,22 @@ def endless(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Stud
     return study
 
 
-def proposed(study: optuna.Study) -> set[int]:
-    """The running trials that have a planting; it may not be worth training, and be pruned next."""
+def is_trained(study: optuna.Study) -> bool:
+    """Whether a trial runs whose planting is worth training: it goes on until it is ended."""
     running = study.get_trials(states=(TrialState.RUNNING,))
-    return {trial.number for trial in running if "parameters" in trial.user_attrs}
+    return any(trial.constraints.get("parameters", inf) <= 0 for trial in running)
 
 
 def ended_by(folder: StudyFolder, number: signal.Signals) -> tuple[int, list[FrozenTrial]]:
     """The exit code of a worker that got a signal in a trial, and the trials then."""
     arguments = [folder.yaml, folder.url, folder.directory]
     process = subprocess.Popen([sys.executable, "-c", WORKER, *map(str, arguments)])
-    study, trained = folder.open(), set[int]()
-    while not trained:
+    study = folder.open()
+    while not is_trained(study):
         assert process.poll() is None
-        before = proposed(study)
-        time.sleep(1.0)
-        trained = before & proposed(study)
+        time.sleep(0.1)
     process.send_signal(number)
-    exit_code = process.wait(30)
+    exit_code = process.wait(60)
     return exit_code, folder.open().trials
 
 

@@ -111,6 +111,7 @@ def test_a_missing_extra_is_one_line(
     launcher.stop()
 
 
+@pytest.mark.slow
 def test_an_sqlite_file_is_refused(tmp_path: Path) -> None:
     command = WorkerCommand(Place("tiny", "sqlite:///study.db", tmp_path))
     with pytest.raises(ConfigurationError, match="SQLite"):

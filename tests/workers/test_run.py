@@ -231,11 +231,12 @@ def fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
     return make
 
 
-def test_what_a_worker_cannot_do_is_one_line_of_its_run(
-    folder: StudyFolder, fail: Callable[[str], None]
-) -> None:
-    fail("import sys; sys.stderr.write('plantnas: weights 7: no such file.\\n'); sys.exit(2)")
-    with pytest.raises(StudyError, match=r"^weights 7: no such file\.$"):
+def test_what_a_worker_cannot_do_is_one_line_of_its_run(folder: StudyFolder) -> None:
+    """Only a worker asks which plantnas a study was made with."""
+    newer = "UPDATE plantnas_studies SET versions = json_set(versions, '$.plantnas', '17.1')"
+    with folder.records.database.engine.begin() as connection:
+        connection.exec_driver_sql(newer)
+    with pytest.raises(StudyError, match=r"^study 'tiny' was made .* install plantnas 17\.$"):
         run_study(folder.config, folder.url, folder.directory)
     assert not is_complete(folder.open(), folder.config.search)
 
