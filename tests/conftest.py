@@ -51,7 +51,7 @@ SLOW = {
     *("tiny", "short", "brief", "begun", "ended", "prepared", "finished"),  # studies that train
     *("quick", "opened", "made", "made_study", "launched", "searched"),
     *("teacher", "seed_of", "planted_step", "lineage", "family"),  # networks that do, or are large
-    *("browser", "new_postgres", "postgres_server", "server", "site"),
+    *("browser", "new_postgres", "postgres_server", "server", "site", "simulated", "old"),
 }
 """Fixtures that take seconds: a test that needs one is marked slow."""
 

@@ -237,7 +237,10 @@ def small_network(request: pytest.FixtureRequest) -> Network:
     return _make(SMALL[request.param], 16)
 
 
-@pytest.fixture(scope="session", params=[*SMALL, *LARGE])
+@pytest.fixture(
+    scope="session",
+    params=[*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)],
+)
 def network(request: pytest.FixtureRequest) -> Network:
     if request.param in SMALL:
         return _make(SMALL[request.param], 16)

@@ -129,7 +129,13 @@ def narrow_network() -> Callable[[str], Narrowed]:
     return build
 
 
-@pytest.fixture(params=ARCHITECTURES, scope="session")
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if "/" in name else name
+        for name in ARCHITECTURES
+    ],
+    scope="session",
+)
 def architecture(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
