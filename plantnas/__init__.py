@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from plantnas.channels.planting import narrow as narrow
     from plantnas.channels.planting import plant as plant
     from plantnas.channels.rules import register_rule as register_rule
+    from plantnas.channels.shrinking import shrink as shrink
     from plantnas.config import StudyConfig as StudyConfig
     from plantnas.config_files import load_study as load_study
     from plantnas.errors import PlantnasError as PlantnasError
@@ -59,6 +60,7 @@ _HOMES = {
     "plant": "plantnas.channels.planting",
     "register_rule": "plantnas.channels.rules",
     "run_study": "plantnas.workers.run",
+    "shrink": "plantnas.channels.shrinking",
     "trials_frame": "plantnas.report.frames.frames",
     "widths": "plantnas.channels.groups",
     "widths_frame": "plantnas.report.frames.frames",

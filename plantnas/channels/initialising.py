@@ -3,14 +3,24 @@
 The initialisations by name are in initialisations/; what of a parent stays is in planting.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.structure import Structure, TensorAxis
+from plantnas.channels.resizing import named_tensors
+from plantnas.channels.structure import Structure
+
+
+class Samples(NamedTuple):
+    """What a trained network computes inside, on some images: reconstruction.py makes them."""
+
+    images: Tensor
+    """images x channels x height x width, as networks take them."""
+    outputs: Mapping[str, Tensor]
+    """{weight: places x rows} of each convolution and linear layer, the first time that it runs."""
 
 
 class Donor(NamedTuple):
@@ -18,6 +28,8 @@ class Donor(NamedTuple):
 
     network: nn.Module
     structure: Structure
+    samples: Samples | None = None
+    """What it computes, for initialisations that ask for it."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,8 @@ class Grown:
         network: Is initialised in place. Its tensors of another shape than the parent's are zero.
         structure: Its own.
         parent: The network that it was made from; not to be changed.
-        changed: {name: axes} of the tensors with new entries, as `named_tensors` names them. Of a
-            seed, these are all.
+        changed: {name: bool mask} of the tensors with new entries, as `named_tensors` names them;
+            true where an entry is new. Of a seed, all are.
         example: images x channels x height x width, as the network takes them.
         donor: The network whose channels may be taken, a study's teacher; None without one.
         generator: Source of all draws; torch's default generator if None.
@@ -38,10 +50,26 @@ class Grown:
     network: nn.Module
     structure: Structure
     parent: nn.Module
-    changed: Mapping[str, Sequence[TensorAxis]]
+    changed: Mapping[str, Tensor]
     example: Tensor
     donor: Donor | None
     generator: torch.Generator | None
+
+    def restore(self) -> None:
+        """Puts the parent's entries back, whatever was written there. Of a seed, none are."""
+        tensors, parents = named_tensors(self.network), named_tensors(self.parent)
+        for name, tensor in tensors.items():
+            if name not in self.changed:
+                tensor.copy_(parents[name])
+            elif not self.changed[name].all():
+                # Along each dimension the parent's indices keep their order: so do its entries.
+                tensor[~self.changed[name]] = parents[name].flatten()
+
+
+def all_new(network: nn.Module) -> dict[str, Tensor]:
+    """What is new of a network without a parent: every entry, as `Grown.changed` says it."""
+    tensors = named_tensors(network).items()
+    return {name: torch.ones_like(tensor, dtype=torch.bool) for name, tensor in tensors}
 
 
 @dataclass(frozen=True)

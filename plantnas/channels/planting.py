@@ -8,7 +8,6 @@ Knowledge Distillation", 2020, arXiv 2011.02390; of function-preserving growth: 
 Shlens, "Net2Net", ICLR 2016, arXiv 1511.05641.
 """
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -60,19 +59,21 @@ def plant(
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
     structure = structure or analyse(model, example_input)
-    old_widths, widths = structure.widths, planted_widths(structure, planting)
-    child, changed = resized(model, structure, widths), _changed_axes(structure, widths)
-    at_widths, donor = structure.with_widths(widths), initialisation.donor
-    grown = Grown(child, at_widths, model, changed, example_input, donor, generator)
+    widths = planted_widths(structure, planting)
+    grown = Grown(
+        network=resized(model, structure, widths),
+        structure=structure.with_widths(widths),
+        parent=model,
+        changed=_new_entries(structure, named_tensors(model), widths),
+        example=example_input,
+        donor=initialisation.donor,
+        generator=generator,
+    )
     with torch.no_grad():
         initialisation.fill(grown)
-        _scale_new_columns(child, structure, widths, initialisation.column_scale)
-        old, new = named_tensors(model), named_tensors(child)
-        for name in new:
-            axes, dimensions = changed.get(name, ()), new[name].ndim
-            for old_box, box in shared_regions(axes, dimensions, old_widths, widths):
-                new[name][box] = old[name][old_box]
-    return child
+        _scale_new_columns(grown.network, structure, widths, initialisation.column_scale)
+        grown.restore()
+    return grown.network
 
 
 def _scale_new_columns(
@@ -128,16 +129,8 @@ def planted_entries(
     Raises:
         PlantingError: As for `plant`.
     """
-    old_widths, new_widths = structure.widths, planted_widths(structure, planting)
-    state, shapes = model.state_dict(), structure.shapes_with(new_widths)
-    masks = {}
-    for name, axes in _changed_axes(structure, new_widths).items():
-        if name in state:
-            mask = torch.ones(shapes[name], dtype=torch.bool, device=state[name].device)
-            for _, box in shared_regions(axes, mask.ndim, old_widths, new_widths):
-                mask[box] = False
-            masks[name] = mask
-    return masks
+    new = _new_entries(structure, named_tensors(model), planted_widths(structure, planting))
+    return {name: new[name] for name in model.state_dict().keys() & new.keys()}
 
 
 def crop(
@@ -204,17 +197,22 @@ def narrow(
     """
     structure = structure or analyse(model, example_input)
     if not isinstance(widths, Mapping):
-        fraction, widths = widths, {}
-        if not fraction > 0:
-            raise PlantingError(f"Cannot narrow to {fraction} of the widths: it must be positive.")
-        for name, group in structure.growable.items():
-            blocks = round(group.width * fraction / group.granularity)
-            least = math.ceil(max(minimum, group.minimum) / group.granularity)
-            widest = max(blocks, group.width // group.granularity)
-            widths[name] = group.granularity * min(max(blocks, least), widest)
+        widths = structure.fraction_of_widths(widths, minimum)
     child = resized(model, structure, structure.widths_with(widths))
     fresh.draw_anew(child, child.modules(), named_tensors(model), generator)
     return child
+
+
+def _new_entries(
+    structure: Structure, tensors: Mapping[str, Tensor], widths: Mapping[str, int]
+) -> dict[str, Tensor]:
+    """For each tensor that changes its size, a mask of the new one: true where an entry is new."""
+    shapes, new = structure.shapes_with(widths), dict[str, Tensor]()
+    for name, axes in _changed_axes(structure, widths).items():
+        new[name] = torch.ones(shapes[name], dtype=torch.bool, device=tensors[name].device)
+        for _, box in shared_regions(axes, len(shapes[name]), structure.widths, widths):
+            new[name][box] = False
+    return new
 
 
 def _changed_axes(structure: Structure, widths: Mapping[str, int]) -> dict[str, list[TensorAxis]]:

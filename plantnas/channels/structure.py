@@ -160,6 +160,26 @@ class Structure:
                 )
         return {name: changes.get(name, group.width) for name, group in self.groups.items()}
 
+    def fraction_of_widths(self, fraction: float, minimum: int = 1) -> dict[str, int]:
+        """A fraction of every growable group's width, rounded to the group's granularity.
+
+        Args:
+            fraction: May be over 1.
+            minimum: No width becomes smaller than this; a smaller one stays.
+
+        Raises:
+            PlantingError: The fraction is not positive.
+        """
+        if not fraction > 0:
+            raise PlantingError(f"Cannot narrow to {fraction} of the widths: it must be positive.")
+        widths = {}
+        for name, group in self.growable.items():
+            blocks = round(group.width * fraction / group.granularity)
+            least = math.ceil(max(minimum, group.minimum) / group.granularity)
+            widest = max(blocks, group.width // group.granularity)
+            widths[name] = group.granularity * min(max(blocks, least), widest)
+        return widths
+
     def with_widths(self, changes: Mapping[str, int]) -> "Structure":
         """The structure of the architecture after these changes; errors as for `widths_with`."""
         widths = self.widths_with(changes)

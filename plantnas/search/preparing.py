@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from plantnas.channels.cost import COSTS
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import STARTS
-from plantnas.channels.initialising import Donor, Grown
+from plantnas.channels.initialising import Donor, Grown, all_new
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import narrow
 from plantnas.channels.resizing import resized
@@ -188,12 +188,12 @@ def _started_seed(
     widths = {
         name: min(width, teacher.widths[name]) for name, width in structure.growable_widths.items()
     }
-    started, axes_of = resized(seed, structure, widths), structure.axes_of
+    started = resized(seed, structure, widths)
     grown = Grown(
         network=started,
         structure=structure.with_widths(widths),
         parent=seed,
-        changed={name: axes_of.get(name, ()) for name in structure.shapes},
+        changed=all_new(started),
         example=example,
         donor=Donor(network, analyse(network, example)),
         generator=generator_for(config.random_seed, "seed", "start"),

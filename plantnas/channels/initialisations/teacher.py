@@ -14,9 +14,9 @@ def fill(grown: Grown) -> None:
     """
     if grown.donor is None:
         raise PlantingError("There is no teacher whose channels the new ones could start from.")
-    network, structure = grown.donor
-    widths = grown.structure.growable_widths
-    given = named_tensors(crop(network, grown.example, widths, structure=structure))
+    widths, donor = grown.structure.growable_widths, grown.donor
+    cropped = crop(donor.network, grown.example, widths, structure=donor.structure)
+    given = named_tensors(cropped)
     tensors = named_tensors(grown.network)
     for name in grown.changed:
         tensors[name].copy_(given[name])
