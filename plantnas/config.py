@@ -14,9 +14,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 StoppingRule = Literal["none", "median", "halving"]
 
 # What was measured best for each start: docs/recipe.md. One of the user's own has those of `fresh`.
-ROW_RATE = {"fresh": 0.1, "teacher": 0.3}
-COLUMN_INIT = {"fresh": 0.0, "teacher": 1.0}
-L2_SP = {"fresh": 0.0, "teacher": 0.1}
+ROW_RATE = {"fresh": 0.1, "teacher": 0.3, "fitted": 1.0}
+COLUMN_INIT = {"fresh": 0.0, "teacher": 1.0, "fitted": 0.0}
+L2_SP = {"fresh": 0.0, "teacher": 0.1, "fitted": 0.0}
 
 MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
 """The settings that may differ when a study goes on: they change no result that exists."""
@@ -163,13 +163,14 @@ class SeedRecipe(Recipe):
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017)."""
     start: str = "teacher"
-    """What the seed starts from: the `teacher`'s first channels, or `fresh` weights. A teacher from
-    which channels are taken has its channels ordered by the size of their weights (L1 over all
-    layers that make and use a channel), largest first."""
+    """What the seed starts from: the `teacher`'s first channels, these `fitted` layer by layer to
+    what the teacher computes (He, Zhang and Sun 2017), or `fresh` weights. A teacher from which
+    channels are taken has its channels ordered by the size of their weights (L1 over all layers
+    that make and use a channel), largest first."""
     l2_sp: float = Field(default_factory=_by_start(L2_SP, "start"), ge=0)
     """Pull of each entry towards where it started (Li, Grandvalet and Davoine 2018), decoupled as
     AdamW's weight decay: a step moves it by the learning rate times this of the way back, so that
-    it stays of use to the wider networks that follow. 0 where `start` is `fresh`."""
+    it stays of use to the wider networks that follow. 0 where `start` is not `teacher`."""
 
 
 class Distillation(Settings):
@@ -197,15 +198,16 @@ class Planting(Recipe):
     """The growing trial of a step has this many times the epochs of the step before: what was
     planted before is frozen, so the last step's training is what a network ends with."""
     rows: str = "teacher"
-    """What new channels start from: the `teacher`'s channels of the same places, or `fresh` draws
-    of the layer's own initialisation."""
+    """What new channels start from: the `teacher`'s channels of the same places, these `fitted` to
+    what the teacher computes (He, Zhang and Sun 2017), or `fresh` draws of the layer's own
+    initialisation."""
     row_rate: PositiveFloat = Field(default_factory=_by_start(ROW_RATE, "rows"))
     """Multiplies the learning rate of new channels' own rows and BatchNorm entries. Fresh ones
     start several times smaller than trained rows have become, to which new columns are added: 0.1
-    where `rows` is `fresh`."""
+    where `rows` is `fresh`, 1 where it is `fitted`."""
     l2_sp: float = Field(default_factory=_by_start(L2_SP, "rows"), ge=0)
     """Pull of each planted entry towards where it started, as `seed.l2_sp`, in all steps but the
-    last of the search. 0 where `rows` is `fresh`."""
+    last of the search. 0 where `rows` is not `teacher`."""
     batch_norm: Literal["batch", "running"] = "batch"
     """Statistics of the earlier channels from the first planted layer on: of the `batch`, so that
     they follow their new inputs, or the parent's `running` ones. Their affine stays frozen."""
@@ -214,7 +216,7 @@ class Planting(Recipe):
     column_init: float = Field(default_factory=_by_start(COLUMN_INIT, "rows"), ge=0)
     """Scale of the new columns of earlier rows, times the layer's own fresh ones or the teacher's,
     as `rows` says. At 0 the child starts with its parent's function, as in Net2Net (Chen,
-    Goodfellow and Shlens 2016), as it does where `rows` is `fresh`."""
+    Goodfellow and Shlens 2016), as it does where `rows` is not `teacher`."""
 
     def growing_epochs(self, step: int) -> int:
         """Epochs of a step's growing trial; the first step is 1."""
@@ -307,12 +309,18 @@ class StudyConfig(Settings):
     random_seed: int = Field(default=0, ge=0, lt=2**31)
     """Everything that is drawn in the study derives from it."""
     memory_gigabytes: PositiveFloat = 2.0
-    """Limit of the cached features of the frozen prefix, of all workers of a machine together."""
+    """Limit of the cached features of the frozen prefix, of all workers of a machine together; what
+    is sampled of a teacher that channels are fitted to takes at most half as much."""
 
     @property
     def teacher_gives_channels(self) -> bool:
         """Whether the seed or new channels start from the teacher's, or may: who knows."""
         return {self.seed.start, self.planting.rows} != {"fresh"}
+
+    @property
+    def fits_channels(self) -> bool:
+        """Whether the seed or new channels are fitted to the teacher's outputs, or may be."""
+        return not {self.seed.start, self.planting.rows} <= {"fresh", "teacher"}
 
     def identity(self) -> dict[str, Any]:
         """What makes it this study and no other, by dotted keys.

@@ -92,7 +92,7 @@ class LayerCall:
             indices.append(index.clamp(0, size - 1).view(shape))
         seen = columns_last[tuple(indices)] * inside.unsqueeze(-1)  # padding is zero
         columns = seen.flatten(1, -2).transpose(1, 2)
-        return columns.unflatten(1, (self.groups, -1)).flatten(2).transpose(0, 1)
+        return columns.reshape(len(places), self.groups, -1).transpose(0, 1)
 
     def _covered(self, dimension: int, position: Tensor) -> tuple[Tensor, Tensor]:
         """Which input each entry of the kernel meets, places x kernel, and whether it meets one."""
@@ -107,12 +107,12 @@ class LayerCall:
 
     def by_group(self, entries: Tensor) -> Tensor:
         """A tensor of the weight's shape as groups x rows of a group x (columns, kernel)."""
-        by_group = entries.unflatten(0, (self.groups, -1))
+        by_group = entries.reshape(self.groups, -1, *entries.shape[1:])
         return (by_group.transpose(1, 2) if self.transposed else by_group).flatten(2)
 
     def set_weight(self, values: Tensor) -> None:
         """Writes the weight, which is given as `by_group` gives it."""
-        by_group = values.unflatten(2, (-1, *self.weight.shape[2:]))
+        by_group = values.reshape(*values.shape[:2], -1, *self.weight.shape[2:])
         by_group = by_group.transpose(1, 2) if self.transposed else by_group
         self.weight.copy_(by_group.flatten(0, 1))
 

@@ -34,14 +34,15 @@ PENALTY = 1e-3
 GOLDEN = (5**0.5 - 1) / 2
 
 
-def sampled(network: nn.Module, images: Tensor) -> Samples:
+def sampled(network: nn.Module, images: Tensor, limit: int = PLACES) -> Samples:
     """What the layers of a trained network compute at some places.
 
     Args:
         network: Left as it is.
         images: images x channels x height x width; some hundreds, which are run at once.
+        limit: No layer is sampled at more places.
     """
-    sampling = _Sampling(network)
+    sampling = _Sampling(network, limit)
     with torch.no_grad(), _evaluated(network), sampling:
         network(images)
     return Samples(images, sampling.outputs)
@@ -57,10 +58,11 @@ def reconstruct(grown: Grown) -> None:
     Raises:
         PlantingError: There is no donor, or there are no samples of it.
     """
-    if grown.donor is None or grown.donor.samples is None:
+    donor = grown.donor
+    if donor is None or (samples := donor.samples) is None:
         raise PlantingError("There is no teacher whose outputs the new channels could fit.")
-    _, structure, samples = grown.donor
-    with torch.no_grad(), _evaluated(grown.network), _Fitting(grown, structure, samples.outputs):
+    fitting = _Fitting(grown, donor.structure, samples.outputs)
+    with torch.no_grad(), _evaluated(grown.network), fitting:
         grown.network(samples.images)
 
 
@@ -82,9 +84,9 @@ def places_of(call: LayerCall) -> Tensor:
 class _Sampling(TorchFunctionMode):
     """Keeps what the layers of the network compute that runs under it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, limit: int) -> None:
         super().__init__()
-        self.outputs = dict[str, Tensor]()
+        self.outputs, self._limit = dict[str, Tensor](), limit
         self._names = _names(network)
 
     def __torch_function__(
@@ -98,7 +100,8 @@ class _Sampling(TorchFunctionMode):
         result, call = function(*args, **(kwargs or {})), layer_call(function, args, kwargs or {})
         name = self._names.get(id(call.weight)) if call else None
         if call is not None and name is not None and name not in self.outputs:
-            self.outputs[name] = _precise(call.outputs_at(result, places_of(call)))
+            places = places_of(call)[: self._limit]
+            self.outputs[name] = _precise(call.outputs_at(result, places))
         return result
 
 
@@ -124,7 +127,7 @@ class _Fitting(TorchFunctionMode):
         call = layer_call(function, args, kwargs or {})
         if call is not None:
             name = self._first_run(call.weight)
-            if name in self._outputs:
+            if name is not None and name in self._outputs:
                 self._fit_layer(call, name)
         elif function is F.batch_norm:
             norm = dict(zip(_BATCH_NORM, args, strict=False)) | dict(kwargs or {})
@@ -146,19 +149,19 @@ class _Fitting(TorchFunctionMode):
         new = call.by_group(self._changed[name])
         new_rows, weight = new.all(2), call.by_group(call.weight)
         weight = weight.masked_fill(new & ~new_rows.unsqueeze(2), 0)
-        places = places_of(call)
-        rows = self._given_rows.get(name, slice(None))
-        given = self._outputs[name][: len(places), rows].unflatten(1, new_rows.shape)
-        inputs, given = _precise(call.inputs_at(places)), given.transpose(0, 1)
-        # Without a bias and BatchNorms, nothing else could take up the means.
-        is_centred = call.bias is not None or self._has_statistics
-        means = [each.mean(1, keepdim=True) * is_centred for each in (inputs, given)]
+        outputs, rows = self._outputs[name], self._given_rows.get(name, slice(None))
+        places = places_of(call)[: len(outputs)]
+        inputs = _precise(call.inputs_at(places))
+        given = outputs[: len(places), rows].to(inputs).view(-1, *new_rows.shape).transpose(0, 1)
+        means = [each.mean(1, keepdim=True) for each in (inputs, given)]
+        if call.bias is None and not self._has_statistics:
+            means = [mean.zero_() for mean in means]  # nothing else could take them up
         fitted = ridge(inputs - means[0], given - means[1], PENALTY)
         weight[new_rows] = fitted.mT[new_rows].to(weight)
         call.set_weight(weight)
         if call.bias is not None:
             biases = (means[1] - means[0] @ fitted).squeeze(1)
-            call.bias.unflatten(0, new_rows.shape)[new_rows] = biases[new_rows].to(weight)
+            call.bias.view(new_rows.shape)[new_rows] = biases[new_rows].to(weight)
 
     def _fit_batch_norm(self, norm: Mapping[str, Any], name: str) -> None:
         """The new entries' statistics, and their scale in the donor's units."""

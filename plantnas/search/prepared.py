@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import ROWS
-from plantnas.channels.initialising import Donor, Initialisation
+from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
@@ -64,6 +64,7 @@ class PreparedStudy:
         example: Two normalised images, to analyse networks with.
         teacher: The teacher's record.
         seed: The seed's record.
+        samples: What the teacher's layers compute, if channels are fitted to it.
         device: Where networks are trained.
         features: Features of frozen prefixes, shared by the workers of a machine.
     """
@@ -75,6 +76,7 @@ class PreparedStudy:
     example: Tensor
     teacher: NetworkRecord
     seed: NetworkRecord
+    samples: Samples | None
     device: torch.device
     features: FeatureCache
     _parent: Parent | None = field(default=None, repr=False)
@@ -96,13 +98,19 @@ class PreparedStudy:
         """What new channels start from; the teacher is loaded once, and not for fresh ones."""
         given = self.config.planting
         if given.rows != "fresh" and self._donor is None:
-            network = self.records.load(self.teacher).to(self.device)
-            self._donor = Donor(network, analyse(network, self.example))
+            donor = donor_of(self.records, self.teacher, self.example)
+            self._donor = donor._replace(samples=self.samples)
         return Initialisation(ROWS.find(given.rows), given.column_init, self._donor)
 
     def validate(self, network: nn.Module) -> Evaluation:
         """Accuracy and loss of a whole network on the validation images."""
         return validate(network, self.data)
+
+
+def donor_of(records: StudyRecords, teacher: NetworkRecord, example: Tensor) -> Donor:
+    """The teacher as a network that gives channels, on the example's device."""
+    network = records.load(teacher).to(example.device)
+    return Donor(network, analyse(network, example))
 
 
 def features_folder(directory: Path) -> Path:

@@ -6,6 +6,7 @@ study itself is recorded is in recording.py.
 
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import optuna
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from plantnas.channels.cost import COSTS
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import STARTS
-from plantnas.channels.initialising import Donor, Grown, all_new
+from plantnas.channels.initialising import Grown, Samples, all_new
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import narrow
 from plantnas.channels.resizing import resized
@@ -28,19 +29,21 @@ from plantnas.records.study import StudyRecords
 from plantnas.search.prepared import (
     PreparedStudy,
     Trained,
+    donor_of,
     features_folder,
     network_record,
 )
 from plantnas.search.recording import JoinedStudy
 from plantnas.search.recording import check_configuration as check_configuration
-from plantnas.search.shared_logits import SharedLogits
+from plantnas.search.shared_files import SharedFiles
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, fit, validate
-from plantnas.training.logits import teacher_logits
+from plantnas.training.logits import load_logits, save_logits, teacher_logits
 from plantnas.training.loss import Targets, cross_entropy
 from plantnas.training.losses import LOSSES
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
+from plantnas.training.samples import load_samples, save_samples, teacher_samples
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 
@@ -70,9 +73,10 @@ def prepare(
             network = _fresh(joined, "teacher", config.search_space.teacher, images.example)
             teacher = _trained(joined, "teacher", network, config.teacher, images, say)
         data = _distilled(joined, images, teacher, say)
+        samples = _samples(joined, images, teacher, say) if config.fits_channels else None
         seed = _recorded(records, "seed")
         if seed is None:
-            network = _started_seed(joined, data, teacher)
+            network = _started_seed(joined, images.example, teacher, samples)
             seed = _trained(joined, "seed", network, config.seed, data, say)
         if not _is_told(study):
             _tell_policies(joined, teacher, seed)
@@ -85,6 +89,7 @@ def prepare(
         example=data.example,
         teacher=teacher,
         seed=seed,
+        samples=samples,
         device=torch.device(device),
         # The split of the images by their hash, all else by the configuration's.
         features=FeatureCache(limit, folder, f"{joined.dataset.fingerprint}-{config.hash()}"),
@@ -149,18 +154,43 @@ def _distilled(
 def _logits_on(
     joined: JoinedStudy, split: str, inputs: Inputs, teacher: NetworkRecord, say: Say
 ) -> Tensor:
-    # The weights' hash and the data's say all that the logits depend on: the views follow
+    path, device = _path_of(joined, f"teacher-logits-{split}", "npy", teacher), inputs.device
+
+    def make(path: Path) -> None:
+        network = joined.records.load(teacher).to(device)
+        save_logits(path, teacher_logits(network, inputs).cpu())
+
+    _shared(joined, say).see_to(path, f"teacher's logits on the {split} images", make)
+    return load_logits(path).to(device)
+
+
+def _samples(
+    joined: JoinedStudy, images: TrainingData, teacher: NetworkRecord, say: Say
+) -> Samples:
+    """What the teacher's layers compute on some training images."""
+    config, path = joined.config, _path_of(joined, "teacher-samples", "pt", teacher)
+
+    def make(path: Path) -> None:
+        donor = donor_of(joined.records, teacher, images.example)
+        memory = config.memory_gigabytes * 2**30 / 4
+        generator = generator_for(config.random_seed, "samples")
+        save_samples(path, teacher_samples(donor, images.inputs, memory, generator))
+
+    _shared(joined, say).see_to(path, "teacher's samples", make)
+    return load_samples(path, images.inputs)
+
+
+def _shared(joined: JoinedStudy, say: Say) -> SharedFiles:
+    records = joined.records
+    return SharedFiles(joined.study, records.store, records.database.alone, say)
+
+
+def _path_of(joined: JoinedStudy, stem: str, suffix: str, teacher: NetworkRecord) -> Path:
+    # The weights' hash and the data's say all that the content depends on: the views follow
     # from the study's configuration, and that has one hash for one study.
     assert teacher.sha256 is not None
     key = f"{teacher.sha256[:12]}-{joined.dataset.fingerprint[:12]}"
-    path = joined.directory / f"teacher-logits-{split}-{key}.npy"
-    records, device = joined.records, inputs.tensors[0].device
-
-    def compute() -> Tensor:
-        return teacher_logits(records.load(teacher).to(device), inputs).cpu()
-
-    shared = SharedLogits(joined.study, records.store, records.database.alone, say)
-    return shared.at(path, split, compute).to(device)
+    return joined.directory / f"{stem}-{key}.{suffix}"
 
 
 def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> nn.Module:
@@ -176,14 +206,14 @@ def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> n
 
 
 def _started_seed(
-    joined: JoinedStudy, training_data: TrainingData, teacher: NetworkRecord
+    joined: JoinedStudy, example: Tensor, teacher: NetworkRecord, samples: Samples | None
 ) -> nn.Module:
     """The seed before its training: as `seed.start` says, and then no wider than the teacher."""
-    config, example = joined.config, training_data.example
+    config = joined.config
     seed = _fresh(joined, "seed", config.search_space.seed, example)
     if config.seed.start == "fresh":
         return seed
-    network, structure = joined.records.load(teacher).to(example.device), analyse(seed, example)
+    structure = analyse(seed, example)
     # A teacher narrower than its architecture may have less than the seed's minimum.
     widths = {
         name: min(width, teacher.widths[name]) for name, width in structure.growable_widths.items()
@@ -195,7 +225,7 @@ def _started_seed(
         parent=seed,
         changed=all_new(started),
         example=example,
-        donor=Donor(network, analyse(network, example)),
+        donor=donor_of(joined.records, teacher, example)._replace(samples=samples),
         generator=generator_for(config.random_seed, "seed", "start"),
     )
     with torch.no_grad():

@@ -51,6 +51,11 @@ class Inputs:
         """Number of images of each view."""
         return self.tensors[0].shape[1]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.tensors[0].device
+
     def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
         """One view of each indexed image: tensors of batch x channels (x height x width)."""
         return tuple(self._fed(tensor[views, indices]) for tensor in self.tensors)

@@ -159,12 +159,11 @@ def test_what_cannot_be_told_apart_gives_finite_weights(fault: str) -> None:
 
 def test_a_network_in_training_stays_in_training() -> None:
     teacher, images = small_teacher(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 3))
-    teacher.train()
-    teacher[1].eval()
-    statistics = teacher[1].running_mean.clone()
+    teacher.train().get_submodule("1").eval()
+    statistics = teacher.get_buffer("1.running_mean").clone()
     sampled(teacher, images)
-    assert [module.training for module in teacher] == [True, False, True]
-    assert torch.equal(teacher[1].running_mean, statistics)
+    assert [module.training for module in teacher.children()] == [True, False, True]
+    assert torch.equal(teacher.get_buffer("1.running_mean"), statistics)
 
 
 def test_the_samples_of_a_wide_network_are_there_for_a_narrow_one() -> None:

@@ -1,4 +1,4 @@
-"""The teacher's logits are made once for all machines; what is lost or damaged is made again."""
+"""A file is made once for all machines; what is lost or damaged is made again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from optuna.artifacts import get_all_artifact_meta
 
 from plantnas.errors import StorageError
 from plantnas.records.artifacts import AtomicFileSystemArtifactStore
-from plantnas.search.shared_logits import SharedLogits
+from plantnas.search.shared_files import SharedFiles
+from plantnas.training.logits import load_logits, save_logits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ class Machine:
         self.path = folder / "teacher-logits-train-feed-beef.npy"
         self.done: list[str] = []
         store = AtomicFileSystemArtifactStore(artifacts)
-        self.shared = SharedLogits(study, store, self.alone, self.done.append)
+        self.shared = SharedFiles(study, store, self.alone, self.done.append)
 
     @contextmanager
     def alone(self, purpose: str, say: Callable[[str], None]) -> Iterator[None]:
@@ -46,7 +47,9 @@ class Machine:
         yield
 
     def logits(self, compute: Callable[[], Tensor] = lambda: LOGITS) -> Tensor:
-        return self.shared.at(self.path, "train", compute)
+        content = "teacher's logits on the train images"
+        self.shared.see_to(self.path, content, lambda path: save_logits(path, compute()))
+        return load_logits(self.path)
 
     def unlocked(self) -> list[str]:
         return [each for each in self.done if not each.startswith("alone")]
@@ -140,7 +143,7 @@ def test_what_another_machine_made_meanwhile_is_fetched(machine: Callable[[], Ma
         yield
 
     study, store, _, say = vars(second.shared).values()
-    second.shared = SharedLogits(study, store, after_the_first, say)
+    second.shared = SharedFiles(study, store, after_the_first, say)
     second.logits(not_to_be_computed)
     assert second.done == [FETCHING]
 
