@@ -82,6 +82,16 @@ def without_measures(text: str) -> str:
     return re.sub(r"[\d,.]+(?=%| parameters| seconds)", "#", text)
 
 
+@pytest.mark.slow
+def test_shrinking_prints_what_its_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    path = ROOT / "examples/shrink.py"
+    runpy.run_path(str(path), run_name="__main__")
+    printed, page = capsys.readouterr().out, blocks(page_of(path), "text")[0]
+    assert without_measures(printed) == without_measures(page)
+    trained, cropped, shrunk = (int(share) for share in re.findall(r"(\d+)%", printed))
+    assert shrunk > trained - 5 > cropped
+
+
 def test_a_plot_draws_a_study(
     folder: Path, finished: StudyFolder, plantnas: Callable[..., Ended]
 ) -> None:

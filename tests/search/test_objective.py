@@ -335,3 +335,19 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
     grown = [each for each in folder.records.networks() if each.kind == "grow"]
     assert {each.step for each in grown} == {1, 2}
     assert held == {(1, 0.1), (2, 0.0)}
+
+
+def test_a_study_of_fitted_channels_keeps_its_parents_function(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        seed__start="fitted", planting__rows="fitted", search__steps=1, search__trials_per_step=1
+    )
+    study = folder.objective().prepared(folder.open())
+    parent = study.parent(None)
+    child = planted_child(study, parent, dict.fromkeys(parent.structure.growable, 2)).network
+    with torch.no_grad():
+        torch.testing.assert_close(child(study.example), parent.network(study.example))
+    folder.run()
+    (grown,) = (each for each in folder.records.networks() if each.kind == "grow")
+    assert grown.evaluations[0].loss < study.seed.evaluations[0].loss

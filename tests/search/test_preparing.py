@@ -145,6 +145,32 @@ def test_a_seed_is_nowhere_wider_than_the_teacher_that_it_starts_from(
     assert seed == {name: min(8, width) for name, width in teacher.items()}
 
 
+def test_a_fitted_seed_is_nearer_to_the_teacher_before_any_training(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    fitted, taken = (
+        seed_that_hardly_learns(tiny, tmp_path / start, start).seed.evaluation_on("validation")
+        for start in ("fitted", "teacher")
+    )
+    assert fitted is not None and taken is not None
+    assert fitted.loss < 0.8 * taken.loss
+
+
+def test_what_channels_are_fitted_to_is_computed_once_for_all_machines(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path / "one").with_settings(
+        teacher__epochs=1, seed__epochs=1, planting__rows="fitted"
+    )
+    assert sayings(folder).count("computing the teacher's samples") == 1
+    objective = PlantingObjective(folder.config, tmp_path / "other")
+    said: list[str] = []
+    prepared = objective.prepared(folder.open(), said.append)
+    assert "fetching the teacher's samples" in said
+    assert prepared.samples is not None
+    assert len(prepared.samples.images) == 500
+
+
 def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
     study = seed_that_hardly_learns(tiny, tmp_path, "fresh")
     expected = crop(teacher_of(study), study.example, study.seed.widths).state_dict()
