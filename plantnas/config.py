@@ -218,6 +218,12 @@ class Planting(Recipe):
     as `rows` says. At 0 the child starts with its parent's function, as in Net2Net (Chen,
     Goodfellow and Shlens 2016), as it does where `rows` is not `teacher`."""
 
+    @model_validator(mode="after")
+    def _fitted_rows_leave_the_parents_function(self) -> "Planting":
+        if self.rows == "fitted" and self.column_init:
+            raise ValueError(f"column_init {self.column_init} must be 0 where rows is 'fitted'")
+        return self
+
     def growing_epochs(self, step: int) -> int:
         """Epochs of a step's growing trial; the first step is 1."""
         return round(self.epochs * self.epochs_growth ** (step - 1))

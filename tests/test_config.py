@@ -227,3 +227,9 @@ def test_a_teacher_gives_channels_to_what_starts_from_it(
     keys: dict[str, str], expected: bool
 ) -> None:
     assert study(**keys).teacher_gives_channels == expected
+
+
+def test_fitted_rows_have_columns_of_zero_and_none_is_silently_ignored() -> None:
+    assert Planting(rows="fitted").column_init == 0
+    with pytest.raises(ValidationError, match=r"column_init 1\.0 must be 0 where rows is 'fitted'"):
+        Planting(rows="fitted", column_init=1)
