@@ -15,7 +15,8 @@ def trained(images: Tensor, labels: Tensor) -> nn.Module:
     optimizer = torch.optim.Adam(network.parameters(), 0.003)
     for batch in torch.randint(len(images), (200, 64)):
         optimizer.zero_grad()
-        functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+        loss = functional.cross_entropy(network(images[batch]), labels[batch])
+        torch.autograd.backward(loss)
         optimizer.step()
     return network.eval()
 
