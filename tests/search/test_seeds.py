@@ -1,0 +1,97 @@
+"""What a seed is before its training: the teacher's channels, these fitted, or fresh ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from plantnas.channels.planting import crop
+from plantnas.search.objective import PlantingObjective
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plantnas.search.prepared import PreparedStudy
+    from tests.conftest import StudyFolder
+
+
+def seed_that_hardly_learns(
+    tiny: StudyFolder, directory: Path, start: str, teacher_epochs: int = 1
+) -> PreparedStudy:
+    folder = replace(tiny, directory=directory).with_settings(
+        teacher__epochs=teacher_epochs,
+        seed__epochs=1,
+        seed__learning_rate=1e-12,
+        seed__start=start,
+        planting__rows="teacher",
+    )
+    return folder.objective().prepared(folder.open())
+
+
+def teacher_of(study: PreparedStudy) -> nn.Module:
+    donor = study.initialisation().donor
+    assert donor is not None
+    return donor.network
+
+
+def test_a_seed_starts_from_the_teachers_first_channels(tiny: StudyFolder, tmp_path: Path) -> None:
+    study = seed_that_hardly_learns(tiny, tmp_path, "teacher")
+    expected = crop(teacher_of(study), study.example, study.seed.widths)
+    for parameter, other in zip(
+        study.parent(None).network.parameters(), expected.parameters(), strict=True
+    ):
+        torch.testing.assert_close(parameter, other)
+
+
+def test_a_seed_is_nowhere_wider_than_the_teacher_that_it_starts_from(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path).with_settings(
+        teacher__epochs=1,
+        seed__epochs=1,
+        search_space__teacher__width=0.25,
+        search_space__seed__width=0.125,
+        search_space__seed__minimum=8,
+    )
+    study = folder.objective().prepared(folder.open())
+    teacher, seed = study.teacher.widths, study.seed.widths
+    assert min(teacher.values()) < 8
+    assert seed == {name: min(8, width) for name, width in teacher.items()}
+
+
+def test_a_fitted_seed_is_nearer_to_the_teacher_before_any_training(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    losses = {}
+    for start in ("fitted", "teacher"):
+        study = seed_that_hardly_learns(tiny, tmp_path / start, start, teacher_epochs=6)
+        losses[start] = study.seed.evaluations[0].loss
+    assert losses["fitted"] < 0.8 * losses["teacher"]
+
+
+def test_what_channels_are_fitted_to_is_computed_once_for_all_machines(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(tiny, directory=tmp_path / "one").with_settings(
+        teacher__epochs=1, seed__epochs=1, planting__rows="fitted"
+    )
+    first: list[str] = []
+    folder.objective().prepared(folder.open(), first.append)
+    assert first.count("computing the teacher's samples") == 1
+    objective = PlantingObjective(folder.config, tmp_path / "other")
+    said: list[str] = []
+    prepared = objective.prepared(folder.open(), said.append)
+    assert "fetching the teacher's samples" in said
+    assert prepared.samples is not None
+    assert len(prepared.samples.images) == 500
+
+
+def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
+    study = seed_that_hardly_learns(tiny, tmp_path, "fresh")
+    expected = crop(teacher_of(study), study.example, study.seed.widths).state_dict()
+    weights = study.parent(None).network.state_dict()
+    convolutions = [name for name, tensor in weights.items() if tensor.ndim == 4]
+    assert not any(torch.allclose(weights[name], expected[name]) for name in convolutions)
