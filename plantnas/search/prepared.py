@@ -3,7 +3,7 @@
 How teacher and seed come to be is in preparing.py, what a trial does with it in objective.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +64,8 @@ class PreparedStudy:
         example: Two normalised images, to analyse networks with.
         teacher: The teacher's record.
         seed: The seed's record.
-        samples: What the teacher's layers compute, if channels are fitted to it.
+        samples: Gives what the teacher's layers compute on some training images, which is made
+            once a study, when it is first asked for.
         device: Where networks are trained.
         features: Features of frozen prefixes, shared by the workers of a machine.
     """
@@ -76,7 +77,7 @@ class PreparedStudy:
     example: Tensor
     teacher: NetworkRecord
     seed: NetworkRecord
-    samples: Samples | None
+    samples: Callable[[], Samples]
     device: torch.device
     features: FeatureCache
     _parent: Parent | None = field(default=None, repr=False)
@@ -98,8 +99,8 @@ class PreparedStudy:
         """What new channels start from; the teacher is loaded once, and not for fresh ones."""
         given = self.config.planting
         if given.rows != "fresh" and self._donor is None:
-            donor = donor_of(self.records, self.teacher, self.example)
-            self._donor = donor._replace(samples=self.samples)
+            samples = self.samples if self.config.fits_channels else None
+            self._donor = donor_of(self.records, self.teacher, self.example, samples)
         return Initialisation(ROWS.find(given.rows), given.column_init, self._donor)
 
     def validate(self, network: nn.Module) -> Evaluation:
@@ -107,10 +108,15 @@ class PreparedStudy:
         return validate(network, self.data)
 
 
-def donor_of(records: StudyRecords, teacher: NetworkRecord, example: Tensor) -> Donor:
-    """The teacher as a network that gives channels, on the example's device."""
+def donor_of(
+    records: StudyRecords,
+    teacher: NetworkRecord,
+    example: Tensor,
+    samples: Callable[[], Samples] | None,
+) -> Donor:
+    """The teacher as a network that gives channels, on the example's device, with its samples."""
     network = records.load(teacher).to(example.device)
-    return Donor(network, analyse(network, example))
+    return Donor(network, analyse(network, example), samples() if samples else None)
 
 
 def features_folder(directory: Path) -> Path:

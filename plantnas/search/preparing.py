@@ -4,8 +4,10 @@ It may be interrupted at any moment and called again: what is recorded is not ma
 study itself is recorded is in recording.py.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import optuna
@@ -73,7 +75,7 @@ def prepare(
             network = _fresh(joined, "teacher", config.search_space.teacher, images.example)
             teacher = _trained(joined, "teacher", network, config.teacher, images, say)
         data = _distilled(joined, images, teacher, say)
-        samples = _samples(joined, images, teacher, say) if config.fits_channels else None
+        samples = cache(partial(_samples, joined, images, teacher, say))
         seed = _recorded(records, "seed")
         if seed is None:
             network = _started_seed(joined, images.example, teacher, samples)
@@ -171,7 +173,7 @@ def _samples(
     config, path = joined.config, _path_of(joined, "teacher-samples", "pt", teacher)
 
     def make(path: Path) -> None:
-        donor = donor_of(joined.records, teacher, images.example)
+        donor = donor_of(joined.records, teacher, images.example, None)
         memory = config.memory_gigabytes * 2**30 / 4
         generator = generator_for(config.random_seed, "samples")
         save_samples(path, teacher_samples(donor, images.inputs, memory, generator))
@@ -206,7 +208,7 @@ def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> n
 
 
 def _started_seed(
-    joined: JoinedStudy, example: Tensor, teacher: NetworkRecord, samples: Samples | None
+    joined: JoinedStudy, example: Tensor, teacher: NetworkRecord, samples: Callable[[], Samples]
 ) -> nn.Module:
     """The seed before its training: as `seed.start` says, and then no wider than the teacher."""
     config = joined.config
@@ -225,7 +227,7 @@ def _started_seed(
         parent=seed,
         changed=all_new(started),
         example=example,
-        donor=donor_of(joined.records, teacher, example)._replace(samples=samples),
+        donor=donor_of(joined.records, teacher, example, samples if config.fits_channels else None),
         generator=generator_for(config.random_seed, "seed", "start"),
     )
     with torch.no_grad():

@@ -84,9 +84,8 @@ def test_what_channels_are_fitted_to_is_computed_once_for_all_machines(
     objective = PlantingObjective(folder.config, tmp_path / "other")
     said: list[str] = []
     prepared = objective.prepared(folder.open(), said.append)
-    assert "fetching the teacher's samples" in said
-    assert prepared.samples is not None
-    assert len(prepared.samples.images) == 500
+    assert len(prepared.samples().images) == 500
+    assert said[-1] == "fetching the teacher's samples"
 
 
 def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Path) -> None:
