@@ -31,6 +31,7 @@ METHODS = (
     "scratch",
     "scratch-kd",
     "uniform-kd",
+    "reconstruct-kd",
     "unfrozen-kd",
     "search-kd",
 )

@@ -30,20 +30,21 @@ def test_every_criterion_is_used_in_every_way() -> None:
     }
     assert len(names) == 48
     others = {"scratch", "scratch-kd", "uniform", "uniform-kd", "unfrozen-kd", "search-kd"}
-    assert set(methods()) == names | others
+    assert set(methods()) == names | others | {"reconstruct-kd"}
 
 
 def test_methods_are_found_by_their_own_names() -> None:
     assert all(method_named(name).name == name for name in methods())
 
 
-def test_the_default_methods_are_sixteen() -> None:
+def test_the_default_methods_are_seventeen() -> None:
     assert set(default_methods()) == {
         *(f"{criterion}-kd" for criterion in CRITERIA),
         *("l1", "bn-scale-global-kd", "group-norm-global-kd", "group-norm-global-iterative-kd"),
         *("taylor-iterative-kd", "scratch", "scratch-kd", "uniform-kd", "unfrozen-kd", "search-kd"),
+        "reconstruct-kd",
     }
-    assert len(default_methods()) == 16
+    assert len(default_methods()) == 17
 
 
 def test_only_fresh_networks_that_learn_labels_do_without_the_teacher() -> None:

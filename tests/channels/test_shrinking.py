@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import plantnas
 from plantnas.channels.groups import analyse
-from plantnas.channels.ordering import largest_first
+from plantnas.channels.ordering import largest_first, reordered
 from plantnas.channels.planting import crop
 from plantnas.errors import PlantingError
 
@@ -68,6 +68,14 @@ def test_at_its_own_widths_a_network_computes_nearly_the_same() -> None:
     same = plantnas.shrink(model, images, 1.0)
     with torch.no_grad():
         assert distance(same, model, images) < 0.01 * float(model(images).var())
+
+
+def test_the_order_of_the_models_channels_does_not_matter() -> None:
+    model, images = trained()
+    orders = {name: torch.arange(15, -1, -1) for name in ("0", "3")}
+    other = reordered(model, analyse(model, images), orders)
+    small, same = (plantnas.shrink(each, images, 0.25) for each in (model, other))
+    assert distance(small, same, images) < 1e-6 * distance(small, model, images)
 
 
 def test_a_shrunk_network_can_be_trained() -> None:

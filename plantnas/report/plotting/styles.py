@@ -42,6 +42,7 @@ LOOKS = {
     "random": Look("#999933", "x"),
     "scratch": Look("#44AA99", "hexagon"),
     "uniform": Look("#332288", "bowtie"),
+    "reconstruct": Look("#DDCC77", "hourglass"),
     "unfrozen": Look("#D55E00", "circle"),
     "search": Look("#AA4499", "hexagram"),
 }
