@@ -56,7 +56,7 @@ STAND_INS = {
     'PlantingObjective("digits")': 'PlantingObjective("short.yaml")',
     "digits": "tiny",
     "fashion-mnist": "tiny",
-    # All methods at three learning rates are a minute; the others differ in their names alone.
+    # All methods at four learning rates are a minute; the others differ in their names alone.
     "plantnas baselines tiny": "plantnas baselines tiny --methods uniform-kd --rates 0.01",
     # It serves until it is interrupted; tests/report/test_dashboard.py asks what it serves.
     "plantnas dashboard tiny": "plantnas dashboard --help",

@@ -43,7 +43,7 @@ def baselines(
     ] = 1,
     rates: Annotated[
         str, typer.Option(help="Learning rates that each method is tuned over, comma-separated.")
-    ] = "0.005,0.01,0.02",
+    ] = "0.005,0.01,0.02,0.04",
     workers: Workers = 1,
     storage: Storage = None,
     folder: Directory = None,

@@ -102,6 +102,17 @@ def test_when_all_is_made_nothing_is_left(networks: list[NetworkRecord], made_up
     assert next_tasks(request_of(networks, "l1"), networks) == []
 
 
+def test_a_wider_grid_asks_for_its_new_rate_alone(
+    networks: list[NetworkRecord], made_up: MadeUp
+) -> None:
+    networks += tuned(made_up, "l1", 5, (0.9, 0.8))
+    networks += [made_up(30, "l1", target=3, rate=0.01), made_up(31, "l1", target=7, rate=0.01)]
+    wider = request_of(networks, "l1")._replace(rates=(*GRID, 0.04))
+    assert next_tasks(wider, networks) == [Task("l1", 5, 0, 0.04)]
+    networks.append(made_up(32, "l1", target=5, rate=0.04, accuracy=0.85))
+    assert next_tasks(wider, networks) == []
+
+
 def test_each_method_has_its_own_grid_and_rate(
     networks: list[NetworkRecord], made_up: MadeUp
 ) -> None:
@@ -229,7 +240,7 @@ def test_unless_told_the_methods_and_rates_are_the_default_ones(
     rates = signature(baselines).parameters["rates"].default
     request = parse_request("tiny", networks, None, "front", 1, rates)
     assert tuple(request.methods) == default_methods()
-    assert request.rates == (0.005, 0.01, 0.02)
+    assert request.rates == (0.005, 0.01, 0.02, 0.04)
 
 
 @pytest.mark.parametrize("methods", ["l1,l1", "l1, l1", " l1,l1 "])
