@@ -25,9 +25,9 @@ from plantnas.errors import PlantingError
 
 PLACES = 12_000
 """Outputs of a layer that are sampled, over all images."""
-FEWEST = 4_096
+FEWEST = 2_048
 """Outputs that are sampled however few inputs each has."""
-A_COLUMN = 64
+A_COLUMN = 32
 """Outputs that are sampled for each of an output's inputs, if that is more."""
 PENALTY = 1e-3
 """Of the regressions."""
