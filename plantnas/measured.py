@@ -24,9 +24,9 @@ class Epoch(NamedTuple):
     """What one epoch of training gave."""
 
     epoch: int
-    """Its number, from 1."""
+    """Its number, from 1; 0 stands for a finished network before its training."""
     learning_rate: float
-    """The rate of its last step."""
+    """The rate of its last step; of number 0, the peak of the schedule that follows."""
     training_loss: float
     """Mean over the images, each before the step that learnt from it."""
     validation_loss: float

@@ -1,4 +1,5 @@
 """The networks that planting is compared to: channel pruning, training from scratch, plain search.
 
 They are made here and recorded in the study's database; reading and comparing them is in report/.
+And a network of the study is finished here: at its widths, trained whole, as a baseline would be.
 """

@@ -12,7 +12,7 @@ from plantnas.baselines.methods import AnyMethod, SearchMethod, default_methods,
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
-from plantnas.report.front import lineage, pareto_front, validation_accuracy
+from plantnas.report.front import lineage, pareto_front, unfinished, validation_accuracy
 
 TargetChoice = Literal["front", "lineage"]
 TARGET_CHOICES: tuple[TargetChoice, ...] = get_args(TargetChoice)
@@ -90,7 +90,7 @@ def targets_among(
     planted = [each for each in networks if each.method == "planting" and each.kind == "grow"]
     if not planted:
         raise StudyError(f"study {name!r}: has no grown network yet; run the study first.")
-    front = [each for each in pareto_front(networks) if each.method == "planting"]
+    front = [each for each in pareto_front(unfinished(networks)) if each.method == "planting"]
     if choice == "lineage" or not front:  # teacher and seed may beat them all
         best = max(front or planted, key=validation_accuracy)
         front = [each for each in lineage(networks, best) if each.method == "planting"]

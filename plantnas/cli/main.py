@@ -12,6 +12,7 @@ import typer
 from plantnas.cli.comparing import baselines, compare
 from plantnas.cli.databases import app as databases
 from plantnas.cli.exporting import export
+from plantnas.cli.finishing import finish
 from plantnas.cli.listing import groups, list_studies, spaces
 from plantnas.cli.reading import dashboard, plot, report, status, table
 from plantnas.cli.searching import quickstart, run
@@ -28,7 +29,7 @@ app = typer.Typer(
 )
 SEARCHING = (quickstart, run, worker)
 READING = (status, report, plot, table, dashboard, export)
-OTHERS = (baselines, compare, groups, spaces)
+OTHERS = (finish, baselines, compare, groups, spaces)
 for command in (*SEARCHING, *READING, *OTHERS):
     app.command()(command)
 app.command("studies")(list_studies)

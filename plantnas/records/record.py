@@ -92,19 +92,21 @@ class NetworkRecord:
     """A trained network of a study.
 
     Attributes:
-        method: What made it: "teacher", "seed", "planting", or a baseline's name.
-        kind: "screen" or "grow" for a planted one; of a baseline's method, "baseline" for what is
-            compared and "trial" for what its own search tried; else None. Required with a trial
-            number.
+        method: What made it: "teacher", "seed", "planting", "finish", or a baseline's name.
+        kind: "screen" or "grow" for a planted one, "finish" for a finished one; of a baseline's
+            method, "baseline" for what is compared and "trial" for what its own search tried; else
+            None. Required with a trial number.
         trial_number: The number of its Optuna trial, if a trial made it.
-        parent_id: The id of the network that it was planted from, of the same study.
-        step: 0 for the seed, 1 for the first planting, ...; a baseline's is its target's.
+        parent_id: The id of the network that it was planted from, or that a finished one has its
+            widths from, of the same study.
+        step: 0 for the seed, 1 for the first planting, ...; a baseline's is its target's, a
+            finished network's its parent's.
         parameters: Number of parameters.
         macs: Multiply-accumulate operations for one image.
         widths: Channels of each group, in the order of the network.
         planted: New channels of each planted group; zeros are not kept.
         evaluations: At most one for each split.
-        epochs: Its own training, in order; NaN stays NaN.
+        epochs: Its own training, in order; NaN stays NaN. A finished one's begin with number 0.
         artifact_id: Where ``weights.load_weights`` finds its weights.
         sha256: Hexadecimal hash of these.
         seconds: What each phase of making it took, e.g. ``{"training": 8.1}``.

@@ -96,7 +96,10 @@ _ONE_A_STUDY = text("method IN ('teacher', 'seed')")
 
 
 class NetworkRow(Table):
-    """A trained network; ``parent_id`` is the one of the same study that it was planted from."""
+    """A trained network; ``parent_id`` is the one of the same study that it was planted from.
+
+    A finished network's is the one that it has its widths from.
+    """
 
     __tablename__ = "plantnas_networks"
     __table_args__ = (

@@ -6,6 +6,8 @@ from plantnas.records.record import NetworkRecord
 
 PLANTING = "planting"
 """The method that all others are compared to."""
+FINISH = "finish"
+"""The method, and the kind, of networks at the widths of a planted one that were trained whole."""
 
 
 def validation_accuracy(record: NetworkRecord) -> float:
@@ -15,11 +17,16 @@ def validation_accuracy(record: NetworkRecord) -> float:
 
 
 def is_choosable(record: NetworkRecord) -> bool:
-    """Whether a user would take it from the study: teacher, seed, or grown.
+    """Whether a user would take it from the study: teacher, seed, grown, or finished.
 
     A screened network is half trained; baselines and their trials are there to be compared to.
     """
-    return record.kind in (None, "grow")
+    return record.kind in (None, "grow", FINISH)
+
+
+def unfinished(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
+    """All but the finished networks: what the search and its comparison are judged by."""
+    return [record for record in networks if record.method != FINISH]
 
 
 def pareto_front(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
@@ -59,8 +66,12 @@ def teacher_of(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
 
 
 def winning_lineage(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The seed first, the most accurate planted network on the front last; empty if none is."""
-    planted = [record for record in pareto_front(networks) if record.method == PLANTING]
+    """The seed first, the most accurate planted network on the front last; empty if none is.
+
+    Finished networks, which may beat what they have their widths from, are left out of the front.
+    """
+    front = pareto_front(unfinished(networks))
+    planted = [record for record in front if record.method == PLANTING]
     return lineage(networks, max(planted, key=validation_accuracy)) if planted else []
 
 

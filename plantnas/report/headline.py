@@ -10,7 +10,7 @@ from math import sqrt
 
 from plantnas.measured import Split
 from plantnas.records.record import NetworkRecord
-from plantnas.report.front import pareto_front, teacher_of, validation_accuracy
+from plantnas.report.front import FINISH, pareto_front, teacher_of, validation_accuracy
 
 TOLERANCE = 0.005
 """A network so much less accurate on validation than the teacher is as good as the teacher."""
@@ -19,13 +19,13 @@ LARGEST_GAP = 0.01
 
 
 def first_choice(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
-    """The grown network of the front that a reader should look at first, chosen by validation.
+    """The grown or finished network of the front to look at first, chosen by validation.
 
     Returns:
         The smallest that is within half a point of the teacher's accuracy; if none is, or there is
-        no teacher yet, the most accurate one. None if the front has no grown network.
+        no teacher yet, the most accurate one. None if the front has no such network.
     """
-    grown = [record for record in pareto_front(networks) if record.kind == "grow"]
+    grown = [record for record in pareto_front(networks) if record.kind in ("grow", FINISH)]
     teacher = teacher_of(networks)
     if teacher is not None:
         # Accuracies are fractions of few images: just half a point is within it.

@@ -14,6 +14,7 @@ from plantnas.baselines.methods import Method
 small = Method("small", lambda order: None, distilled=False)
 scratch = Method("scratch", lambda order: None)
 planting = Method("planting", lambda order: None)
+finish = Method("finish", lambda order: None)
 
 def make(order):
     return None
@@ -85,6 +86,7 @@ def test_a_method_of_the_users_says_its_own_name(folder: Path) -> None:
     [
         ("scratch", "'of_mine:scratch' calls itself 'scratch', which is taken"),
         ("planting", "'of_mine:planting' calls itself 'planting', which is taken"),
+        ("finish", "'of_mine:finish' calls itself 'finish', which is taken"),
         ("make", r"'of_mine:make' is not a plantnas\.baselines\.methods\.Method\."),
     ],
 )

@@ -210,6 +210,12 @@ def test_targets_are_the_planted_networks_on_the_front(networks: list[NetworkRec
     assert [each.id for each in targets_among("tiny", networks, "front")] == [3, 5, 7]
 
 
+def test_a_finished_network_hides_no_target(networks: list[NetworkRecord], made_up: MadeUp) -> None:
+    whole = made_up(8, "finish", kind="finish", parameters=2000, accuracy=0.95, parent=5)
+    with_it = targets_among("made-up", [*networks, whole], "front")
+    assert with_it == targets_among("made-up", networks, "front")
+
+
 def test_the_lineage_is_that_of_the_best_network(networks: list[NetworkRecord]) -> None:
     networks = [each for each in networks if each.id != 7]
     assert [each.id for each in targets_among("tiny", networks, "lineage")] == [3, 5]

@@ -70,6 +70,10 @@ NETWORKS = (
 """By id, from 1: the fifth is dominated by the fourth, and the third is screened only."""
 
 
+FINISHED = network("finish", 2_000, 0.85, kind="finish", step=2, parent=6)
+"""The widths of the sixth, trained whole; in no study until a test adds it, as the seventh."""
+
+
 def study_record(name: str, configuration: dict[str, Any] | None = None) -> StudyRecord:
     """A study that nothing but its name and its configuration tells from others."""
     return StudyRecord(name, None, configuration or {}, "", "weights", {}, {}, NOW)

@@ -9,6 +9,7 @@ import pytest
 
 from plantnas.records.study import StudyRecords
 from plantnas.report.entries import Entry, chosen_rates, compared_entries, compared_networks
+from tests.report.conftest import FINISHED
 
 if TYPE_CHECKING:
     from plantnas.records.record import NetworkRecord
@@ -86,6 +87,15 @@ def test_a_planted_network_that_no_baseline_points_at_is_not_compared(
 ) -> None:
     records = compared_study("made-up", [baseline("l1-kd", 6)])
     assert [entry.network_id for entry in entries_of(records)] == [6, 7]
+
+
+def test_a_finished_network_is_not_compared(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    records = compared_study("made-up", [baseline("l1-kd", 6)])
+    before = entries_of(records)
+    records.add(FINISHED)
+    assert entries_of(records) == before
 
 
 def test_a_planted_network_takes_the_seconds_and_epochs_of_its_whole_lineage(

@@ -6,12 +6,16 @@ import pytest
 
 from plantnas.measured import Evaluation
 from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
 from plantnas.report.front import (
     is_choosable,
     lineage,
     pareto_front,
+    unfinished,
     validation_accuracy,
+    winning_lineage,
 )
+from tests.report.conftest import FINISHED
 
 
 def test_dominated_and_screened_networks_are_left_out(networks: list[NetworkRecord]) -> None:
@@ -57,3 +61,19 @@ def test_only_screened_networks_of_a_search_are_not_choosable(
     networks: list[NetworkRecord],
 ) -> None:
     assert [network.id for network in networks if not is_choosable(network)] == [3]
+
+
+def test_a_finished_network_takes_its_parents_place_on_the_front(records: StudyRecords) -> None:
+    records.add(FINISHED)
+    assert [network.id for network in pareto_front(records.networks())] == [2, 4, 7, 1]
+
+
+def test_a_finished_network_does_not_change_which_lineage_wins(records: StudyRecords) -> None:
+    records.add(FINISHED)
+    assert [network.id for network in winning_lineage(records.networks())] == [2, 4, 6]
+
+
+def test_without_finished_networks_the_search_is_left(records: StudyRecords) -> None:
+    before = records.networks()
+    records.add(FINISHED)
+    assert unfinished(records.networks()) == before

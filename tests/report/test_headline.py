@@ -11,6 +11,7 @@ import pytest
 from plantnas.measured import Evaluation
 from plantnas.report.front import teacher_of
 from plantnas.report.headline import caveats, first_choice, headline
+from tests.report.conftest import FINISHED
 
 if TYPE_CHECKING:
     from plantnas.records.record import NetworkRecord
@@ -43,6 +44,11 @@ def test_the_smallest_network_within_half_a_point_of_the_teacher_is_chosen(
 ) -> None:
     near = evaluated(networks, "validation", first=0.945, last=0.96)
     assert first_choice(near) == near[FIRST]
+
+
+def test_a_finished_network_is_chosen_like_a_grown_one(networks: Networks) -> None:
+    finished = replace(FINISHED, id=7)
+    assert first_choice([*networks, finished]) == finished
 
 
 def test_more_than_half_a_point_is_not_near(networks: Networks) -> None:

@@ -105,7 +105,8 @@ def method_named(name: str) -> AnyMethod:
         ConfigurationError: There is none, or it has the name of another.
     """
     method = methods().find(name)
-    if name not in methods() and method.name in (*methods(), "planting", "seed", "teacher"):
+    taken = (*methods(), "planting", "seed", "teacher", "finish")
+    if name not in methods() and method.name in taken:
         raise ConfigurationError(f"methods: {name!r} calls itself {method.name!r}, which is taken.")
     return method
 

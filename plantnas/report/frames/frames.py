@@ -107,7 +107,7 @@ def evaluations_frame(storage: Storage, name: str) -> pd.DataFrame:
 
 
 def epochs_frame(storage: Storage, name: str) -> pd.DataFrame:
-    """A row for each epoch of each network's own training.
+    """A row for each epoch of each network's own training; 0 is a finished one before it.
 
     Args and Raises as ``networks_frame``.
 

@@ -22,7 +22,7 @@ from plantnas.report.entries import (
     targets_of,
 )
 from plantnas.report.finished_trials import utc
-from plantnas.report.front import PLANTING, front_and_references, lineage
+from plantnas.report.front import FINISH, PLANTING, front_and_references, lineage
 from plantnas.report.headline import export_command
 from plantnas.report.study_data import StudyData
 
@@ -43,7 +43,7 @@ class NetworkRow(NamedTuple):
         test: Likewise.
         gap: Accuracy on the training split minus that on validation; None if either is missing.
         seconds: Of all phases of making it and its ancestors, without the teacher.
-        command: Saves it as a file; None for what is not planted.
+        command: Saves it as a file; None for what is neither planted nor finished.
     """
 
     network_id: int
@@ -76,7 +76,7 @@ def network_rows(recorded: StudyData) -> list[NetworkRow]:
     for record in sorted(shown, key=lambda each: each.parameters):
         assert record.id is not None
         validation, train = accuracy_on(record, "validation"), accuracy_on(record, "train")
-        is_planted = record.method == PLANTING
+        is_taken = record.method in (PLANTING, FINISH)
         made = [record] if record.baseline else lineage(recorded.networks, record)
         rows.append(
             NetworkRow(
@@ -92,7 +92,7 @@ def network_rows(recorded: StudyData) -> list[NetworkRow]:
                 test=accuracy_on(record, "test"),
                 gap=None if validation is None or train is None else train - validation,
                 seconds=seconds_of(made),
-                command=export_command(recorded.name, record.id) if is_planted else None,
+                command=export_command(recorded.name, record.id) if is_taken else None,
             )
         )
     return rows

@@ -16,7 +16,7 @@ from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates, has_chosen_rate, weights_of
 from plantnas.report.finished_trials import finished_trials
-from plantnas.report.front import PLANTING
+from plantnas.report.front import FINISH, PLANTING
 from plantnas.report.plotting.styles import (
     duration,
     in_legend_order,
@@ -65,8 +65,9 @@ class CostInfo(NamedTuple):
 
     Attributes:
         name: Name of the study.
-        rows: Teacher, seed, each step's screening and growing, trials without a network, and each
-            method's networks at its chosen rate and all others; only what took time.
+        rows: Teacher, seed, each step's screening and growing, trials without a network, what was
+            finished, and each method's networks at its chosen rate and all others; only what took
+            time.
         phases: The largest ones by name, largest first, then the others together, if there are.
     """
 
@@ -146,7 +147,7 @@ def cost_figure(costs: CostInfo) -> go.Figure:
 
 
 def _rows(recorded: StudyData) -> list[CostRow]:
-    """The rows of teacher, seed, steps, trials that left nothing, and methods, in this order.
+    """The rows of teacher, seed, steps, trials that left nothing, finished, and methods, in order.
 
     The networks of a plain search are some of its trials, which count once: as networks.
     """
@@ -164,6 +165,7 @@ def _rows(recorded: StudyData) -> list[CostRow]:
         trials = [trial for trial in finished if trial.outcome == outcome]
         seconds = {NO_NETWORK: sum(trial.seconds for trial in trials)}
         rows.append(CostRow(f"{outcome} trials", seconds, len(trials)))
+    rows.append(_row(FINISH, [record for record in networks if record.method == FINISH]))
     rates = chosen_rates(networks)
     for method in in_legend_order(list(rates)):
         theirs = [record for record in networks if record.method == method]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from plantnas.report.front import PLANTING
+from plantnas.report.front import FINISH, PLANTING
 
 PLANTING_COLOUR = "#0072B2"
 SCREENED_COLOUR = "#999999"
@@ -34,6 +34,7 @@ LOOKS = {
     PLANTING: Look(PLANTING_COLOUR, "circle"),
     "seed": Look(SEED_COLOUR, "diamond"),
     "teacher": Look(TEACHER_COLOUR, "star"),
+    FINISH: Look("#004488", "star-triangle-up"),
     "l1": Look("#E69F00", "square"),
     "bn-scale": Look("#56B4E9", "triangle-up"),
     "fpgm": Look("#CC79A7", "triangle-down"),
@@ -46,6 +47,8 @@ LOOKS = {
     "unfrozen": Look("#D55E00", "circle"),
     "search": Look("#AA4499", "hexagram"),
 }
+FIRST = (PLANTING, "seed", "teacher", FINISH)
+"""The methods that are no baselines, as legends have them."""
 OTHER_COLOURS = ("#117733", "#661100", "#6699CC", "#AA4466", "#4477AA", "#228833", "#BBAA33")
 OTHER_SYMBOLS = ("diamond-tall", "diamond-wide", "star-square", "star-diamond", "octagon")
 """Looks of the methods not in the table, each chosen by its name, the same in every plot."""
@@ -67,7 +70,7 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
         colour = OTHER_COLOURS[number % len(OTHER_COLOURS)]
         look = Look(colour, OTHER_SYMBOLS[number % len(OTHER_SYMBOLS)])
     symbol = look.symbol
-    if family not in (PLANTING, "seed", "teacher") and "kd" not in variants:
+    if family not in FIRST and "kd" not in variants:
         symbol += "-open"
     if "iterative" in variants:
         symbol += "-dot"
@@ -76,10 +79,9 @@ def marker(method: str, size: int = 9) -> dict[str, Any]:
 
 
 def in_legend_order(methods: Sequence[str]) -> list[str]:
-    """Each once: planting, seed and teacher first, then the others by name."""
-    first = (PLANTING, "seed", "teacher")
-    rest = sorted(set(methods) - set(first))
-    return [*(method for method in first if method in methods), *rest]
+    """Each once: planting, seed, teacher and finished first, then the others by name."""
+    rest = sorted(set(methods) - set(FIRST))
+    return [*(method for method in FIRST if method in methods), *rest]
 
 
 def step_colour(step: int) -> str:

@@ -27,6 +27,7 @@ from plantnas.report.page.tables import (
     shown_time,
 )
 from plantnas.report.study_data import StudyData, study_data
+from tests.report.conftest import FINISHED
 from tests.report.page.conftest import NOW
 
 if TYPE_CHECKING:
@@ -99,6 +100,14 @@ def test_the_gap_is_training_minus_validation_accuracy(data: StudyData) -> None:
 
 def test_a_gap_that_was_not_measured_is_none(data: StudyData) -> None:
     assert {row.gap for row in network_rows(data)} == {None}
+
+
+def test_a_finished_network_has_a_command_and_is_no_baseline(data: StudyData) -> None:
+    finished = replace(FINISHED, id=7)
+    rows = network_rows(data._replace(networks=[*data.networks, finished]))
+    assert [(row.method, row.beside, row.command) for row in rows if row.network_id == 7] == [
+        ("finish", None, "plantnas export made-up --network-id 7")
+    ]
 
 
 def test_planted_networks_alone_have_a_command(data: StudyData) -> None:

@@ -12,7 +12,7 @@ from plantnas.report.finished_trials import finished_trials
 from plantnas.report.plotting.cost import CostInfo, cost_figure, cost_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import MakeBaseline, MakeStudy, study_record, trial
+from tests.report.conftest import FINISHED, MakeBaseline, MakeStudy, study_record, trial
 
 
 @pytest.fixture
@@ -40,6 +40,11 @@ def test_the_rows_follow_the_study(data: StudyData) -> None:
         ("failed trials", False, 30.0, 1),
         ("refused trials", False, 20.0, 1),
     ]
+
+
+def test_finished_networks_have_a_row_behind_the_search(data: StudyData) -> None:
+    rows = rows_of(cost_info(data._replace(networks=[*data.networks, FINISHED])))
+    assert rows[-1] == ("finish", False, 2.5, 1)
 
 
 def test_the_total_is_all_networks_and_all_trials_without_one(finished: StudyFolder) -> None:

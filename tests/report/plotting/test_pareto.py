@@ -10,7 +10,7 @@ from plantnas.records.study import StudyRecords
 from plantnas.report.plotting.pareto import ParetoInfo, pareto_figure, pareto_info
 from plantnas.report.study_data import StudyData, study_data
 from tests.conftest import StudyFolder
-from tests.report.conftest import MakeBaseline, MakeStudy, study_record
+from tests.report.conftest import FINISHED, MakeBaseline, MakeStudy, study_record
 
 
 @pytest.fixture
@@ -40,6 +40,15 @@ def test_the_dominated_network_is_not_on_the_front(info: ParetoInfo) -> None:
 
 def test_the_family_is_the_lineage_of_the_most_accurate_planted_network(info: ParetoInfo) -> None:
     assert [point.cost for point in info.family] == [500, 1_000, 2_000]
+
+
+def test_a_finished_network_is_a_point_of_its_own_method(data: StudyData) -> None:
+    finished = replace(FINISHED, id=7)
+    info = pareto_info(data._replace(networks=[*data.networks, finished]))
+    point = info.points[-1]
+    assert (point.method, point.on_front) == ("finish", True)
+    assert "widths of network 6, trained whole" in point.hover
+    assert "finish" in {trace.name for trace in pareto_figure(info).data}
 
 
 def test_macs_are_shown_instead_of_parameters(data: StudyData) -> None:

@@ -22,14 +22,14 @@ from plantnas.report.plotting.styles import (
 
 
 def test_no_two_methods_look_the_same() -> None:
-    names = [*methods(), "planting", "seed", "teacher"]
+    names = [*methods(), "planting", "seed", "teacher", "finish"]
     looks = {tuple(sorted(marker(name).items())) for name in names}
     assert len(looks) == len(names)
     symbols = {marker(name)["symbol"].partition("-open")[0] for name in names}
     assert not symbols & set(OTHER_SYMBOLS)
 
 
-@pytest.mark.parametrize("method", list(methods()))
+@pytest.mark.parametrize("method", [*methods(), "finish"])
 def test_every_methods_marker_is_one_that_plotly_draws(method: str) -> None:
     go.Scatter(marker=marker(method))  # raises ValueError for an unknown symbol or colour
 
@@ -52,8 +52,8 @@ def test_a_method_of_the_users_has_a_look_by_its_name(symbol: str) -> None:
 
 
 def test_planting_comes_first_and_nothing_twice() -> None:
-    methods = ["scratch", "l1", "planting", "teacher", "l1"]
-    assert in_legend_order(methods) == ["planting", "teacher", "l1", "scratch"]
+    methods = ["scratch", "finish", "l1", "planting", "teacher", "l1"]
+    assert in_legend_order(methods) == ["planting", "teacher", "finish", "l1", "scratch"]
 
 
 def test_neighbouring_steps_have_different_colours() -> None:

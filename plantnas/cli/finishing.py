@@ -1,0 +1,40 @@
+"""The command `finish`: the widths of a network of a study, trained whole."""
+
+from typing import Annotated
+
+import typer
+
+from plantnas.cli.options import Device, Directory, Storage, Study, existing, records_of, show
+
+
+def finish(
+    name_or_file: Study,
+    network_id: Annotated[
+        int | None, typer.Option("--network", help="The widths of this planted network or seed.")
+    ] = None,
+    max_parameters: Annotated[
+        int | None,
+        typer.Option(min=1, help="Those of the most accurate one with at most so many parameters."),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Of the training; by default those of that network and its ancestors."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the schedule; by default that of the seed's.")
+    ] = None,
+    storage: Storage = None,
+    folder: Directory = None,
+    device: Device = "cpu",
+) -> None:
+    """Train the widths of a network of a study whole: a single network, nested in no other."""
+    import optuna
+
+    from plantnas.baselines.finishing import finish_network, plan_for, summary
+    from plantnas.report.export.choice import Wanted
+
+    place = existing(name_or_file, storage, folder)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    asked = Wanted(network_id, max_parameters)
+    plan = plan_for(records_of(place), asked, epochs, learning_rate)
+    show(summary(finish_network(place, plan, device, show), plan))
