@@ -64,7 +64,7 @@ def existing(name_or_file: str, storage: str | None, folder: Path | None) -> Pla
     Raises:
         StudyError: There is no such study. A database is not made by asking for it.
     """
-    from plantnas.trials.study import check_study
+    from plantnas.records.optuna_studies import check_study
 
     place = place_of(name_or_file, storage, folder)
     file = STUDIES / place.name / "study.db"

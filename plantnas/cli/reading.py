@@ -33,15 +33,16 @@ def status(
     folder: Directory = None,
 ) -> None:
     """Steps, trials, failures, best networks and cost of a study so far."""
-    from rich.live import Live
-
-    from plantnas.trials.study import existing_study
-
     place = existing(name_or_file, storage, folder)
     records = records_of(place)
     if not watch:
         console.print(_status(records))
         return
+    # What follows takes longer to import than one look takes.
+    from rich.live import Live
+
+    from plantnas.trials.study import existing_study
+
     study = existing_study(place.name, place.url)
     with Live(_status(records), console=console, auto_refresh=False) as live:
         while not _has_ended(study, records):

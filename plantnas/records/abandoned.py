@@ -8,7 +8,6 @@ trials/cleaning.py.
 
 from typing import NamedTuple
 
-from optuna.trial import TrialState
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -45,7 +44,7 @@ def is_abandoned(connection: Connection) -> ColumnElement[bool]:
         select(study.id, TRIALS.c.number)
         .join(STUDIES, STUDIES.c.study_name == study.name)
         .join(TRIALS, TRIALS.c.study_id == STUDIES.c.study_id)
-        .where(TRIALS.c.state == TrialState.FAIL)
+        .where(TRIALS.c.state == "FAIL")
     )
     return and_(
         NetworkRow.method == "planting",

@@ -5,12 +5,12 @@ own tables are in ``tables.py``, what is private in Optuna's classes in ``optuna
 """
 
 import warnings
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.trial import TrialState
 from sqlalchemy import DateTime, Enum, Float, Integer, String, Text, column, table
+
+if TYPE_CHECKING:
+    import optuna
 
 STUDIES = table("studies", column("study_id", Integer), column("study_name", String))
 
@@ -19,7 +19,7 @@ TRIALS = table(
     column("trial_id", Integer),
     column("study_id", Integer),
     column("number", Integer),
-    column("state", Enum(TrialState)),
+    column("state", Enum("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING", name="trialstate")),
     column("datetime_start", DateTime),  # in UTC, without saying so, as all moments here
     column("datetime_complete", DateTime),
 )
@@ -152,13 +152,16 @@ COMPLETE_KEY = "complete"
 METRIC_NAMES = ["validation accuracy", "parameters"]
 
 
-def name_values(study: optuna.Study, cost: str = METRIC_NAMES[1]) -> None:
+def name_values(study: "optuna.Study", cost: str = METRIC_NAMES[1]) -> None:
     """Name the two values of a study's trials, unless they have names.
 
     Args:
         study: The study.
         cost: What its second value is, as `search.cost` says it.
     """
+    # Whoever has a study has imported Optuna; those who only read its tables do without.
+    from optuna.exceptions import ExperimentalWarning
+
     if study.metric_names is None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -181,13 +184,14 @@ class StateWords(NamedTuple):
     told: Literal["running", "complete", "pruned", "failed"]
 
 
-STATES: dict[TrialState, StateWords] = {
-    TrialState.COMPLETE: StateWords("complete", "complete"),
-    TrialState.PRUNED: StateWords("refused", "pruned"),
-    TrialState.FAIL: StateWords("failed", "failed"),
-    TrialState.RUNNING: StateWords("running", "running"),
-    TrialState.WAITING: StateWords("waiting", "running"),
+STATES: dict[str, StateWords] = {
+    "COMPLETE": StateWords("complete", "complete"),
+    "PRUNED": StateWords("refused", "pruned"),
+    "FAIL": StateWords("failed", "failed"),
+    "RUNNING": StateWords("running", "running"),
+    "WAITING": StateWords("waiting", "running"),
 }
+"""By the name that Optuna's `TrialState` has for it."""
 
-WITHOUT_NETWORK = (TrialState.FAIL, TrialState.PRUNED)
+WITHOUT_NETWORK = ("FAIL", "PRUNED")
 """The states of trials that are over and leave no network."""

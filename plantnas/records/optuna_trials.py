@@ -13,10 +13,11 @@ from math import inf, nan
 from typing import Any
 
 from optuna.distributions import json_to_distribution
-from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, Row, TableClause, inspect, select
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, Row, TableClause, select
 
 from plantnas.grouping import grouped
+from plantnas.records.optuna_studies import study_names
 from plantnas.records.optuna_tables import (
     INTERMEDIATE_VALUES,
     PARAMETERS,
@@ -31,13 +32,6 @@ _NOT_FINITE = {"INF_POS": inf, "INF_NEG": -inf, "NAN": nan}
 
 _distribution = lru_cache(maxsize=1024)(json_to_distribution)
 """Thousands of trials have the same few."""
-
-
-def study_names(connection: Connection) -> list[str]:
-    """The studies that Optuna knows in a database, oldest first."""
-    if not inspect(connection).has_table(STUDIES.name):
-        return []
-    return list(connection.scalars(select(STUDIES.c.study_name).order_by(STUDIES.c.study_id)))
 
 
 def trials_of(connection: Connection, name: str) -> list[FrozenTrial] | None:
@@ -71,7 +65,7 @@ def _trial(trial_row: Row[Any], belonging: Mapping[str, list[Row[Any]]]) -> Froz
     distributions = {row.param_name: _distribution(row.distribution_json) for row in parameters}
     return FrozenTrial(
         number=trial_row.number,
-        state=trial_row.state,
+        state=TrialState[trial_row.state],
         value=None,
         values=[_number(row.value, row.value_type) for row in values] or None,
         datetime_start=_local(trial_row.datetime_start),

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optuna.trial import TrialState
 from sqlalchemy import Connection, select
 
 from plantnas.errors import StorageError
@@ -43,9 +42,9 @@ def guard_of(trial_id: int, number: int, worker: str) -> Guard:
         state = connection.scalar(current.with_for_update(key_share=True))  # FOR NO KEY UPDATE
         signature = connection.scalar(signed)
         owner = None if signature is None else json.loads(signature)
-        if state != TrialState.RUNNING or owner != worker:
+        if state != "RUNNING" or owner != worker:
             raise TrialTaken(
-                f"trial {number}: is {state and state.name}, signed by {owner}, not running by "
+                f"trial {number}: is {state}, signed by {owner}, not running by "
                 f"{worker}: its network is not recorded."
             )
 

@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from plantnas.config import StudyConfig
 from plantnas.config_files import validated
@@ -212,7 +211,9 @@ class StudyRecords:
         if not evaluations:
             return
         rows = [{"network_id": key, **value._asdict()} for key, value in evaluations.items()]
-        # The same SQL in both, but two functions.
+        # The same SQL in both, but two functions; PostgreSQL's takes long to import.
+        from sqlalchemy.dialects import postgresql, sqlite
+
         is_sqlite = self.database.engine.dialect.name == "sqlite"
         insert_into = sqlite.insert if is_sqlite else postgresql.insert
         statement = insert_into(EvaluationRow).on_conflict_do_nothing()

@@ -65,8 +65,8 @@ def finished_trials(recorded: StudyData) -> list[FinishedTrial]:
     left_a_network = {record.trial_number for record in planted}
     believed = believed_durations(trials, utc(None))
     for trial in trials:
-        if trial.state in WITHOUT_NETWORK and trial.number not in left_a_network:
-            outcome, end = STATES[trial.state].shown, utc(trial.datetime_complete)
+        if trial.state.name in WITHOUT_NETWORK and trial.number not in left_a_network:
+            outcome, end = STATES[trial.state.name].shown, utc(trial.datetime_complete)
             seconds = believed.get(trial.number, timedelta()).total_seconds()
             found.append(FinishedTrial(trial.number, outcome, None, seconds, end))
     return sorted(found, key=lambda trial: (trial.end, trial.number))

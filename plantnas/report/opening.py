@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from optuna.storages import RDBStorage
+from typing import TYPE_CHECKING, TypeAlias
 
 from plantnas.records.database import Database
 from plantnas.records.engine import check_exists
 from plantnas.records.study import StudyRecords
 
-Storage = str | Database | RDBStorage
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+Storage: TypeAlias = "str | Database | RDBStorage"
 """A database URL, our own database object, or Optuna's storage object for the same database."""
 
 

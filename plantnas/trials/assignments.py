@@ -92,7 +92,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     accuracy, parameters = trial.values if complete else (None, None)
     return TrialRecord(
         number=trial.number,
-        state=STATES[trial.state].told,
+        state=STATES[trial.state.name].told,
         assignment=_stored_assignment(trial),
         accuracy=accuracy,
         parameters=parameters,

@@ -58,4 +58,4 @@ class SparingStorage(OpenStorage):
         query = select(TRIALS.c.trial_id, TRIALS.c.state)
         with self.engine.begin() as connection:
             rows = connection.execute(query.where(TRIALS.c.study_id == study_id, wanted)).all()
-        return {row.trial_id: row.state for row in rows}
+        return {row.trial_id: TrialState[row.state] for row in rows}

@@ -144,12 +144,12 @@ def fail_if_running(storage: BaseStorage, trial_id: int, reason: str) -> bool:
 def _fail(backend: RDBStorage, trial_id: int, reason: str) -> bool:
     of_trial, now = TRIALS.c.trial_id == trial_id, datetime.now(UTC).replace(tzinfo=None)
     # The condition is part of the write: who tells of the trial meanwhile is first, or late.
-    running = update(TRIALS).where(of_trial, TRIALS.c.state == TrialState.RUNNING)
+    running = update(TRIALS).where(of_trial, TRIALS.c.state == TrialState.RUNNING.name)
     rows = USER_ATTRIBUTES.c
     known = select(rows.key).where(rows.trial_id == trial_id, rows.key == REASON_KEY)
     row = {"trial_id": trial_id, "key": REASON_KEY, "value_json": json.dumps(reason)}
     with backend.engine.begin() as connection:
-        failed = running.values(state=TrialState.FAIL, datetime_complete=now)
+        failed = running.values(state=TrialState.FAIL.name, datetime_complete=now)
         if connection.execute(failed).rowcount == 0:
             return False
         if connection.scalar(known) is None:
@@ -275,7 +275,7 @@ def silent_for(backend: RDBStorage, study_id: int, seconds: float) -> set[int]:
 def heartbeats_of(backend: RDBStorage, study_id: int) -> dict[int, datetime]:
     """The last heartbeats of a study's running trials, by Optuna's id of the trial."""
     query = select(HEARTBEATS).join(TRIALS, TRIALS.c.trial_id == HEARTBEATS.c.trial_id)
-    running = (TRIALS.c.study_id == study_id) & (TRIALS.c.state == TrialState.RUNNING)
+    running = (TRIALS.c.study_id == study_id) & (TRIALS.c.state == TrialState.RUNNING.name)
     with backend.engine.begin() as connection:
         rows = connection.execute(query.where(running)).all()
     return {row.trial_id: row.heartbeat for row in rows}

@@ -8,14 +8,11 @@ from typing import Literal
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from plantnas.config import Search, StudyConfig
-from plantnas.errors import StorageError, StudyError, did_you_mean
 from plantnas.named_keys import find_names
-from plantnas.records.engine import open_engine, reason, shown_url, sqlite_file
+from plantnas.records.optuna_studies import check_study
 from plantnas.records.optuna_tables import METRIC_NAMES, name_values
-from plantnas.records.optuna_trials import study_names
 from plantnas.trials.assignments import record_of, reference_of
 from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Policy, policy_from_name, settings_of
@@ -65,28 +62,6 @@ def existing_study(name: str, url: str) -> optuna.Study:
     """
     check_study(name, url)
     return optuna.load_study(study_name=name, storage=open_storage(url))
-
-
-def check_study(name: str, url: str) -> None:
-    """Refuses a study that does not exist, by a query: Optuna's storage takes long to open.
-
-    Raises:
-        StudyError: There is no study of that name.
-        StorageError: The database cannot be opened.
-    """
-    file = sqlite_file(url) if "://" in url else None
-    if file is not None and not file.exists():
-        raise StudyError(f"study {name!r}: there is no database {file}; run the study first.")
-    engine = open_engine(url)
-    try:
-        with engine.begin() as connection:
-            names = study_names(connection)
-    except SQLAlchemyError as error:
-        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
-    finally:
-        engine.dispose()
-    if name not in names:
-        raise StudyError(f"study {name!r}: is not in {shown_url(url)}. {did_you_mean(name, names)}")
 
 
 def make_policy(search: Search) -> Policy:

@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.storages._rdb.models import BaseModel
 from optuna.trial import TrialState
-from sqlalchemy import TableClause
+from sqlalchemy import Enum, TableClause
 
 from plantnas.records.optuna_tables import (
     HEARTBEATS,
@@ -48,7 +48,10 @@ def test_the_columns_are_optunas_with_its_types(table: TableClause) -> None:
 
 
 def test_every_state_has_its_words() -> None:
-    assert STATES.keys() == set(TrialState)
+    assert STATES.keys() == set(TrialState.__members__)
+    stored = TRIALS.c.state.type
+    assert isinstance(stored, Enum)
+    assert set(stored.enums) == STATES.keys()
     assert len({words.shown for words in STATES.values()}) == len(STATES)
 
 

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 
 from plantnas.records.database import Database
-from plantnas.records.optuna_trials import study_names, trials_of
+from plantnas.records.optuna_trials import trials_of
 from tests.records.conftest import ON_BOTH
 
 if TYPE_CHECKING:
@@ -87,13 +87,3 @@ def test_moments_are_optunas_wherever_the_reader_is(
 
 def test_a_study_that_optuna_does_not_know_has_no_trials(study: optuna.Study, url: str) -> None:
     assert read(url, "digit") is None
-
-
-def test_the_names_are_those_of_optunas_studies(study: optuna.Study, url: str) -> None:
-    with Database(url).transaction() as connection:
-        assert study_names(connection) == ["other", "digits"]
-
-
-def test_a_database_that_optuna_has_not_opened_has_no_studies(url: str) -> None:
-    with Database(url).transaction() as connection:
-        assert study_names(connection) == []

@@ -32,7 +32,7 @@ from plantnas.report.trial_rows import trial_rows
 if TYPE_CHECKING:
     Query: TypeAlias = Select[*tuple[Any, ...]]
 
-_PHASES = {state.name: STATES[state].shown for state in WITHOUT_NETWORK}
+_PHASES = {state: STATES[state].shown for state in WITHOUT_NETWORK}
 """The phase that the seconds of a trial that left no network count as, by Optuna's state of it."""
 
 _MOMENT = "datetime64[us, UTC]"

@@ -125,7 +125,8 @@ def facts(recorded: StudyData, now: datetime) -> list[Fact]:
     """What the study was made with and when, and how its trials ended."""
     study, seed = recorded.study, _setting(recorded, "random_seed")
     made = [network.created for network in recorded.networks if network.created]
-    counts, notes = Counter(trial.state for trial in recorded.trials), {"refused": ", not trained"}
+    counts = Counter(trial.state.name for trial in recorded.trials)
+    notes = {"refused": ", not trained"}
     ends = [
         f"{counts[state]} {words.shown}{notes.get(words.shown, '')}"
         for state, words in STATES.items()

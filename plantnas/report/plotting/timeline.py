@@ -215,7 +215,7 @@ def _work(recorded: StudyData, now: datetime) -> Iterator[_Work]:
             host = worker.partition(":")[0].partition(".")[0][:LONGEST_HOST]
             hosts[host] += 1
             names[worker] = f"{host} {hosts[host]}" if host else "unknown worker"
-        known, outcome = trial.user_attrs, STATES[trial.state].shown
+        known, outcome = trial.user_attrs, STATES[trial.state.name].shown
         kind, start = str(known.get(KIND_KEY, "unknown")), utc(trial.datetime_start)
         end = start + believed[trial.number]
         lines = [
