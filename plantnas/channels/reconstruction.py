@@ -164,16 +164,10 @@ class _Fitting(TorchFunctionMode):
             call.bias.view(new_rows.shape)[new_rows] = biases[new_rows].to(weight)
 
     def _fit_batch_norm(self, norm: Mapping[str, Any], name: str) -> None:
-        """The new entries' statistics, and their scale in the donor's units."""
+        """The new entries' statistics; their scale and shift stay the donor's."""
         images, new = norm["input"], self._changed[name]
         channels = [dimension for dimension in range(images.ndim) if dimension != 1]
         variance, mean = torch.var_mean(images, channels, correction=0)
-        if norm.get("weight") is not None:
-            # A fit varies less than what it is fitted to by what it does not explain: as the donor
-            # does, its BatchNorm divides by the donor's deviation.
-            eps = norm.get("eps", 1e-5)
-            shrunk = ((variance + eps) / (norm["running_var"] + eps)).sqrt().clamp_max(1)
-            norm["weight"][new] *= shrunk[new]
         norm["running_mean"][new], norm["running_var"][new] = mean[new], variance[new]
 
 
