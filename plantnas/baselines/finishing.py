@@ -9,15 +9,12 @@ from math import inf
 from typing import NamedTuple
 
 import optuna
-import torch
 from torch import nn
 
 from plantnas.baselines.budget import Budget, Trainer
 from plantnas.baselines.planning import lineage_epochs
 from plantnas.baselines.recording import baseline_record
-from plantnas.channels.groups import analyse
-from plantnas.channels.initialisations import fitted
-from plantnas.channels.initialising import Grown, all_new
+from plantnas.channels.shrinking import shrink
 from plantnas.errors import ConfigurationError, Say, StudyError
 from plantnas.files import alone
 from plantnas.measured import Epoch
@@ -28,7 +25,7 @@ from plantnas.records.study import StudyRecords
 from plantnas.report.export.choice import Wanted, nested, wanted_record
 from plantnas.report.front import FINISH, teacher_of, validation_accuracy
 from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import PreparedStudy, donor_of
+from plantnas.search.prepared import PreparedStudy
 from plantnas.training.phases import Phases
 from plantnas.training.seeds import generator_for
 from plantnas.trials.storage import make_folder
@@ -149,20 +146,9 @@ def finished_record(prepared: PreparedStudy, study: optuna.Study, plan: Plan) ->
 
 
 def closed_form(prepared: PreparedStudy, widths: Mapping[str, int]) -> nn.Module:
-    """A network at these widths whose layers are all fitted to what the teacher computes."""
-    network = prepared.records.build(widths).to(prepared.device)
-    grown = Grown(
-        network=network,
-        structure=analyse(network, prepared.example),
-        parent=network,
-        changed=all_new(network),
-        example=prepared.example,
-        donor=donor_of(prepared.records, prepared.teacher, prepared.example, prepared.samples),
-        generator=None,
-    )
-    with torch.no_grad():
-        fitted.fill(grown)
-    return network
+    """The teacher shrunk to these widths: its largest channels, each layer fitted to its own."""
+    teacher = prepared.records.load(prepared.teacher).to(prepared.device)
+    return shrink(teacher, prepared.samples().images, widths)
 
 
 def summary(record: NetworkRecord, plan: Plan) -> str:
