@@ -125,19 +125,18 @@ def test_nothing_heavy_is_imported_at_the_start(start: str) -> None:
 HEAVY = (
     *("torch", "torchvision", "sklearn", "scipy"),
     *("optuna", "sqlalchemy", "alembic", "boto3", "botocore", "google.cloud"),
-    *("pandas", "plotly", "jinja2", "plantnas.trials.sampler", "sqlalchemy.dialects.postgresql"),
+    *("pandas", "plotly", "jinja2"),
 )
 """Modules that take a good part of a second to import, or more."""
 
 READING = {
     "studies": (),
     "spaces": (),
-    "table tiny --out table.csv": ("sqlalchemy", "pandas"),
-    "status tiny": ("optuna",),
+    "status tiny": ("optuna", "sqlalchemy"),
     "plot pareto tiny --out plot.html": ("plotly",),
     "plot timeline tiny --out plot.json": (),
-    "plot importance tiny --out importance.json": (),
     "report tiny --out report.html": ("jinja2",),
+    "table tiny --out table.csv": ("pandas",),
 }
 """Commands that read a study, each with what it imports of these beyond the commands before it."""
 
@@ -226,7 +225,4 @@ def imported_distributions(folder: str) -> set[str]:
 def imported_names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         return [node.module or ""]
-    match node:  # whose files are read, as those of data
-        case ast.Call(func=ast.Name("find_spec"), args=[ast.Constant(str(name))]):
-            return [name]
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -181,29 +181,15 @@ class _Model(NamedTuple):
 
 def _model(table: Table) -> _Model:
     """Fits rows from which the parents' means are subtracted."""
+    from sklearn.linear_model import RidgeCV  # slow to import, and few plots need it
+
     sizes = table[:, 0]
     slopes = sizes @ table / (sizes @ sizes or 1.0)
     left = table - np.outer(sizes, slopes)
     spreads = left[:, 1:-1].std(axis=0)
     spreads[spreads <= LEAST_SPREAD * table[:, 1:-1].std(axis=0) + ROUNDING] = np.inf
-    return _Model(slopes, spreads, _ridge(left[:, 1:-1] / spreads, left[:, -1]))
-
-
-def _ridge(growths: Table, accuracies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The slopes of the ridge regression whose alpha predicts left-out rows best.
-
-    That of scikit-learn's `RidgeCV` without an intercept, which takes a second to import.
-    """
-    left, singular, right = np.linalg.svd(growths, full_matrices=False)
-    turned = left.T @ accuracies
-    fits = list[tuple[float, NDArray[np.float64]]]()
-    for alpha in ALPHAS:
-        shrunk = singular**2 / (singular**2 + alpha)
-        # A row's error when it is left out is its error divided by 1 - its leverage.
-        errors = (accuracies - left @ (shrunk * turned)) / (1 - left**2 @ shrunk)
-        slopes = right.T @ (singular / (singular**2 + alpha) * turned)
-        fits.append((float((errors**2).mean()), slopes))
-    return min(fits, key=lambda fit: fit[0])[1]
+    fitted = RidgeCV(ALPHAS, fit_intercept=False).fit(left[:, 1:-1] / spreads, left[:, -1])
+    return _Model(slopes, spreads, fitted.coef_)
 
 
 def _r_squared(table: Table, families: Families) -> float:

@@ -91,9 +91,9 @@ def step_colour(step: int) -> str:
 
 def lay_out(figure: go.Figure, title: str, height: int = 520) -> go.Figure:
     """The common layout: white, with a grid, the legend below where it can be as long as it is."""
-    figure.layout.template = "simple_white"  # not below, where plotly would check it twice
     figure.update_layout(
         title={"text": title, "x": 0.01, "xanchor": "left"},
+        template="simple_white",
         height=height,
         font={"family": "system-ui, sans-serif", "size": 13},
         legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},

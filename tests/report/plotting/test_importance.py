@@ -8,12 +8,10 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from sklearn.linear_model import RidgeCV
 
 from plantnas.measured import Evaluation
 from plantnas.records.record import NetworkRecord
 from plantnas.report.plotting.importance import (
-    ALPHAS,
     ImportanceInfo,
     StepImportance,
     importance_figure,
@@ -94,22 +92,6 @@ def test_what_size_alone_does_changes_no_value() -> None:
     step = only_step(plantings(lambda *at: by_size(*at) + by_second_group(*at), 12))
     assert step.points == pytest.approx(without.points)
     assert step.r_squared == pytest.approx(without.r_squared)
-
-
-@pytest.mark.parametrize("count", [4, 24], ids=["fewer screens than columns", "more"])
-def test_the_regression_is_that_of_scikit_learn(count: int) -> None:
-    screens = plantings(by_second_group, count)
-    growths = [[log(screen.widths[group] / SEED[group]) for group in SEED] for screen in screens]
-    accuracies = [100 * screen.evaluations[0].accuracy for screen in screens]
-    sizes = [log(screen.parameters) for screen in screens]
-    table = np.column_stack([sizes, growths, accuracies])
-    table -= table.mean(axis=0)
-    # What size explains is taken away by least squares; each column then has unit variance.
-    left = table - np.outer(table[:, 0], table[:, 0] @ table / (table[:, 0] @ table[:, 0]))
-    fitted = RidgeCV(ALPHAS, fit_intercept=False).fit(
-        left[:, 1:-1] / left[:, 1:-1].std(axis=0), left[:, -1]
-    )
-    assert list(only_step(screens).points.values()) == pytest.approx(list(fitted.coef_))
 
 
 def test_a_group_that_harms_has_a_negative_value() -> None:
