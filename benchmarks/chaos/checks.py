@@ -135,7 +135,7 @@ def orphans(study: optuna.Study, records: StudyRecords, folders: Iterable[Path])
     weights = Path(records.artifacts_place)
     known = {network.artifact_id for network in records.networks()}
     linked = get_all_artifact_meta(study)
-    known |= {meta.artifact_id for meta in linked if meta.filename.startswith("teacher-logits")}
+    known |= {meta.artifact_id for meta in linked if meta.filename.startswith("teacher-")}
     found = {path for path in weights.iterdir() if path.is_file() and path.name not in known}
     for folder in folders:
         found.update(folder.rglob("*.partial"))
