@@ -149,6 +149,9 @@ class _Fitting(TorchFunctionMode):
         new = call.by_group(self._changed[name])
         new_rows, weight = new.all(2), call.by_group(call.weight)
         weight = weight.masked_fill(new & ~new_rows.unsqueeze(2), 0)
+        if not new_rows.any():
+            call.set_weight(weight)  # of new columns alone
+            return
         outputs, rows = self._outputs[name], self._given_rows.get(name, slice(None))
         places = places_of(call)[: len(outputs)]
         inputs = _precise(call.inputs_at(places))
