@@ -5,6 +5,7 @@ All are in float64, with BatchNorm statistics of their own activations and rando
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import pytest
@@ -190,6 +191,20 @@ class Network(NamedTuple):
     model: nn.Module
     images: Tensor
     structure: Structure
+
+
+@lru_cache(maxsize=2)
+def output_of(model: nn.Module, images: Tensor) -> Tensor:
+    """What a model that nobody changes computes: many are compared with the same one."""
+    with torch.no_grad():
+        return model.eval()(images)
+
+
+def difference(model: nn.Module, other: nn.Module, images: Tensor) -> float:
+    """The largest difference of outputs, in standard deviations of the output over images."""
+    output = output_of(model, images)
+    with torch.no_grad():
+        return ((other.eval()(images) - output).abs().max() / output.std(0).max()).item()
 
 
 def some_without_others(structure: Structure) -> Iterator[dict[str, int]]:

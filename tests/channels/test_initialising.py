@@ -8,6 +8,7 @@ from plantnas.channels.initialising import Grown, Initialisation
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Structure
+from tests.channels.conftest import difference
 
 
 def everywhere(structure: Structure) -> dict[str, int]:
@@ -24,10 +25,7 @@ def test_whatever_an_initialisation_writes_the_function_is_preserved(network):
     model, images, structure = network
     planting, given = everywhere(structure), Initialisation(all_threes)
     child = plant(model, images, planting, initialisation=given, structure=structure)
-    with torch.no_grad():
-        output = model.eval()(images)
-        difference = (child.eval()(images) - output).abs().max() / output.std(0).max()
-    assert difference < 1e-9
+    assert difference(model, child, images) < 1e-9
 
 
 def test_an_initialisation_is_told_the_child_its_structure_and_what_is_new(small_network):

@@ -4,14 +4,14 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import fresh
 from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import crop, narrow, plant, planted_entries, planted_widths
 from plantnas.errors import PlantingError
-from tests.channels.conftest import some_without_others
+from tests.channels.conftest import difference, output_of, some_without_others
 
 RANDOM_COLUMNS = Initialisation(fresh.fill, column_scale=1.0)
 
@@ -21,17 +21,6 @@ def _everywhere(structure, times=1):
         name: group.granularity * (1 + i % 2) * times
         for i, (name, group) in enumerate(structure.growable.items())
     }
-
-
-def _outputs(model: nn.Module, images: Tensor) -> Tensor:
-    with torch.no_grad():
-        return model.eval()(images)
-
-
-def _difference(model: nn.Module, other: nn.Module, images: Tensor) -> float:
-    """The largest difference of outputs, in standard deviations of the output over images."""
-    output = _outputs(model, images)
-    return ((_outputs(other, images) - output).abs().max() / output.std(0).max()).item()
 
 
 def _same_state(model: nn.Module, other: nn.Module) -> bool:
@@ -45,27 +34,27 @@ def test_planting_any_group_alone_preserves_the_function(small_network):
     model, images, structure = small_network
     for name, group in structure.growable.items():
         child = plant(model, images, {name: 2 * group.granularity}, structure=structure)
-        assert _difference(model, child, images) < 1e-9, name
+        assert difference(model, child, images) < 1e-9, name
 
 
 def test_planting_any_group_without_any_other_preserves_the_function(network):
     model, images, structure = network
     for planting in some_without_others(structure):
         child = plant(model, images, planting, structure=structure)
-        assert _difference(model, child, images) < 1e-9, planting
+        assert difference(model, child, images) < 1e-9, planting
 
 
 def test_planting_every_group_at_once_preserves_the_function(network):
     model, images, structure = network
     child = plant(model, images, _everywhere(structure), structure=structure)
-    assert _difference(model, child, images) < 1e-9
+    assert difference(model, child, images) < 1e-9
 
 
 def test_planting_a_planted_network_preserves_the_function(network):
     model, images, structure = network
     child = plant(model, images, _everywhere(structure), structure=structure)
     grandchild = plant(child, images, _everywhere(structure, times=2))
-    assert _difference(model, grandchild, images) < 1e-9
+    assert difference(model, grandchild, images) < 1e-9
 
 
 def test_random_new_columns_of_any_group_would_change_the_function(network):
@@ -74,7 +63,7 @@ def test_random_new_columns_of_any_group_would_change_the_function(network):
     for name, group in list(structure.growable.items())[::some]:
         planting = {name: 8 * group.granularity}  # a few may be dead behind a ReLU, not all
         child = plant(model, images, planting, initialisation=RANDOM_COLUMNS, structure=structure)
-        assert _difference(model, child, images) > 1e-5, name
+        assert difference(model, child, images) > 1e-5, name
 
 
 def test_a_fault_in_one_group_shows_beside_all_others(small_network):
@@ -90,7 +79,7 @@ def test_a_fault_in_one_group_shows_beside_all_others(small_network):
         )
         others = {each: new for each, new in _everywhere(structure).items() if each != name}
         child = plant(faulty, images, others) if others else faulty
-        assert _difference(model, child, images) > 1e-5, name
+        assert difference(model, child, images) > 1e-5, name
 
 
 def test_new_channels_learn(small_network):
@@ -207,7 +196,8 @@ def test_narrowing_to_a_fraction_rounds_to_granularities_and_keeps_the_minimum(n
         assert abs(groups[name].width - group.width / 2) <= max(
             group.granularity / 2, group.minimum, 3
         )
-    assert _outputs(child, images).shape == _outputs(model, images).shape
+    with torch.no_grad():
+        assert child.eval()(images).shape == output_of(model, images).shape
 
 
 def test_narrowing_draws_every_layer_anew(small_network):

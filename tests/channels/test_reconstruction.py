@@ -17,6 +17,7 @@ from plantnas.channels.reconstruction import places_of, reconstruct, sampled
 from plantnas.channels.resizing import named_tensors, resized
 from plantnas.channels.structure import Structure
 from plantnas.errors import PlantingError
+from tests.channels.conftest import difference
 
 
 def everywhere(structure: Structure, times: int = 1) -> dict[str, int]:
@@ -74,8 +75,7 @@ def test_a_network_that_can_compute_the_same_does(network, monkeypatch) -> None:
                 module.reset_parameters()
         reconstruct(grown)
         output, answer = model(images), grown.network.eval()(images)
-    difference = (answer - output).abs().max() / output.std(0).max()
-    assert difference < 1e-3
+    assert (answer - output).abs().max() / output.std(0).max() < 1e-3
 
 
 def test_planting_fitted_channels_preserves_the_function(network) -> None:
@@ -84,10 +84,7 @@ def test_planting_fitted_channels_preserves_the_function(network) -> None:
     donor = Donor(wide, analyse(wide, images), sampled(wide, many(images, 8)))
     given, planting = Initialisation(fitted.fill, donor=donor), everywhere(structure)
     child = plant(model, images, planting, initialisation=given, structure=structure)
-    with torch.no_grad():
-        output = model.eval()(images)
-        difference = (child.eval()(images) - output).abs().max() / output.std(0).max()
-    assert difference < 1e-9
+    assert difference(model, child, images) < 1e-9
 
 
 def small_teacher(*modules: nn.Module) -> tuple[nn.Module, Tensor]:

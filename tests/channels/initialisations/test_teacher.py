@@ -10,6 +10,7 @@ from plantnas.channels.initialising import Donor, Initialisation
 from plantnas.channels.planting import crop, narrow, plant, planted_entries, planted_widths
 from plantnas.channels.structure import Structure
 from plantnas.errors import PlantingError
+from tests.channels.conftest import difference
 
 
 def everywhere(structure: Structure, times: int = 1) -> dict[str, int]:
@@ -26,10 +27,7 @@ def test_planting_from_a_teacher_preserves_the_function(network) -> None:
     given = Initialisation(teacher.fill, donor=donor_of(*network))
     planting = everywhere(structure)
     child = plant(model, images, planting, initialisation=given, structure=structure)
-    with torch.no_grad():
-        output = model.eval()(images)
-        difference = (child.eval()(images) - output).abs().max() / output.std(0).max()
-    assert difference < 1e-9
+    assert difference(model, child, images) < 1e-9
 
 
 def test_new_rows_are_the_teachers_and_new_columns_are_its_times_the_scale(small_network) -> None:
