@@ -58,6 +58,8 @@ STAND_INS = {
     "fashion-mnist": "tiny",
     # All methods at four learning rates are a minute; the others differ in their names alone.
     "plantnas baselines tiny": "plantnas baselines tiny --methods uniform-kd --rates 0.01",
+    # A worker of a complete study only begins, and two begin alike.
+    "plantnas launch local tiny --workers 2": "plantnas launch local tiny --workers 1",
     # It serves until it is interrupted; tests/report/test_dashboard.py asks what it serves.
     "plantnas dashboard tiny": "plantnas dashboard --help",
 }

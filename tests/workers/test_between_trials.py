@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from math import inf
@@ -185,19 +184,6 @@ def test_a_trial_without_heartbeats_is_done_again_once(
     assert again.system_attrs[ASSIGNMENT_KEY] == study.trials[0].system_attrs[ASSIGNMENT_KEY]
 
 
-WORKER = """
-import sys
-from pathlib import Path
-from plantnas.config_files import load_study
-from plantnas.workers.worker import optimize_until_complete
-from plantnas.search.objective import PlantingObjective
-from plantnas.trials.study import open_study
-yaml, url, directory = sys.argv[1:]
-config = load_study(yaml)
-optimize_until_complete(open_study(config, url), PlantingObjective(config, directory))
-"""
-
-
 @pytest.fixture(scope="module")
 def endless(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """A prepared study whose trials end when somebody ends them."""
@@ -217,17 +203,22 @@ def is_trained(study: optuna.Study) -> bool:
     return any(trial.constraints.get("parameters", inf) <= 0 for trial in running)
 
 
-def ended_by(folder: StudyFolder, number: signal.Signals) -> tuple[int, list[FrozenTrial]]:
+def work(folder: StudyFolder) -> None:
+    """What a worker's process does."""
+    optimize_until_complete(folder.open(), folder.objective())
+
+
+def ended_by(folder: StudyFolder, number: signal.Signals) -> tuple[int | None, list[FrozenTrial]]:
     """The exit code of a worker that got a signal in a trial, and the trials then."""
-    arguments = [folder.yaml, folder.url, folder.directory]
-    process = subprocess.Popen([sys.executable, "-c", WORKER, *map(str, arguments)])
+    process = multiprocessing.get_context("fork").Process(target=work, args=(folder,))
+    process.start()
     study = folder.open()
     while not is_trained(study):
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.1)
-    process.send_signal(number)
-    exit_code = process.wait(60)
-    return exit_code, folder.open().trials
+    os.kill(process.pid or 0, number)
+    process.join(60)
+    return process.exitcode, folder.open().trials
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.study import existing_study, is_complete
 from plantnas.workers.run import run_study
+from plantnas.workers.worker import optimize_until_complete
 from tests.conftest import StudyFolder
 
 COMMAND = [sys.executable, "-c", "from plantnas.cli import main; main()"]
@@ -47,6 +48,7 @@ MODULE = """
 import os, sys, time
 from pathlib import Path
 from plantnas import build_network
+from plantnas.training.datasets.digits import read as digits
 
 def small(num_classes, in_channels):
     if "worker" in sys.argv:  # both take a trial before one goes on
@@ -56,19 +58,13 @@ def small(num_classes, in_channels):
         while len(list(here.glob("here-*"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
     return build_network("plain-small", num_classes, in_channels)
-"""
-
-IMAGES = """
-import os
-from pathlib import Path
-from plantnas.training.datasets.digits import read as digits
 
 def read(data, split):
     with (Path(__file__).parent / "reads").open("a") as file:
-        file.write(f"{os.getpid()} ")
+        file.write(f"{os.path.basename(sys.argv[0])} ")
     return digits(data, split)
 """
-"""Digits that note which process reads them."""
+"""An architecture, and digits that note which program reads them."""
 
 pytestmark = pytest.mark.slow
 
@@ -165,36 +161,37 @@ def check_records(folder: StudyFolder, complete: dict[int, FrozenTrial]) -> None
             assert complete[network.trial_number].values == expected
 
 
-def test_two_workers_share_a_study_of_a_plain_script_and_its_module(
-    small: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = replace(small, directory=tmp_path / "study")
+@pytest.fixture(scope="module")
+def scripted(small: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """The study of a plain script and its module beside it, run by two workers."""
+    folder = tmp_path_factory.mktemp("scripted")
+    study = replace(small, directory=folder / "study")
     study.directory.mkdir()
-    (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "mine.py").write_text(MODULE)
+    (folder / "script.py").write_text(SCRIPT)
+    (folder / "mine.py").write_text(MODULE)
     own = small.yaml.read_text().replace("plain-small", "{architecture: 'mine:small'}")
+    own = own.replace("name: digits", "name: 'mine:read'")
     (study.directory / "tiny.yaml").write_text(own)
-    command = [sys.executable, str(tmp_path / "script.py"), str(study.directory)]
+    command = [sys.executable, str(folder / "script.py"), str(study.directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("Study 'tiny' is complete.\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    check_complete(study)
-    assert not trials_of(study, TrialState.FAIL)
-    workers = Counter(trial.user_attrs[WORKER_KEY] for trial in trials_of(study))
+    return study
+
+
+def test_two_workers_share_a_study_of_a_plain_script_and_its_module(
+    scripted: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(scripted.directory.parent)
+    check_complete(scripted)
+    assert not trials_of(scripted, TrialState.FAIL)
+    workers = Counter(trial.user_attrs[WORKER_KEY] for trial in trials_of(scripted))
     assert len(workers) == 2
 
 
-def test_a_run_reads_the_images_of_a_new_study_once(
-    small: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "own_images.py").write_text(IMAGES)
-    monkeypatch.syspath_prepend(tmp_path)
-    study = replace(small, directory=tmp_path / "study")
-    own = study.with_settings(data__name="own_images:read")
-    run_study(own.config, own.url, own.directory)
-    readers = (tmp_path / "reads").read_text().split()
-    assert readers.count(str(os.getpid())) == 1
+def test_a_run_reads_the_images_of_a_new_study_once(scripted: StudyFolder) -> None:
+    readers = (scripted.directory.parent / "reads").read_text().split()
+    assert readers.count("script.py") == 1
 
 
 INTERRUPTED = "plantnas: interrupted. The same command goes on where it stopped.\n"
@@ -208,7 +205,7 @@ def test_a_run_that_is_interrupted_ends_with_one_line_and_goes_on(folder: StudyF
     assert (run.returncode, stderr) == (130, INTERRUPTED)
     assert not is_running(worker)
     assert not trials_of(folder, TrialState.RUNNING)
-    run_study(folder.config, folder.url, folder.directory)
+    optimize_until_complete(folder.open(), folder.objective())  # what a worker of another run does
     check_complete(folder)
 
 
