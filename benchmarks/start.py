@@ -35,11 +35,11 @@ sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/start.p
 from benchmarks.common import SPACES, heading, line
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import fitted, teacher
-from plantnas.channels.initialising import Donor, Grown, Samples, all_new
+from plantnas.channels.initialising import Donor, Grown, Samples
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import narrow
 from plantnas.channels.reconstruction import reconstruct
-from plantnas.channels.resizing import resized
+from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Data, SearchSpace, SeedRecipe, TeacherRecipe
 from plantnas.measured import Evaluation
@@ -151,29 +151,18 @@ def refit(grown: Grown) -> None:
 STARTS: dict[str, Start] = {"slice": teacher.fill, "refitted": refit, "closed form": fitted.fill}
 
 
-def started(donor: Donor, example: torch.Tensor, fraction: float, start: Start) -> nn.Module:
-    """A narrow network of the teacher."""
-    whole = donor.structure
-    widths = whole.fraction_of_widths(fraction, minimum=2)
-    network = resized(donor.network, whole, whole.widths_with(widths))
-    new, at_widths = all_new(network), whole.with_widths(widths)
-    with torch.no_grad():
-        start(Grown(network, at_widths, donor.network, new, example, donor, None))
-    return network.eval()
-
-
 def rows(
     given: Bench, fraction: float, epochs: Sequence[int], rates: Sequence[float]
 ) -> Iterator[Row]:
     """Every start, untrained and after each training."""
-    data = given.data
+    data, widths = given.data, given.donor.structure.fraction_of_widths(fraction, minimum=2)
     for name, start in STARTS.items():
         began = time.process_time()
-        network = started(given.donor, data.example, fraction, start)
+        network = shrunk(given.donor, widths, start).eval()
         seconds = time.process_time() - began
         yield Row(name, None, 0, validate(network, data), seconds, None)
         for rate, each in product(rates, epochs):
-            network = started(given.donor, data.example, fraction, start)
+            network = shrunk(given.donor, widths, start).eval()
             recipe = SeedRecipe(start="fitted", learning_rate=rate, epochs=each)
             measured, epoch_seconds = trained(network, data, recipe)
             yield Row(name, rate, each, measured, seconds, epoch_seconds)

@@ -256,6 +256,10 @@ class Search(Settings):
 
     steps: PositiveInt = 3
     """Times that winners are grown and become parents. May be raised for a finished study."""
+    probes: int = Field(default=0, ge=0)
+    """Plantings of a step that are ranked without training, by the loss of the teacher shrunk to
+    their widths (He, Zhang and Sun 2017) on training images that it was not fitted to; the best of
+    them are screened. 0: none, and all that is proposed is screened."""
     trials_per_step: PositiveInt = 12
     """Screening trials of a step; plantings that are not trained do not count."""
     policy: str = "greedy"

@@ -49,7 +49,7 @@ search: {steps: 1, trials_per_step: 2, minimum_growth: 1.3, maximum_growth: 4}
 
 SLOW = {
     *("tiny", "short", "brief", "begun", "ended", "prepared", "finished"),  # studies that train
-    *("quick", "opened", "made", "made_study", "launched", "searched"),
+    *("quick", "opened", "made", "made_study", "launched", "searched", "probing"),
     *("teacher", "seed_of", "planted_step", "lineage", "family"),  # networks that do, or are large
     *("browser", "new_postgres", "postgres_server", "server", "site", "simulated", "old"),
 }

@@ -47,6 +47,7 @@ OTHER_VALUES: dict[str, Any] = {
     "planting.classifier": "planted",
     "planting.column_init": 0.5,
     "planting.l2_sp": 0.5,
+    "search.probes": 30,
     "search.trials_per_step": 5,
     "search.policy": "beam",
     "search.beam_width": 3,

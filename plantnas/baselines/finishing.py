@@ -3,18 +3,16 @@
 It starts as the closed form of the study's teacher at these widths, and nothing of it is frozen.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
 import optuna
-from torch import nn
 
 from plantnas.baselines.budget import Budget, Trainer
 from plantnas.baselines.planning import lineage_epochs
 from plantnas.baselines.recording import baseline_record
-from plantnas.channels.shrinking import shrink
+from plantnas.channels.shrinking import shrunk
 from plantnas.errors import ConfigurationError, Say, StudyError
 from plantnas.files import alone
 from plantnas.measured import Epoch
@@ -134,7 +132,7 @@ def finished_record(prepared: PreparedStudy, study: optuna.Study, plan: Plan) ->
     budget = Budget(plan.epochs)
     trainer = Trainer(prepared.data, recipe, budget, generator, phases=phases)
     with phases("start"):
-        network = closed_form(prepared, parent.widths)
+        network = shrunk(prepared.sampled_donor, parent.widths)
     start = prepared.validate(network)
     # What it was before its training is a line of its history, beside the peak of what follows.
     measured = (float("nan"), start.loss, start.accuracy, 0.0)
@@ -143,12 +141,6 @@ def finished_record(prepared: PreparedStudy, study: optuna.Study, plan: Plan) ->
     record = baseline_record(prepared, study, FINISH, network, trainer)
     epochs = (before, *record.epochs)
     return replace(record, kind=FINISH, parent_id=parent.id, step=parent.step, epochs=epochs)
-
-
-def closed_form(prepared: PreparedStudy, widths: Mapping[str, int]) -> nn.Module:
-    """The teacher shrunk to these widths: its largest channels, each layer fitted to its own."""
-    teacher = prepared.records.load(prepared.teacher).to(prepared.device)
-    return shrink(teacher, prepared.samples().images, widths)
 
 
 def summary(record: NetworkRecord, plan: Plan) -> str:

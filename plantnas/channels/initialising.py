@@ -21,6 +21,8 @@ class Samples(NamedTuple):
     """images x channels x height x width, as networks take them."""
     outputs: Mapping[str, Tensor]
     """{weight: places x rows} of each convolution and linear layer, the first time that it runs."""
+    indices: Tensor | None = None
+    """int64, images: which they are of a training split, where that is known."""
 
 
 class Donor(NamedTuple):

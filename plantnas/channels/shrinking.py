@@ -1,6 +1,6 @@
 """A small network of a trained one, in seconds: no labels and no training."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from plantnas.channels.initialising import Donor, Grown, all_new
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.reconstruction import sampled
 from plantnas.channels.resizing import resized
+from plantnas.channels.structure import Structure
 
 
 def shrink(
@@ -42,17 +43,39 @@ def shrink(
     structure = analyse(model, images)
     if not isinstance(widths, Mapping):
         widths = structure.fraction_of_widths(widths, minimum)
-    teacher, all_widths = largest_first(model, structure), structure.widths_with(widths)
-    small = resized(teacher, structure, all_widths)
+    return shrunk(sampled_donor(model, structure, images), widths)
+
+
+def sampled_donor(model: nn.Module, structure: Structure, images: Tensor) -> Donor:
+    """The network with its largest channels first, and what it then computes on some images."""
+    ordered = largest_first(model, structure)
+    return Donor(ordered, structure, sampled(ordered, images))
+
+
+def shrunk(
+    donor: Donor, widths: Mapping[str, int], fill: Callable[[Grown], object] = fitted.fill
+) -> nn.Module:
+    """The donor's first channels, as many as the widths say, started as `fill` does.
+
+    Args:
+        donor: With samples; left untouched.
+        widths: {group name: channels to keep}; groups that are not named keep all.
+        fill: An initialisation; the default is the closed form of `shrink`.
+
+    Raises:
+        PlantingError: A width that the donor cannot have, or that is larger than present.
+    """
+    assert donor.samples is not None
+    small = resized(donor.network, donor.structure, donor.structure.widths_with(widths))
     grown = Grown(
         network=small,
-        structure=structure.with_widths(widths),
-        parent=teacher,
+        structure=donor.structure.with_widths(widths),
+        parent=donor.network,
         changed=all_new(small),
-        example=images,
-        donor=Donor(teacher, structure, sampled(teacher, images)),
+        example=donor.samples.images,
+        donor=donor,
         generator=None,
     )
     with torch.no_grad():
-        fitted.fill(grown)
+        fill(grown)
     return small

@@ -95,6 +95,9 @@ NETWORK_KEY, MACS_KEY, WIDTHS_KEY = "network", "macs", "widths"
 VALIDATION_LOSS_KEY = "validation_loss"
 """The network's, which breaks ties."""
 
+HELD_BACK_LOSS_KEY = "held_back_loss"
+"""A probe's, on training images that its network was not fitted to."""
+
 STOPPED_AFTER_KEY, EPOCHS_SAVED_KEY = "stopped_after", "epochs_saved"
 """If the training was stopped early: the epochs that it had, and those that were left."""
 

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from plantnas.records.artifacts import ArtifactPlace
 
-_STOOD_FOR = {
+_STOOD_FOR: dict[str, dict[str, Any]] = {
     "seed": {"start": "fresh", "l2_sp": 0.0},
     "planting": {"rows": "fresh", "l2_sp": 0.0},
+    "search": {"probes": 0},
 }
 """What a study did that was made before these keys were, where that is not the default."""
 

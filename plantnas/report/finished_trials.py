@@ -34,7 +34,7 @@ class FinishedTrial(NamedTuple):
 
     Attributes:
         number: Optuna's.
-        outcome: "complete" if it left a network, else "failed" or "refused".
+        outcome: "complete" if it left a network or was a probe, else "failed" or "refused".
         network: The planted network, if it left one.
         seconds: The phases of its network; without one, from its start to its end, as far as that
             is believed.
@@ -49,7 +49,7 @@ class FinishedTrial(NamedTuple):
 
 
 def finished_trials(recorded: StudyData) -> list[FinishedTrial]:
-    """Those that left a network, and those that failed or were refused, the first to end first.
+    """Those that left a network, the others that have ended, the first to end first.
 
     A network counts as soon as it is recorded, unless its trial fails before Optuna was told:
     `StudyRecords.networks` leaves that out. Where Optuna does not know the study any more, the
@@ -65,7 +65,8 @@ def finished_trials(recorded: StudyData) -> list[FinishedTrial]:
     left_a_network = {record.trial_number for record in planted}
     believed = believed_durations(trials, utc(None))
     for trial in trials:
-        if trial.state.name in WITHOUT_NETWORK and trial.number not in left_a_network:
+        is_over = trial.state.name in WITHOUT_NETWORK or is_complete_probe(trial)
+        if is_over and trial.number not in left_a_network:
             outcome, end = STATES[trial.state.name].shown, utc(trial.datetime_complete)
             seconds = believed.get(trial.number, timedelta()).total_seconds()
             found.append(FinishedTrial(trial.number, outcome, None, seconds, end))
@@ -73,7 +74,7 @@ def finished_trials(recorded: StudyData) -> list[FinishedTrial]:
 
 
 def wasted_seconds(recorded: StudyData) -> float:
-    """Seconds of the search's failed and refused trials, unless their network was recorded.
+    """Seconds of the search's probes, failed and refused trials, unless their network is recorded.
 
     Raises:
         StudyError: Optuna does not know the study, or nothing of it.
@@ -89,6 +90,12 @@ def wasted_seconds(recorded: StudyData) -> float:
 def seconds_in_vain(finished: Iterable[FinishedTrial]) -> float:
     """Seconds of those that left no network."""
     return sum(trial.seconds for trial in finished if trial.network is None)
+
+
+def is_complete_probe(trial: FrozenTrial) -> bool:
+    """Whether the trial ranked a planting without training, so that it is complete without one."""
+    is_probe = trial.user_attrs.get(KIND_KEY) == "probe"
+    return is_probe and trial.state == TrialState.COMPLETE
 
 
 def believed_durations(trials: Sequence[FrozenTrial], now: datetime) -> dict[int, timedelta]:

@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy import Engine, String, and_, cast, inspect, select
 
 from plantnas.records.optuna_tables import (
+    HELD_BACK_LOSS_KEY,
     KIND_KEY,
     PARAMETERS_KEY,
     PARENT_KEY,
@@ -22,7 +23,9 @@ from plantnas.records.optuna_tables import (
     WORKER_KEY,
 )
 
-ATTRIBUTES = (KIND_KEY, STEP_KEY, PARENT_KEY, WORKER_KEY, PARAMETERS_KEY, REASON_KEY)
+ATTRIBUTES = (
+    KIND_KEY, STEP_KEY, PARENT_KEY, WORKER_KEY, PARAMETERS_KEY, HELD_BACK_LOSS_KEY, REASON_KEY
+)  # fmt: skip
 """The user attributes, of those that a search writes to its trials, that are read."""
 
 
@@ -31,8 +34,8 @@ def trial_rows(engine: Engine, name: str) -> pd.DataFrame:
 
     Returns:
         The columns number, state (its name in Optuna), datetime_start and datetime_complete (UTC,
-        without a time zone), validation_accuracy (the first value), and those of ``ATTRIBUTES`` as
-        they were set. What a trial does not have is missing.
+        without a time zone), validation_accuracy (the first value, but for probes), and those of
+        ``ATTRIBUTES`` as they were set. What a trial does not have is missing.
     """
     attributes = {key: USER_ATTRIBUTES.alias(f"{key}_attribute") for key in ATTRIBUTES}
     trial_id = TRIALS.c.trial_id
@@ -58,4 +61,5 @@ def trial_rows(engine: Engine, name: str) -> pd.DataFrame:
     frame = pd.read_sql_query(query, engine)
     for key in ATTRIBUTES:
         frame[key] = frame[key].map(json.loads, na_action="ignore")
-    return frame
+    trained = frame[HELD_BACK_LOSS_KEY].isna()
+    return frame.assign(validation_accuracy=frame["validation_accuracy"].where(trained))

@@ -7,6 +7,7 @@ trials/policies.py), the planting is suggested in proposals.py and trained in tr
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from optuna.trial import TrialState
 
 from plantnas.channels.cost import COSTS
 from plantnas.channels.planting import plant, planted_entries
+from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Search, StudyConfig
 from plantnas.config_files import load_study
@@ -22,6 +24,7 @@ from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
 from plantnas.records.optuna_tables import (
     EPOCHS_SAVED_KEY,
+    HELD_BACK_LOSS_KEY,
     MACS_KEY,
     NETWORK_KEY,
     NO_ROOM_KEY,
@@ -58,7 +61,7 @@ from plantnas.trials.storage import default_directory
 
 
 class PlantingObjective:
-    """A plain Optuna objective: one planting of one parent, screened or grown.
+    """A plain Optuna objective: one planting of one parent, probed, screened or grown.
 
     The study needs an SQL database, the directions maximize (validation accuracy) and minimize
     (parameters), and a `PlantingSampler`. The first trial trains teacher and seed.
@@ -91,6 +94,8 @@ class PlantingObjective:
     def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
         """Validation accuracy and cost of the planted and trained network.
 
+        Of a probe, which trains none: minus the loss that its widths have without training.
+
         Raises:
             optuna.TrialPruned: The planting is not worth training; the user attribute `reason`
                 says why.
@@ -104,6 +109,8 @@ class PlantingObjective:
         prepared = self.prepared(trial.study)
         parent = prepared.parent(assignment.parent)
         planting = suggest_planting(trial, prepared, parent, assignment)
+        if assignment.kind == "probe":
+            return _probe(trial, prepared, parent, planting)
         recipe = config.planting.for_trial(assignment.kind, assignment.step, config.search.steps)
         phases = Phases()
         with phases("planting"):
@@ -143,6 +150,28 @@ class PlantingObjective:
             joined = join_study(study, self.config, directory, self._artifacts)
             self._prepared = prepare(joined, self._device, say)
         return self._prepared
+
+
+def _probe(
+    trial: optuna.Trial, prepared: PreparedStudy, parent: Parent, planting: Mapping[str, int]
+) -> tuple[float, float]:
+    """Minus the loss that a planting's widths have without training, and their cost."""
+    structure, phases = parent.structure.with_widths(parent.widths_with(planting)), Phases()
+    widths = structure.growable_widths
+    with phases("probing"):
+        loss = prepared.held_back.loss(shrunk(prepared.sampled_donor, widths))
+    if not isfinite(loss):
+        _prune(trial, f"diverged: the loss without training is {loss}")
+    shown = {
+        WIDTHS_KEY: json.dumps(widths),
+        MACS_KEY: structure.macs(),
+        HELD_BACK_LOSS_KEY: loss,
+        **{seconds_key(phase): round(value, 3) for phase, value in phases.seconds.items()},
+    }
+    for key, value in shown.items():
+        trial.set_user_attr(key, value)
+    cost = COSTS.find(prepared.config.search.cost)
+    return -loss, float(cost(structure, {}))
 
 
 def _stop(
@@ -193,8 +222,8 @@ def suggest_planting(
         _prune(trial, "nothing is planted")
     if excess > 0:
         _prune(trial, _outside(room, widths, search))
-    if assignment.kind == "screen":
-        twin = _twin(trial, planting, assignment.parent)
+    if assignment.kind != "grow":
+        twin = _twin(trial, planting, assignment)
         if twin is not None:
             _prune(trial, f"trial {twin} has the same planting")
     return planting
@@ -231,8 +260,8 @@ def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str
     )
 
 
-def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent_trial: int | None) -> int | None:
-    """The number of another screening of the same planting of the same parent, if there is one.
+def _twin(trial: optuna.Trial, planting: Mapping[str, int], assignment: Assignment) -> int | None:
+    """The number of another trial of the same kind, parent and planting, if there is one.
 
     Later ones count too: this trial may have waited in the queue, or proposed after them. Of two
     that propose at the same moment both may end here, but never both be trained.
@@ -240,7 +269,7 @@ def _twin(trial: optuna.Trial, planting: Mapping[str, int], parent_trial: int | 
     states = (TrialState.COMPLETE, TrialState.RUNNING)
     for other in trial.study.get_trials(deepcopy=False, states=states):
         theirs = assignment_of(other)
-        if theirs is None or theirs.kind != "screen" or theirs.parent != parent_trial:
+        if theirs is None or theirs.kind != assignment.kind or theirs.parent != assignment.parent:
             continue
         same = other.user_attrs.get(PLANTING_KEY) == json.dumps(planting)
         if same and other.number != trial.number:

@@ -5,6 +5,7 @@ How teacher and seed come to be is in preparing.py, what a trial does with it in
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
+from plantnas.channels.shrinking import sampled_donor
 from plantnas.channels.structure import Structure
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
@@ -24,6 +26,8 @@ from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, validate
+from plantnas.training.held_back import HeldBack, held_back
+from plantnas.training.seeds import generator_for
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,6 @@ class PreparedStudy:
     device: torch.device
     features: FeatureCache
     _parent: Parent | None = field(default=None, repr=False)
-    _donor: Donor | None = field(default=None, repr=False)
 
     def parent(self, trial_number: int | None) -> Parent:
         """The network of a grow trial, or the seed if None; the last one is kept in memory."""
@@ -97,11 +100,29 @@ class PreparedStudy:
 
     def initialisation(self) -> Initialisation:
         """What new channels start from; the teacher is loaded once, and not for fresh ones."""
-        given = self.config.planting
-        if given.rows != "fresh" and self._donor is None:
-            samples = self.samples if self.config.fits_channels else None
-            self._donor = donor_of(self.records, self.teacher, self.example, samples)
-        return Initialisation(ROWS.find(given.rows), given.column_init, self._donor)
+        given, donor = self.config.planting, None
+        if given.rows != "fresh":
+            donor = self.sampled_donor if self.config.fits_channels else self._donor
+        return Initialisation(ROWS.find(given.rows), given.column_init, donor)
+
+    @cached_property
+    def sampled_donor(self) -> Donor:
+        """The teacher with its largest channels first, and what it computes inside."""
+        donor, samples = self._donor, self.samples()
+        if self.config.teacher_gives_channels:  # it is recorded in that order
+            return donor._replace(samples=samples)
+        return sampled_donor(donor.network, donor.structure, samples.images)
+
+    @cached_property
+    def _donor(self) -> Donor:
+        return donor_of(self.records, self.teacher, self.example, None)
+
+    @cached_property
+    def held_back(self) -> HeldBack:
+        """The images that probes are valued by."""
+        seen = self.samples().indices
+        assert seen is not None
+        return held_back(self.data, seen, generator_for(self.config.random_seed, "held back"))
 
     def validate(self, network: nn.Module) -> Evaluation:
         """Accuracy and loss of a whole network on the validation images."""

@@ -21,6 +21,7 @@ class StepProgress:
 
     Attributes:
         step: Its number, from 1.
+        probed: Finished probes.
         screened: Finished screening trials.
         stopped: Those of them that were stopped early.
         epochs_saved: Epochs that these were not trained for.
@@ -32,6 +33,7 @@ class StepProgress:
     """
 
     step: int
+    probed: int
     screened: int
     stopped: int
     epochs_saved: int
@@ -54,35 +56,42 @@ def progress(trials: Sequence[FrozenTrial]) -> list[StepProgress]:
         states = [trial.state for trial in trials]
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         grown = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "grow"]
+        probed = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "probe"]
+        screened = [trial for trial in complete if trial not in grown and trial not in probed]
         saved = [trial.user_attrs.get(EPOCHS_SAVED_KEY, 0) for trial in complete]
         step = StepProgress(
             step=number,
-            screened=len(complete) - len(grown),
+            probed=len(probed),
+            screened=len(screened),
             stopped=sum(epochs > 0 for epochs in saved),
             epochs_saved=sum(saved),
             grown=len(grown),
             rejected=states.count(TrialState.PRUNED),
             failed=states.count(TrialState.FAIL),
             running=states.count(TrialState.RUNNING),
-            best=max(grown or complete, key=lambda trial: trial.values[0], default=None),
+            best=max(grown or screened, key=lambda trial: trial.values[0], default=None),
         )
         steps.append(step)
     return steps
 
 
 def progress_table(steps: Sequence[StepProgress]) -> Table:
-    """A row a step; with what early stopping did, if it stopped any trial."""
+    """A row a step; with what probes and early stopping did, if there was any."""
     table = Table(title="Steps", title_justify="left")
     with_stopped = any(step.stopped for step in steps)
     stopping = ("stopped early", "epochs saved") if with_stopped else ()
-    for column in ("step", "screened", *stopping, "grown", "not trained", "failed", "running"):
+    with_probes = any(step.probed for step in steps)
+    probing = ("probed",) if with_probes else ()
+    others = ("grown", "not trained", "failed", "running")
+    for column in ("step", *probing, "screened", *stopping, *others):
         table.add_column(column, justify="right")
     table.add_column("best validation accuracy", justify="right")
     table.add_column("parameters", justify="right")
     for step in steps:
         stopped = (step.stopped, step.epochs_saved) if with_stopped else ()
-        others = (step.grown, step.rejected, step.failed, step.running)
-        counts = (step.step, step.screened, *stopped, *others)
+        probed = (step.probed,) if with_probes else ()
+        rest = (step.grown, step.rejected, step.failed, step.running)
+        counts = (step.step, *probed, step.screened, *stopped, *rest)
         table.add_row(*map(str, counts), *_best(step))
     return table
 
@@ -94,6 +103,7 @@ class ProgressBars:
         """Adds a bar for each step to `bars`."""
         self._planting = config.planting
         self._wanted = config.search.trials_per_step
+        self._probes = config.search.probes
         self._bars = bars
         self._tasks = [
             bars.add_task(
@@ -120,10 +130,11 @@ class ProgressBars:
                 # Spares may have been grown before the winner is known: full at the end only.
                 done = min(screened + grown, total - 1)
             accuracy, parameters = _best(step)
+            probed = f"{step.probed}/{self._probes} probed, " if self._probes else ""
             self._bars.update(
                 self._tasks[step.step - 1],
                 completed=done,
-                trials=f"{step.screened}/{self._wanted} screened, {step.grown} grown",
+                trials=f"{probed}{step.screened}/{self._wanted} screened, {step.grown} grown",
                 best=f"best {accuracy} with {parameters} parameters" if step.best else "",
                 left=self._left(step.step, done),
             )

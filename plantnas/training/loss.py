@@ -27,6 +27,11 @@ class Targets(NamedTuple):
             return self.labels[indices], None
         return self.labels[indices], self.teacher_logits[views, indices]
 
+    def chosen(self, indices: Tensor) -> "Targets":
+        """Those of view 0 of the indexed images alone."""
+        logits = None if self.teacher_logits is None else self.teacher_logits[:1, indices]
+        return Targets(self.labels[indices], logits)
+
     def usable(self) -> Tensor:
         """Indices of the images to learn from: without a teacher, those that have a label."""
         if self.teacher_logits is None:

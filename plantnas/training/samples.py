@@ -82,7 +82,7 @@ def load_samples(path: Path, inputs: Inputs) -> Samples:
     except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
         raise StorageError(f"{path}: the teacher's samples cannot be read: {error}.") from error
     (images,) = inputs.batch(kept["views"], kept["indices"])
-    return Samples(images, kept["outputs"])
+    return Samples(images, kept["outputs"], kept["indices"])
 
 
 def images_within(structure: Structure, memory: float) -> int:

@@ -60,6 +60,11 @@ class Inputs:
         """One view of each indexed image: tensors of batch x channels (x height x width)."""
         return tuple(self._fed(tensor[views, indices]) for tensor in self.tensors)
 
+    def chosen(self, indices: Tensor) -> "Inputs":
+        """View 0 of the indexed images alone."""
+        tensors = tuple(tensor[:1, indices] for tensor in self.tensors)
+        return Inputs(tensors, self._mean, self._std)
+
     def in_order(self, view: int, batch_size: int) -> Iterator[tuple[Tensor, ...]]:
         """All images of a view, in order, in batches."""
         for start in range(0, self.images, batch_size):

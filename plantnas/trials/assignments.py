@@ -65,7 +65,7 @@ def write_assignment(
         study: The trial's study.
         trial: The running trial, as `BaseSampler.before_trial` gets it.
         assignment: The decision.
-        params: The parameters that a grow trial repeats.
+        params: The parameters that the trial repeats.
     """
     system: dict[str, Any] = {}
     if params is not None:
@@ -115,7 +115,10 @@ def reference_of(study: optuna.Study) -> Reference:
 
 def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
     stored = trial.system_attrs.get(ASSIGNMENT_KEY)
-    return None if stored is None else _known_assignment(**stored)
+    if stored is None:
+        return None
+    repeats = stored.get("repeats", stored.get("screened"))  # as it was called before probes
+    return _known_assignment(stored["kind"], stored["step"], stored["parent"], repeats)
 
 
 def _cost(attributes: Mapping[str, Any], method: str) -> float | None:

@@ -9,23 +9,32 @@ from typing import Any, Literal
 
 from plantnas.hypervolume import Point
 
+Kind = Literal["probe", "screen", "grow"]
+"""A probe ranks a planting without training; a screen trains it briefly, to rank it; a grow trains
+it long, and its network can become a parent."""
+
 
 @dataclass(frozen=True)
 class Assignment:
     """What a trial is for.
 
     Attributes:
-        kind: "screen" trains a planting briefly to rank it; "grow" trains it long, and its
-            network can become a parent.
+        kind: What is done with a planting.
         step: The step of the study, from 1.
         parent: The grow trial whose network is planted; None is the seed.
-        screened: For a grow, the number of the screen trial whose planting it repeats.
+        repeats: The number of the trial whose planting it repeats: for a grow that of its screen,
+            for a screen that of its probe. None proposes a planting.
     """
 
-    kind: Literal["screen", "grow"]
+    kind: Kind
     step: int
     parent: int | None
-    screened: int | None = None
+    repeats: int | None = None
+
+    @property
+    def proposes(self) -> bool:
+        """Whether the trial has a planting of its own, and not that of another one."""
+        return self.kind != "grow" and self.repeats is None
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class TrialRecord:
         number: Optuna's trial number.
         state: A trial that waits to be retried is "running".
         assignment: None where the trial has none (yet): no policy counts it.
-        accuracy: Validation accuracy of a complete trial.
+        accuracy: Validation accuracy of a complete trial; of a probe minus its loss.
         parameters: Parameters (or another cost) of a complete trial.
         validation_loss: Breaks ties; None loses them.
         params: Optuna's parameters: new channels for each group.
@@ -97,22 +106,31 @@ def trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> 
 
 
 def active_trials(history: History, kind: str, step: int) -> list[TrialRecord]:
-    """Running and complete trials; a screen whose grow was pruned is not among them."""
-    withdrawn = {
-        grow.screened for grow in assignments_of(trials_of(history, "grow", step, ("pruned",)))
-    }
+    """Running and complete trials; one whose repetition was pruned is withdrawn, and not there."""
+    withdrawn = repeated_trials(history, ("pruned",))
     active = trials_of(history, kind, step, ("running", "complete"))
     return [trial for trial in active if trial.number not in withdrawn]
 
 
+def complete_trials(history: History, kind: str, step: int) -> list[TrialRecord]:
+    """The complete trials of one kind and step that are not withdrawn."""
+    return [trial for trial in active_trials(history, kind, step) if trial.state == "complete"]
+
+
 def screened_trials(history: History, step: int) -> list[TrialRecord]:
     """The complete screens of a step that are not withdrawn."""
-    return [trial for trial in active_trials(history, "screen", step) if trial.state == "complete"]
+    return complete_trials(history, "screen", step)
 
 
 def grown_trials(history: History, step: int) -> list[TrialRecord]:
     """The complete grows of a step."""
-    return trials_of(history, "grow", step, ("complete",))
+    return complete_trials(history, "grow", step)
+
+
+def repeated_trials(history: History, states: Sequence[str]) -> set[int | None]:
+    """The numbers of the trials that one in one of the states repeats."""
+    repeating = [trial for trial in history if trial.state in states]
+    return {assignment.repeats for assignment in assignments_of(repeating)}
 
 
 def with_room(parents: Sequence[int | None], history: History) -> list[int | None]:

@@ -186,13 +186,13 @@ def retry(study: optuna.Study, trial: FrozenTrial) -> None:
 def put_back(
     study: optuna.Study, trial: FrozenTrial, notes: Mapping[str, Any] | None = None
 ) -> None:
-    """Queues a failed screen again: its assignment and the parameters that it has got so far.
+    """Queues a failed proposal again: its assignment and the parameters that it has got so far.
 
-    What else a trial may be, the policy assigns again by itself, a grow with the same planting. To
-    queue it too would grow it twice, if another worker asks before it stands in the queue.
+    A trial that repeats another one's planting the policy assigns again by itself. To queue it too
+    would train the planting twice, if another worker asks before it stands in the queue.
     """
     assignment = assignment_of(trial) if is_assigned(trial) else None
-    if assignment is None or assignment.kind == "grow":
+    if assignment is None or not assignment.proposes:
         return
     system = {key: trial.system_attrs.get(key) for key in _KEPT_SYSTEM_ATTRIBUTES}
     user = {key: trial.user_attrs.get(key) for key in _KEPT_USER_ATTRIBUTES}

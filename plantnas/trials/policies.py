@@ -1,4 +1,4 @@
-"""The rules that say what the next trial does: screen a planting of which parent, or grow which.
+"""The rules that say what the next trial does: try a planting of which parent, or grow which.
 
 Pure functions of the trials so far: no Optuna here, no storage, no state between two calls. What
 they see of a trial is in `history`, how an assignment is stored in one in `assignments`, who asks
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from inspect import signature
 from math import inf
 from random import Random
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from plantnas.errors import ConfigurationError, did_you_mean, first_line
 from plantnas.hypervolume import Point, contributions, front, worst_corner
@@ -23,8 +23,10 @@ from plantnas.trials.history import (
     TrialRecord,
     active_trials,
     assignments_of,
+    complete_trials,
     grown_points,
     grown_trials,
+    repeated_trials,
     screened_trials,
     trials_of,
     with_room,
@@ -47,36 +49,45 @@ class Policy(Protocol):
 class Beam:
     """Grow the `beam_width` best screens of each step; they are the parents of the next step.
 
-    No worker ever waits for another:
+    A planting is proposed by a screen; where a step has probes, by these, and a screen repeats the
+    planting of a probe, as a grow always repeats that of a screen. A trial is free if no running or
+    complete one repeats it. No worker ever waits for another:
 
-    1. While fewer than `trials_per_step` screens of the step are running or complete: screen.
-       The step's parents with room to grow share the screens evenly. Pruned screens (a duplicate,
-       nothing planted, infeasible) and failed ones do not count, so their place reopens.
-    2. When `trials_per_step` screens are complete, the `beam_width` best of them are the winners
-       (of more, those with the lowest numbers compete). A winner whose grow is neither running
-       nor complete is grown; a failed grow is thus assigned again. A pruned grow withdraws its
-       screen.
-    3. Otherwise, that is while screens or the winners' grows are still running elsewhere, the
-       best complete screen of the step that nobody grows is grown: the likely winner, or a spare
-       that may enter the front.
-    4. With nothing left to grow: an extra screen of the same step.
+    1. While fewer than `probes` probes of the step are running or complete: probe. Its parents with
+       room to grow share the proposals evenly.
+    2. While fewer than `trials_per_step` screens of the step are running or complete: screen the
+       best complete free probe, which is the likely winner if some are still running elsewhere;
+       without one propose a planting, as a probe where the step has them, else as a screen.
+    3. When `trials_per_step` screens are complete, the `beam_width` best of them are the winners
+       (of more, those with the lowest numbers compete). A free winner is grown.
+    4. Otherwise, that is while screens or the winners' grows are still running elsewhere, the
+       best complete free screen of the step is grown: the likely winner, or a spare that may enter
+       the front.
+    5. With nothing left to grow: an extra screen or proposal of the same step, as in 2.
+
+    Pruned trials (a duplicate, nothing planted, infeasible, diverged) and failed ones do not count,
+    so their place reopens: a failed screen or grow is thus assigned again. A pruned one withdraws
+    the trial that it repeated, which is then not there for any of the rules.
 
     A step ends as soon as all its winners are grown. The next step's parents are then the
     `beam_width` best networks grown in it, spares included; trials of an older step that finish
-    later only add to the front. In the last step nobody starts spares or extra screens once all
-    winners are being grown. One worker alone makes exactly `trials_per_step` screens and
+    later only add to the front. In the last step nobody starts spares or extras once all winners
+    are being grown. One worker alone makes exactly `probes` probes, `trials_per_step` screens and
     `beam_width` grows a step, and always the same ones.
 
     "Best" is the winner rule against the networks grown in earlier steps; ties are broken by the
     lower validation loss, then the lower number. Screens that were stopped early are no
-    candidates while there is another one, so fewer than `beam_width` may win.
+    candidates while there is another one, so fewer than `beam_width` may win. Probes have minus
+    their loss for an accuracy, so they are compared among themselves alone, and to a parent that
+    is a little worse than all of them.
 
     Args:
         beam_width: Networks that survive a step.
         steps: Steps of the study; None is unlimited.
+        probes: Probes of a step, over all its parents; 0 for none.
         trials_per_step: Screens of a step, over all its parents.
         winner: Name of a rule in `winners.WINNER_RULES`, or the user's `module:function`.
-        give_up_after: Pruned screens in a row after which a step is content with those that it
+        give_up_after: Pruned proposals in a row after which a step is content with those that it
             has, as at once when no parent has room; if it has none, the study ends.
 
     Raises:
@@ -85,6 +96,7 @@ class Beam:
 
     beam_width: int = 3
     steps: int | None = None
+    probes: int = 0
     trials_per_step: int = 12
     winner: str = "hypervolume"
     give_up_after: int = 500
@@ -95,6 +107,11 @@ class Beam:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(f"policy: {name}: {value} is not at least 1.")
+        if 0 != self.probes < self.trials_per_step:
+            raise ConfigurationError(
+                f"policy: trials_per_step: {self.trials_per_step} is more than the {self.probes} "
+                "probes that they are chosen from."
+            )
         if self.beam_width > self.trials_per_step:
             raise ConfigurationError(
                 f"policy: beam_width: {self.beam_width} is more than the {self.trials_per_step} "
@@ -106,22 +123,23 @@ class Beam:
         step = self._step(history, reference)
         if self.steps is not None and step > self.steps:
             return None
-        if len(active_trials(history, "screen", step)) < self._wanted(history, reference, step):
-            return self.screen(history, reference)
-        taken = {grow.screened for grow in assignments_of(active_trials(history, "grow", step))}
+        wanted = self._wanted(history, reference, step)
+        if len(active_trials(history, "probe", step)) < wanted.probes:
+            return self._proposal(history, reference, step)
+        if len(active_trials(history, "screen", step)) < wanted.screens:
+            return self._next_screen(history, reference, step)
         winners = self.winners(history, reference, step)
-        ungrown = [winner for winner in winners if winner.number not in taken]
+        ungrown = _free(winners, history)
         if winners and not ungrown and step == self.steps:
             return None
-        spares = self._ranked(screened_trials(history, step), history, reference, step)
-        ungrown += [spare for spare in spares if spare.number not in taken]
+        screens = screened_trials(history, step)
+        ungrown += _free(self._ranked(screens, history, reference, step), history)
         if ungrown:
-            (screen,) = assignments_of(ungrown[:1])
-            return Assignment("grow", screen.step, screen.parent, screened=ungrown[0].number)
-        return None if self._gave_up(history, reference, step) else self.screen(history, reference)
+            return Assignment("grow", step, _parent_of(ungrown[0]), repeats=ungrown[0].number)
+        return self._next_screen(history, reference, step)
 
     def screen(self, history: History, reference: Reference) -> Assignment:
-        """A screen of the current step: of the parent that has the fewest."""
+        """A screen of the current step: of the parent with the fewest proposals."""
         step = self._step(history, reference)
         if self.steps is not None:
             step = min(step, self.steps)
@@ -129,7 +147,7 @@ class Beam:
 
     def winners(self, history: History, reference: Reference, step: int) -> list[TrialRecord]:
         """The screens that must be grown before the step ends; none until it has its screens."""
-        wanted = self._wanted(history, reference, step)
+        wanted = self._wanted(history, reference, step).screens
         screens = screened_trials(history, step)
         if len(screens) < wanted:
             return []
@@ -141,17 +159,33 @@ class Beam:
         Past the last step, the number is one more than `steps`.
         """
         step = max((assignment.step for assignment in assignments_of(history)), default=1)
-        grown = {grow.screened for grow in assignments_of(grown_trials(history, step))}
+        grown = {grow.repeats for grow in assignments_of(grown_trials(history, step))}
         winners = self.winners(history, reference, step)
         is_over = bool(winners) and all(winner.number in grown for winner in winners)
         return step + 1 if is_over else step
 
+    def _proposal(self, history: History, reference: Reference, step: int) -> Assignment:
+        """A trial of a planting that is still to be proposed."""
+        if not self.probes:
+            return self.screen(history, reference)
+        return Assignment("probe", step, self._parent(history, reference, step))
+
+    def _next_screen(self, history: History, reference: Reference, step: int) -> Assignment | None:
+        """A screen of the best free probe, else one more proposal, unless the step gave up."""
+        probes = complete_trials(history, "probe", step)
+        best = _free(self._ranked(probes, history, reference, step), history)
+        if best:
+            return Assignment("screen", step, _parent_of(best[0]), repeats=best[0].number)
+        if self._gave_up(history, reference, step):
+            return None
+        return self._proposal(history, reference, step)
+
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
-        """The parent with the fewest screens."""
+        """The parent with the fewest proposals."""
         parents = self._parents(history, reference, step)
-        active = active_trials(history, "screen", step)
-        screens = Counter(screen.parent for screen in assignments_of(active))
-        return min(with_room(parents, history) or parents, key=lambda parent: screens[parent])
+        active = [*active_trials(history, "probe", step), *active_trials(history, "screen", step)]
+        made = Counter(each.parent for each in assignments_of(active) if each.proposes)
+        return min(with_room(parents, history) or parents, key=lambda parent: made[parent])
 
     def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
         """The parents of a step. Those already used stay: storage decides them."""
@@ -162,19 +196,23 @@ class Beam:
         best = self._ranked(grown_trials(history, step - 1), history, reference, step - 1)
         return list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.beam_width]
 
-    def _wanted(self, history: History, reference: Reference, step: int) -> int:
-        """The screens that the step needs: `trials_per_step`, or those it has if it gave up."""
-        if self._gave_up(history, reference, step):
-            return min(self.trials_per_step, len(active_trials(history, "screen", step)))
-        return self.trials_per_step
+    def _wanted(self, history: History, reference: Reference, step: int) -> "_Wanted":
+        """The trials that the step needs, or those that it can have if it gave up."""
+        if not self._gave_up(history, reference, step):
+            return _Wanted(self.probes, self.trials_per_step)
+        probes = active_trials(history, "probe", step)
+        screens = [*active_trials(history, "screen", step), *_free(probes, history)]
+        return _Wanted(min(self.probes, len(probes)), min(self.trials_per_step, len(screens)))
 
     def _gave_up(self, history: History, reference: Reference, step: int) -> bool:
-        """Whether no parent has room, or the newest `give_up_after` screens were all pruned."""
+        """Whether no parent has room, or the newest `give_up_after` proposals were all pruned."""
         if not with_room(self._parents(history, reference, step), history):
             return True
-        last = max((screen.number for screen in screened_trials(history, step)), default=-1)
-        pruned = trials_of(history, "screen", step, ("pruned",))
-        return sum(screen.number > last for screen in pruned) >= self.give_up_after
+        kind = "probe" if self.probes else "screen"
+        complete = complete_trials(history, kind, step)
+        last = max((proposal.number for proposal in complete), default=-1)
+        pruned = trials_of(history, kind, step, ("pruned",))
+        return sum(proposal.number > last for proposal in pruned) >= self.give_up_after
 
     def _ranked(
         self,
@@ -183,19 +221,22 @@ class Beam:
         reference: Reference,
         step: int,
     ) -> list[TrialRecord]:
-        """Trials of one step, best first; the stopped ones only if all of them were."""
+        """Trials of one kind and step, best first; the stopped ones only if all of them were."""
         candidates = [trial for trial in candidates if not trial.stopped] or candidates
         if not candidates:
             return []
         grown = grown_points(history, reference, step)
-        compared = [*grown.values(), *(trial.point for trial in candidates)]
+        are_probes = any(each.kind == "probe" for each in assignments_of(candidates))
+        others = [] if are_probes else list(grown.values())
+        compared = [*others, *(trial.point for trial in candidates)]
         corner = worst_corner(compared, reference.teacher_cost)
         gain_of = WINNER_RULES.find(self.winner)
 
         def rank(candidate: TrialRecord) -> tuple[float, float, int]:
-            parent = candidate.assignment.parent if candidate.assignment else None
-            theirs = grown.get(parent, Point(0.0, 0.0))
-            comparison = Comparison(theirs, list(grown.values()), corner)
+            theirs = grown.get(_parent_of(candidate), Point(0.0, 0.0))
+            if are_probes:
+                theirs = Point(corner.accuracy, theirs.cost)
+            comparison = Comparison(theirs, others, corner)
             loss = inf if candidate.validation_loss is None else candidate.validation_loss
             return -gain_of(candidate.point, comparison), loss, candidate.number
 
@@ -214,7 +255,7 @@ class Greedy(Beam):
 
 @dataclass(frozen=True, kw_only=True)
 class Pareto(Greedy):
-    """Every screen draws its parent from the front of the networks grown so far, seed included.
+    """Every proposal draws its parent from the front of the networks grown so far, seed included.
 
     A network is drawn with the weight of its hypervolume contribution, by a generator that is
     seeded by (`seed`, number of trials that did not fail). A step is a round: after
@@ -244,6 +285,23 @@ class Pareto(Greedy):
         grown = grown_points(history, reference, step=None)
         parents = {point: parent for parent, point in grown.items()}
         return [parents[point] for point in front(list(parents))] or [None]
+
+
+class _Wanted(NamedTuple):
+    """How many trials a step needs before its winners are chosen."""
+
+    probes: int
+    screens: int
+
+
+def _free(candidates: Sequence[TrialRecord], history: History) -> list[TrialRecord]:
+    """Those that no running or complete trial repeats."""
+    taken = repeated_trials(history, ("running", "complete"))
+    return [candidate for candidate in candidates if candidate.number not in taken]
+
+
+def _parent_of(candidate: TrialRecord) -> int | None:
+    return candidate.assignment.parent if candidate.assignment else None
 
 
 POLICIES: Table[Callable[..., Policy]] = Table(

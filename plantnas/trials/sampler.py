@@ -33,7 +33,7 @@ from plantnas.trials.assignments import (
 )
 from plantnas.trials.owners import sign
 from plantnas.trials.policies import Policy, policy_from_name
-from plantnas.trials.scope import Scope, ScopedStudy, is_planting_study
+from plantnas.trials.scope import Scope, ScopedStudy, is_planting_study, scope_of
 from plantnas.trials.seeding import seed_for_trial, seed_of
 
 __all__ = ["PlantingSampler", "assignment_of"]
@@ -54,10 +54,11 @@ class PlantingSampler(BaseSampler):
 
     Before a trial begins, the policy decides from the stored trials what it is for, and the
     decision is written to the trial: read it with `assignment_of(trial)`, or from the user
-    attributes `kind`, `step` and `parent`. For a screen, the base sampler proposes the planting
-    and sees the screens of the same parent alone. A grow repeats the parameters of its screen. A
-    trial that the user enqueued keeps its parameters and is a screen of the current parent; a
-    trial that is retried after a worker died keeps its assignment.
+    attributes `kind`, `step` and `parent`. For a probe, or a screen where there are no probes, the
+    base sampler proposes the planting and sees the trials of the same kind and parent alone. A
+    screen of a probe and a grow repeat the parameters of the trial that they follow. A trial that
+    the user enqueued keeps its parameters and is a screen of the current parent; a trial that is
+    retried after a worker died keeps its assignment.
 
     All that workers must agree on is in the storage. Trial numbers are tickets: a trial decides
     when every running trial with a lower number has decided, so that no two workers take the
@@ -104,13 +105,13 @@ class PlantingSampler(BaseSampler):
             with suppress(RuntimeError):
                 study.stop()
             return
-        self._scopes[trial_id_of(trial)] = assignment.parent
+        self._scopes[trial_id_of(trial)] = scope_of(assignment)
         # Forget the copies whose parents no trial of this process has. They are read before the
         # trials: another thread registers its trial before it makes the copy.
         copied = set(self._samplers)
         for scope in copied - set(self._scopes.values()):
             self._samplers.pop(scope, None)
-        if assignment.kind == "screen":
+        if assignment.proposes:
             sampler, scoped_study = self._scoped(study, trial)
             if self._base_seed is not None:
                 # Without the failed ones before it: work that is done again draws the same.
@@ -151,9 +152,9 @@ class PlantingSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Tell the base sampler of a screen."""
+        """Tell the base sampler of what it proposed."""
         assignment = assignment_of(trial)
-        if assignment is not None and assignment.kind == "screen":
+        if assignment is not None and assignment.proposes:
             remember_trials(study, None)  # of when the trial began
             sampler, scoped_study = self._scoped(study, trial)
             seen = None if values is None else values[: len(scoped_study.directions)]
@@ -173,17 +174,17 @@ class PlantingSampler(BaseSampler):
             write_assignment(study, trial, self._policy.screen(records, reference))
             return
         assignment = self._policy.assign(records, reference)
-        screened = None if assignment is None else assignment.screened
-        params = None if screened is None else history[screened].params
+        repeated = None if assignment is None else assignment.repeats
+        params = None if repeated is None else history[repeated].params
         write_assignment(study, trial, assignment, params)
 
     def _scoped(self, study: optuna.Study, trial: FrozenTrial) -> tuple[BaseSampler, ScopedStudy]:
         """The base sampler of the trial's parent, and the study as it may see it."""
-        trial_id, scope = trial_id_of(trial), None
+        trial_id, scope = trial_id_of(trial), Scope()
         if trial_id in self._scopes:
             scope = self._scopes[trial_id]
         elif (assignment := assignment_of(trial)) is not None:
-            scope = assignment.parent
+            scope = scope_of(assignment)
         sampler = self._samplers.get(scope)
         if sampler is None:
             sampler = self._samplers[scope] = copy.deepcopy(self._base_sampler)

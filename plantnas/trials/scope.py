@@ -1,4 +1,4 @@
-"""A study as the base sampler of one parent sees it: the screen trials of that parent alone.
+"""A study as the base sampler of one parent sees it: the trials of that parent that rank plantings.
 
 Nothing here decides which parent a trial has (`policies`) or which sampler is used (`sampler`).
 """
@@ -14,9 +14,24 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.records.optuna_private import StudyView, storage_of
 from plantnas.trials.assignments import assignment_of
+from plantnas.trials.history import Assignment, Kind
 
-Scope = int | None
-"""A scope is a parent: the number of its grow trial, None for the seed."""
+
+class Scope(NamedTuple):
+    """Which trials a base sampler may compare.
+
+    Attributes:
+        parent: The number of their parent's grow trial, None for the seed.
+        kind: Probes, whose first value is minus a loss, or screens.
+    """
+
+    parent: int | None = None
+    kind: Kind = "screen"
+
+
+def scope_of(assignment: Assignment) -> Scope:
+    """That of a trial's parent; a grow is proposed nothing, whatever it sees."""
+    return Scope(assignment.parent, "screen" if assignment.kind == "grow" else assignment.kind)
 
 
 def is_planting_study(study: optuna.Study) -> bool:
@@ -32,7 +47,7 @@ class ScopedStudy(StudyView):
 
     Args:
         study: The study, or Hyperband's view of it.
-        scope: The parent whose screens are seen.
+        scope: The trials that are seen.
         objectives: Only so many of the study's objectives are seen; None: all of them.
     """
 
@@ -67,7 +82,10 @@ class ScopedStorage:
     def __init__(self, storage: BaseStorage, view: "_View") -> None:
         self._storage = storage
         self._view = view
-        self._prefix = f"plantnas:{'seed' if view.scope is None else view.scope}:"
+        parent, kind = view.scope
+        self._prefix = f"plantnas:{'seed' if parent is None else parent}:"
+        if kind != "screen":
+            self._prefix = f"plantnas:{kind}:{self._prefix}"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
@@ -107,8 +125,7 @@ class _View(NamedTuple):
             trial
             for trial in trials
             if (assignment := assignment_of(trial)) is not None
-            and assignment.kind == "screen"
-            and assignment.parent == self.scope
+            and (assignment.parent, assignment.kind) == self.scope
         ]
         if deepcopy:
             chosen = copy.deepcopy(chosen)

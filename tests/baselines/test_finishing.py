@@ -11,13 +11,13 @@ import torch
 
 from plantnas.baselines.finishing import (
     Plan,
-    closed_form,
     finish_network,
     finished_record,
     plan_for,
     summary,
 )
 from plantnas.baselines.planning import lineage_epochs
+from plantnas.channels.shrinking import shrunk
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.measured import Evaluation
 from plantnas.place import Place
@@ -63,7 +63,7 @@ def record(done: Opened) -> NetworkRecord:
 
 @pytest.fixture(scope="module")
 def start(done: Opened, record: NetworkRecord) -> torch.nn.Module:
-    return closed_form(done.prepared, record.widths)
+    return shrunk(done.prepared.sampled_donor, record.widths)
 
 
 def test_it_has_the_widths_of_its_parent_and_is_of_its_own_method(

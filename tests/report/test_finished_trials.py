@@ -59,6 +59,15 @@ def test_trials_without_a_network_failed_or_were_refused(data: StudyData) -> Non
     assert nothing == [(5, "refused", 20.0), (4, "failed", 30.0)]
 
 
+def test_a_probe_is_complete_without_a_network_and_its_seconds_count(data: StudyData) -> None:
+    probe = trial(4, TrialState.COMPLETE, 0.5)
+    probe.user_attrs = {"kind": "probe", "step": 1}
+    probed = data._replace(trials=[probe])
+    (found,) = [each for each in finished_trials(probed) if not each.network]
+    assert (found.number, found.outcome, found.seconds) == (4, "complete", 0.5)
+    assert wasted_seconds(probed) == 0.5
+
+
 def test_a_failed_trial_whose_network_was_recorded_counts_once(data: StudyData) -> None:
     found = finished_trials(data._replace(trials=[trial(0, TrialState.FAIL, 500.0)]))
     assert [(each.outcome, each.seconds) for each in found if each.number == 0] == [

@@ -43,6 +43,14 @@ def test_the_first_value_of_a_trial_is_its_accuracy(finished: StudyFolder) -> No
     assert found == [trial.values[0] for trial in complete]
 
 
+def test_a_probe_has_a_loss_and_no_accuracy(optuna_study: optuna.Study, url: str) -> None:
+    probe = create_trial(value=-0.25, user_attrs={"kind": "probe", "held_back_loss": 0.25})
+    optuna_study.add_trial(probe)
+    (row,) = trial_rows(Database(url).engine, "digits").to_dict("records")
+    assert row["held_back_loss"] == 0.25
+    assert pd.isna(row["validation_accuracy"])
+
+
 def test_a_trial_without_attributes_and_value_has_a_row(
     optuna_study: optuna.Study, url: str
 ) -> None:

@@ -274,7 +274,7 @@ def test_grows_are_never_stopped_nor_repeat_a_stopped_screen(stopping: StudyFold
         assignment = assignment_of(grow)
         assert assignment is not None
         assert len(networks[grow.number].epochs) == 4
-        assert len(networks[assignment.screened or 0].epochs) == 3
+        assert len(networks[assignment.repeats or 0].epochs) == 3
 
 
 def test_one_worker_stops_the_same_trials_again_whatever_a_killed_one_left(

@@ -264,6 +264,16 @@ def test_a_study_from_before_channels_could_be_the_teachers_goes_on_with_fresh_o
         check_configuration(fresh.records, replace(fresh, config=tiny.config).config)
 
 
+def test_a_study_from_before_there_were_probes_has_none(
+    prepared: StudyFolder, tmp_path: Path
+) -> None:
+    folder = prepared.copy(tmp_path / "study")
+    change_configuration(folder, "json_remove(configuration, '$.search.probes')")
+    check_configuration(folder.records, folder.with_settings(search__probes=0).config)
+    with pytest.raises(StudyError, match=r"search.probes is 0, not 30"):
+        check_configuration(folder.records, folder.with_settings(search__probes=30).config)
+
+
 def test_a_setting_that_is_not_known_any_more_is_one_line(
     prepared: StudyFolder, tmp_path: Path
 ) -> None:

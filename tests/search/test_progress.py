@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+import optuna
 from rich.console import Console
 from rich.progress import Progress
 
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY
 from plantnas.search.progress import (
     ProgressBars,
     StepProgress,
@@ -16,6 +18,7 @@ from plantnas.search.progress import (
     progress,
     progress_table,
 )
+from plantnas.trials.history import Assignment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +69,24 @@ def test_the_table_tells_of_early_stopping_if_there_was_any(finished: StudyFolde
     assert cells["stopped early"] == ["2", "0"]
     assert cells["epochs saved"] == ["5", "0"]
     assert cells["screened"] == ["3", "3"]
+
+
+def test_the_table_tells_of_probes_if_there_were_any(finished: StudyFolder) -> None:
+    first, second = progress(finished.open().trials)
+    assert "probed" not in headers([first, second])
+    columns = progress_table([replace(first, probed=9), second]).columns
+    cells = {column.header: list(column.cells) for column in columns}
+    assert (cells["probed"], cells["screened"]) == (["9", "0"], ["3", "3"])
+
+
+def test_a_probe_is_neither_screened_nor_the_best() -> None:
+    probe = optuna.create_trial(
+        values=[-0.5, 100.0],
+        user_attrs={"kind": "probe"},
+        system_attrs={ASSIGNMENT_KEY: asdict(Assignment("probe", 1, None))},
+    )
+    (step,) = progress([probe])
+    assert (step.probed, step.screened, step.grown, step.best) == (1, 0, 0, None)
 
 
 def headers(steps: list[StepProgress]) -> list[object]:

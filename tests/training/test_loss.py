@@ -35,3 +35,11 @@ def test_in_order_are_the_teachers_logits_on_the_images_themselves() -> None:
 def test_unlabelled_images_are_usable_with_a_teacher_only() -> None:
     assert Targets(LABELS, torch.zeros(1, 5, 3)).usable().tolist() == [0, 1, 2, 3, 4]
     assert Targets(LABELS).usable().tolist() == [0, 1, 3, 4]
+
+
+def test_those_of_chosen_images_are_on_the_images_themselves() -> None:
+    logits = torch.arange(2 * 5 * 3.0).view(2, 5, 3)
+    labels, first_view = Targets(LABELS, logits).chosen(torch.tensor([4, 1])).in_order()
+    assert labels.tolist() == [2, 0]
+    assert first_view is not None
+    assert torch.equal(first_view, logits[0, [4, 1]])

@@ -51,6 +51,8 @@ def test_a_file_has_what_was_sampled_and_of_which_images(tmp_path: Path):
     save_samples(tmp_path / "samples.pt", samples)
     loaded = load_samples(tmp_path / "samples.pt", images)
     again = sampled(teacher().network, loaded.images)
+    assert loaded.indices is not None
+    assert torch.equal(loaded.indices, samples.indices)
     assert all(torch.equal(loaded.outputs[name], each) for name, each in samples.outputs.items())
     for name, each in again.outputs.items():
         torch.testing.assert_close(each, loaded.outputs[name])

@@ -140,3 +140,10 @@ def test_a_network_that_works_in_place_does_not_reach_the_inputs() -> None:
     for (batch,) in inputs.in_order(0, 4):
         batch.zero_()
     assert torch.equal(inputs.tensors[0], features)
+
+
+def test_chosen_images_are_fed_as_they_are_in_the_order_of_the_choice(dataset: Dataset) -> None:
+    inputs, chosen = augmented_inputs(dataset, DIGITS, 0), torch.tensor([7, 3, 119])
+    ((batch,),) = inputs.chosen(chosen).in_order(0, 1000)
+    ((whole,),) = inputs.in_order(0, 1000)
+    assert torch.equal(batch, whole[chosen])

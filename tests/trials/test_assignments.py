@@ -3,6 +3,7 @@
 import optuna
 import pytest
 
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY
 from plantnas.trials.assignments import (
     assignment_of,
     record_of,
@@ -18,7 +19,14 @@ def study() -> optuna.Study:
 
 
 @pytest.mark.parametrize(
-    "assignment", [Assignment("screen", 2, 5), Assignment("grow", 1, None, screened=3), None]
+    "assignment",
+    [
+        Assignment("probe", 2, 5),
+        Assignment("screen", 2, 5),
+        Assignment("screen", 2, 5, repeats=4),
+        Assignment("grow", 1, None, repeats=3),
+        None,
+    ],
 )
 def test_an_assignment_is_read_back_as_it_was_written(
     study: optuna.Study, assignment: Assignment | None
@@ -27,6 +35,12 @@ def test_an_assignment_is_read_back_as_it_was_written(
     write_assignment(study, trial._cached_frozen_trial, assignment)
     assert assignment_of(trial) == assignment
     assert assignment_of(study.trials[0]) == assignment
+
+
+def test_an_assignment_of_a_study_before_there_were_probes_is_read(study: optuna.Study) -> None:
+    stored = {"kind": "grow", "step": 2, "parent": 4, "screened": 7}
+    study.add_trial(optuna.create_trial(values=[0.5, 10.0], system_attrs={ASSIGNMENT_KEY: stored}))
+    assert assignment_of(study.trials[0]) == Assignment("grow", 2, 4, repeats=7)
 
 
 def test_a_trial_without_one_counts_as_a_screen_of_the_seed(study: optuna.Study) -> None:

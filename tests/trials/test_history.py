@@ -1,5 +1,7 @@
 """What policies ask of the trials so far."""
 
+import pytest
+
 from plantnas.hypervolume import Point
 from plantnas.trials.history import (
     Assignment,
@@ -9,12 +11,13 @@ from plantnas.trials.history import (
     assignments_of,
     grown_points,
     grown_trials,
+    repeated_trials,
     screened_trials,
     trials_of,
     with_room,
 )
 
-SCREEN, GROW = Assignment("screen", 1, None), Assignment("grow", 1, None, screened=0)
+SCREEN, GROW = Assignment("screen", 1, None), Assignment("grow", 1, None, repeats=0)
 HISTORY = (
     TrialRecord(0, "complete", SCREEN, accuracy=0.6, parameters=20),
     TrialRecord(1, "running", SCREEN),
@@ -59,3 +62,33 @@ def test_grown_networks_of_earlier_steps_stand_beside_the_seed() -> None:
     assert grown_points(HISTORY, reference, step=2) == seed_and_first
     assert grown_points(HISTORY, reference, None) == {**seed_and_first, 5: Point(0.9, 40)}
     assert grown_points(HISTORY, Reference(), step=2).keys() == {3}
+
+
+def test_a_screen_whose_grow_was_pruned_leaves_its_probe() -> None:
+    history = (
+        TrialRecord(0, "complete", Assignment("probe", 1, None)),
+        TrialRecord(1, "complete", Assignment("screen", 1, None, repeats=0)),
+        TrialRecord(2, "pruned", Assignment("grow", 1, None, repeats=1)),
+    )
+    assert numbers(active_trials(history, "probe", 1)) == [0]
+    assert numbers(active_trials(history, "screen", 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        (Assignment("probe", 1, None), True),
+        (SCREEN, True),
+        (Assignment("screen", 1, None, repeats=0), False),
+        (GROW, False),
+    ],
+)
+def test_a_trial_that_repeats_another_one_proposes_nothing(
+    assignment: Assignment, expected: bool
+) -> None:
+    assert assignment.proposes == expected
+
+
+def test_repeated_trials_are_those_of_the_states_that_are_asked_for() -> None:
+    assert repeated_trials(HISTORY, ("complete",)) - {None} == {0, 4}
+    assert repeated_trials(HISTORY, ("pruned",)) - {None} == set()

@@ -176,6 +176,15 @@ def test_a_trial_without_an_assignment_is_not_queued(study: optuna.Study) -> Non
     assert len(study.trials) == 1
 
 
+def test_a_trial_that_repeats_another_one_is_left_to_the_policy(study: optuna.Study) -> None:
+    trial = study.ask()
+    repeating = Assignment("screen", 2, 7, repeats=3)
+    write_assignment(study, study.trials[trial.number], repeating)
+    trial.set_user_attr(WORKER_KEY, DEAD)
+    assert fail_trials_of_dead_workers(study) == [0]
+    assert len(study.trials) == 1
+
+
 def test_of_two_that_find_a_worker_dead_one_queues_its_planting(study: optuna.Study) -> None:
     begin(study)
     found = study.get_trials(states=(TrialState.RUNNING,))

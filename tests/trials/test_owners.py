@@ -105,7 +105,7 @@ def check_steps(study: optuna.Study) -> None:
     for step in range(1, STEPS + 1):
         assert kinds[step, "screen"] >= SCREENS
         assert kinds[step, "grow"] >= 1
-    grown = [assignment.screened for assignment in made if assignment.kind == "grow"]
+    grown = [assignment.repeats for assignment in made if assignment.kind == "grow"]
     assert len(grown) == len(set(grown))
 
 

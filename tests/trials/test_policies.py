@@ -99,7 +99,7 @@ class TestGreedy:
 
     def test_the_winner_has_the_largest_gain_in_hypervolume(self) -> None:
         history = [screen(0, accuracy=0.6), screen(1, accuracy=0.7)]
-        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=1)
+        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=1)
 
     @pytest.mark.parametrize(
         ("losses", "expected"), [((0.3, 0.2), 1), ((0.2, 0.2), 0), ((None, 0.2), 1)]
@@ -117,11 +117,11 @@ class TestGreedy:
 
     def test_a_running_screen_keeps_its_place(self) -> None:
         history = [screen(0), screen(1, "running")]
-        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=0)
+        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=0)
 
     def test_a_failed_grow_is_assigned_again(self) -> None:
         history = [screen(0), screen(1, accuracy=0.7), grow(2, 1, "failed")]
-        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=1)
+        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=1)
 
     def test_a_pruned_grow_withdraws_its_screen(self) -> None:
         history = [screen(0), screen(1, accuracy=0.7), grow(2, 1, "pruned")]
@@ -129,7 +129,7 @@ class TestGreedy:
 
     def test_a_spare_is_grown_while_the_winner_grows(self) -> None:
         history = [screen(0), screen(1, accuracy=0.7), grow(2, 1, "running")]
-        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=0)
+        assert self.policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=0)
 
     def test_without_spares_an_extra_screen_is_made(self) -> None:
         history = [screen(0), screen(1, accuracy=0.7), grow(2, 1, "running"), grow(3, 0)]
@@ -175,7 +175,7 @@ class TestGreedy:
     def test_a_step_that_runs_out_of_plantings_grows_the_best_it_has(self) -> None:
         policy = Greedy(trials_per_step=2, give_up_after=3)
         history = [screen(0), *(screen(number, "pruned") for number in range(1, 4))]
-        assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=0)
+        assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=0)
 
     def test_trials_without_an_assignment_do_not_count(self) -> None:
         history = [TrialRecord(number, "complete", None, 0.9, 10) for number in range(4)]
@@ -183,7 +183,7 @@ class TestGreedy:
 
     def test_a_study_without_reference_figures_still_grows_the_best(self) -> None:
         history = [screen(0), screen(1, accuracy=0.7)]
-        assert self.policy.assign(history, Reference()) == Assignment("grow", 1, None, screened=1)
+        assert self.policy.assign(history, Reference()) == Assignment("grow", 1, None, repeats=1)
 
     def test_the_users_own_planting_is_a_screen_even_when_the_study_is_complete(self) -> None:
         history = simulate(self.policy, workers=1)
@@ -197,7 +197,7 @@ class TestStoppedScreens:
     def test_a_stopped_screen_does_not_win_however_accurate(self) -> None:
         history = [screen(0, accuracy=0.6), screen(1, accuracy=0.7, stopped=True)]
         for policy in (Greedy(trials_per_step=2), Pareto(trials_per_step=2)):
-            assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=0)
+            assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=0)
 
     def test_it_takes_one_of_the_steps_places(self) -> None:
         history = [screen(0), screen(1, stopped=True)]
@@ -222,7 +222,7 @@ class TestStoppedScreens:
             grow(3, 0, "pruned"),
         ]
         policy = Greedy(trials_per_step=2)
-        assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, screened=2)
+        assert policy.assign(history, REFERENCE) == Assignment("grow", 1, None, repeats=2)
 
 
 class TestBeam:
@@ -321,13 +321,13 @@ class TestEveryPolicy:
         for step in (1, 2, 3):
             grows = [one.assignment for one in of_step(history, step, "grow") if one.assignment]
             assert grows
-            assert not any(history[grow.screened or 0].stopped for grow in grows)
+            assert not any(history[grow.repeats or 0].stopped for grow in grows)
 
     @pytest.mark.parametrize("workers", [2, 5, 16])
     def test_no_planting_is_grown_twice(self, policy: Beam, workers: int) -> None:
         history = simulate(policy, workers)
         screened = [
-            one.assignment.screened
+            one.assignment.repeats
             for one in history
             if one.assignment and one.assignment.kind == "grow"
         ]

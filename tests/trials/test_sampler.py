@@ -95,8 +95,8 @@ def test_one_worker_screens_then_grows_the_winner_in_each_step() -> None:
     screens = [Assignment("screen", 1, None)] * 4 + [Assignment("screen", 2, 4)] * 4
     made = assignments(study)
     assert made[:4] + made[5:9] == screens
-    assert made[4] == Assignment("grow", 1, None, made[4].screened if made[4] else None)
-    assert made[9] == Assignment("grow", 2, 4, made[9].screened if made[9] else None)
+    assert made[4] == Assignment("grow", 1, None, made[4].repeats if made[4] else None)
+    assert made[9] == Assignment("grow", 2, 4, made[9].repeats if made[9] else None)
 
 
 def test_a_grow_repeats_the_parameters_of_its_screen() -> None:
@@ -104,8 +104,8 @@ def test_a_grow_repeats_the_parameters_of_its_screen() -> None:
     study.optimize(objective, n_trials=5)
     grow = assignment_of(study.trials[4])
     assert grow is not None
-    assert grow.screened is not None
-    assert study.trials[4].params == study.trials[grow.screened].params
+    assert grow.repeats is not None
+    assert study.trials[4].params == study.trials[grow.repeats].params
 
 
 def test_assignments_can_be_read_as_user_attributes() -> None:

@@ -1,6 +1,7 @@
 """Views of a study: the trials and notes of one parent, the rest as it is."""
 
 from dataclasses import asdict
+from typing import Any
 
 import optuna
 import pytest
@@ -11,25 +12,38 @@ from plantnas.trials.scope import Scope, ScopedStudy
 
 ASSIGNMENTS = (
     Assignment("screen", 1, None),
-    Assignment("grow", 1, None, screened=0),
+    Assignment("grow", 1, None, repeats=0),
     Assignment("screen", 2, 1),
     None,
 )
+PROBED = (Assignment("probe", 2, 1), Assignment("screen", 2, 1, repeats=5))
 
 
 @pytest.fixture
 def study() -> optuna.Study:
-    """Trials 0 to 3 with the assignments above, and 4 that was added by hand without one."""
+    """Trials 0 to 3, 5 and 6 with the assignments above, and 4, added by hand without one."""
     study = optuna.create_study(directions=["maximize", "minimize"])
-    for assignment in ASSIGNMENTS:
-        stored = {ASSIGNMENT_KEY: None if assignment is None else asdict(assignment)}
+    by_hand = dict[str, Any]()
+    assigned = [
+        {ASSIGNMENT_KEY: None if assignment is None else asdict(assignment)}
+        for assignment in (*ASSIGNMENTS, *PROBED)
+    ]
+    for stored in (*assigned[:4], by_hand, *assigned[4:]):
         study.add_trial(optuna.create_trial(values=[0.5, 10.0], system_attrs=stored))
-    study.add_trial(optuna.create_trial(values=[0.5, 10.0]))
     return study
 
 
-@pytest.mark.parametrize(("scope", "expected"), [(None, [0, 4]), (1, [2]), (2, [])])
-def test_every_way_to_ask_for_trials_gives_the_parents_screens(
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (Scope(None), [0, 4]),
+        (Scope(1), [2, 6]),
+        (Scope(2), []),
+        (Scope(1, "probe"), [5]),
+        (Scope(None, "probe"), []),
+    ],
+)
+def test_every_way_to_ask_for_trials_gives_those_of_the_parent_and_kind(
     study: optuna.Study, scope: Scope, expected: list[int]
 ) -> None:
     scoped = ScopedStudy(study, scope)
@@ -43,27 +57,29 @@ def test_every_way_to_ask_for_trials_gives_the_parents_screens(
 
 
 def test_copies_can_be_changed_without_changing_the_study(study: optuna.Study) -> None:
-    ScopedStudy(study, None).get_trials()[0].values = [0.0, 0.0]
+    ScopedStudy(study, Scope()).get_trials()[0].values = [0.0, 0.0]
     assert study.trials[0].values == [0.5, 10.0]
 
 
 def test_notes_are_kept_apart_and_shared_by_views_of_the_same_parent(study: optuna.Study) -> None:
-    first, second = ScopedStudy(study, None), ScopedStudy(study, 1)
+    first = ScopedStudy(study, Scope())
     first._storage.set_study_system_attr(study._study_id, "generation", 3)
-    again = ScopedStudy(study, None)._storage.get_study_system_attrs(study._study_id)
+    again = ScopedStudy(study, Scope())._storage.get_study_system_attrs(study._study_id)
     assert again == {"generation": 3}
-    assert second._storage.get_study_system_attrs(study._study_id) == {}
+    for other in (Scope(1), Scope(None, "probe")):
+        theirs = ScopedStudy(study, other)._storage.get_study_system_attrs(study._study_id)
+        assert theirs == {}
 
 
 def test_objectives_and_user_attributes_are_the_studys_own(study: optuna.Study) -> None:
     study.set_user_attr("seed_accuracy", 0.5)
-    scoped = ScopedStudy(study, 1)
+    scoped = ScopedStudy(study, Scope(1))
     assert scoped.directions == study.directions
     assert scoped.user_attrs == {"seed_accuracy": 0.5}
 
 
 def test_a_sampler_for_one_objective_sees_the_first_alone(study: optuna.Study) -> None:
-    scoped = ScopedStudy(study, None, objectives=1)
+    scoped = ScopedStudy(study, Scope(), objectives=1)
     assert scoped.direction == optuna.study.StudyDirection.MAXIMIZE
     for trials in (scoped.trials, scoped._storage.get_all_trials(scoped._study_id)):
         assert [trial.values for trial in trials] == [[0.5], [0.5]]

@@ -145,7 +145,7 @@ def check_complete(folder: StudyFolder) -> None:
     kinds = Counter((assignment.step, assignment.kind) for assignment in made)
     assert kinds[1, "screen"] >= 2
     assert kinds[1, "grow"] >= 1
-    grown = [assignment.screened for assignment in made if assignment.kind == "grow"]
+    grown = [assignment.repeats for assignment in made if assignment.kind == "grow"]
     assert len(grown) == len(set(grown)), "nothing is grown twice"
     check_records(folder, complete)
 

@@ -32,7 +32,7 @@ from plantnas.report.trial_rows import trial_rows
 if TYPE_CHECKING:
     Query: TypeAlias = Select[*tuple[Any, ...]]
 
-_PHASES = {state: STATES[state].shown for state in WITHOUT_NETWORK}
+_PHASES = {state: STATES[state].shown for state in WITHOUT_NETWORK} | {"COMPLETE": "probing"}
 """The phase that the seconds of a trial that left no network count as, by Optuna's state of it."""
 
 _MOMENT = "datetime64[us, UTC]"
@@ -59,6 +59,7 @@ _TRIAL_TYPES: dict[str, Any] = {
     "datetime_complete": _MOMENT,
     "seconds": "float64",
     "validation_accuracy": "float64",
+    "held_back_loss": "float64",
     "parameters": "Int64",
     "reason": _TEXT,
 }
@@ -137,7 +138,7 @@ def costs_frame(storage: Storage, name: str) -> pd.DataFrame:
 
     Returns:
         The columns network_id (``<NA>`` without a network), method, kind, step, trial_number, phase
-        (of a trial without a network: failed or refused), seconds.
+        (of a trial without a network: failed, refused or probing), seconds.
     """
     of_network = (NetworkRow.method, NetworkRow.kind, NetworkRow.step, NetworkRow.trial_number)
     query = (
@@ -148,7 +149,8 @@ def costs_frame(storage: Storage, name: str) -> pd.DataFrame:
     with opened(storage, name) as records:
         trials = _trials(records)  # first: a network is recorded before its trial ends
         phases = _frame(records, query).astype({"network_id": "Int64"})
-    ended = trials["state"].isin(list(_PHASES)) & trials["seconds"].notna()
+    is_over = trials["state"].isin(WITHOUT_NETWORK) | (trials["kind"] == "probe")
+    ended = is_over & trials["state"].isin(list(_PHASES)) & trials["seconds"].notna()
     wasted = trials[ended & trials["network_id"].isna()].rename(columns={"number": "trial_number"})
     wasted = wasted.assign(method="planting", phase=wasted["state"].map(_PHASES))
     rows = wasted[phases.columns].astype(phases.dtypes.to_dict())
@@ -164,7 +166,8 @@ def trials_frame(storage: Storage, name: str) -> pd.DataFrame:
         The columns number, state (Optuna's: RUNNING, COMPLETE, FAIL, PRUNED for refused), kind,
         step, parent_trial (``<NA>`` if it planted the seed), parent_id and network_id (of the
         networks that it planted and that it left), worker, datetime_start, datetime_complete,
-        seconds, validation_accuracy (0 to 1), parameters, reason (why it was refused).
+        seconds, validation_accuracy (0 to 1), held_back_loss (of a probe, which has no accuracy),
+        parameters, reason (why it was refused).
     """
     with opened(storage, name) as records:
         return _trials(records)

@@ -21,7 +21,7 @@ from plantnas.report.entries import (
     seconds_of,
     targets_of,
 )
-from plantnas.report.finished_trials import utc
+from plantnas.report.finished_trials import is_complete_probe, utc
 from plantnas.report.front import FINISH, PLANTING, front_and_references, lineage
 from plantnas.report.headline import export_command
 from plantnas.report.study_data import StudyData
@@ -126,7 +126,10 @@ def facts(recorded: StudyData, now: datetime) -> list[Fact]:
     study, seed = recorded.study, _setting(recorded, "random_seed")
     made = [network.created for network in recorded.networks if network.created]
     counts = Counter(trial.state.name for trial in recorded.trials)
+    probes = sum(map(is_complete_probe, recorded.trials))
     notes = {"refused": ", not trained"}
+    if probes:
+        notes["complete"] = f", {probes} of them probes"
     ends = [
         f"{counts[state]} {words.shown}{notes.get(words.shown, '')}"
         for state, words in STATES.items()

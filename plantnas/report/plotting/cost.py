@@ -147,7 +147,7 @@ def cost_figure(costs: CostInfo) -> go.Figure:
 
 
 def _rows(recorded: StudyData) -> list[CostRow]:
-    """The rows of teacher, seed, steps, trials that left nothing, finished, and methods, in order.
+    """The rows of teacher, seed, steps, trials without a network, finished, and methods, in order.
 
     The networks of a plain search are some of its trials, which count once: as networks.
     """
@@ -161,10 +161,12 @@ def _rows(recorded: StudyData) -> list[CostRow]:
         for kind, word in (("screen", "screening"), ("grow", "growing")):
             theirs = [each for each in planted if (each.step, each.kind) == (step, kind)]
             rows.append(_row(f"step {step} {word}", theirs))
-    for outcome in ("failed", "refused"):
-        trials = [trial for trial in finished if trial.outcome == outcome]
+    without = [trial for trial in finished if trial.network is None]
+    names = {"complete": "probes", "failed": "failed trials", "refused": "refused trials"}
+    for outcome, name in names.items():
+        trials = [trial for trial in without if trial.outcome == outcome]
         seconds = {NO_NETWORK: sum(trial.seconds for trial in trials)}
-        rows.append(CostRow(f"{outcome} trials", seconds, len(trials)))
+        rows.append(CostRow(name, seconds, len(trials)))
     rows.append(_row(FINISH, [record for record in networks if record.method == FINISH]))
     rates = chosen_rates(networks)
     for method in in_legend_order(list(rates)):

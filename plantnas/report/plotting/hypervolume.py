@@ -161,7 +161,7 @@ def _moments(
     yield _Moment(0, seconds, chosen, f"teacher and seed after {duration(seconds)}")
     for count, trial in enumerate(finished, 1):
         seconds += trial.seconds
-        what: str = trial.outcome
+        what = "probe" if trial.outcome == "complete" else str(trial.outcome)
         if trial.network:
             what = f"{trial.network.kind}, step {trial.network.step}, network {trial.network.id}"
             if is_choosable(trial.network):

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from plantnas.grouping import grouped
 from plantnas.records.optuna_tables import (
+    HELD_BACK_LOSS_KEY,
     KIND_KEY,
     PARAMETERS_KEY,
     PARENT_KEY,
@@ -47,6 +48,7 @@ LONGEST_HOST = 14
 KIND_COLOURS = {
     "teacher": TEACHER_COLOUR,
     "seed": SEED_COLOUR,
+    "probe": "#b2abd2",
     "screen": "#9ecae1",
     "grow": PLANTING_COLOUR,
 }
@@ -58,7 +60,7 @@ class Bar(NamedTuple):
     """A trial, or the training of teacher or seed.
 
     Attributes:
-        kind: "screen", "grow", "teacher", "seed", or "unknown".
+        kind: "probe", "screen", "grow", "teacher", "seed", or "unknown".
         outcome: How it ended.
         start: Seconds since the study's first bar, pauses left out.
         seconds: As long as it is drawn.
@@ -224,7 +226,9 @@ def _work(recorded: StudyData, now: datetime) -> Iterator[_Work]:
         ]
         if PARAMETERS_KEY in known:
             lines.append(f"{known[PARAMETERS_KEY]:,} parameters")
-        if outcome == "complete":
+        if HELD_BACK_LOSS_KEY in known:
+            lines.append(f"loss without training {known[HELD_BACK_LOSS_KEY]:.3f}")
+        elif outcome == "complete":
             lines.append(f"accuracy {100 * trial.values[0]:.2f} %")
         if REASON_KEY in known:
             lines.append(escape(str(known[REASON_KEY])))

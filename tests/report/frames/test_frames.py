@@ -244,6 +244,7 @@ def test_a_trials_row_is_a_trial_of_optuna_with_what_the_search_says_of_it(
             "datetime_complete": pd.Series([*ends, None], dtype="datetime64[us, UTC]"),
             "seconds": [2, 60, 3, math.nan],
             "validation_accuracy": [math.nan, 0.9, math.nan, math.nan],
+            "held_back_loss": [math.nan] * 4,
             "parameters": pd.Series([99, 5000, None, None], dtype="Int64"),
             "reason": pd.Series(["too small", None, None, None], dtype="str"),
         }

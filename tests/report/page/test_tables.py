@@ -152,6 +152,13 @@ def test_the_facts_count_trials_by_state(data: StudyData) -> None:
     assert named["trials"] == "4: 2 complete; 1 refused, not trained; 1 failed"
 
 
+def test_the_facts_tell_probes_from_trials_that_left_a_network(data: StudyData) -> None:
+    probe, other = trials(TrialState.COMPLETE, TrialState.COMPLETE)
+    probe.user_attrs = {"kind": "probe"}
+    named = dict(facts(data._replace(trials=[probe, other]), NOW))
+    assert named["trials"] == "2: 2 complete, 1 of them probes"
+
+
 def test_the_facts_name_versions_hardware_and_random_seed(data: StudyData) -> None:
     study = StudyRecord(
         "made-up", None, {"random_seed": 0}, "", "", {"torch": "2.9"}, {"gpus": [], "cpus": 2}, NOW

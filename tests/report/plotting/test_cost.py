@@ -42,6 +42,13 @@ def test_the_rows_follow_the_study(data: StudyData) -> None:
     ]
 
 
+def test_probes_have_a_row_of_their_own(data: StudyData) -> None:
+    probe = trial(9, TrialState.COMPLETE, 0.5)
+    probe.user_attrs = {"kind": "probe", "step": 1}
+    rows = rows_of(cost_info(data._replace(trials=[*data.trials, probe])))
+    assert rows[5] == ("probes", False, 0.5, 1)
+
+
 def test_finished_networks_have_a_row_behind_the_search(data: StudyData) -> None:
     rows = rows_of(cost_info(data._replace(networks=[*data.networks, FINISHED])))
     assert rows[-1] == ("finish", False, 2.5, 1)

@@ -97,6 +97,14 @@ def test_kind_and_outcome_of_each_trial_are_kept(data: StudyData) -> None:
     ]
 
 
+def test_a_probe_shows_its_loss_and_no_accuracy(data: StudyData) -> None:
+    probe = ran(0, 0, 2, kind="probe")
+    probe.user_attrs["held_back_loss"] = 0.25
+    (bar,) = info_of(without_networks(data), probe).rows[0].bars
+    assert "loss without training 0.250" in bar.hover
+    assert "accuracy" not in bar.hover
+
+
 @pytest.mark.parametrize("is_aware", [True, False])
 def test_a_running_trial_ends_now(data: StudyData, is_aware: bool) -> None:
     now = NOW + timedelta(seconds=7)
