@@ -194,6 +194,20 @@ def test_a_run_reads_the_images_of_a_new_study_once(scripted: StudyFolder) -> No
     assert readers.count("script.py") == 1
 
 
+def test_two_workers_share_the_probes_of_a_step(small: StudyFolder, tmp_path: Path) -> None:
+    study = replace(small, directory=tmp_path / "study").with_settings(search__probes=6)
+    run_study(study.config, study.url, study.directory, workers=2)
+    trials = trials_of(study, TrialState.COMPLETE)
+    made = [assignment for trial in trials if (assignment := assignment_of(trial))]
+    kinds = Counter(assignment.kind for assignment in made)
+    assert (kinds["probe"] >= 6, kinds["screen"] >= 2, kinds["grow"] >= 1) == (True, True, True)
+    repeated = [assignment.repeats for assignment in made if not assignment.proposes]
+    assert len(repeated) == len(set(repeated)), "nothing is trained twice"
+    trained = {trial.number: trial for trial in trials if trial.user_attrs["kind"] != "probe"}
+    check_records(study, trained)
+    assert not trials_of(study, TrialState.FAIL)
+
+
 INTERRUPTED = "plantnas: interrupted. The same command goes on where it stopped.\n"
 
 

@@ -81,9 +81,10 @@ LAYERS = (
     PagePlot(
         "importance",
         "Which groups' channels raised accuracy",
-        "How much validation accuracy rose with the channels of a group among a step's screens, at "
-        "equal size. It is read from few and short trainings: take it as a hint, and nothing "
-        "from what is marked as not reliable.",
+        "How much validation accuracy rose with the channels of a group among a step's screens, or "
+        "how much the loss without training fell among its probes, at equal size. It is read from "
+        "few and short trainings, or from none: take it as a hint, and nothing from what is marked "
+        "as not reliable.",
         lambda data, now: importance_figure(importance_info(data)),
     ),
 )

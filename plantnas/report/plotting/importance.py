@@ -1,4 +1,4 @@
-"""Which groups' planting raised accuracy, step by step, from the screened plantings alone.
+"""Which groups' planting raised accuracy, step by step, from what ranks plantings alone.
 
 How: the screened plantings of a step are compared with the others of the same parent (the parent's
 mean is subtracted from everything). Each group's growth is log(child's width / parent's width).
@@ -19,10 +19,15 @@ them too): the part of accuracy at equal size that the groups explain. If it is 
 is shown, the step says nothing. It can be above 0 by chance: of made-up steps in which no group
 mattered, it was for one in four of 6 screens, and for one in eight of 12 to 48 screens. Screens
 that were stopped early count with the accuracy that they had.
+
+A study with probes has many more of them than screens, and none that was chosen by another one, so
+they are read instead. What a value then says is by how many per cent the loss without training is
+lower.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from math import isfinite, log
 from typing import NamedTuple
@@ -32,7 +37,15 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from plantnas.grouping import grouped
+from plantnas.records.optuna_tables import (
+    HELD_BACK_LOSS_KEY,
+    PARAMETERS_KEY,
+    PARENT_KEY,
+    STEP_KEY,
+    WIDTHS_KEY,
+)
 from plantnas.report.entries import accuracy_on
+from plantnas.report.finished_trials import is_complete_probe
 from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import lay_out, say_empty
 from plantnas.report.study_data import StudyData
@@ -50,10 +63,25 @@ DIVERGING_SCALE = "RdBu"
 UNRELIABLE_COLOUR = "#DDDDDD"
 MOST_NUMBERED = 12
 """Steps whose cells have room for numbers on a narrow screen; of more, only the pointer tells."""
+
+
+class Ranking(NamedTuple):
+    """What plantings are ranked by.
+
+    Attributes:
+        trials: The trials that do, in the plural.
+        unit: That of what they are worth.
+    """
+
+    trials: str
+    unit: str
+
+
+SCREENS, PROBES = Ranking("screens", "points"), Ranking("probes", "% less loss")
 Families = NDArray[np.int64]
 """The parent's number of each row of a table."""
 Table = NDArray[np.float64]
-"""A row a screen: log parameters, each group's log growth, validation accuracy in per cent."""
+"""A row a planting: log parameters, each group's log growth, and what it is worth."""
 
 
 class StepImportance(NamedTuple):
@@ -61,10 +89,11 @@ class StepImportance(NamedTuple):
 
     Attributes:
         step: From 1.
-        screens: Screened plantings that can be compared with another one of the same parent.
+        screens: Screened (or probed) plantings that can be compared with another one of the same
+            parent.
         r_squared: That of left-out screens, at equal size; None if there are too few screens.
-        points: Points of accuracy by group, for one standard deviation more growth at equal size;
-            None where this cannot be told.
+        points: Points of accuracy (or per cent of the loss) by group, for one standard deviation
+            more growth at equal size; None where this cannot be told.
     """
 
     step: int
@@ -85,21 +114,34 @@ class ImportanceInfo(NamedTuple):
         name: Name of the study.
         groups: Names of the channel groups, in the order of the network.
         steps: All that have screened plantings.
+        ranking: What ranked the plantings.
     """
 
     name: str
     groups: list[str]
     steps: list[StepImportance]
+    ranking: Ranking = SCREENS
+
+
+class _Ranked(NamedTuple):
+    """A planting that was screened or probed."""
+
+    step: int
+    parent_id: int | None
+    widths: Mapping[str, int]
+    parameters: int
+    worth: float
 
 
 def importance_info(recorded: StudyData) -> ImportanceInfo:
     """The data of the plot of importance."""
-    planted = [record for record in recorded.networks if record.method == PLANTING]
-    screens = [record for record in planted if record.kind == "screen"]
+    screens, ranking = list(_probed(recorded)), PROBES
+    if not screens:
+        screens, ranking = list(_screened(recorded)), SCREENS
     groups = list(screens[0].widths) if screens else []
     parents = {record.id: record for record in recorded.networks}
     steps = list[StepImportance]()
-    by_step = grouped((record.step, record) for record in screens if record.step)
+    by_step = grouped((each.step, each) for each in screens)
     for step, theirs in sorted(by_step.items()):
         siblings = Counter(screen.parent_id for screen in theirs)
         compared = [screen for screen in theirs if siblings[screen.parent_id] > 1]
@@ -110,8 +152,7 @@ def importance_info(recorded: StudyData) -> ImportanceInfo:
         for screen in compared:
             before = parents[screen.parent_id].widths
             growths = [log(screen.widths[group] / before[group]) for group in groups]
-            percent = 100 * (accuracy_on(screen, "validation") or 0.0)
-            rows.append([log(screen.parameters), *growths, percent])
+            rows.append([log(screen.parameters), *growths, screen.worth])
         table, families = np.array(rows), np.array([screen.parent_id for screen in compared])
         model = _model(table - _means(table, families, families))
         points = {
@@ -119,7 +160,31 @@ def importance_info(recorded: StudyData) -> ImportanceInfo:
             for group, value, spread in zip(groups, model.points, model.spreads, strict=True)
         }
         steps.append(StepImportance(step, len(compared), _r_squared(table, families), points))
-    return ImportanceInfo(recorded.name, groups, steps)
+    return ImportanceInfo(recorded.name, groups, steps, ranking)
+
+
+def _screened(recorded: StudyData) -> Iterator[_Ranked]:
+    """The screened plantings, worth their accuracy in per cent."""
+    for each in recorded.networks:
+        if each.method == PLANTING and each.kind == "screen" and each.step:
+            percent = 100 * (accuracy_on(each, "validation") or 0.0)
+            yield _Ranked(each.step, each.parent_id, each.widths, each.parameters, percent)
+
+
+def _probed(recorded: StudyData) -> Iterator[_Ranked]:
+    """The probed plantings, worth minus a hundred times their log loss."""
+    parents: dict[int | str | None, int | None] = {
+        "seed" if each.method == "seed" else each.trial_number: each.id
+        for each in recorded.networks
+        if each.method in ("seed", PLANTING)
+    }
+    for trial in filter(is_complete_probe, recorded.trials):
+        told = trial.user_attrs
+        parent_id = parents.get(told[PARENT_KEY])
+        if parent_id is not None:
+            worth = -100 * log(max(told[HELD_BACK_LOSS_KEY], ROUNDING))
+            widths = json.loads(told[WIDTHS_KEY])
+            yield _Ranked(told[STEP_KEY], parent_id, widths, told[PARAMETERS_KEY], worth)
 
 
 def importance_figure(importance: ImportanceInfo) -> go.Figure:
@@ -144,8 +209,9 @@ def importance_figure(importance: ImportanceInfo) -> go.Figure:
     figure.update_yaxes(showgrid=False, ticks="", visible=bool(steps))
     if not steps:
         return say_empty(figure, "no planting has been screened yet")
+    trials = importance.ranking.trials
     figure.add_annotation(
-        text="step<br>screens<br>R²",
+        text=f"step<br>{trials}<br>R²",
         showarrow=False,
         align="right",
         font={"size": 13},
@@ -161,7 +227,7 @@ def importance_figure(importance: ImportanceInfo) -> go.Figure:
     for column, step in enumerate(steps):
         if not step.is_reliable:  # why it is grey, in words along its column
             figure.add_annotation(
-                text="too few screens" if step.r_squared is None else "not reliable",
+                text=f"too few {trials}" if step.r_squared is None else "not reliable",
                 x=column,
                 y=(len(groups) - 1) / 2,
                 showarrow=False,
@@ -220,7 +286,9 @@ def _heatmaps(importance: ImportanceInfo) -> Iterator[go.Heatmap]:
         "xgap": 2,
         "ygap": 1,
         "hoverongaps": False,  # where a value is None, what is below can be seen and asked
-        "hovertext": [[_hover(step, group) for step in steps] for group in groups],
+        "hovertext": [
+            [_hover(step, group, importance.ranking) for step in steps] for group in groups
+        ],
         "hoverinfo": "text",
     }
     values = [
@@ -229,7 +297,7 @@ def _heatmaps(importance: ImportanceInfo) -> Iterator[go.Heatmap]:
     if any(step.is_reliable for step in steps):
         sizes = [abs(value) for row in values for value in row if value is not None]
         largest = max(sizes, default=0.0) or 1
-        text = "points for 1 sd more growth at equal size"
+        text = f"{importance.ranking.unit} for 1 sd more growth at equal size"
         title = {"text": text, "side": "top", "font": {"size": 12}}
         bar = {"title": title, "orientation": "h", "thickness": 12, "len": 1, "outlinewidth": 0}
         yield go.Heatmap(
@@ -255,11 +323,13 @@ def _signed(value: float | None) -> str:
     return f"{value:+.2f}".replace("-", "−") if round(value, 2) else "0.00"
 
 
-def _hover(verdict: StepImportance, group: str) -> str:
-    lines = [f"<b>{escape(group)}</b>, step {verdict.step}, {verdict.screens} screens"]
+def _hover(verdict: StepImportance, group: str, ranking: Ranking) -> str:
+    lines = [f"<b>{escape(group)}</b>, step {verdict.step}, {verdict.screens} {ranking.trials}"]
     if verdict.r_squared is None:
-        return "<br>".join([*lines, "too few screens"])
+        return "<br>".join([*lines, f"too few {ranking.trials}"])
     points = verdict.points[group]
     doubt = "" if verdict.is_reliable else ": not reliable"
-    lines.append("cannot be told from size" if points is None else f"{_signed(points)} points")
+    lines.append(
+        "cannot be told from size" if points is None else f"{_signed(points)} {ranking.unit}"
+    )
     return "<br>".join([*lines, f"R² {verdict.r_squared:.2f}{doubt}"])

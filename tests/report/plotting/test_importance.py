@@ -1,5 +1,6 @@
 """Importance finds the group that mattered in made-up steps, and does not credit size to any."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -7,11 +8,14 @@ from math import log
 from statistics import fmean
 
 import numpy as np
+import optuna
 import pytest
+from optuna.trial import FrozenTrial
 
 from plantnas.measured import Evaluation
 from plantnas.records.record import NetworkRecord
 from plantnas.report.plotting.importance import (
+    PROBES,
     ImportanceInfo,
     StepImportance,
     importance_figure,
@@ -163,6 +167,40 @@ def test_each_step_is_judged_alone() -> None:
         (2, 2, False),
     ]
     assert steps[0] == only_step(screens[:12])
+
+
+def probes(screens: Sequence[NetworkRecord]) -> list[FrozenTrial]:
+    """The same plantings as probes of the seed, whose loss halves with ten points of accuracy."""
+    return [
+        optuna.create_trial(
+            values=[-0.5, 100.0],
+            user_attrs={
+                "kind": "probe",
+                "step": each.step,
+                "parent": "seed",
+                "parameters": each.parameters,
+                "widths": json.dumps(each.widths),
+                "held_back_loss": 0.5 ** (10 * each.evaluations[0].accuracy),
+            },
+        )
+        for each in screens
+    ]
+
+
+def test_where_a_study_has_probes_they_are_read_and_not_the_screens() -> None:
+    probed = probes(plantings(by_second_group, 24))
+    info = importance_info(data_of(plantings(by_nothing, 4))._replace(trials=probed))
+    (step,) = info.steps
+    assert (step.screens, info.ranking) == (24, PROBES)
+    expected = only_step(plantings(by_second_group, 24))
+    for group in SEED:
+        assert step.points[group] == pytest.approx(10 * log(2) * (expected.points[group] or 0))
+
+
+def test_probes_say_what_they_are_and_what_they_tell() -> None:
+    figure = importance_figure(INFO._replace(ranking=PROBES))
+    assert figure.layout.annotations[0].text == "step<br>probes<br>R²"
+    assert "12 probes<br>+0.50 % less loss" in figure.data[0].hovertext[0][0]
 
 
 INFO = ImportanceInfo(
