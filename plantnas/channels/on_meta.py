@@ -1,10 +1,12 @@
 """Operators whose result on meta tensors, which hold no values, is known without torch.
 
-Torch finds the shape of a batch normalisation by all of its arithmetic, in Python, which was more
-than half of an analysis. What channels do in an operator is in rules.py.
+Torch finds the shapes of batch normalisations and activation functions by all of their arithmetic,
+in Python, which was most of an analysis. What channels do in an operator is in rules.py.
 """
 
 from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from typing import Any
 
 import torch
@@ -44,5 +46,37 @@ def batch_norm(
     return torch.empty_like(images)
 
 
-STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {functional.batch_norm: batch_norm}
+def pointwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An activation function that makes of floating-point meta tensors others like them.
+
+    Args:
+        function: Takes the input, and may take `inplace`.
+    """
+    parameters = signature(function)
+
+    @wraps(function)
+    def stand_in(images: Tensor, *args: Any, **settings: Any) -> Any:
+        if not images.is_meta or not images.is_floating_point():
+            return function(images, *args, **settings)
+        given = parameters.bind(images, *args, **settings).arguments
+        return images if given.get("inplace") else torch.empty_like(images)
+
+    return stand_in
+
+
+ACTIVATIONS: tuple[Callable[..., Any], ...] = (
+    functional.relu,
+    functional.relu6,
+    functional.hardtanh,
+    functional.hardswish,
+    functional.hardsigmoid,
+    functional.leaky_relu,
+    functional.elu,
+    functional.mish,
+)
+
+STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
+    functional.batch_norm: batch_norm,
+    **{function: pointwise(function) for function in ACTIVATIONS},
+}
 """What runs in place of an operator while a model is analysed."""

@@ -7,6 +7,8 @@ activation carries the layout of its one channel dimension.
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -33,7 +35,8 @@ class Unfollowed(Exception):
     """Channels reach something that no rule describes; the text says what."""
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """One call of a torch function by the model."""
 
     function: Callable[..., Any]
@@ -56,7 +59,7 @@ class Call(NamedTuple):
         """The first argument."""
         return self.argument(0, "input")
 
-    @property
+    @cached_property
     def tensors(self) -> list[Tensor]:
         """All tensors among the arguments, also those in lists."""
         return tensors_in((self.args, self.kwargs))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from plantnas.channels import on_meta
+from plantnas.channels import on_meta, tracing
 from plantnas.channels.groups import analyse
 
 BOTH = (functional.batch_norm, on_meta.batch_norm)
@@ -50,7 +50,36 @@ def test_images_with_values_are_normalised() -> None:
     assert torch.equal(torchs, ours)
 
 
+@pytest.mark.parametrize("function", on_meta.ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_activation_has_the_shape_and_type_that_torch_finds(function, dtype) -> None:
+    images = empty(2, 3, 4, 5, dtype=dtype).to(memory_format=torch.channels_last)
+    torchs, ours = (each(images) for each in (function, on_meta.STAND_INS[function]))
+    assert (ours.shape, ours.dtype, ours.device) == (torchs.shape, torchs.dtype, torchs.device)
+    assert ours.stride() == torchs.stride()
+
+
+@pytest.mark.parametrize("function", on_meta.ACTIVATIONS)
+def test_an_activation_is_in_place_where_torchs_is(function) -> None:
+    both = (function, on_meta.STAND_INS[function])
+    for images in (empty(2, 3), torch.zeros(2, 3)):
+        assert [each(images) is images for each in both] == [False, False]
+        assert [each(images, inplace=True) is images for each in both] == [True, True]
+
+
+def test_an_activation_takes_its_arguments_by_place_too() -> None:
+    images, stand_in = empty(2, 3), on_meta.STAND_INS[functional.hardtanh]
+    assert stand_in(images, -1.0, 1.0, True) is images
+    assert stand_in(images, -1.0, 1.0) is not images
+
+
+def test_an_activation_of_whole_numbers_has_torchs_type() -> None:
+    numbers = empty(2, 3, dtype=torch.int64)
+    for function in (functional.relu, functional.hardsigmoid):
+        assert on_meta.STAND_INS[function](numbers).dtype == function(numbers).dtype
+
+
 @pytest.mark.slow
 def test_the_structure_is_what_it_is_without_stand_ins(network, monkeypatch) -> None:
-    monkeypatch.delitem(on_meta.STAND_INS, functional.batch_norm)
+    monkeypatch.setattr(tracing, "STAND_INS", {})
     assert analyse(network.model, network.images) == network.structure
