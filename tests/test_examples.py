@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 
+from plantnas.config_files import load_study
 from plantnas.named import imported, modules_of
+from tests.conftest import StudyFolder
 from tests.pages import INCLUDE, PAGES, ROOT, blocks, shell_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.conftest import Ended, StudyFolder
+    from tests.conftest import Ended
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 INCLUDED = {name: page for page in PAGES for name in INCLUDE.findall(page.read_text())}
@@ -66,8 +68,12 @@ def test_it_prints_what_its_page_says(
 def test_the_commands_of_its_page_use_it(
     path: Path, folder: Path, plantnas: Callable[..., Ended]
 ) -> None:
+    """Its study is run here first: a worker's process would only take longer for the same."""
     for file in (path, path.with_suffix(".yaml")):
         shutil.copy(file, folder)
+    study = load_study(str(path.with_suffix(".yaml")))
+    directory = folder / "plantnas-studies" / study.name
+    StudyFolder(directory, study, path.with_suffix(".yaml")).run()
     page, printed = page_of(path), ""
     for words in shell_commands(blocks(page, "sh")[0]):
         ended = plantnas(*words[1:])

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
-from plantnas.channels.structure import classifier_tensors
+from plantnas.channels.structure import Structure, classifier_tensors
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +23,21 @@ def lineage(architecture: str, seed_of: Callable, planted_step) -> list:
     return [first, planted_step(first.child, data)]
 
 
-def restored_crop(network: nn.Module, example: Tensor, ancestor: nn.Module) -> nn.Module:
+@pytest.fixture(scope="session")
+def cropped_to(lineage: list, seed_of: Callable, architecture: str) -> Callable:
+    """Crops the last network of the lineage to the widths of a structure."""
+    (example,) = next(seed_of(architecture)[1].validation_inputs.in_order(0, 2))
+    last = lineage[-1].child
+    whole = analyse(last, example)
+
+    def cropped(structure: Structure) -> nn.Module:
+        return crop(last, example, structure.growable_widths, structure=whole)
+
+    return cropped
+
+
+def restored(cropped: nn.Module, ancestor: nn.Module, structure: Structure) -> nn.Module:
     """An ancestor out of its descendant, with the ancestor's own BatchNorms and classifier."""
-    structure = analyse(ancestor, example)
-    sizes = {name: group.width for name, group in structure.growable.items()}
-    cropped = crop(network, example, sizes)
     norms = [name for name, each in ancestor.named_modules() if isinstance(each, _BatchNorm)]
     kept = {
         name: tensor
@@ -63,25 +73,22 @@ def test_planted_entries_are_trained_all_over_the_network(lineage, step: int) ->
 
 @pytest.mark.parametrize("step", [0, 1])
 def test_a_crop_computes_bit_for_bit_what_the_parent_computes(
-    lineage, seed_of: Callable, architecture: str, step: int
+    lineage, cropped_to: Callable, seed_of: Callable, architecture: str, step: int
 ) -> None:
     _, data = seed_of(architecture)
     (images,) = next(data.validation_inputs.in_order(0, 50))
-    parent = lineage[step].parent
-    cropped = restored_crop(lineage[-1].child, images, parent).eval()
+    parent, structure = lineage[step].parent, lineage[step].structure
+    cropped = restored(cropped_to(structure), parent, structure).eval()
     with torch.no_grad():
         assert torch.equal(cropped(images), parent(images))
 
 
 @pytest.mark.parametrize("step", [0, 1])
 def test_the_convolutions_of_a_crop_are_the_ancestors_own(
-    lineage, seed_of: Callable, architecture: str, step: int
+    lineage, cropped_to: Callable, step: int
 ) -> None:
-    _, data = seed_of(architecture)
-    (images,) = next(data.validation_inputs.in_order(0, 2))
     parent = lineage[step].parent
-    sizes = {name: group.width for name, group in lineage[step].structure.growable.items()}
-    state = crop(lineage[-1].child, images, sizes).state_dict()
+    state = cropped_to(lineage[step].structure).state_dict()
     own = set(state) - lineage[step].statistics - lineage[step].classifier
     assert all(torch.equal(state[name], parent.state_dict()[name]) for name in own)
     assert own

@@ -66,7 +66,8 @@ def shared(
 ) -> tuple[str, list[Path]]:
     """The URL of a study that two workers of different machines ran, and their folders."""
     url, folder = new_postgres(), tmp_path_factory.mktemp("shared")
-    make_study(tiny.config, url, str(folder / "artifacts"))
+    less = tiny.with_settings(teacher__epochs=2, seed__epochs=2, planting__epochs=2)
+    make_study(less.config, url, str(folder / "artifacts"))
     context = multiprocessing.get_context("fork")
     directories = [folder / "one", folder / "two"]
     processes = [context.Process(target=work, args=("tiny", url, each)) for each in directories]
@@ -100,7 +101,7 @@ def test_teacher_seed_and_logits_are_made_once_by_two_machines(
 ) -> None:
     _, directories = shared
     said = Counter("".join((each / "said").read_text() for each in directories).splitlines())
-    for once in ("training the teacher for 6 epochs", "training the seed for 6 epochs"):
+    for once in ("training the teacher for 2 epochs", "training the seed for 2 epochs"):
         assert said[once] == 1
     for split in ("train", "validation"):
         assert said[f"computing the teacher's logits on the {split} images"] == 1
