@@ -6,9 +6,9 @@ planted.py.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,20 @@ def learning_rate_at(recipe: Recipe, progress: float) -> float:
     return recipe.learning_rate * (1 + math.cos(math.pi * cooled)) / 2
 
 
+class Part(NamedTuple):
+    """One of the networks that are trained together."""
+
+    network: nn.Module
+    """Called with the tensors of a batch of the data's inputs."""
+    weight: float = 1.0
+    """Of its loss in their sum."""
+    every: int = 1
+    """It is trained in the first of every so many batches."""
+    in_place: bool = False
+    """It learns what the first part has just answered to the same batch, instead of what the
+    teacher has: in-place distillation (Yu and Huang 2019, arXiv 1903.05134)."""
+
+
 def fit(
     network: nn.Module,
     optimizer: Optimizer,
@@ -101,31 +115,81 @@ def fit(
     Raises:
         TrainingDiverged: An epoch's mean loss was not finite.
     """
-    targets, history = training_data.targets, list[Epoch]()
-    device = targets.labels.device
+    (history,) = fit_together([Part(network)], optimizer, training_data, recipe, generator, stop)
+    return history
+
+
+def fit_together(
+    parts: Sequence[Part],
+    optimizer: Optimizer,
+    training_data: TrainingData,
+    recipe: Recipe,
+    generator: torch.Generator,
+    stop: Stop = lambda epoch: False,
+) -> list[tuple[Epoch, ...]]:
+    """Trains several networks in place, on the same batches: the sum of their losses is minimised.
+
+    Arguments and errors as for `fit`; `stop` is asked about the first part.
+
+    Returns:
+        The epochs of each part. Their seconds add up to all that was taken.
+    """
+    device, history = training_data.targets.labels.device, [list[Epoch]() for _ in parts]
     for epoch in range(1, recipe.epochs + 1):
-        start, total = time.perf_counter(), torch.zeros((), device=device)
-        network.train()
-        batches = _drawn_batches(training_data, recipe.batch_size, generator)
-        for number, (views, indices) in enumerate(batches, start=1):
-            rate = learning_rate_at(recipe, (epoch - 1 + number / len(batches)) / recipe.epochs)
-            optimizer.set_learning_rate(rate)
-            optimizer.zero_grad()
+        rate, trained = _train_epoch(parts, optimizer, training_data, recipe, generator, epoch)
+        for part, (loss, seconds), epochs in zip(parts, trained, history, strict=True):
+            start = time.perf_counter()
             with mixed_precision(recipe.precision, device):
-                logits = network(*training_data.inputs.batch(views, indices))
-            loss = training_data.loss(logits.float(), *targets.batch(views, indices))
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.detach() * len(indices)
-        training_loss = total.item() / sum(len(indices) for _, indices in batches)
-        _check_finite(training_loss, epoch, recipe)
-        with mixed_precision(recipe.precision, device):
-            validation = validate(network, training_data)
-        measured = (validation.loss, validation.accuracy, time.perf_counter() - start)
-        history.append(Epoch(epoch, rate, training_loss, *measured))
-        if epoch < recipe.epochs and stop(history[-1]):
+                validation = validate(part.network, training_data)
+            seconds += time.perf_counter() - start
+            epochs.append(Epoch(epoch, rate, loss, validation.loss, validation.accuracy, seconds))
+        if epoch < recipe.epochs and stop(history[0][-1]):
             break
-    return tuple(history)
+    return [tuple(epochs) for epochs in history]
+
+
+def _train_epoch(
+    parts: Sequence[Part],
+    optimizer: Optimizer,
+    training_data: TrainingData,
+    recipe: Recipe,
+    generator: torch.Generator,
+    epoch: int,
+) -> tuple[float, list[tuple[float, float]]]:
+    """The rate of the epoch's last step, and each part's mean loss and seconds."""
+    start, device = time.perf_counter(), training_data.targets.labels.device
+    losses, images = torch.zeros(len(parts), device=device), [0] * len(parts)
+    own = [0.0] * len(parts)
+    for part in parts:
+        part.network.train()
+    batches = _drawn_batches(training_data, recipe.batch_size, generator)
+    for number, (views, indices) in enumerate(batches):
+        rate = learning_rate_at(recipe, (epoch - 1 + (number + 1) / len(batches)) / recipe.epochs)
+        optimizer.set_learning_rate(rate)
+        optimizer.zero_grad()
+        inputs = training_data.inputs.batch(views, indices)
+        labels, teacher_logits = training_data.targets.batch(views, indices)
+        answers = teacher_logits
+        for place, part in enumerate(parts):
+            if number % part.every:
+                continue
+            before = time.perf_counter()
+            with mixed_precision(recipe.precision, device):
+                logits = part.network(*inputs).float()
+            loss = training_data.loss(logits, labels, answers if part.in_place else teacher_logits)
+            (part.weight * loss).backward()  # type: ignore[no-untyped-call]
+            if place == 0:
+                answers = logits.detach()
+            losses[place] += loss.detach() * len(indices)
+            images[place] += len(indices)
+            own[place] += time.perf_counter() - before
+        optimizer.step()
+    means = [loss / count for loss, count in zip(losses.tolist(), images, strict=True)]
+    for mean in means:
+        _check_finite(mean, epoch, recipe)
+    # What is for all of them, the batches and the optimiser, each has an equal share of.
+    common = (time.perf_counter() - start - sum(own)) / len(parts)
+    return rate, [(mean, common + each) for mean, each in zip(means, own, strict=True)]
 
 
 def validate(network: nn.Module, training_data: TrainingData) -> Evaluation:

@@ -1,6 +1,7 @@
 """The optimisers by name: one for whole networks, one for planted entries alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,11 @@ class EntryOptimizer:
     entries chosen for it: it never sees the others, whatever its momentum or weight decay, and a
     step costs a few operations instead of a few a tensor. Parameters without a chosen entry get no
     gradient.
+
+    Attributes:
+        values: The parameters with chosen entries, one behind the other.
+        gradients: Theirs.
+        offsets: {name: where in `values` the parameter begins}.
     """
 
     def __init__(
@@ -54,25 +60,20 @@ class EntryOptimizer:
             parameter.requires_grad_(name in chosen and bool(chosen[name].any()))
             if parameter.requires_grad:
                 trained.append((name, parameter))
-        self._all = torch.cat([parameter.detach().flatten() for _, parameter in trained])
-        self._gradients = torch.zeros_like(self._all)
+        self.values, self.gradients = flattened([parameter for _, parameter in trained])
+        ends = accumulate(parameter.numel() for _, parameter in trained)
+        self.offsets = dict(zip((name for name, _ in trained), (0, *ends), strict=False))
         factors = torch.cat([chosen[name].flatten().double() for name, _ in trained])
         self._factors = [value for value in torch.unique(factors).tolist() if value]
         self._indices = [
-            (factors == value).nonzero().flatten().to(self._all.device) for value in self._factors
+            (factors == value).nonzero().flatten().to(self.values.device) for value in self._factors
         ]
-        start = 0
-        for _, parameter in trained:
-            end = start + parameter.numel()
-            parameter.data = self._all[start:end].view(parameter.shape)
-            parameter.grad = self._gradients[start:end].view(parameter.shape)
-            start = end
-        self._entries = [nn.Parameter(self._all[index]) for index in self._indices]
+        self._entries = [nn.Parameter(self.values[index]) for index in self._indices]
         self._optimizer = torch_optimizer(
             [{"params": [entries]} for entries in self._entries], recipe
         )
         self._l2_sp = l2_sp
-        self._starts = [entries.detach().clone() for entries in self._entries] if l2_sp else []
+        self._origins = [entries.detach().clone() for entries in self._entries] if l2_sp else []
 
     @property
     def trained_entries(self) -> int:
@@ -81,23 +82,39 @@ class EntryOptimizer:
 
     def zero_grad(self) -> None:
         """Forgets the gradients."""
-        self._gradients.zero_()
+        self.gradients.zero_()
 
     def step(self) -> None:
         """Moves the chosen entries, and pulls them back towards their starts."""
         for index, entries in zip(self._indices, self._entries, strict=True):
-            entries.grad = self._gradients[index]
+            entries.grad = self.gradients[index]
         self._optimizer.step()
-        for group, start in zip(self._optimizer.param_groups, self._starts, strict=False):
+        for group, start in zip(self._optimizer.param_groups, self._origins, strict=False):
             (entries,) = group["params"]
             entries.detach().lerp_(start, min(1.0, group["lr"] * self._l2_sp))
         for index, entries in zip(self._indices, self._entries, strict=True):
-            self._all[index] = entries.detach()
+            self.values[index] = entries.detach()
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """The rate of the next step."""
         for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
             group["lr"] = learning_rate * factor
+
+
+def flattened(parameters: Sequence[nn.Parameter]) -> tuple[Tensor, Tensor]:
+    """Makes the parameters views of one flat vector, and their gradients views of another.
+
+    Returns:
+        Both vectors; the gradients are zero.
+    """
+    values = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    gradients, start = torch.zeros_like(values), 0
+    for parameter in parameters:
+        end = start + parameter.numel()
+        parameter.data = values[start:end].view(parameter.shape)
+        parameter.grad = gradients[start:end].view(parameter.shape)
+        start = end
+    return values, gradients
 
 
 def whole_network_optimizer(
