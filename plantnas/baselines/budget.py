@@ -5,6 +5,7 @@ One budget of epochs is for one network, whatever its method trains on the way t
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -13,9 +14,9 @@ from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch
 from plantnas.records.record import NetworkRecord
-from plantnas.training.fitting import Stop, TrainingData, fit
+from plantnas.training.fitting import Optimizer, Stop, TrainingData, fit
 from plantnas.training.loss import Targets, cross_entropy
-from plantnas.training.optimizers import EntryOptimizer, whole_network_optimizer
+from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
 
 Regularize = Callable[[nn.Module], object]
@@ -86,6 +87,15 @@ class TimeBudget:
         return self.is_spent
 
 
+class Member(NamedTuple):
+    """A trained network, and what its training gave and took."""
+
+    network: nn.Module
+    epochs: Sequence[Epoch]
+    phases: Phases
+    """Of one that was trained together with others, its share."""
+
+
 @dataclass
 class Trainer:
     """Trains what a method needs for one network, and remembers what it cost.
@@ -140,8 +150,12 @@ class Trainer:
         whole = plain if regularize is None else _Regularized(plain, network, regularize)
         with self.phases(phase):
             trained = fit(network, whole, self.training_data, recipe, self.generator, stop)
-        before = len(self.epochs)
+        before = self.epochs[-1].epoch if self.epochs else 0
         self.epochs += [epoch._replace(epoch=epoch.epoch + before) for epoch in trained]
+
+    def trained(self, network: nn.Module) -> Member:
+        """The network with all that was spent on it."""
+        return Member(network, self.epochs, self.phases)
 
     def accumulate_gradients(self, network: nn.Module, batches: int) -> None:
         """Leave in the parameters the gradients of the loss over some batches; nothing moves."""
@@ -159,9 +173,7 @@ class Trainer:
 class _Regularized:
     """An optimiser that adds to the gradients before each step."""
 
-    def __init__(
-        self, optimizer: EntryOptimizer, network: nn.Module, regularize: Regularize
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, network: nn.Module, regularize: Regularize) -> None:
         self._optimizer, self._network, self._regularize = optimizer, network, regularize
         self.zero_grad = optimizer.zero_grad
         self.set_learning_rate = optimizer.set_learning_rate

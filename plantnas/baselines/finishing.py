@@ -1,54 +1,70 @@
-"""Finishes a network of a study: one at its widths that is trained whole, nested in no other.
+"""Finishes networks of a study: one alone that is nested in no other, or a lineage as a family.
 
-It starts as the closed form of the study's teacher at these widths, and nothing of it is frozen.
+They start as the closed form of the study's teacher at these widths, and nothing of them is frozen.
+How they are trained is in methods/finish.py and methods/together.py, as of the baselines.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-import optuna
-
-from plantnas.baselines.budget import Budget, Trainer
-from plantnas.baselines.planning import lineage_epochs
-from plantnas.baselines.recording import baseline_record
-from plantnas.channels.shrinking import shrunk
+from plantnas.baselines.making import make_baseline, make_family, record_family
+from plantnas.baselines.methods import FamilyMethod, Method, method_named
+from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.errors import ConfigurationError, Say, StudyError
 from plantnas.files import alone
-from plantnas.measured import Epoch
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.report.export.choice import Wanted, nested, wanted_record
-from plantnas.report.front import FINISH, teacher_of, validation_accuracy
+from plantnas.report.export.choice import Wanted, wanted_record
+from plantnas.report.front import (
+    FAMILY,
+    FINISH,
+    PLANTING,
+    lineage,
+    teacher_of,
+    validation_accuracy,
+    winning_lineage,
+)
 from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import PreparedStudy
-from plantnas.training.phases import Phases
-from plantnas.training.seeds import generator_for
 from plantnas.trials.storage import make_folder
 from plantnas.trials.study import open_study
 
 
 class Plan(NamedTuple):
-    """How a network is finished.
+    """How networks are finished.
 
     Attributes:
-        parent: The network of the study that it has its widths from.
-        epochs: Of its training.
+        sources: The networks of the study that they have their widths from, smallest first.
+        epochs: Of their training; None: as many as a baseline of these sizes has.
         learning_rate: Peak of the schedule.
+        together: Whether they are trained as a family.
     """
 
-    parent: NetworkRecord
-    epochs: int
+    sources: tuple[NetworkRecord, ...]
+    epochs: int | None
     learning_rate: float
+    together: bool
 
-    def is_done_by(self, record: NetworkRecord) -> bool:
-        """Whether this network was finished so."""
-        if record.method != FINISH or record.parent_id != self.parent.id:
-            return False
-        before, *epochs = record.epochs
-        return len(epochs) == self.epochs and before.learning_rate == self.learning_rate
+    @property
+    def method(self) -> str:
+        """What makes them."""
+        return FAMILY if self.together else FINISH
+
+    def done_by(self, networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
+        """The networks that were finished so already: all that are wanted, or none."""
+        alike = [each for each in networks if each.method == self.method and self._is_like(each)]
+        for last in alike:
+            line = lineage(networks, last) if self.together else [last]
+            if [each.widths for each in line] == [each.widths for each in self.sources]:
+                return line
+        return []
+
+    def _is_like(self, record: NetworkRecord) -> bool:
+        """Whether it was trained for as long, and with this rate."""
+        is_long = record.baseline if self.epochs is None else record.epochs[-1].epoch == self.epochs
+        return bool(is_long) and record.epochs[0].learning_rate == self.learning_rate
 
 
 def plan_for(
@@ -56,14 +72,17 @@ def plan_for(
     asked: Wanted,
     epochs: int | None = None,
     learning_rate: float | None = None,
+    together: bool = False,
 ) -> Plan:
-    """How the network is finished that a user wants.
+    """How the networks are finished that a user wants.
 
     Args:
         records: The study's.
-        asked: The number of a nested network of it, or the most parameters of the best one.
-        epochs: By default those of the network and all its ancestors.
+        asked: The number of a planted network of it or of its seed, or the most parameters of the
+            best one. A family may have neither: it is then the lineage of the best of all.
+        epochs: By default as many as a baseline of these sizes has.
         learning_rate: By default the peak of the seed's schedule.
+        together: The network and all its ancestors are finished, as a family.
 
     Raises:
         ConfigurationError: There is both a number and a limit or neither, or a value that has no
@@ -73,32 +92,48 @@ def plan_for(
     networks = records.networks()
     if teacher_of(networks) is None:
         raise StudyError(f"study {records.name!r}: has no teacher yet; run the study first.")
-    if asked == Wanted():
-        raise ConfigurationError(
-            "finish: needs a network's number, or the most parameters that it may have."
-        )
     if epochs is not None and epochs < 1:
         raise ConfigurationError(f"epochs {epochs}: is not a positive number.")
     if learning_rate is not None and not 0 < learning_rate < inf:
         raise ConfigurationError(f"learning rate {learning_rate:g}: is not a positive number.")
-    parent = wanted_record(records, nested(networks), asked)
-    if not nested([parent]):
+    rate = learning_rate or records.config.seed.learning_rate
+    if together and asked == Wanted():
+        sources = winning_lineage(networks)
+        if not sources:
+            raise StudyError(f"study {records.name!r}: has no grown network on its front yet.")
+    else:
+        source = _source(records, networks, asked)
+        sources = lineage(networks, source) if together else [source]
+    if not together:
+        epochs = epochs or lineage_epochs(networks, sources[-1])
+    return Plan(tuple(sources), epochs, rate, together)
+
+
+def _source(
+    records: StudyRecords, networks: Sequence[NetworkRecord], asked: Wanted
+) -> NetworkRecord:
+    """The seed or planted network that a user asks for."""
+    if asked == Wanted():
+        raise ConfigurationError(
+            "finish: needs a network's number, or the most parameters that it may have."
+        )
+    own = ("seed", PLANTING)
+    source = wanted_record(records, [each for each in networks if each.method in own], asked)
+    if source.method not in own:
         raise StudyError(
-            f"study {records.name!r}: network {parent.id} is of method {parent.method!r}: only the "
+            f"study {records.name!r}: network {source.id} is of method {source.method!r}: only the "
             "seed and planted networks can be finished."
         )
-    if epochs is None:
-        epochs = lineage_epochs(networks, parent)
-    return Plan(parent, epochs, learning_rate or records.config.seed.learning_rate)
+    return source
 
 
-def finish_network(place: Place, plan: Plan, device: str, say: Say) -> NetworkRecord:
-    """The network of the plan, which is trained and recorded if it is not yet.
+def finish_networks(place: Place, plan: Plan, device: str, say: Say) -> list[NetworkRecord]:
+    """The networks of the plan, smallest first, which are trained and recorded if not done yet.
 
     Args:
         place: Where the study is; it may still run.
-        plan: How it is finished.
-        device: Where it is trained.
+        plan: How they are finished.
+        device: Where they are trained.
         say: Is told what is being done.
 
     Raises:
@@ -108,48 +143,44 @@ def finish_network(place: Place, plan: Plan, device: str, say: Say) -> NetworkRe
     records = StudyRecords(Database(place.url), place.name)
     make_folder(place.directory)
     with alone(place.directory / "finish.lock"):  # the same command may be typed twice
-        for record in filter(plan.is_done_by, records.networks()):
-            say(f"network {record.id} was finished so already")
-            return record
+        if done := plan.done_by(records.networks()):
+            say(f"{_numbers(done)}: finished so already")
+            return done
         study = open_study(records.config, place.url)
         prepared = PlantingObjective(records.config, place.directory, device).prepared(study, say)
-        say(f"finishing network {plan.parent.id} for {plan.epochs} epochs")
-        return records.network(records.add(finished_record(prepared, study, plan)))
+        method = method_named(plan.method)
+        if isinstance(method, FamilyMethod):
+            say(f"finishing {_numbers(plan.sources)} together")
+            task = Task(plan.method, None, 0, plan.learning_rate, plan.epochs)
+            made = make_family(prepared, study, task, method, plan.sources)
+            ids = record_family(records, made)
+        else:
+            assert isinstance(method, Method)
+            say(f"finishing {_numbers(plan.sources)} for {plan.epochs} epochs")
+            (source,) = plan.sources
+            task = Task(plan.method, source.id, 0, plan.learning_rate, plan.epochs)
+            ids = [records.add(make_baseline(prepared, study, task, method))]
+        return [records.network(network_id) for network_id in ids]
 
 
-def finished_record(prepared: PreparedStudy, study: optuna.Study, plan: Plan) -> NetworkRecord:
-    """The record of a network that is trained here, with its weights in the study's folder.
+def summary(record: NetworkRecord, source: NetworkRecord) -> str:
+    """What finishing a network has given, in a line.
 
-    The data, views, batch size, optimiser and schedule are those of the study's seed. Nothing holds
-    it near where it starts, as nothing is planted in it.
-
-    Raises:
-        TrainingDiverged: A loss was not finite.
+    Args:
+        record: The finished network.
+        source: The one that it has its widths from.
     """
-    parent, phases, config = plan.parent, Phases(), prepared.config
-    recipe = config.seed.model_copy(update={"learning_rate": plan.learning_rate})
-    generator = generator_for(config.random_seed, FINISH, parent.parameters, "batches")
-    budget = Budget(plan.epochs)
-    trainer = Trainer(prepared.data, recipe, budget, generator, phases=phases)
-    with phases("start"):
-        network = shrunk(prepared.sampled_donor, parent.widths)
-    start = prepared.validate(network)
-    # What it was before its training is a line of its history, beside the peak of what follows.
-    measured = (float("nan"), start.loss, start.accuracy, 0.0)
-    before = Epoch(0, plan.learning_rate, *measured)
-    trainer.train(network, plan.epochs)
-    record = baseline_record(prepared, study, FINISH, network, trainer)
-    epochs = (before, *record.epochs)
-    return replace(record, kind=FINISH, parent_id=parent.id, step=parent.step, epochs=epochs)
-
-
-def summary(record: NetworkRecord, plan: Plan) -> str:
-    """What finishing a network has given, in a line."""
-    before, parent = record.epochs[0], plan.parent
+    before, last = record.epochs[0], record.epochs[-1]
     return (
         f"Network {record.id}: widths {' '.join(map(str, record.widths.values()))}, "
         f"{record.parameters:,} parameters, validation accuracy "
         f"{before.validation_accuracy:.2%} before training, {validation_accuracy(record):.2%} "
-        f"after {plan.epochs} epochs; network {parent.id}, which has these widths nested, has "
-        f"{validation_accuracy(parent):.2%}."
+        f"after {last.epoch} epochs; network {source.id}, which has these widths nested, has "
+        f"{validation_accuracy(source):.2%}."
     )
+
+
+def _numbers(networks: Sequence[NetworkRecord]) -> str:
+    """`network 3`, or `networks 3, 5 and 7`."""
+    *first, last = [str(network.id) for network in networks]
+    return f"networks {', '.join(first)} and {last}" if first else f"network {last}"

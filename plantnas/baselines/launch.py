@@ -14,8 +14,8 @@ from functools import cache
 import optuna
 import torch
 
-from plantnas.baselines.making import make_baseline
-from plantnas.baselines.methods import SearchMethod, method_named
+from plantnas.baselines.making import make_baseline, make_family, record_family
+from plantnas.baselines.methods import FamilyMethod, SearchMethod, method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs, outstanding
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
@@ -146,7 +146,14 @@ def _do(
             seconds = seconds_of(planted) + wasted_seconds(data)
             method.run(prepared, place.url, targets, epochs, seconds)
             return None, None
-        network = make_baseline(prepared, study, task, method)
+        if isinstance(method, FamilyMethod):
+            record_family(records, make_family(prepared, study, task, method, targets))
+            return None, None
+        if isinstance(method, SearchMethod):
+            (target,) = (each for each in targets if each.id == task.target_id)
+            network = method.pick(records.networks(), target, task.learning_rate)
+        else:
+            network = make_baseline(prepared, study, task, method)
     except CANNOT as error:
         return None, str(error)
     records.add(network)
@@ -154,6 +161,10 @@ def _do(
 
 
 def _line(task: Task, request: Request, record: NetworkRecord | None, why: str | None) -> str:
+    method = next(each for each in request.methods.values() if each.name == task.method)
+    if isinstance(method, FamilyMethod):
+        done = f"{len(request.targets)} networks, trained together"
+        return f"{task.method} at rate {task.learning_rate:g}: {why or done}"
     if task.target_id is None:
         return f"{task.method}: {why or 'has spent its seconds'}"
     (target,) = (each for each in request.targets if each.id == task.target_id)

@@ -1,26 +1,41 @@
-"""Makes one baseline of a study: read it first, the whole of it is on one screen."""
+"""Makes baselines of a study, one or a whole family: read it first."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import optuna
+from torch import nn
 
 from plantnas.baselines.budget import Budget, Trainer, by_labels
-from plantnas.baselines.methods import AnyMethod, Order, SearchMethod
+from plantnas.baselines.methods import FamilyMethod, FamilyOrder, Method, Order
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
+from plantnas.config import Recipe
 from plantnas.records.record import BaselineRun, NetworkRecord
+from plantnas.records.study import StudyRecords
+from plantnas.report.front import FINISH
 from plantnas.search.prepared import PreparedStudy
 from plantnas.training.seeds import derived_seed, generator_for
 
 
 def make_baseline(
-    prepared: PreparedStudy, study: optuna.Study, task: Task, method: AnyMethod
+    prepared: PreparedStudy,
+    study: optuna.Study,
+    task: Task,
+    single: Method,
 ) -> NetworkRecord:
-    """A network of a method at its target's size, trained for as many epochs as its lineage.
+    """A network at its target's size.
 
     The data, views, batch size, optimiser and schedule are those of the study's seed; the learning
-    rate is the task's.
+    rate is the task's. By default the epochs are those of the target's lineage; with others, the
+    network is compared to nothing.
+
+    Args:
+        prepared: The study.
+        study: Optuna's.
+        task: What to make.
+        single: How, the task's method.
 
     Raises:
         SizeNotReachable: The method has no network of that size.
@@ -28,28 +43,88 @@ def make_baseline(
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
     assert task.target_id is not None
-    config, networks = prepared.config, prepared.records.networks()
-    target = next(network for network in networks if network.id == task.target_id)
-    if isinstance(method, SearchMethod):
-        return method.pick(networks, target, task.learning_rate)
-    epochs = lineage_epochs(networks, target)
-    purpose = (method.name, target.parameters, task.repetition)
-    trainer = Trainer(
-        prepared.data if method.distilled else by_labels(prepared.data),
-        config.seed.model_copy(update={"learning_rate": task.learning_rate}),
-        Budget(epochs),
-        generator_for(config.random_seed, *purpose, "batches"),
-    )
-    seed = derived_seed(config.random_seed, *purpose, "weights")
-    network = method.make(Order(prepared, networks, target, trainer, seed))
+    records, random_seed = prepared.records, prepared.config.random_seed
+    target = records.network(task.target_id)
+    networks = records.networks()
+    budget = lineage_epochs(networks, target)
+    data = prepared.data if single.distilled else by_labels(prepared.data)
+    purpose = (single.name, target.parameters, task.repetition)
+    generator = generator_for(random_seed, *purpose, "batches")
+    trainer = Trainer(data, _recipe(prepared, task), Budget(task.epochs or budget), generator)
+    seed = derived_seed(random_seed, *purpose, "weights")
+    network = single.make(Order(prepared, networks, target, trainer, seed))
+    _check_size(single.name, network, target)
+    record = baseline_record(prepared, study, single.name, trainer.trained(network))
+    baseline = None
+    if trainer.budget.epochs == budget:
+        rate = task.learning_rate
+        baseline = BaselineRun(task.target_id, task.repetition, rate, budget, single.uses_teacher)
+    parent = task.target_id if single.kind == FINISH else None
+    return replace(record, kind=single.kind, parent_id=parent, step=target.step, baseline=baseline)
+
+
+def make_family(
+    prepared: PreparedStudy,
+    study: optuna.Study,
+    task: Task,
+    jointly: FamilyMethod,
+    targets: Sequence[NetworkRecord],
+) -> list[NetworkRecord]:
+    """A network for each target, smallest first, all of one training.
+
+    By default it has as many epochs as cost what networks of the targets' sizes cost that are
+    trained one by one; with others, they are compared to nothing.
+
+    Args:
+        prepared: The study.
+        study: Optuna's.
+        task: Repetition and learning rate.
+        jointly: How, the task's method.
+        targets: Smallest first.
+
+    Raises:
+        SizeNotReachable: The method has no network of a target's size.
+        TrainingDiverged: A loss was not finite.
+    """
+    networks, sizes = prepared.records.networks(), [target.parameters for target in targets]
+    separate = sum(lineage_epochs(networks, target) * target.macs for target in targets)
+    seed = derived_seed(prepared.config.random_seed, jointly.name, sizes, task.repetition)
+    recipe = _recipe(prepared, task)
+    order = FamilyOrder(prepared, tuple(targets), recipe, seed, separate, task.epochs)
+    made = list[NetworkRecord]()
+    for target, member in zip(targets, jointly.make(order), strict=True):
+        assert target.id is not None
+        _check_size(jointly.name, member.network, target)
+        record = baseline_record(prepared, study, jointly.name, member)
+        trained = record.epochs[-1].epoch
+        run = BaselineRun(target.id, task.repetition, task.learning_rate, trained, True)
+        compared = run if task.epochs is None else None
+        made.append(replace(record, kind=jointly.kind, step=target.step, baseline=compared))
+    return made
+
+
+def record_family(records: StudyRecords, networks: Sequence[NetworkRecord]) -> list[int]:
+    """Records networks that were trained together; each is the parent of the next, its crop being.
+
+    Returns:
+        Their ids.
+    """
+    ids = list[int]()
+    for network in networks:
+        parent_id = ids[-1] if ids and network.kind == FINISH else None
+        ids.append(records.add(replace(network, parent_id=parent_id)))
+    return ids
+
+
+def _recipe(prepared: PreparedStudy, task: Task) -> Recipe:
+    return prepared.config.seed.model_copy(update={"learning_rate": task.learning_rate})
+
+
+def _check_size(name: str, network: nn.Module, target: NetworkRecord) -> None:
+    """Raises SizeNotReachable if the network has not its target's number of parameters."""
     size = sum(parameter.numel() for parameter in network.parameters())
     if abs(size - target.parameters) > TOLERANCE * target.parameters:
         raise SizeNotReachable(
-            f"{method.name} made a network of {size:,} parameters, where {target.parameters:,} are "
+            f"{name} made a network of {size:,} parameters, where {target.parameters:,} are "
             f"wanted (allowed are {TOLERANCE:.0%} more or less)."
         )
-    run = BaselineRun(
-        task.target_id, task.repetition, task.learning_rate, epochs, method.uses_teacher
-    )
-    record = baseline_record(prepared, study, method.name, network, trainer)
-    return replace(record, kind="baseline", step=target.step, baseline=run)

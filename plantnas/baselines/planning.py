@@ -8,8 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from typing import Literal, NamedTuple, get_args
 
-from plantnas.baselines.methods import AnyMethod, SearchMethod, default_methods, method_named
+from plantnas.baselines.methods import (
+    AnyMethod,
+    FamilyMethod,
+    Method,
+    default_methods,
+    method_named,
+)
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
+from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
 from plantnas.report.front import lineage, pareto_front, unfinished, validation_accuracy
@@ -35,12 +42,14 @@ class Request(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One network to make, or a whole search where there is no target."""
+    """One network to make; where there is no target, one for each or a whole search."""
 
     method: str
     target_id: int | None
     repetition: int
     learning_rate: float
+    epochs: int | None = None
+    """Of the training; None: those of a baseline."""
 
 
 def parse_request(
@@ -123,10 +132,16 @@ def outstanding(
         for network in networks
         if (run := network.baseline) is not None
     }
+    # A family is done when all its networks are.
+    all_of = grouped((task._replace(target_id=None), task.target_id) for task in done)
+    targets = {target.id for target in request.targets}
+    done |= {task for task, theirs in all_of.items() if targets <= set(theirs)}
     rates = chosen_rates(networks)
     wanted = list[Task]()
     for method in request.methods.values():
-        if not isinstance(method, SearchMethod):
+        if isinstance(method, FamilyMethod):
+            wanted += _of_family(method.name, request, done, refused, rates)
+        elif isinstance(method, Method):
             wanted += _of_method(method.name, request, done, refused, rates)
         elif method.name in searched:
             wanted += [Task(method.name, each.id, 0, search_rate) for each in request.targets]
@@ -140,7 +155,7 @@ def _of_method(
     request: Request,
     done: Collection[Task],
     refused: Collection[Task],
-    rates: dict[str, float],
+    rates: Mapping[str, float],
 ) -> list[Task]:
     """The grid on the target that is tuned on; when that is done, everything at the chosen rate."""
     # It is the middle one by size, or else one of those next to it.
@@ -158,3 +173,19 @@ def _of_method(
         for repetition in range(request.repetitions)
         for target in request.targets
     ]
+
+
+def _of_family(
+    method: str,
+    request: Request,
+    done: Collection[Task],
+    refused: Collection[Task],
+    rates: Mapping[str, float],
+) -> list[Task]:
+    """All sizes at once: with each rate of the grid, then repetitions at the chosen one."""
+    grid = [Task(method, None, 0, rate) for rate in request.rates]
+    if not all(task in done or task in refused for task in grid):
+        return grid
+    if method not in rates:
+        return []
+    return [Task(method, None, each, rates[method]) for each in range(request.repetitions)]

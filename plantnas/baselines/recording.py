@@ -1,9 +1,8 @@
 """Makes the record of a trained baseline: evaluated on validation, its weights kept."""
 
 import optuna
-from torch import nn
 
-from plantnas.baselines.budget import Trainer
+from plantnas.baselines.budget import Member
 from plantnas.channels.groups import analyse
 from plantnas.records.record import NetworkRecord
 from plantnas.search.prepared import PreparedStudy, Trained, network_record
@@ -13,8 +12,7 @@ def baseline_record(
     prepared: PreparedStudy,
     owner: optuna.Study | optuna.Trial,
     method: str,
-    network: nn.Module,
-    trainer: Trainer,
+    member: Member,
 ) -> NetworkRecord:
     """The record of a network, whose weights are in the study's folder.
 
@@ -24,14 +22,14 @@ def baseline_record(
         prepared: The study.
         owner: What its weights belong to, for the dashboard.
         method: What made it.
-        network: Trained.
-        trainer: What it took.
+        member: The network, and what its training gave and took.
 
     Raises:
         StorageError: The weights cannot be written.
     """
-    with trainer.phases("evaluation"):
+    network, epochs, phases = member
+    with phases("evaluation"):
         evaluation = prepared.validate(network)
-    structure, epochs = analyse(network, prepared.example), tuple(trainer.epochs)
-    trained = Trained(network, structure, epochs, evaluation, trainer.phases.seconds)
+    structure = analyse(network, prepared.example)
+    trained = Trained(network, structure, tuple(epochs), evaluation, phases.seconds)
     return network_record(method, trained, prepared.weights, owner)

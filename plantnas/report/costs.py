@@ -16,7 +16,7 @@ from plantnas.report.entries import (
     teacher_seconds_of,
     weights_of,
 )
-from plantnas.report.front import PLANTING, lineage
+from plantnas.report.front import FINISH, PLANTING, lineage
 
 
 class SearchCost(NamedTuple):
@@ -97,7 +97,8 @@ def _baseline_cost(
     )
     means = {size_and_rate: fmean(repetitions) for size_and_rate, repetitions in seconds.items()}
     chosen = [mean for (_, tried), mean in means.items() if tried == rate]
-    trials = [each for each in networks if each.baseline is None and weights_of(each) not in first]
+    tried = [each for each in networks if each.baseline is None and each.kind != FINISH]
+    trials = [each for each in tried if weights_of(each) not in first]
     return SearchCost(
         study=name,
         method=networks[0].method,

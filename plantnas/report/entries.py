@@ -62,14 +62,16 @@ class Entry(NamedTuple):
 def chosen_rates(networks: Sequence[NetworkRecord]) -> dict[str, float]:
     """The learning rate of each method's compared baselines, chosen by validation.
 
-    At the target that has a method's networks at the most rates (the first of several), it is the
-    rate of the highest validation accuracy, or else of the lowest loss; means over repetitions.
+    At the target that has a method's networks at the most rates (the middle one of several), it is
+    the rate of the highest validation accuracy, or else of the lowest loss; means over repetitions.
     """
     runs = [(record, run) for record in networks if (run := record.baseline) is not None]
     chosen = dict[str, float]()
     for method, theirs in grouped((record.method, (record, run)) for record, run in runs).items():
         targets = grouped((run.target_id, (run.learning_rate, record)) for record, run in theirs)
-        rates = max((grouped(tried) for tried in targets.values()), key=len)
+        tried = [grouped(each) for each in targets.values()]
+        most = [each for each in tried if len(each) == max(map(len, tried))]
+        rates = most[len(most) // 2]
         chosen[method], _ = max(rates.items(), key=lambda tried: validation_rank(tried[1]))
     return chosen
 
@@ -108,7 +110,7 @@ def compared_entries(name: str, networks: Sequence[NetworkRecord]) -> list[Entry
             repetition=run.repetition if run else 0,
             parameters=record.parameters,
             macs=record.macs,
-            epochs=sum(len(each.epochs) for each in trained),
+            epochs=sum(each.epochs[-1].epoch for each in trained if each.epochs),
             own_seconds=seconds_of(trained),
             teacher_seconds=teacher_seconds if run is None or run.uses_teacher else 0.0,
             validation_accuracy=accuracy_on(record, "validation"),

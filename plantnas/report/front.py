@@ -1,13 +1,17 @@
 """Which networks of a study to choose from: its Pareto front. The plot of it is in plotting/."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from plantnas.records.record import NetworkRecord
 
 PLANTING = "planting"
 """The method that all others are compared to."""
-FINISH = "finish"
-"""The method, and the kind, of networks at the widths of a planted one that were trained whole."""
+FINISH: Final = "finish"
+"""The kind of networks at the widths of planted ones that were trained whole. It is also the method
+of those that were trained one by one."""
+FAMILY = "family"
+"""The method of finished networks that were trained together: each is a crop of the next."""
 
 
 def validation_accuracy(record: NetworkRecord) -> float:
@@ -26,7 +30,7 @@ def is_choosable(record: NetworkRecord) -> bool:
 
 def unfinished(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """All but the finished networks: what the search and its comparison are judged by."""
-    return [record for record in networks if record.method != FINISH]
+    return [record for record in networks if record.kind != FINISH]
 
 
 def pareto_front(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:

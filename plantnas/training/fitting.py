@@ -154,7 +154,7 @@ def _train_epoch(
     training_data: TrainingData,
     recipe: Recipe,
     generator: torch.Generator,
-    epoch: int,
+    number: int,
 ) -> tuple[float, list[tuple[float, float]]]:
     """The rate of the epoch's last step, and each part's mean loss and seconds."""
     start, device = time.perf_counter(), training_data.targets.labels.device
@@ -163,15 +163,15 @@ def _train_epoch(
     for part in parts:
         part.network.train()
     batches = _drawn_batches(training_data, recipe.batch_size, generator)
-    for number, (views, indices) in enumerate(batches):
-        rate = learning_rate_at(recipe, (epoch - 1 + (number + 1) / len(batches)) / recipe.epochs)
+    for step, (views, indices) in enumerate(batches):
+        rate = learning_rate_at(recipe, (number - 1 + (step + 1) / len(batches)) / recipe.epochs)
         optimizer.set_learning_rate(rate)
         optimizer.zero_grad()
         inputs = training_data.inputs.batch(views, indices)
         labels, teacher_logits = training_data.targets.batch(views, indices)
         answers = teacher_logits
         for place, part in enumerate(parts):
-            if number % part.every:
+            if step % part.every:
                 continue
             before = time.perf_counter()
             with mixed_precision(recipe.precision, device):
@@ -186,7 +186,7 @@ def _train_epoch(
         optimizer.step()
     means = [loss / count for loss, count in zip(losses.tolist(), images, strict=True)]
     for mean in means:
-        _check_finite(mean, epoch, recipe)
+        _check_finite(mean, number, recipe)
     # What is for all of them, the batches and the optimiser, each has an equal share of.
     common = (time.perf_counter() - start - sum(own)) / len(parts)
     return rate, [(mean, common + each) for mean, each in zip(means, own, strict=True)]

@@ -47,42 +47,42 @@ class NestedOptimizer:
 
     def __init__(
         self,
-        narrow: Sequence[Nested],
-        wide: Nested,
+        crops: Sequence[Nested],
+        widest: Nested,
         recipe: Recipe,
-        trained: Mapping[str, Tensor] | None = None,
+        moved: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Re-binds the parameters of the networks.
 
         Args:
-            narrow: Crops of the wide network, in any order. Their parameters are changed in place:
+            crops: Of the widest network, in any order. Their parameters are changed in place:
                 what is shared becomes the wide network's.
-            wide: Its parameters are changed in place.
+            widest: Its parameters are changed in place.
             recipe: Optimiser and its settings.
-            trained: For the name of each of the wide network's parameters to train, a bool mask;
+            moved: For the name of each of the wide network's parameters to train, a bool mask;
                 all of them, if not given. Narrow networks' own entries are always trained.
         """
-        wide_parameters = dict(wide.network.named_parameters())
-        if trained is None:
-            trained = {name: _all_of(parameter) for name, parameter in wide_parameters.items()}
-        chosen = {f"wide.{name}": mask for name, mask in trained.items()}
-        networks, shared = nn.ModuleDict({"wide": wide.network}), list[_Shared]()
-        for place, each in enumerate(narrow):
+        wide_parameters = dict(widest.network.named_parameters())
+        if moved is None:
+            moved = {name: _all_of(parameter) for name, parameter in wide_parameters.items()}
+        chosen = {f"wide.{name}": mask for name, mask in moved.items()}
+        networks, shared = nn.ModuleDict({"wide": widest.network}), list[_Shared]()
+        for place, each in enumerate(crops):
             networks[str(place)] = each.network
             for name, parameter in each.network.named_parameters():
                 if name in each.own:
                     chosen[f"{place}.{name}"] = _all_of(parameter)
                 else:
-                    index = _places(name, each.structure, wide.structure).to(parameter.device)
+                    index = _places(name, each.structure, widest.structure).to(parameter.device)
                     parameter.data = wide_parameters[name].detach().flatten()[index]
                     shared.append(_Shared(f"wide.{name}", parameter, index))
         self._optimizer = EntryOptimizer(networks, chosen, recipe)
-        moved = [each for each in shared if each.name in self._optimizer.offsets]
-        for each in moved:
-            each.parameter.requires_grad_(True)
-        self._copies, self._gradients = flattened([each.parameter for each in moved])
+        followed = [copied for copied in shared if copied.name in self._optimizer.offsets]
+        for copied in followed:
+            copied.parameter.requires_grad_(True)
+        self._copies, self._gradients = flattened([copied.parameter for copied in followed])
         self._places = torch.cat(
-            [each.index.flatten() + self._optimizer.offsets[each.name] for each in moved]
+            [copied.places.flatten() + self._optimizer.offsets[copied.name] for copied in followed]
         )
 
     def zero_grad(self) -> None:
@@ -106,7 +106,7 @@ class _Shared(NamedTuple):
 
     name: str
     parameter: nn.Parameter
-    index: Tensor
+    places: Tensor
     """Where its entries are in the flattened one of the wide network; of its shape."""
 
 
@@ -114,12 +114,12 @@ def _all_of(parameter: Tensor) -> Tensor:
     return torch.ones(parameter.shape, dtype=torch.bool)
 
 
-def _places(name: str, narrow: Structure, wide: Structure) -> Tensor:
+def _places(name: str, structure: Structure, widest: Structure) -> Tensor:
     """Where a narrow network's entries are in the wide one's tensor; its shape is the narrow's."""
-    shape, wide_shape = narrow.shapes[name], wide.shapes[name]
+    shape, wide_shape = structure.shapes[name], widest.shapes[name]
     wide_index = torch.arange(math.prod(wide_shape)).view(wide_shape)
     index = torch.empty(shape, dtype=torch.int64)
-    axes = wide.axes_of.get(name, ())
-    for box, wide_box in shared_regions(axes, len(shape), narrow.widths, wide.widths):
+    axes = widest.axes_of.get(name, ())
+    for box, wide_box in shared_regions(axes, len(shape), structure.widths, widest.widths):
         index[box] = wide_index[wide_box]
     return index

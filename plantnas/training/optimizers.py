@@ -101,15 +101,15 @@ class EntryOptimizer:
             group["lr"] = learning_rate * factor
 
 
-def flattened(parameters: Sequence[nn.Parameter]) -> tuple[Tensor, Tensor]:
+def flattened(members: Sequence[nn.Parameter]) -> tuple[Tensor, Tensor]:
     """Makes the parameters views of one flat vector, and their gradients views of another.
 
     Returns:
         Both vectors; the gradients are zero.
     """
-    values = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    values = torch.cat([parameter.detach().flatten() for parameter in members])
     gradients, start = torch.zeros_like(values), 0
-    for parameter in parameters:
+    for parameter in members:
         end = start + parameter.numel()
         parameter.data = values[start:end].view(parameter.shape)
         parameter.grad = gradients[start:end].view(parameter.shape)

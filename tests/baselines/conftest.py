@@ -16,7 +16,7 @@ from torch import nn
 
 from plantnas.baselines.budget import Budget, Trainer
 from plantnas.baselines.making import make_baseline
-from plantnas.baselines.methods import Order, SearchMethod, method_named
+from plantnas.baselines.methods import Method, Order, SearchMethod, method_named
 from plantnas.baselines.methods.searching import search
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.measured import Epoch, Evaluation
@@ -82,7 +82,11 @@ class Opened:
     def make(self, method: str, repetition: int = 0, learning_rate: float = RATE) -> NetworkRecord:
         """A baseline of the smaller network, not recorded."""
         task = Task(method, self.targets[0].id, repetition, learning_rate)
-        return make_baseline(self.prepared, self.study, task, method_named(method))
+        way = method_named(method)
+        if isinstance(way, SearchMethod):
+            return way.pick(self.networks, self.targets[0], learning_rate)
+        assert isinstance(way, Method)
+        return make_baseline(self.prepared, self.study, task, way)
 
     def weights_of(self, record: NetworkRecord) -> dict[str, torch.Tensor]:
         return self.prepared.records.load(record).state_dict()

@@ -11,17 +11,20 @@ import torch
 
 from plantnas.baselines.finishing import (
     Plan,
-    finish_network,
-    finished_record,
+    finish_networks,
     plan_for,
     summary,
 )
-from plantnas.baselines.planning import lineage_epochs
+from plantnas.baselines.making import make_baseline
+from plantnas.baselines.methods import method_named
+from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.channels.shrinking import shrunk
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.measured import Evaluation
 from plantnas.place import Place
-from plantnas.report.export.choice import Wanted
+from plantnas.records.family import load_family, save_family
+from plantnas.report.export.choice import Wanted, family_of
+from plantnas.report.front import winning_lineage
 from plantnas.search.recording import make_study
 from plantnas.training.fitting import TrainingDiverged
 
@@ -45,14 +48,24 @@ def grown(folder: StudyFolder) -> NetworkRecord:
     return next(each for each in folder.records.networks() if each.kind == "grow")
 
 
+def alone(folder: StudyFolder, epochs: int = EPOCHS, rate: float = RATE) -> Plan:
+    """The grown network alone."""
+    return Plan((grown(folder),), epochs, rate, together=False)
+
+
+def together(folder: StudyFolder, epochs: int | None = None) -> Plan:
+    """The seed and the grown network as a family."""
+    seed = next(each for each in folder.records.networks() if each.method == "seed")
+    return Plan((seed, grown(folder)), epochs, RATE, together=True)
+
+
 @pytest.fixture(scope="module")
 def done(
     ended: StudyFolder, open_study: OpenStudy, tmp_path_factory: pytest.TempPathFactory
 ) -> Opened:
     """A study in which one network was finished; nobody finishes others in it."""
     folder = ended.copy(tmp_path_factory.mktemp("done") / "study")
-    plan = Plan(grown(folder), EPOCHS, RATE)
-    finish_network(place_of(folder), plan, "cpu", lambda message: None)
+    finish_networks(place_of(folder), alone(folder), "cpu", lambda message: None)
     return open_study(folder)
 
 
@@ -70,7 +83,7 @@ def test_it_has_the_widths_of_its_parent_and_is_of_its_own_method(
     done: Opened, record: NetworkRecord
 ) -> None:
     parent = grown(done.folder)
-    assert (record.method, record.kind, record.baseline) == ("finish", "finish", None)
+    assert (record.method, record.kind) == ("finish", "finish")
     assert (record.parent_id, record.step) == (parent.id, parent.step)
     assert (record.widths, record.parameters) == (parent.widths, parent.parameters)
 
@@ -100,30 +113,42 @@ def test_all_of_it_is_trained(done: Opened, record: NetworkRecord, start: torch.
 
 def test_it_is_made_once_for_the_same_settings(done: Opened, record: NetworkRecord) -> None:
     said = list[str]()
-    plan = Plan(grown(done.folder), EPOCHS, RATE)
-    assert finish_network(place_of(done.folder), plan, "cpu", said.append) == record
-    assert said == [f"network {record.id} was finished so already"]
+    plan = alone(done.folder)
+    assert finish_networks(place_of(done.folder), plan, "cpu", said.append) == [record]
+    assert said == [f"network {record.id}: finished so already"]
 
 
 @pytest.mark.parametrize("other", [{"epochs": 3}, {"learning_rate": 0.02}])
 def test_other_settings_are_another_network(
     done: Opened, record: NetworkRecord, other: dict[str, float]
 ) -> None:
-    plan = Plan(grown(done.folder), EPOCHS, RATE)
-    assert plan.is_done_by(record)
-    assert not plan._replace(**other).is_done_by(record)
+    plan, networks = alone(done.folder), done.networks
+    assert plan.done_by(networks) == [record]
+    assert plan._replace(**other).done_by(networks) == []
 
 
 def test_the_same_settings_give_the_same_network(done: Opened, record: NetworkRecord) -> None:
-    again = finished_record(done.prepared, done.study, Plan(grown(done.folder), EPOCHS, RATE))
+    task = Task("finish", grown(done.folder).id, 0, RATE, EPOCHS)
+    again = make_baseline(done.prepared, done.study, task, method_named("finish"))
     assert again.evaluations == record.evaluations
+
+
+@pytest.mark.parametrize("epochs", [None, EPOCHS])
+def test_it_is_compared_if_it_has_the_epochs_of_a_baseline(
+    done: Opened, epochs: int | None
+) -> None:
+    parent = grown(done.folder)
+    task, method = Task("finish", parent.id, 0, RATE, epochs), method_named("finish")
+    made = make_baseline(done.prepared, done.study, task, method)
+    assert lineage_epochs(done.networks, parent) != EPOCHS
+    assert (made.baseline is None) == (epochs is not None)
 
 
 def test_a_training_that_fails_leaves_no_network(ended: StudyFolder, tmp_path: Path) -> None:
     folder = ended.copy(tmp_path / "study")
     before = folder.records.networks()
     with pytest.raises(TrainingDiverged):
-        finish_network(place_of(folder), Plan(grown(folder), 1, 1e30), "cpu", lambda message: None)
+        finish_networks(place_of(folder), alone(folder, 1, 1e30), "cpu", lambda message: None)
     assert folder.records.networks() == before
 
 
@@ -132,7 +157,7 @@ def test_the_line_tells_both_accuracies_and_the_parents(
 ) -> None:
     parent = grown(done.folder)
     before, after = record.epochs[0].validation_accuracy, record.evaluations[0].accuracy
-    said = summary(record, Plan(parent, EPOCHS, RATE))
+    said = summary(record, parent)
     assert said.startswith(f"Network {record.id}: widths ")
     assert f"{record.parameters:,} parameters" in said
     assert f"{before:.2%} before training, {after:.2%} after 2 epochs" in said
@@ -154,7 +179,7 @@ def test_the_best_network_within_a_limit_is_never_a_finished_one(
 ) -> None:
     folder = ended.copy(tmp_path / "study")
     wanted = Wanted(max_parameters=folder.records.networks()[0].parameters)
-    parent = plan_for(folder.records, wanted).parent
+    (parent,) = plan_for(folder.records, wanted).sources
     best = replace(
         parent,
         method="finish",
@@ -165,7 +190,7 @@ def test_the_best_network_within_a_limit_is_never_a_finished_one(
         evaluations=(Evaluation("validation", 1.0, 0.0, 100),),
     )
     folder.records.add(best)
-    assert plan_for(folder.records, wanted).parent == parent
+    assert plan_for(folder.records, wanted).sources == (parent,)
 
 
 @pytest.mark.parametrize(
@@ -202,3 +227,67 @@ def test_a_study_that_has_not_begun_is_refused(brief: StudyFolder, tmp_path: Pat
     make_study(folder.config, folder.url, str(tmp_path / "weights"))
     with pytest.raises(StudyError, match="has no teacher yet; run the study first"):
         plan_for(folder.records, Wanted(2))
+
+
+@pytest.fixture(scope="module")
+def family(
+    ended: StudyFolder, open_study: OpenStudy, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Opened, list[NetworkRecord]]:
+    """A study whose seed and grown network were finished together."""
+    folder = ended.copy(tmp_path_factory.mktemp("family") / "study")
+    plan = together(folder)
+    networks = finish_networks(place_of(folder), plan, "cpu", lambda message: None)
+    return open_study(folder), networks
+
+
+def test_a_family_has_a_network_for_each_of_a_lineage(
+    family: tuple[Opened, list[NetworkRecord]],
+) -> None:
+    opened, networks = family
+    first, second = networks
+    sources = together(opened.folder).sources
+    assert [each.widths for each in networks] == [each.widths for each in sources]
+    assert [each.step for each in networks] == [each.step for each in sources]
+    assert {(each.method, each.kind) for each in networks} == {("family", "finish")}
+    assert (first.parent_id, second.parent_id) == (None, first.id)
+
+
+def test_a_network_of_a_family_is_a_crop_of_the_next(
+    family: tuple[Opened, list[NetworkRecord]], tmp_path: Path
+) -> None:
+    opened, (first, second) = family
+    path = tmp_path / "family.plantnas"
+    save_family(path, opened.prepared.records, family_of("study", opened.networks, second))
+    loaded, recorded = load_family(path, step=0), opened.prepared.records.load(first)
+    for name, tensor in recorded.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor)
+
+
+def test_a_family_is_compared_at_the_cost_of_separate_trainings(
+    family: tuple[Opened, list[NetworkRecord]],
+) -> None:
+    opened, networks = family
+    sources = together(opened.folder).sources
+    epochs = [lineage_epochs(opened.networks, source) for source in sources]
+    separate = sum(each * source.macs for each, source in zip(epochs, sources, strict=True))
+    (trained,) = {network.epochs[-1].epoch for network in networks}
+    epoch = sources[0].macs / 2 + sources[1].macs
+    assert trained * epoch <= separate < (trained + 1) * epoch
+    assert [each.baseline.target_id for each in networks if each.baseline] == [
+        source.id for source in sources
+    ]
+
+
+def test_a_family_is_made_once_for_the_same_settings(
+    family: tuple[Opened, list[NetworkRecord]],
+) -> None:
+    opened, networks = family
+    plan = together(opened.folder)
+    assert plan.done_by(opened.networks) == networks
+    assert plan._replace(epochs=99).done_by(opened.networks) == []
+    assert plan._replace(sources=plan.sources[1:]).done_by(opened.networks) == []
+
+
+def test_without_a_number_a_family_is_the_winning_lineage(ended: StudyFolder) -> None:
+    plan = plan_for(ended.records, Wanted(), together=True)
+    assert list(plan.sources) == winning_lineage(ended.records.networks())

@@ -113,6 +113,41 @@ def test_a_wider_grid_asks_for_its_new_rate_alone(
     assert next_tasks(wider, networks) == []
 
 
+def family(made_up: MadeUp, rate: float, accuracy: float, repetition: int = 0) -> list:
+    """A network of a family for each target."""
+    return [
+        made_up(40, "family", target=each, rate=rate, accuracy=accuracy, repetition=repetition)
+        for each in (3, 5, 7)
+    ]
+
+
+def test_the_grid_of_a_family_is_of_all_targets(networks: list[NetworkRecord]) -> None:
+    tasks = next_tasks(request_of(networks, "family"), networks)
+    assert tasks == [Task("family", None, 0, rate) for rate in GRID]
+
+
+def test_a_family_that_lacks_a_network_is_made_again(
+    networks: list[NetworkRecord], made_up: MadeUp
+) -> None:
+    networks += family(made_up, 0.01, 0.8) + family(made_up, 0.02, 0.9)[:2]
+    tasks = next_tasks(request_of(networks, "family"), networks)
+    assert tasks == [Task("family", None, 0, 0.02)]
+
+
+def test_a_family_is_repeated_at_the_chosen_rate(
+    networks: list[NetworkRecord], made_up: MadeUp
+) -> None:
+    networks += family(made_up, 0.01, 0.8) + family(made_up, 0.02, 0.9)
+    assert next_tasks(request_of(networks, "family"), networks) == []
+    tasks = next_tasks(request_of(networks, "family", repetitions=2), networks)
+    assert tasks == [Task("family", None, 1, 0.02)]
+
+
+def test_a_family_whose_grid_is_refused_is_given_up(networks: list[NetworkRecord]) -> None:
+    refused = tuple(Task("family", None, 0, rate) for rate in GRID)
+    assert next_tasks(request_of(networks, "family"), networks, refused=refused) == []
+
+
 def test_each_method_has_its_own_grid_and_rate(
     networks: list[NetworkRecord], made_up: MadeUp
 ) -> None:

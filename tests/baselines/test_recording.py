@@ -22,7 +22,7 @@ def trained(opened: Opened) -> tuple[torch.nn.Module, NetworkRecord]:
     order, prepared = opened.order(0, epochs=2), opened.prepared
     network, trainer = order.fresh(order.target.widths), order.trainer
     trainer.train(network, 2)
-    return network, baseline_record(prepared, opened.study, "scratch", network, trainer)
+    return network, baseline_record(prepared, opened.study, "scratch", trainer.trained(network))
 
 
 Trained = tuple[torch.nn.Module, NetworkRecord]

@@ -107,7 +107,7 @@ def networks(records: StudyRecords) -> list[NetworkRecord]:
 TARGETS = {4: 1, 6: 2}
 """Step by id of the planted networks that baselines are compared to."""
 
-EPOCH = Epoch(0, 0.01, 0.5, 0.5, 0.8, 1.0)
+EPOCH = Epoch(1, 0.01, 0.5, 0.5, 0.8, 1.0)
 
 MakeBaseline = Callable[..., NetworkRecord]
 MakeStudy = Callable[..., StudyRecords]
@@ -135,7 +135,7 @@ def baseline() -> MakeBaseline:
             network(method, NETWORKS[target - 1].parameters + 10, 0, step=TARGETS[target]),
             kind="baseline",
             evaluations=tuple(evaluations),
-            epochs=tuple(EPOCH._replace(epoch=number) for number in range(3)),
+            epochs=tuple(EPOCH._replace(epoch=number) for number in (1, 2, 3)),
             seconds={"training": seconds},
             baseline=BaselineRun(target, repetition, rate, 4, uses_teacher),
         )
@@ -168,7 +168,7 @@ def compared_study(tmp_path_factory: pytest.TempPathFactory) -> MakeStudy:
         database.add_study(study_record(name, configuration))
         records = StudyRecords(database, name)
         for each in NETWORKS:
-            records.add(replace(each, epochs=(EPOCH, EPOCH._replace(epoch=1))))
+            records.add(replace(each, epochs=(EPOCH, EPOCH._replace(epoch=2))))
         tests = zip((1, 4, 6), (0.94, *planted), strict=True)
         records.add_evaluations(
             {key: Evaluation("test", accuracy, 0.5, 50) for key, accuracy in tests}

@@ -6,14 +6,18 @@ What a network costs is counted by its trainer (budget.py), and what becomes of 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from torch import nn
 
-from plantnas.baselines.budget import Trainer
+from plantnas.baselines.budget import Member, Trainer
+from plantnas.config import Recipe
 from plantnas.errors import ConfigurationError
 from plantnas.named import Table, imported, modules_of
 from plantnas.records.record import NetworkRecord
 from plantnas.search.prepared import PreparedStudy
+
+Kind = Literal["baseline", "finish"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Method:
         distilled: Trained by distillation from the teacher, otherwise by the labels alone.
         from_teacher: Starts from the teacher's weights.
         by_default: Made unless the user names others.
+        kind: Of the records of its networks: "baseline", or "finish" where users take them.
     """
 
     name: str
@@ -61,11 +66,58 @@ class Method:
     distilled: bool = True
     from_teacher: bool = False
     by_default: bool = False
+    kind: Kind = "baseline"
 
     @property
     def uses_teacher(self) -> bool:
         """Whether the teacher must be trained for it."""
         return self.distilled or self.from_teacher
+
+
+@dataclass(frozen=True)
+class FamilyOrder:
+    """Networks of several sizes that a method is asked for at once.
+
+    Attributes:
+        prepared: The study, with its teacher's record, two example images and the device.
+        targets: The planted networks, or seed, whose numbers of parameters they must have,
+            smallest first.
+        recipe: Optimiser, peak learning rate, batch size and schedule; `recipe_for` has its epochs.
+        seed: Of what the method draws, its batches included.
+        macs: What the training may cost: multiply-accumulates for an image, times epochs, of all
+            networks together.
+        epochs: Of the training, whatever that costs; None: as many as it may cost.
+    """
+
+    prepared: PreparedStudy
+    targets: tuple[NetworkRecord, ...]
+    recipe: Recipe
+    seed: int
+    macs: int
+    epochs: int | None = None
+
+    def recipe_for(self, macs: float) -> Recipe:
+        """The recipe of a training whose epochs cost so much; it has at least one."""
+        epochs = self.epochs or max(1, int(self.macs / macs))
+        return self.recipe.model_copy(update={"epochs": epochs})
+
+
+@dataclass(frozen=True)
+class FamilyMethod:
+    """A way to make networks of several sizes in one training, as users have them.
+
+    Attributes:
+        name: As users and the database have it.
+        make: Returns the trained networks of an order, one a target. It may raise
+            SizeNotReachable, TrainingDiverged or UnsupportedArchitecture.
+        by_default: Made unless the user names others.
+        kind: As a method's. Each network of a "finish" is a crop of the next one, its child.
+    """
+
+    name: str
+    make: Callable[[FamilyOrder], Sequence[Member]]
+    by_default: bool = False
+    kind: Kind = "baseline"
 
 
 @dataclass(frozen=True)
@@ -87,7 +139,7 @@ class SearchMethod:
     by_default: bool = False
 
 
-AnyMethod = Method | SearchMethod
+AnyMethod = Method | FamilyMethod | SearchMethod
 
 
 @cache
@@ -105,7 +157,7 @@ def method_named(name: str) -> AnyMethod:
         ConfigurationError: There is none, or it has the name of another.
     """
     method = methods().find(name)
-    taken = (*methods(), "planting", "seed", "teacher", "finish")
+    taken = (*methods(), "planting", "seed", "teacher")
     if name not in methods() and method.name in taken:
         raise ConfigurationError(f"methods: {name!r} calls itself {method.name!r}, which is taken.")
     return method

@@ -151,7 +151,7 @@ def _train_proposal(
         raise optuna.TrialPruned(str(error)) from error
     if len(trainer.epochs) == epochs:
         budget.after(trainer.epochs[-1])  # it is not asked about the last one
-    record = baseline_record(prepared, trial, SEARCH, network, trainer)
+    record = baseline_record(prepared, trial, SEARCH, trainer.trained(network))
     record = replace(record, kind="trial")
     prepared.records.add(record)
     return record

@@ -16,7 +16,7 @@ from plantnas.channels.planting import crop
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.report.front import is_choosable, lineage, pareto_front
+from plantnas.report.front import FAMILY, PLANTING, is_choosable, lineage, pareto_front
 from plantnas.report.images import evaluate_by_labels
 
 
@@ -95,8 +95,8 @@ def wanted_record(
 
 
 def nested(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The networks of which an earlier one is a crop: the seed and what was planted in it."""
-    return [network for network in networks if network.method in ("seed", "planting")]
+    """The networks of which an earlier one is a crop: planted ones with the seed, and families."""
+    return [network for network in networks if network.method in ("seed", PLANTING, FAMILY)]
 
 
 def family_of(
@@ -105,12 +105,12 @@ def family_of(
     """A network and its ancestors, the seed first.
 
     Raises:
-        StudyError: It was not planted.
+        StudyError: It is nested in no other.
     """
     if last not in nested(networks):
         raise StudyError(
             f"study {name!r}: network {last.id} is of method {last.method!r}: only the seed and "
-            "planted networks have a family and crops."
+            "networks that were planted, or trained as a family, have a family and crops."
         )
     return lineage(networks, last)
 

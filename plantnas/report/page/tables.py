@@ -71,12 +71,13 @@ class Fact(NamedTuple):
 def network_rows(recorded: StudyData) -> list[NetworkRow]:
     """The Pareto front, seed, teacher, and baselines at their chosen rates, smallest first."""
     baselines = [each for each in compared_networks(recorded.networks) if each.baseline]
-    shown = [*front_and_references(recorded.networks), *baselines]
+    front = front_and_references(recorded.networks)
+    shown = {record.id: record for record in (*front, *baselines)}.values()
     teacher, rows = recorded.teacher, list[NetworkRow]()
     for record in sorted(shown, key=lambda each: each.parameters):
         assert record.id is not None
         validation, train = accuracy_on(record, "validation"), accuracy_on(record, "train")
-        is_taken = record.method in (PLANTING, FINISH)
+        is_taken = record.method == PLANTING or record.kind == FINISH
         made = [record] if record.baseline else lineage(recorded.networks, record)
         rows.append(
             NetworkRow(

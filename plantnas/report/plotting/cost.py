@@ -167,7 +167,8 @@ def _rows(recorded: StudyData) -> list[CostRow]:
         trials = [trial for trial in without if trial.outcome == outcome]
         seconds = {NO_NETWORK: sum(trial.seconds for trial in trials)}
         rows.append(CostRow(name, seconds, len(trials)))
-    rows.append(_row(FINISH, [record for record in networks if record.method == FINISH]))
+    uncompared = [each for each in networks if each.kind == FINISH and each.baseline is None]
+    rows.append(_row("finished", uncompared))
     rates = chosen_rates(networks)
     for method in in_legend_order(list(rates)):
         theirs = [record for record in networks if record.method == method]

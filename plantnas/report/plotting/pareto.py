@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates, has_chosen_rate
-from plantnas.report.front import FINISH, PLANTING, pareto_front, winning_lineage
+from plantnas.report.front import FINISH, PLANTING, is_choosable, pareto_front, winning_lineage
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
     SCREENED_COLOUR,
@@ -85,7 +85,7 @@ def pareto_info(
         for record in networks
         if record.evaluation_on(split)
         and record.kind not in left_out
-        and (record.baseline is None or has_chosen_rate(record, rates))
+        and (record.baseline is None or is_choosable(record) or has_chosen_rate(record, rates))
     ]
     costs: Mapping[int, float]
     if cost == "latency":
@@ -170,7 +170,7 @@ def network_hover(record: NetworkRecord) -> str:
         lines.append(f"step {record.step}, trial {record.trial_number}, {record.kind}")
     if (run := record.baseline) is not None:
         lines.append(f"beside network {run.target_id}, learning rate {run.learning_rate:g}")
-    if record.kind == FINISH:
+    if record.method == FINISH:
         lines.append(f"widths of network {record.parent_id}, trained whole")
     lines.append(f"{record.parameters:,} parameters, {record.macs:,} MACs")
     lines += [

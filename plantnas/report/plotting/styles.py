@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from plantnas.report.front import FINISH, PLANTING
+from plantnas.report.front import FAMILY, FINISH, PLANTING
 
 PLANTING_COLOUR = "#0072B2"
 SCREENED_COLOUR = "#999999"
@@ -35,6 +35,7 @@ LOOKS = {
     "seed": Look(SEED_COLOUR, "diamond"),
     "teacher": Look(TEACHER_COLOUR, "star"),
     FINISH: Look("#004488", "star-triangle-up"),
+    FAMILY: Look("#004488", "star-triangle-down"),
     "l1": Look("#E69F00", "square"),
     "bn-scale": Look("#56B4E9", "triangle-up"),
     "fpgm": Look("#CC79A7", "triangle-down"),
@@ -44,10 +45,11 @@ LOOKS = {
     "scratch": Look("#44AA99", "hexagon"),
     "uniform": Look("#332288", "bowtie"),
     "reconstruct": Look("#DDCC77", "hourglass"),
+    "slimmable": Look("#88CCEE", "square-cross"),
     "unfrozen": Look("#D55E00", "circle"),
     "search": Look("#AA4499", "hexagram"),
 }
-FIRST = (PLANTING, "seed", "teacher", FINISH)
+FIRST = (PLANTING, "seed", "teacher", FINISH, FAMILY)
 """The methods that are no baselines, as legends have them."""
 OTHER_COLOURS = ("#117733", "#661100", "#6699CC", "#AA4466", "#4477AA", "#228833", "#BBAA33")
 OTHER_SYMBOLS = ("diamond-tall", "diamond-wide", "star-square", "star-diamond", "octagon")

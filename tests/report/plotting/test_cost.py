@@ -51,7 +51,7 @@ def test_probes_have_a_row_of_their_own(data: StudyData) -> None:
 
 def test_finished_networks_have_a_row_behind_the_search(data: StudyData) -> None:
     rows = rows_of(cost_info(data._replace(networks=[*data.networks, FINISHED])))
-    assert rows[-1] == ("finish", False, 2.5, 1)
+    assert rows[-1] == ("finished", False, 2.5, 1)
 
 
 def test_the_total_is_all_networks_and_all_trials_without_one(finished: StudyFolder) -> None:

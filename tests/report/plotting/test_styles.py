@@ -22,14 +22,14 @@ from plantnas.report.plotting.styles import (
 
 
 def test_no_two_methods_look_the_same() -> None:
-    names = [*methods(), "planting", "seed", "teacher", "finish"]
+    names = [*methods(), "planting", "seed", "teacher"]
     looks = {tuple(sorted(marker(name).items())) for name in names}
     assert len(looks) == len(names)
     symbols = {marker(name)["symbol"].partition("-open")[0] for name in names}
     assert not symbols & set(OTHER_SYMBOLS)
 
 
-@pytest.mark.parametrize("method", [*methods(), "finish"])
+@pytest.mark.parametrize("method", [*methods()])
 def test_every_methods_marker_is_one_that_plotly_draws(method: str) -> None:
     go.Scatter(marker=marker(method))  # raises ValueError for an unknown symbol or colour
 
