@@ -221,10 +221,10 @@ def test_the_best_planted_network_is_20_points_better_than_its_seed(
 
 
 @pytest.fixture(scope="module", params=["median", "halving"])
-def stopping(
+def stopping_begun(
     brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> StudyFolder:
-    """A finished study with early stopping."""
+    """A study with early stopping with its teacher and seed; not to be changed, but copied."""
     folder = replace(brief, directory=tmp_path_factory.mktemp(request.param)).with_settings(
         search__early_stopping=request.param,
         search__trials_per_step=6,
@@ -232,6 +232,14 @@ def stopping(
         planting__epochs=4,
         planting__epochs_growth=1,
     )
+    folder.objective().prepared(folder.open())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopping(stopping_begun: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """It after all its trials."""
+    folder = stopping_begun.copy(tmp_path_factory.mktemp("stopping") / "study")
     folder.run()
     return folder
 
@@ -278,9 +286,9 @@ def test_grows_are_never_stopped_nor_repeat_a_stopped_screen(stopping: StudyFold
 
 
 def test_one_worker_stops_the_same_trials_again_whatever_a_killed_one_left(
-    stopping: StudyFolder, tmp_path: Path
+    stopping: StudyFolder, stopping_begun: StudyFolder, tmp_path: Path
 ) -> None:
-    again = replace(stopping, directory=tmp_path / "again")
+    again = stopping_begun.copy(tmp_path / "again")
     again.run(9)  # two screens among them
     killed = again.open().ask()
     left = list(networks_of_trials(again).values())[-1]
