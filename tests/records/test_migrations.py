@@ -1,9 +1,11 @@
 """The migrations lead to the tables of the code and lose nothing; Optuna's tables stay alone."""
 
+import multiprocessing
 import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -309,16 +311,10 @@ connection.commit()
 
 @pytest.mark.slow
 def test_upgrades_at_once_all_succeed_and_one_migrates(url_of_0001: str) -> None:
-    script = f"""
-from plantnas.records.migrations.upgrade import upgrade_database
-from plantnas.records.study import StudyRecords
-print(upgrade_database({url_of_0001!r}).old)
-"""
-    processes = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    found = [process.communicate(timeout=60)[0].strip() for process in processes]
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(3, context, initializer=context.Barrier(3).wait) as pool:
+        upgrades = [pool.submit(upgrade_database, url_of_0001) for _ in range(3)]
+        found = [upgrade.result(timeout=60).old for upgrade in upgrades]
     assert sorted(found) == ["0001", "0002", "0002"]
 
 

@@ -1,14 +1,13 @@
 """Records are written all or nothing, by however many at once."""
 
 import multiprocessing
-import subprocess
-import sys
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
@@ -27,30 +26,27 @@ def test_a_failure_within_a_transaction_leaves_no_rows(
     assert set(rows(database).values()) == {0}
 
 
+def die_between(url: str, network: NetworkRecord) -> None:
+    """Adds a network, and ends at once when its epochs are written."""
+    database = Database(url)
+
+    @event.listens_for(database.engine, "after_cursor_execute")
+    def die(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if "INSERT INTO plantnas_epochs" in statement:
+            os._exit(9)
+
+    StudyRecords(database, "digits").add(network)
+
+
 @ON_BOTH
 def test_a_process_that_dies_within_a_transaction_leaves_no_rows(
-    database: Database, url: str
+    database: Database, url: str, network: NetworkRecord
 ) -> None:
-    script = f"""
-import os
-from sqlalchemy import event
-from plantnas.records.database import Database
-from plantnas.records.record import NetworkRecord
-from plantnas.measured import Epoch
-from plantnas.records.study import StudyRecords
-
-database = Database({url!r})
-
-@event.listens_for(database.engine, "after_cursor_execute")
-def die(connection, cursor, statement, *_):
-    if "INSERT INTO plantnas_epochs" in statement:
-        os._exit(9)
-
-epochs = (Epoch(1, 0.1, 0.1, 0.1, 0.1, 0.1),)
-StudyRecords(database, "digits").add(NetworkRecord(
-    "seed", None, None, None, 0, 1, 1, {{"stem": 8}}, {{}}, (), epochs, None, None))
-"""
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=die_between, args=(url, network))
+    process.start()
+    process.join()
+    assert process.exitcode == 9
     assert set(rows(database).values()) == {0}
 
 

@@ -1,15 +1,16 @@
-"""Several processes on one SQLite study, and what a killed one leaves behind.
+"""Several processes on one SQLite study, and what a killed one leaves behind."""
 
-Run as a script, this file is a worker: `python test_workers.py STORAGE SECONDS`, with the
-seconds that a screen takes.
-"""
-
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Barrier
 from typing import NoReturn
 
 import optuna
@@ -18,13 +19,11 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import event
 
-import plantnas
 from plantnas.trials.owners import began
 from plantnas.trials.policies import Greedy
 from plantnas.trials.sampler import PlantingSampler, assignment_of
 
 STEPS, SCREENS = 2, 4
-SCREEN_SECONDS = float(sys.argv[2]) if __name__ == "__main__" else 0.01
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -44,41 +43,30 @@ def sampler() -> PlantingSampler:
     return PlantingSampler(base, Greedy(steps=STEPS, trials_per_step=SCREENS))
 
 
-def objective(trial: optuna.Trial) -> tuple[float, float]:
+def objective(trial: optuna.Trial, screen_seconds: float = 0.01) -> tuple[float, float]:
     assignment = assignment_of(trial)
     if assignment is None:
         raise optuna.TrialPruned("the study is complete")
     channels = trial.suggest_int("a", 1, 50)
     trial.set_user_attr("worker", os.getpid())
-    time.sleep(SCREEN_SECONDS * (3 if assignment.kind == "grow" else 1))
+    time.sleep(screen_seconds * (3 if assignment.kind == "grow" else 1))
     parameters = 1_000.0 * assignment.step + 10 * channels
     return 1 - 300 / parameters, parameters
 
 
-def work(url: str) -> None:
+def work(url: str, seconds: float, together: Barrier) -> None:
     study = optuna.load_study(study_name="s", storage=open_storage(url), sampler=sampler())
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    study.optimize(objective)
+    together.wait()
+    study.optimize(partial(objective, screen_seconds=seconds))
 
 
-def start_workers(url: str, count: int, seconds: float) -> list[subprocess.Popen[bytes]]:
+def start_workers(url: str, count: int, seconds: float) -> Sequence[BaseProcess]:
     """Workers that begin together, when all of them have loaded the study."""
-    root = Path(plantnas.__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, url, str(seconds)]
-    pipe = subprocess.PIPE
-    workers = [
-        subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) for _ in range(count)
-    ]
+    context = multiprocessing.get_context("fork")
+    together = context.Barrier(count)
+    workers = [context.Process(target=work, args=(url, seconds, together)) for _ in range(count)]
     for worker in workers:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == b"ready\n"
-        worker.stdout.close()
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.close()
+        worker.start()
     return workers
 
 
@@ -112,7 +100,9 @@ def check_steps(study: optuna.Study) -> None:
 @pytest.mark.slow
 def test_two_processes_share_a_study_without_losing_a_trial(url: str, study: optuna.Study) -> None:
     workers = start_workers(url, count=2, seconds=0.02)
-    assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
+    for worker in workers:
+        worker.join(timeout=60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
     trials = study.trials
     states = Counter(trial.state for trial in trials)
     assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
@@ -126,10 +116,10 @@ def kill_while_screening(url: str, study: optuna.Study) -> int:
     """Start a worker, kill it in its first screen, and return that trial's number."""
     (worker,) = start_workers(url, count=1, seconds=60)
     while not any("worker" in trial.user_attrs for trial in study.trials):
-        assert worker.poll() is None
+        assert worker.is_alive()
         time.sleep(0.01)
     worker.kill()
-    worker.wait()
+    worker.join()
     (dead,) = study.trials
     assert dead.state == TrialState.RUNNING
     return dead.number
@@ -179,7 +169,3 @@ def test_without_proc_a_number_that_exists_is_alive(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("plantnas.trials.owners.os.path.isdir", lambda path: False)
     assert began(os.getpid()) == "alive"
     assert began(process.pid) == ""
-
-
-if __name__ == "__main__":
-    work(sys.argv[1])
