@@ -170,8 +170,10 @@ class _Fitting(TorchFunctionMode):
         """The new entries' statistics; their scale and shift stay the donor's."""
         images, new = norm["input"], self._changed[name]
         channels = [dimension for dimension in range(images.ndim) if dimension != 1]
-        variance, mean = torch.var_mean(images, channels, correction=0)
-        norm["running_mean"][new], norm["running_var"][new] = mean[new], variance[new]
+        # Twice over the images, but three times as fast as torch.var_mean on a CPU.
+        mean = images.mean(channels, keepdim=True)
+        variance = (images - mean).square_().mean(channels)
+        norm["running_mean"][new], norm["running_var"][new] = mean.flatten()[new], variance[new]
 
 
 _BATCH_NORM = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum")

@@ -98,10 +98,10 @@ def trials_of(history: History, kind: str, step: int, states: Sequence[str]) -> 
     return [
         trial
         for trial in history
-        if trial.state in states
-        and trial.assignment is not None
+        if trial.assignment is not None
+        and trial.assignment.step == step  # first: most trials are of other steps
         and trial.assignment.kind == kind
-        and trial.assignment.step == step
+        and trial.state in states
     ]
 
 
@@ -127,10 +127,15 @@ def grown_trials(history: History, step: int) -> list[TrialRecord]:
     return complete_trials(history, "grow", step)
 
 
-def repeated_trials(history: History, states: Sequence[str]) -> set[int | None]:
+def repeated_trials(history: History, states: Sequence[str]) -> set[int]:
     """The numbers of the trials that one in one of the states repeats."""
-    repeating = [trial for trial in history if trial.state in states]
-    return {assignment.repeats for assignment in assignments_of(repeating)}
+    return {
+        trial.assignment.repeats
+        for trial in history
+        if trial.assignment is not None
+        and trial.assignment.repeats is not None
+        and trial.state in states
+    }
 
 
 def with_room(parents: Sequence[int | None], history: History) -> list[int | None]:

@@ -124,7 +124,7 @@ class Beam:
         if self.steps is not None and step > self.steps:
             return None
         wanted = self._wanted(history, reference, step)
-        if len(active_trials(history, "probe", step)) < wanted.probes:
+        if wanted.probes and len(active_trials(history, "probe", step)) < wanted.probes:
             return self._proposal(history, reference, step)
         if len(active_trials(history, "screen", step)) < wanted.screens:
             return self._next_screen(history, reference, step)
@@ -172,10 +172,11 @@ class Beam:
 
     def _next_screen(self, history: History, reference: Reference, step: int) -> Assignment | None:
         """A screen of the best free probe, else one more proposal, unless the step gave up."""
-        probes = complete_trials(history, "probe", step)
-        best = _free(self._ranked(probes, history, reference, step), history)
-        if best:
-            return Assignment("screen", step, _parent_of(best[0]), repeats=best[0].number)
+        if self.probes:
+            probes = complete_trials(history, "probe", step)
+            best = _free(self._ranked(probes, history, reference, step), history)
+            if best:
+                return Assignment("screen", step, _parent_of(best[0]), repeats=best[0].number)
         if self._gave_up(history, reference, step):
             return None
         return self._proposal(history, reference, step)
