@@ -202,6 +202,16 @@ def ended(begun: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Study
     return folder
 
 
+@pytest.fixture(scope="session")
+def probing(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study with probes after all its trials, by one worker; not to be changed, but copied."""
+    folder = replace(brief, directory=tmp_path_factory.mktemp("probing")).with_settings(
+        search__probes=4, search__trials_per_step=2
+    )
+    folder.run()
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty current folder, for modules of the user's; they are forgotten afterwards."""

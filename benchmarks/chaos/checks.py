@@ -16,9 +16,11 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config import StudyConfig
 from plantnas.errors import StorageError
 from plantnas.grouping import grouped
+from plantnas.records.optuna_tables import HELD_BACK_LOSS_KEY, PLANTING_KEY, WIDTHS_KEY
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import load_weights
+from plantnas.report.finished_trials import is_complete_probe
 from plantnas.report.front import pareto_front, validation_accuracy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.study import outlook
@@ -58,6 +60,8 @@ def _undone(study: optuna.Study, trials: list[FrozenTrial], config: StudyConfig)
         if assignment := assignment_of(trial):
             done[assignment.step, assignment.kind] += 1
     for step in range(1, (config.search.steps or 0) + 1):
+        if done[step, "probe"] < config.search.probes:
+            yield f"step {step} has {done[step, 'probe']} probes"
         if done[step, "screen"] < config.search.trials_per_step:
             yield f"step {step} has {done[step, 'screen']} screens"
         if not done[step, "grow"]:
@@ -71,11 +75,14 @@ def _unexplained(trials: list[FrozenTrial]) -> Iterator[str]:
 
 
 def _broken(trials: list[FrozenTrial], records: StudyRecords) -> Iterator[str]:
-    """Complete trials whose network is not recorded whole."""
+    """Complete trials whose network, or a probe whose loss, is not recorded whole."""
     networks = {network.trial_number: network for network in records.networks()}
     for trial in _complete(trials):
         network = networks.get(trial.number)
-        what = "has no row" if network is None else _fault_of(trial, network)
+        if is_complete_probe(trial):
+            what = _fault_of_probe(trial)
+        else:
+            what = "has no row" if network is None else _fault_of(trial, network)
         if network is not None and not what:
             what = _fault_of_weights(records, network)
         if what:
@@ -90,6 +97,15 @@ def _fault_of(trial: FrozenTrial, network: NetworkRecord) -> str:
     if trial.values != [validation_accuracy(network), network.parameters]:
         return "and its row have other values"
     return ""
+
+
+def _fault_of_probe(trial: FrozenTrial) -> str:
+    keys = (HELD_BACK_LOSS_KEY, WIDTHS_KEY, PLANTING_KEY)
+    missing = [key for key in keys if key not in trial.user_attrs]
+    if missing:
+        return f"has no {', '.join(missing)}"
+    is_its_loss = trial.values[0] == -trial.user_attrs[HELD_BACK_LOSS_KEY]
+    return "" if is_its_loss else "and its loss are not the same"
 
 
 def _fault_of_weights(records: StudyRecords, network: NetworkRecord) -> str:

@@ -31,16 +31,6 @@ if TYPE_CHECKING:
     from tests.conftest import StudyFolder
 
 
-@pytest.fixture(scope="module")
-def probing(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
-    """A finished study with probes."""
-    folder = replace(brief, directory=tmp_path_factory.mktemp("probing")).with_settings(
-        search__probes=4, search__trials_per_step=2
-    )
-    folder.run()
-    return folder
-
-
 def test_probes_come_before_screens_and_these_before_the_grow(probing: StudyFolder) -> None:
     kinds = [trial.user_attrs["kind"] for trial in complete(probing.open())]
     assert kinds == (["probe"] * 4 + ["screen"] * 2 + ["grow"]) * 2

@@ -46,6 +46,25 @@ def test_of_a_study_that_went_well_nothing_is_wrong(folder: StudyFolder) -> None
     assert checks.orphans(folder.open(), folder.records, [folder.directory]) == []
 
 
+def test_of_probes_that_went_well_nothing_is_wrong(probing: StudyFolder) -> None:
+    assert seen(probing) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("DELETE FROM trial_user_attributes WHERE key = 'widths'", "has no widths"),
+        ("UPDATE trial_values SET value = -7 WHERE value < 0", "and its loss are not the same"),
+    ],
+)
+def test_a_probe_that_is_not_whole_is_lost(
+    probing: StudyFolder, tmp_path: Path, statement: str, fault: str
+) -> None:
+    folder = probing.copy(tmp_path / "study")
+    change(folder, statement)
+    assert len([line for line in seen(folder).lost if line.endswith(fault)]) == 8
+
+
 def test_a_missing_file_of_weights_is_lost(folder: StudyFolder) -> None:
     network = last(folder)
     (folder.directory / "weights" / str(network.artifact_id)).unlink()
