@@ -86,12 +86,13 @@ def parse_request(
 def targets_among(
     name: str, networks: Sequence[NetworkRecord], choice: TargetChoice
 ) -> tuple[NetworkRecord, ...]:
-    """The planted networks that baselines are compared to, smallest first.
+    """The networks that baselines are compared to, smallest first.
 
     Args:
         name: Name of the study.
         networks: All of it.
-        choice: The planted ones on its `front`, or those of the `lineage` of the most accurate.
+        choice: The planted ones on its `front`, or the most accurate of them with its `lineage`,
+            the seed included.
 
     Raises:
         StudyError: There are none yet.
@@ -100,8 +101,10 @@ def targets_among(
     if not planted:
         raise StudyError(f"study {name!r}: has no grown network yet; run the study first.")
     front = [each for each in pareto_front(unfinished(networks)) if each.method == "planting"]
-    if choice == "lineage" or not front:  # teacher and seed may beat them all
-        best = max(front or planted, key=validation_accuracy)
+    best = max(front or planted, key=validation_accuracy)
+    if choice == "lineage":
+        front = lineage(networks, best)
+    elif not front:  # teacher and seed may beat them all
         front = [each for each in lineage(networks, best) if each.method == "planting"]
     return tuple(sorted(front, key=lambda network: network.parameters))
 

@@ -35,7 +35,8 @@ def baselines(
     targets: Annotated[
         str,
         typer.Option(
-            help="Sizes: of the planted networks on the `front`, or of the best one's `lineage`."
+            help="Sizes: of the planted networks on the `front`, or of the best one's `lineage` "
+            "from the seed on."
         ),
     ] = "front",
     repetitions: Annotated[

@@ -39,10 +39,11 @@ MAY_DIFFER = ("name", "random_seed")
 
 
 class Reference(NamedTuple):
-    """A study's teacher: parameters, and accuracies, 0 to 1 (None where it was not evaluated)."""
+    """A study's teacher: costs, and accuracies, 0 to 1 (None where it was not evaluated)."""
 
     study: str
     parameters: int
+    macs: int
     test_accuracy: float | None
     validation_accuracy: float | None = None
     train_accuracy: float | None = None
@@ -166,7 +167,7 @@ def compared(labelled: Sequence[tuple[str, StudyData]], rng: np.random.Generator
 def reference_of(name: str, teacher: NetworkRecord) -> Reference:
     """What is compared of a study's teacher."""
     test, validation, train = (accuracy_on(teacher, s) for s in ("test", "validation", "train"))
-    return Reference(name, teacher.parameters, test, validation, train)
+    return Reference(name, teacher.parameters, teacher.macs, test, validation, train)
 
 
 def pairs(entries: Sequence[Entry]) -> list[Pair]:

@@ -9,7 +9,7 @@ from math import isnan
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -25,6 +25,7 @@ from plantnas.report.comparison.verdict import (
 )
 from plantnas.report.front import PLANTING
 from plantnas.report.page.rendering import DrawnPlot, rendered
+from plantnas.report.plotting.pareto import COST_TITLES
 from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
 
 PARETO = DrawnPlot(
@@ -33,6 +34,12 @@ PARETO = DrawnPlot(
     "Up and to the left is better: accurate and small. Methods of one size are drawn side by side, "
     "with planting where it is; bars are standard deviations over studies and repetitions.",
 )
+PARETO_OF_MACS = DrawnPlot(
+    "pareto-macs",
+    "Test accuracy against multiply-accumulates",
+    "The same networks by what an image costs: networks of equal parameters may have more channels "
+    "in their early layers, which run at more places.",
+)
 HYPERVOLUME = DrawnPlot(
     "hypervolume",
     "Hypervolume against seconds for one network of each size",
@@ -40,6 +47,7 @@ HYPERVOLUME = DrawnPlot(
     "of the teacher, tuning and search. Planting stands there twice, with its whole search and "
     "with the networks' lineage alone.",
 )
+ComparedCost = Literal["parameters", "macs"]
 PLANTING_ALONE = "planting, lineage alone"
 """The name of planting's point without the cost of its search."""
 SPREAD_OF_METHODS = 1.4
@@ -52,24 +60,26 @@ class MethodPoint(NamedTuple):
 
     method: str
     step: int | None
-    parameters: float
+    cost: float
     accuracy: Spread
     networks: int
 
 
 class ComparisonParetoInfo(NamedTuple):
-    """What the plot of accuracy against parameters shows.
+    """What a plot of accuracy against cost shows.
 
     Attributes:
-        methods: All that are compared, planting first: a method looks the same in both plots.
+        cost: Parameters, or MACs for an image.
+        methods: All that are compared, planting first: a method looks the same in all plots.
         points: A point for each method and step that was tested, the smallest step first.
-        teacher_parameters: Mean over studies.
+        teacher_cost: Mean over studies.
         teacher_accuracy: Over studies; its mean is NaN if no teacher was tested.
     """
 
+    cost: ComparedCost
     methods: list[str]
     points: list[MethodPoint]
-    teacher_parameters: float
+    teacher_cost: float
     teacher_accuracy: Spread
 
 
@@ -96,8 +106,10 @@ class HypervolumeInfo(NamedTuple):
     points: list[HypervolumePoint]
 
 
-def comparison_pareto_info(comparison: Comparison) -> ComparisonParetoInfo:
-    """The data of the plot of accuracy against parameters."""
+def comparison_pareto_info(
+    comparison: Comparison, horizontal: ComparedCost = "parameters"
+) -> ComparisonParetoInfo:
+    """The data of the plot of accuracy against a cost."""
     groups = grouped(
         ((entry.step or 0, entry.method), entry)
         for entry in comparison.entries
@@ -105,18 +117,19 @@ def comparison_pareto_info(comparison: Comparison) -> ComparisonParetoInfo:
     )
     teachers = comparison.references
     return ComparisonParetoInfo(
+        cost=horizontal,
         methods=_methods(comparison),
         points=[
             MethodPoint(
                 method=method,
                 step=theirs[0].step,
-                parameters=fmean(entry.parameters for entry in theirs),
+                cost=fmean(getattr(entry, horizontal) for entry in theirs),
                 accuracy=accuracy_spread(theirs),
                 networks=len(theirs),
             )
             for (_, method), theirs in sorted(groups.items(), key=itemgetter(0))
         ],
-        teacher_parameters=fmean(teacher.parameters for teacher in teachers),
+        teacher_cost=fmean(getattr(teacher, horizontal) for teacher in teachers),
         teacher_accuracy=spread(
             [each.test_accuracy for each in teachers if each.test_accuracy is not None]
         ),
@@ -124,15 +137,15 @@ def comparison_pareto_info(comparison: Comparison) -> ComparisonParetoInfo:
 
 
 def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
-    """Accuracy against parameters: a marker a method and size, planting joined, the teacher."""
-    figure = go.Figure()
+    """Accuracy against cost: a marker a method and size, planting joined, the teacher."""
+    figure, title = go.Figure(), COST_TITLES[info.cost]
     for place, method in enumerate(info.methods):
         points = [point for point in info.points if point.method == method]
         if not points:
             continue
         look, shift = _marker(method), _shift(place, len(info.methods))
         figure.add_scatter(
-            x=[shift * point.parameters for point in points],
+            x=[shift * point.cost for point in points],
             y=[100 * point.accuracy.mean for point in points],
             error_y=_bars([100 * point.accuracy.deviation for point in points], look["color"]),
             mode="lines+markers" if method == PLANTING else "markers",
@@ -140,7 +153,7 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
             marker=look,
             hovertext=[
                 f"<b>{escape(method)}</b>, step {point.step}<br>"
-                f"{point.parameters:,.0f} parameters<br>"
+                f"{point.cost:,.0f} {title}<br>"
                 f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)"
                 for point in points
             ],
@@ -149,7 +162,7 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
     if not isnan(info.teacher_accuracy.mean):  # a star where it is, and a line at its accuracy
         accuracy = 100 * info.teacher_accuracy.mean
         figure.add_scatter(
-            x=[info.teacher_parameters],
+            x=[info.teacher_cost],
             y=[accuracy],
             mode="markers",
             name="teacher",
@@ -159,8 +172,8 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
         )
         line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
         figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")
-    lay_out(figure, PARETO.title)
-    figure.update_xaxes(title="parameters", type="log", dtick="D2", tickformat="~s")
+    lay_out(figure, (PARETO if info.cost == "parameters" else PARETO_OF_MACS).title)
+    figure.update_xaxes(title=title, type="log", dtick="D2", tickformat="~s")
     figure.update_yaxes(title="test accuracy (%)")
     return figure
 
@@ -223,6 +236,9 @@ def comparison_page(comparison: Comparison) -> str:
         text_columns=TEXT_COLUMNS,
         plots=[
             PARETO.holding(comparison_pareto_figure(comparison_pareto_info(comparison))),
+            PARETO_OF_MACS.holding(
+                comparison_pareto_figure(comparison_pareto_info(comparison, "macs"))
+            ),
             HYPERVOLUME.holding(hypervolume_figure(hypervolume_info(comparison))),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from plantnas.baselines.budget import BudgetExceeded
 from plantnas.baselines.methods.unfrozen import train_unfrozen
 from plantnas.baselines.planning import lineage_epochs
+from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.channels.groups import analyse
 from plantnas.report.front import lineage
 
@@ -22,6 +24,12 @@ def test_it_has_the_targets_widths(opened: Opened) -> None:
     network = train_unfrozen(opened.order(1, lineage_epochs(opened.networks, target)))
     growable = analyse(network, opened.prepared.example).growable
     assert {name: group.width for name, group in growable.items()} == target.widths
+
+
+def test_the_seed_has_nothing_to_unfreeze(opened: Opened) -> None:
+    order = opened.order(0, epochs=2)
+    with pytest.raises(SizeNotReachable, match="nothing is frozen in the seed"):
+        train_unfrozen(replace(order, target=opened.prepared.seed))
 
 
 def test_the_ancestors_epochs_and_seconds_are_its_own(opened: Opened) -> None:

@@ -56,7 +56,7 @@ def trace(figure: go.Figure, name: str) -> go.Scatter:
 
 def test_every_method_has_a_point_at_each_of_its_sizes(compared: Comparison) -> None:
     points = comparison_pareto_info(compared).points
-    assert [(point.step, point.method, point.parameters) for point in points] == [
+    assert [(point.step, point.method, point.cost) for point in points] == [
         (1, "l1-kd", 1010),
         (1, "planting", 1000),
         (1, "scratch", 1010),
@@ -76,8 +76,16 @@ def test_a_point_is_the_mean_over_studies_with_its_deviation(compared: Compariso
 
 def test_the_teacher_is_shown(compared: Comparison) -> None:
     info = comparison_pareto_info(compared)
-    assert (info.teacher_parameters, info.teacher_accuracy.mean) == (50_000, 0.94)
+    assert (info.teacher_cost, info.teacher_accuracy.mean) == (50_000, 0.94)
     assert trace(comparison_pareto_figure(info), "teacher").y == (94.0,)
+
+
+def test_the_cost_may_be_macs(compared: Comparison) -> None:
+    dearer = [entry._replace(macs=7 * entry.parameters) for entry in compared.entries]
+    info = comparison_pareto_info(compared._replace(entries=dearer), "macs")
+    assert info.points[0].cost == 7 * 1010
+    assert info.teacher_cost == compared.references[0].macs
+    assert comparison_pareto_figure(info).layout.xaxis.title.text == "MACs for an image"
 
 
 def test_a_teacher_that_was_not_tested_is_not_shown(compared: Comparison) -> None:
@@ -160,18 +168,18 @@ def test_the_page_says_what_the_verdict_says(compared: Comparison) -> None:
 def test_the_page_has_plotlys_script_once_and_loads_nothing(compared: Comparison) -> None:
     page = comparison_page(compared)
     assert page.count("plotly.js v") == 1
-    assert page.count("data-figure=") == 2
+    assert page.count("data-figure=") == 3
     assert "<script src" not in page
     assert page.count("<link") == page.count('<link rel="icon" href="data:,">') == 1
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-def test_a_browser_draws_both_plots_and_asks_for_nothing_else(
+def test_a_browser_draws_all_plots_and_asks_for_nothing_else(
     compared: Comparison, browser: Browser, tmp_path: Path, width: int
 ) -> None:
     write_comparison_page(compared, tmp_path / "comparison.html")
     opened = open_page(browser, tmp_path / "comparison.html", width)
-    assert opened.page.locator(".figure .scatterlayer").count() == 2
+    assert opened.page.locator(".figure .scatterlayer").count() == 3
     assert opened.page.evaluate("document.documentElement.scrollWidth") == width
     assert opened.errors == []
     assert opened.requests == [opened.page.url]

@@ -124,6 +124,7 @@ def test_a_row_says_accuracy_difference_cost_and_rate(compared: Comparison) -> N
         "step": "2",
         "method": "l1-kd",
         "parameters": "2,010",
+        "MACs": "20,100",
         "test %": "76.00 ± 2.00",
         "planting is better by": "+4.00 (+2.00 to +6.00)",
         "seconds": "1,001.0",
@@ -143,7 +144,7 @@ def test_rates_that_differ_between_studies_are_all_said(compared: Comparison) ->
 
 
 def test_what_was_not_tested_has_a_row_without_accuracy(compared: Comparison) -> None:
-    assert verdict_rows(compared)[-1][3:5] == ("", "")
+    assert verdict_rows(compared)[-1][4:6] == ("", "")
 
 
 def test_sizes_of_one_step_count_with_their_mean(compared: Comparison) -> None:
