@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import runpy
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
@@ -19,7 +18,6 @@ from plantnas.trials.assignments import assignment_of
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder
 
-ROOT = Path(__file__).parents[3]
 HISTORY, WORKERS, TRIALS = 35, 2, 20
 PER_STEP = 30
 
@@ -37,17 +35,13 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     url = f"sqlite:///{tmp_path_factory.mktemp('cluster') / 'study.db'}"
     options = f"--storage {url} --workers {WORKERS} --history {HISTORY} --seconds 0.05"
     options += f" --trials {TRIALS // WORKERS} --trials-per-step {PER_STEP}"
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.simulation", *options.split()],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return Simulated(
-        done.stdout.splitlines(), url, optuna.load_study(study_name=None, storage=url).trials
-    )
+    verbosity, printed = optuna.logging.get_verbosity(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr("sys.argv", ["simulation", *options.split()])
+        runpy.run_module("benchmarks.simulation", run_name="__main__")
+    optuna.logging.set_verbosity(verbosity)
+    lines = printed.getvalue().splitlines()
+    return Simulated(lines, url, optuna.load_study(study_name=None, storage=url).trials)
 
 
 def cells(simulated: Simulated) -> dict[str, str]:
