@@ -109,6 +109,12 @@ def test_the_bar_of_a_step_without_its_grown_network_is_not_full(
     assert task.fields["trials"] == "3/3 screened, 0 grown"
 
 
+def test_the_bars_tell_of_probes(probing: StudyFolder) -> None:
+    tasks = bars_of(probing).tasks
+    assert all(task.finished for task in tasks)
+    assert tasks[0].fields["trials"] == "4/4 probed, 2/2 screened, 1 grown"
+
+
 def test_bars_are_not_shown_before_there_is_a_study() -> None:
     from plantnas.config_files import load_study
 

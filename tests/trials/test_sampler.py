@@ -182,6 +182,54 @@ def test_the_base_sampler_sees_the_screens_of_the_same_parent_alone() -> None:
     assert all(visible == expected[number] for number, visible in base.seen)
 
 
+PROBED = Greedy(steps=2, probes=4, trials_per_step=2)
+
+
+def test_the_base_sampler_sees_and_proposes_probes_where_a_step_has_them() -> None:
+    base = SeeingSampler()
+    study = new_study(base, PROBED)
+    study.optimize(objective, n_trials=50)
+    first, second = [0, 1, 2, 3], [7, 8, 9, 10]
+    expected = {number: [n for n in first if n <= number] for number in first}
+    expected |= {number: [n for n in second if n <= number] for number in second}
+    assert {number for number, _ in base.seen} == set(expected)
+    assert all(visible == expected[number] for number, visible in base.seen)
+
+
+def test_the_base_sampler_is_told_of_probes_and_of_no_repetition() -> None:
+    class Told(SeeingSampler):
+        """Notes of which trials it is told."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.told: list[int] = []
+
+        def after_trial(self, study: optuna.Study, trial: FrozenTrial, *_: Any) -> None:
+            self.told.append(trial.number)
+
+    base = Told()
+    new_study(base, PROBED).optimize(objective, n_trials=7)
+    assert base.told == [0, 1, 2, 3]
+
+
+def test_a_screen_repeats_the_parameters_of_its_probe() -> None:
+    study = new_study(RandomSampler(seed=0), PROBED)
+    study.optimize(objective, n_trials=7)
+    for screen in study.trials[4:6]:
+        assignment = assignment_of(screen)
+        assert assignment is not None
+        assert assignment.repeats is not None
+        assert study.trials[assignment.repeats].params == screen.params
+
+
+@seeded
+def test_any_base_sampler_proposes_the_same_probes_again(base: Callable[[], BaseSampler]) -> None:
+    studies = [new_study(base(), PROBED) for _ in range(2)]
+    for study in studies:
+        study.optimize(objective, n_trials=50)
+    assert tables(studies[0]) == tables(studies[1])
+
+
 def test_samplers_notes_in_the_study_stay_in_their_scope() -> None:
     study = new_study(NSGAIISampler(seed=1, population_size=2), Greedy(trials_per_step=6))
     study.optimize(objective, n_trials=14)
