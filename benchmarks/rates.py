@@ -108,7 +108,7 @@ class Bench:
         began, network = time.process_time(), self.untrained(cell)
         optimizer = whole_network_optimizer(network, recipe, recipe.l2_sp)
         fit(network, optimizer, self.data, recipe, generator_for(cell.seed, "rates"))
-        return network, self.row(network, cell, recipe.learning_rate, began)
+        return network, self.row(network, cell, recipe.peak, began)
 
     def planted(
         self, parent: nn.Module, cell: Cell, recipe: Planting, step: int
@@ -127,7 +127,7 @@ class Bench:
         child = Child(network, masks, classifier_tensors(structure), "parent")
         generator = generator_for(cell.seed, "rates", step)
         train_planted(child, self.data, recipe, FeatureCache(0), generator)
-        return network, self.row(network, cell, recipe.learning_rate, began)
+        return network, self.row(network, cell, recipe.peak, began)
 
     def row(self, network: nn.Module, cell: Cell, rate: float, began: float) -> Row:
         """What the network achieves now, and the seconds since its training began."""

@@ -173,7 +173,7 @@ def run_users_loop(bench: Bench, planting: dict[str, int], epochs: int, cached_l
     child = planted_child(bench, planting)
     masks = trained_masks(bench, planting)
     parameters = dict(child.named_parameters())
-    optimizer = torch.optim.Adam(parameters.values(), lr=RECIPE.learning_rate, betas=RECIPE.betas)
+    optimizer = torch.optim.Adam(parameters.values(), lr=RECIPE.peak, betas=RECIPE.betas)
     loader = DataLoader(Views(bench.data), RECIPE.batch_size, shuffle=True, num_workers=1)
     teacher = deepcopy(bench.teacher).to(memory_format=torch.contiguous_format)
     start = time.perf_counter()

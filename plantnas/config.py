@@ -5,8 +5,9 @@ Reading them, with one clear line for each mistake, is in config_files.py.
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -14,9 +15,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 StoppingRule = Literal["none", "median", "halving"]
 
 # What was measured best for each start: docs/recipe.md. One of the user's own has those of `fresh`.
-ROW_RATE = {"fresh": 0.1, "teacher": 0.3, "fitted": 1.0}
+ROW_RATE = {"fresh": 0.1, "teacher": 0.3, "fitted": 0.3}
 COLUMN_INIT = {"fresh": 0.0, "teacher": 1.0, "fitted": 0.0}
 L2_SP = {"fresh": 0.0, "teacher": 0.1, "fitted": 0.0}
+# The peak of the schedule is PEAK over the square root of the number of parameters, if not given.
+PEAK = 3.5
+HIGHEST_PEAK = 0.04
 
 MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
 """The settings that may differ when a study goes on: they change no result that exists."""
@@ -134,9 +138,9 @@ class Recipe(Settings):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) or SGD with Nesterov
     momentum (Sutskever et al. 2013)."""
-    learning_rate: PositiveFloat = 0.01
+    learning_rate: PositiveFloat | None = 0.01
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
-    2017)."""
+    2017). `null`: as for the seed by default."""
     betas: tuple[Moment, Moment] = (0.9, 0.99)
     """Adam's moments; the first is SGD's momentum."""
     weight_decay: float = Field(default=0.0, ge=0)
@@ -147,22 +151,35 @@ class Recipe(Settings):
     """Of forward and backward passes (Micikevicius et al. 2018); `auto` is bfloat16 where the
     processor has matrix units for it, else float32. Networks are evaluated in float32."""
 
+    @property
+    def peak(self) -> float:
+        """The peak of the schedule, of a recipe that has one or is `for_size`."""
+        assert self.learning_rate is not None
+        return self.learning_rate
+
+    def for_size(self, parameters: int) -> Self:
+        """The recipe for a network of so many parameters: its rate is given."""
+        if self.learning_rate is not None:
+            return self
+        rate = min(HIGHEST_PEAK, PEAK / math.sqrt(parameters))
+        return self.model_copy(update={"learning_rate": rate})
+
 
 class TeacherRecipe(Recipe):
     """How the teacher is trained."""
 
-    learning_rate: PositiveFloat = 0.005
+    learning_rate: PositiveFloat | None = 0.005
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
-    2017)."""
+    2017). `null`: as for the seed by default."""
 
 
 class SeedRecipe(Recipe):
     """How the seed is trained."""
 
-    learning_rate: PositiveFloat = 0.02
+    learning_rate: PositiveFloat | None = None
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
-    2017)."""
-    start: str = "teacher"
+    2017). `null`: 3.5 over the square root of the network's parameters, at most 0.04."""
+    start: str = "fitted"
     """What the seed starts from: the `teacher`'s first channels, these `fitted` layer by layer to
     what the teacher computes (He, Zhang and Sun 2017), or `fresh` weights. A teacher from which
     channels are taken has its channels ordered by the size of their weights (L1 over all layers
@@ -188,8 +205,9 @@ class Distillation(Settings):
 class Planting(Recipe):
     """How planted channels are trained, for a short screening or a long growing trial."""
 
-    learning_rate: PositiveFloat = 0.02
-    """Peak of the schedule, for new columns and the classifier; see `row_rate`."""
+    learning_rate: PositiveFloat | None = 0.02
+    """Peak of the schedule, for new columns and the classifier; see `row_rate`. `null`: as for the
+    seed by default."""
     screen_epochs: PositiveInt = 2
     """Epochs of the trials that rank plantings."""
     epochs: PositiveInt = 12
@@ -204,7 +222,7 @@ class Planting(Recipe):
     row_rate: PositiveFloat = Field(default_factory=_by_start(ROW_RATE, "rows"))
     """Multiplies the learning rate of new channels' own rows and BatchNorm entries. Fresh ones
     start several times smaller than trained rows have become, to which new columns are added: 0.1
-    where `rows` is `fresh`, 1 where it is `fitted`."""
+    where `rows` is `fresh`."""
     l2_sp: float = Field(default_factory=_by_start(L2_SP, "rows"), ge=0)
     """Pull of each planted entry towards where it started, as `seed.l2_sp`, in all steps but the
     last of the search. 0 where `rows` is not `teacher`."""
@@ -256,11 +274,11 @@ class Search(Settings):
 
     steps: PositiveInt = 3
     """Times that winners are grown and become parents. May be raised for a finished study."""
-    probes: int = Field(default=0, ge=0)
+    probes: int = Field(default=64, ge=0)
     """Plantings of a step that are ranked without training, by the loss of the teacher shrunk to
     their widths (He, Zhang and Sun 2017) on training images that it was not fitted to; the best of
     them are screened. 0: none, and all that is proposed is screened."""
-    trials_per_step: PositiveInt = 12
+    trials_per_step: PositiveInt = 4
     """Screening trials of a step; plantings that are not trained do not count."""
     policy: str = "greedy"
     """`greedy`: the best planting of a step is the next parent (Mitsuno et al. 2020). `beam`: the

@@ -190,11 +190,22 @@ def test_a_study_is_named_so_that_a_folder_can_be(name: str) -> None:
         study(name=name)
 
 
+@pytest.mark.parametrize(
+    ("given", "parameters", "peak"), [(None, 4900, 0.04), (None, 490_000, 0.005), (0.3, 9, 0.3)]
+)
+def test_the_peak_of_the_seeds_schedule_is_by_its_size_unless_given(
+    given: float | None, parameters: int, peak: float
+) -> None:
+    recipe = SeedRecipe(learning_rate=given).for_size(parameters)
+    assert recipe.peak == pytest.approx(peak)
+
+
 def test_what_starts_afresh_has_other_defaults() -> None:
     given, fresh = Planting(), Planting(rows="fresh")
     assert (given.row_rate, given.column_init, given.l2_sp) == (0.3, 1.0, 0.1)
     assert (fresh.row_rate, fresh.column_init, fresh.l2_sp) == (0.1, 0.0, 0.0)
-    assert (SeedRecipe().l2_sp, SeedRecipe(start="fresh").l2_sp) == (0.1, 0.0)
+    seeds = [SeedRecipe(start=start).l2_sp for start in ("teacher", "fitted", "fresh")]
+    assert seeds == [0.1, 0.0, 0.0]
     mine = Planting(rows="of_mine:fill")
     assert (mine.row_rate, mine.column_init, mine.l2_sp) == (0.1, 0.0, 0.0)
     chosen = Planting(rows="fresh", row_rate=0.2, column_init=0.5, l2_sp=0.3)

@@ -145,7 +145,8 @@ class Trainer:
             TrainingDiverged: A loss was not finite.
         """
         self.budget.spend(epochs)
-        recipe = self.recipe.model_copy(update={"epochs": epochs})
+        size = sum(parameter.numel() for parameter in network.parameters())
+        recipe = self.recipe.for_size(size).model_copy(update={"epochs": epochs})
         plain = whole_network_optimizer(network, recipe)
         whole = plain if regularize is None else _Regularized(plain, network, regularize)
         with self.phases(phase):

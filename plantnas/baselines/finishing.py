@@ -81,7 +81,7 @@ def plan_for(
         asked: The number of a planted network of it or of its seed, or the most parameters of the
             best one. A family may have neither: it is then the lineage of the best of all.
         epochs: By default as many as a baseline of these sizes has.
-        learning_rate: By default the peak of the seed's schedule.
+        learning_rate: By default the peak of the seed's schedule, for the largest of these sizes.
         together: The network and all its ancestors are finished, as a family.
 
     Raises:
@@ -96,7 +96,6 @@ def plan_for(
         raise ConfigurationError(f"epochs {epochs}: is not a positive number.")
     if learning_rate is not None and not 0 < learning_rate < inf:
         raise ConfigurationError(f"learning rate {learning_rate:g}: is not a positive number.")
-    rate = learning_rate or records.config.seed.learning_rate
     if together and asked == Wanted():
         sources = winning_lineage(networks)
         if not sources:
@@ -106,6 +105,7 @@ def plan_for(
         sources = lineage(networks, source) if together else [source]
     if not together:
         epochs = epochs or lineage_epochs(networks, sources[-1])
+    rate = learning_rate or records.config.seed.for_size(sources[-1].parameters).peak
     return Plan(tuple(sources), epochs, rate, together)
 
 

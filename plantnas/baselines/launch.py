@@ -87,7 +87,8 @@ def _outstanding(
         for method in request.methods.values()
         if isinstance(method, SearchMethod) and method.is_over(place.name, place.url)
     }
-    rate = records.config.seed.learning_rate
+    # Of a search each network may have its own, by its size: the targets' stand for them.
+    rate = records.config.seed.for_size(request.targets[0].parameters).peak
     return outstanding(request, records.networks(), refused, searched, rate)
 
 

@@ -32,7 +32,8 @@ def finish(
         ),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of the schedule; by default that of the seed's.")
+        float | None,
+        typer.Option(help="Peak of the schedule; by default that of the seed's, for this size."),
     ] = None,
     storage: Storage = None,
     folder: Directory = None,

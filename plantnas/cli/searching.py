@@ -72,12 +72,13 @@ def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
     from plantnas.search.progress import ProgressBars, bars_columns
+    from plantnas.search.recording import as_recorded_at
     from plantnas.workers.run import run_watched
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
     publisher = Publisher(place.url)
     with Progress(*bars_columns(), console=console) as bars:
-        shown = ProgressBars(bars, config)
+        shown = ProgressBars(bars, as_recorded_at(config, place.url))
 
         def watch(study: optuna.Study) -> None:
             publisher.after_step(study, shown.show(study))

@@ -18,7 +18,7 @@ from plantnas.channels.cost import COSTS
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Search, StudyConfig
+from plantnas.config import Planting, Search, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
@@ -103,15 +103,16 @@ class PlantingObjective:
             Interrupted: The process is to end, and the training is not at its last epoch.
             TrialTaken: Another worker took this one for dead and does its work again.
         """
-        config, assignment = self.config, assignment_of(trial)
+        assignment = assignment_of(trial)
         if assignment is None:
             _prune(trial, "the study is complete")
         prepared = self.prepared(trial.study)
+        config = self.config
         parent = prepared.parent(assignment.parent)
         planting = suggest_planting(trial, prepared, parent, assignment)
         if assignment.kind == "probe":
             return _probe(trial, prepared, parent, planting)
-        recipe = config.planting.for_trial(assignment.kind, assignment.step, config.search.steps)
+        recipe = _recipe(trial, config, assignment)
         phases = Phases()
         with phases("planting"):
             child = planted_child(prepared, parent, planting)
@@ -148,8 +149,16 @@ class PlantingObjective:
             directory = Path(self._directory or default_directory(study))
             check_device(self._device)
             joined = join_study(study, self.config, directory, self._artifacts)
+            self.config = joined.config
             self._prepared = prepare(joined, self._device, say)
         return self._prepared
+
+
+def _recipe(trial: optuna.Trial, config: StudyConfig, assignment: Assignment) -> Planting:
+    """How the trial's planting is trained."""
+    assert assignment.kind != "probe"
+    steps, parameters = config.search.steps, trial.user_attrs[PARAMETERS_KEY]
+    return config.planting.for_trial(assignment.kind, assignment.step, steps).for_size(parameters)
 
 
 def _probe(

@@ -250,6 +250,7 @@ def _trained(
     """
     config, records, phases = joined.config, joined.records, Phases()
     say(f"training the {method} for {recipe.epochs} epochs")
+    recipe = recipe.for_size(sum(parameter.numel() for parameter in network.parameters()))
     with phases("training"):
         l2_sp = recipe.l2_sp if isinstance(recipe, SeedRecipe) else 0.0
         optimizer = whole_network_optimizer(network, recipe, l2_sp)

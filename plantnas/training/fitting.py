@@ -71,9 +71,9 @@ Stop = Callable[[Epoch], bool]
 def learning_rate_at(recipe: Recipe, progress: float) -> float:
     """Linear warm-up, then half a cosine to zero; progress 0 .. 1 of all steps."""
     if progress < recipe.warmup:
-        return recipe.learning_rate * progress / recipe.warmup
+        return recipe.peak * progress / recipe.warmup
     cooled = (progress - recipe.warmup) / (1 - recipe.warmup)
-    return recipe.learning_rate * (1 + math.cos(math.pi * cooled)) / 2
+    return recipe.peak * (1 + math.cos(math.pi * cooled)) / 2
 
 
 class Part(NamedTuple):
@@ -219,5 +219,5 @@ def _check_finite(training_loss: float, epoch: int, recipe: Recipe) -> None:
     if not math.isfinite(training_loss):
         raise TrainingDiverged(
             f"epoch {epoch}: the training loss is {training_loss}; a learning rate of "
-            f"{recipe.learning_rate} is too high."
+            f"{recipe.peak} is too high."
         )

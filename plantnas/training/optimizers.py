@@ -12,7 +12,7 @@ from plantnas.config import Recipe
 
 def torch_optimizer(parameters: ParamsT, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser. Its learning rate is set before each step."""
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+    rate, decay = recipe.peak, recipe.weight_decay
     if recipe.optimizer == "sgd":
         momentum = recipe.betas[0]
         return torch.optim.SGD(

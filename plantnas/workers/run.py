@@ -16,7 +16,7 @@ from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
 from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
-from plantnas.search.recording import join_study, record_changes
+from plantnas.search.recording import as_recorded_at, join_study, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study
@@ -87,6 +87,7 @@ def run_watched(
     """
     check_device(device)
     with study_folder(place.directory), storage_errors(place.url):
+        config = as_recorded_at(config, place.url)
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)
         check_configuration(records, config)

@@ -171,7 +171,7 @@ def test_epochs_and_rate_are_by_default_those_of_a_baseline_and_of_the_seed(
     networks, parent = ended.records.networks(), grown(ended)
     plan = plan_for(ended.records, Wanted(parent.id))
     assert plan.epochs == lineage_epochs(networks, parent)
-    assert plan.learning_rate == ended.config.seed.learning_rate
+    assert plan.learning_rate == ended.config.seed.for_size(parent.parameters).peak
 
 
 def test_the_best_network_within_a_limit_is_never_a_finished_one(

@@ -26,7 +26,7 @@ def train_finished(order: Order) -> nn.Module:
 def before_training(prepared: PreparedStudy, network: nn.Module, recipe: Recipe) -> Epoch:
     """What a network is before it is trained, beside the peak of the schedule that follows."""
     start = prepared.validate(network)
-    return Epoch(0, recipe.learning_rate, float("nan"), start.loss, start.accuracy, seconds=0.0)
+    return Epoch(0, recipe.peak, float("nan"), start.loss, start.accuracy, seconds=0.0)
 
 
 METHODS = (Method(FINISH, train_finished, from_teacher=True, kind=FINISH),)
