@@ -31,6 +31,7 @@ A_COLUMN = 32
 """Outputs that are sampled for each of an output's inputs, if that is more."""
 PENALTY = 1e-3
 """Of the regressions."""
+FLOAT_BYTES = 4
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -46,6 +47,12 @@ def sampled(network: nn.Module, images: Tensor, limit: int = PLACES) -> Samples:
     with torch.no_grad(), _evaluated(network), sampling:
         network(images)
     return Samples(images, sampling.outputs)
+
+
+def places_within(structure: Structure, memory: float) -> int:
+    """At how many places each layer may be sampled, so that all samples take so many bytes."""
+    of_a_place = FLOAT_BYTES * sum(structure.shapes[name][0] for name, _ in structure.weight_uses)
+    return max(1, min(PLACES, int(memory / of_a_place)))
 
 
 def reconstruct(grown: Grown) -> None:

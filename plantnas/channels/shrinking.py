@@ -9,9 +9,12 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import fitted
 from plantnas.channels.initialising import Donor, Grown, all_new
 from plantnas.channels.ordering import largest_first
-from plantnas.channels.reconstruction import sampled
+from plantnas.channels.reconstruction import places_within, sampled
 from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
+
+MEMORY = 2**30
+"""Bytes that may be sampled of a model. That is enough for all places of most."""
 
 
 def shrink(
@@ -49,7 +52,7 @@ def shrink(
 def sampled_donor(model: nn.Module, structure: Structure, images: Tensor) -> Donor:
     """The network with its largest channels first, and what it then computes on some images."""
     ordered = largest_first(model, structure)
-    return Donor(ordered, structure, sampled(ordered, images))
+    return Donor(ordered, structure, sampled(ordered, images, places_within(structure, MEMORY)))
 
 
 def shrunk(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from plantnas.channels.initialising import Donor, Samples
-from plantnas.channels.reconstruction import PLACES, sampled
+from plantnas.channels.reconstruction import FLOAT_BYTES, places_within, sampled
 from plantnas.channels.structure import Structure
 from plantnas.errors import StorageError
 from plantnas.files import write_atomically
@@ -21,7 +21,6 @@ from plantnas.training.views import Inputs
 IMAGES = 500
 """Images that are run, if the memory is enough."""
 FEWEST_IMAGES = 32
-FLOAT_BYTES = 4
 LIVE = 3
 """Activations in memory at once, as large as the largest layer's outputs: what it is computed from,
 itself, and what is computed of it."""
@@ -53,9 +52,7 @@ def teacher_samples(
     indices = torch.randperm(inputs.images, generator=generator)[:count]
     views = torch.randint(inputs.views, (count,), generator=generator)
     (images,) = inputs.batch(views, indices)
-    shapes, uses = teacher.structure.shapes, teacher.structure.weight_uses
-    bytes_of_a_place = FLOAT_BYTES * sum(shapes[name][0] for name, _ in uses)
-    outputs = sampled(teacher.network, images, min(PLACES, int(memory / bytes_of_a_place))).outputs
+    outputs = sampled(teacher.network, images, places_within(teacher.structure, memory)).outputs
     return TeacherSamples(views, indices, {name: each.cpu() for name, each in outputs.items()})
 
 

@@ -13,7 +13,14 @@ from plantnas.channels.initialisations import teacher as teacher_start
 from plantnas.channels.initialising import Donor, Grown, Initialisation, all_new
 from plantnas.channels.patches import layer_call
 from plantnas.channels.planting import narrow, plant, planted_widths
-from plantnas.channels.reconstruction import places_of, reconstruct, sampled
+from plantnas.channels.reconstruction import (
+    FLOAT_BYTES,
+    PLACES,
+    places_of,
+    places_within,
+    reconstruct,
+    sampled,
+)
 from plantnas.channels.resizing import named_tensors, resized
 from plantnas.channels.structure import Structure
 from plantnas.errors import PlantingError
@@ -190,3 +197,15 @@ def test_without_a_teacher_it_says_so() -> None:
     donor = Donor(wide, analyse(wide, images))
     with pytest.raises(PlantingError, match="no teacher whose outputs"):
         plant(model, images, {"0": 3}, initialisation=Initialisation(fitted.fill, donor=donor))
+
+
+def test_samples_of_all_layers_fit_into_the_memory() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3))
+    images = torch.randn(50, 1, 9, 9)
+    structure = analyse(model, images)
+    memory = 123 * FLOAT_BYTES * (6 + 4)
+    assert places_within(structure, memory) == 123
+    samples = sampled(model, images, places_within(structure, memory))
+    assert sum(FLOAT_BYTES * each.numel() for each in samples.outputs.values()) == memory
+    assert places_within(structure, 1e12) == PLACES
+    assert places_within(structure, 1) == 1

@@ -10,8 +10,7 @@ from torch import nn
 
 from plantnas.baselines.methods import Method, Order
 from plantnas.baselines.sizes import uniform_widths
-from plantnas.channels.groups import analyse
-from plantnas.channels.shrinking import shrink
+from plantnas.channels.shrinking import shrunk
 
 
 def train_reconstructed(order: Order) -> nn.Module:
@@ -20,12 +19,10 @@ def train_reconstructed(order: Order) -> nn.Module:
     Raises:
         SizeNotReachable: No even narrowing has that size.
     """
-    prepared, trainer, teacher = order.prepared, order.trainer, order.teacher()
-    widths = uniform_widths(analyse(teacher, prepared.example), order.target.parameters)
-    images = prepared.samples().images
+    donor, trainer = order.prepared.sampled_donor, order.trainer
+    widths = uniform_widths(donor.structure, order.target.parameters)
     with trainer.phases("reconstruction"):
-        # It samples the teacher anew: what is kept is of channels in an order that may be another.
-        network = shrink(teacher, images, widths)
+        network = shrunk(donor, widths)
     trainer.train(network, trainer.budget.left)
     return network
 
