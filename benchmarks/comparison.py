@@ -6,8 +6,8 @@ goes on where it was. The table of all networks and the page with plots, verdict
 written to the folder of results; the databases stay in plantnas-studies/.
 
 Usage: python benchmarks/comparison.py compare-plain [--seeds 3] [--workers 2] [--methods ...]
-                                       [--targets lineage] [--results docs/results]
-                                       [--program plantnas]
+                                       [--targets lineage] [--rates 0.01,0.02]
+                                       [--results docs/results] [--program plantnas]
 """
 
 import argparse
@@ -32,6 +32,9 @@ METHODS = (
     "scratch-kd",
     "uniform-kd",
     "reconstruct-kd",
+    "slimmable-kd",
+    "finish",
+    "family",
     "unfrozen-kd",
     "search-kd",
 )
@@ -62,6 +65,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--targets", default="lineage", choices=("front", "lineage"))
+    parser.add_argument("--rates", help="learning rates to tune over; by default those of plantnas")
     parser.add_argument("--results", type=Path, default=Path("docs/results"))
     parser.add_argument(
         "--program", type=Path, default=Path(sys.executable).with_name("plantnas"), help="to run"
@@ -73,7 +77,9 @@ def main() -> None:
     for seed, name in enumerate(names):
         plantnas("run", given.study, "--name", name, "--seed", seed, *workers)
     for name in names:
-        wanted = ("--methods", given.methods, "--targets", given.targets)
+        wanted = ["--methods", given.methods, "--targets", given.targets]
+        if given.rates is not None:
+            wanted += ["--rates", given.rates]
         plantnas("baselines", name, *wanted, *workers)
     given.results.mkdir(parents=True, exist_ok=True)
     page, table = (given.results / f"{Path(given.study).stem}{end}" for end in (".html", ".csv"))

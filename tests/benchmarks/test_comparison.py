@@ -83,13 +83,13 @@ def commands(program: Path) -> list[list[str]]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("compared")
 def test_one_command_makes_the_studies_their_baselines_and_the_verdict(program: Path) -> None:
-    ended = compare(program, "--methods", "scratch-kd")
+    ended = compare(program, "--methods", "scratch-kd", "--rates", "0.02")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     asked, (verdict, *names) = commands(program)[:-1], commands(program)[-1][:3]
     runs = [
         ["run", "short.yaml", "--name", f"short-{seed}", "--seed", str(seed)] for seed in (0, 1)
     ]
-    methods = ["--methods", "scratch-kd", "--targets", "lineage"]
+    methods = ["--methods", "scratch-kd", "--targets", "lineage", "--rates", "0.02"]
     baselines = [["baselines", f"short-{seed}", *methods] for seed in (0, 1)]
     assert asked == [[*each, "--workers", "1"] for each in runs + baselines]
     assert (verdict, names) == ("compare", ["short-0", "short-1"])
