@@ -11,6 +11,7 @@ the narrowest, the widest and some random widths in each batch; here the widths 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import ceil
 
 from torch.optim.swa_utils import update_bn
 
@@ -23,13 +24,14 @@ from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import crop, plant
 from plantnas.channels.shrinking import shrunk
 from plantnas.report.front import FINISH
-from plantnas.training.fitting import Part, fit_together
+from plantnas.training.fitting import Optimizer, Part, fit_together
 from plantnas.training.nested import Nested, NestedOptimizer, nested
+from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
 from plantnas.training.seeds import generator_for
 
 CALIBRATION_BATCH = 500
-"""Images that statistics are refitted by at once."""
+"""Images that statistics are refitted by at once, at most."""
 
 
 def train_family(wanted: FamilyOrder) -> list[Member]:
@@ -101,10 +103,12 @@ def train_slimmable(wanted: FamilyOrder) -> list[Member]:
     ]
     # The widest first: the others learn what it has just answered.
     parts = [Part(wide), *(Part(network, in_place=True) for network in networks[-2::-1])]
-    trained = _trained(wanted, members, parts, phases)
+    trained, inputs = _trained(wanted, members, parts, phases), prepared.data.inputs
+    # Of equal size: each batch counts alike, and one of a single image has no statistics.
+    batch = ceil(inputs.images / ceil(inputs.images / CALIBRATION_BATCH))
     for network, _, spent in trained:
         with spent("statistics"):
-            update_bn(prepared.data.inputs.in_order(0, CALIBRATION_BATCH), network)
+            update_bn(inputs.in_order(0, batch), network)
     return trained
 
 
@@ -126,7 +130,10 @@ def _trained(
     macs = {member.network: member.structure.macs() for member in members}
     recipe = wanted.recipe_for(sum(macs[part.network] / part.every for part in parts))
     *narrow, wide = members
-    optimizer = NestedOptimizer(narrow, wide, recipe)
+    if narrow:
+        optimizer: Optimizer = NestedOptimizer(narrow, wide, recipe)
+    else:
+        optimizer = whole_network_optimizer(wide.network, recipe)
     generator, data = generator_for(wanted.seed, "batches"), wanted.prepared.data
     histories = fit_together(parts, optimizer, data, recipe, generator)
     epochs = dict(zip((part.network for part in parts), histories, strict=True))

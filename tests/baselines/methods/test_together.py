@@ -9,8 +9,12 @@ import pytest
 import torch
 
 from plantnas.baselines.making import make_family, record_family
-from plantnas.baselines.methods import FamilyMethod, FamilyOrder, method_named
-from plantnas.baselines.methods.together import nested_closed_forms, train_family
+from plantnas.baselines.methods import FamilyMethod, FamilyOrder, method_named, together
+from plantnas.baselines.methods.together import (
+    nested_closed_forms,
+    train_family,
+    train_slimmable,
+)
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.channels.groups import analyse
@@ -18,8 +22,11 @@ from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
+    from plantnas.baselines.budget import Member
     from plantnas.records.record import NetworkRecord
     from tests.baselines.conftest import Opened, OpenStudy
     from tests.conftest import StudyFolder
@@ -55,7 +62,7 @@ def slimmable(copied: Opened) -> list[NetworkRecord]:
 
 
 def order_of(opened: Opened, epochs: int = 1) -> FamilyOrder:
-    recipe = opened.folder.config.seed
+    recipe = opened.folder.config.seed.model_copy(update={"learning_rate": RATE})
     return FamilyOrder(opened.prepared, opened.targets, recipe, seed=0, macs=0, epochs=epochs)
 
 
@@ -109,9 +116,11 @@ def test_what_a_slimmable_network_has_is_shared_but_for_its_statistics(
 
 
 def test_statistics_are_those_of_all_training_images(
-    copied: Opened, slimmable: list[NetworkRecord]
+    copied: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = copied.prepared.records.load(slimmable[0])
+    """Of several batches too, of which a last one of few images would count as much."""
+    monkeypatch.setattr(together, "CALIBRATION_BATCH", copied.prepared.data.inputs.images - 1)
+    network = train_slimmable(order_of(copied))[0].network.eval()
     inputs: list[Tensor] = []
     norm = next(each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d))
     norm.register_forward_pre_hook(lambda module, given: inputs.append(given[0]))
@@ -134,7 +143,7 @@ def test_a_networks_history_begins_with_its_closed_form(copied: Opened) -> None:
     members = train_family(order_of(copied))
     assert [[epoch.epoch for epoch in member.epochs] for member in members] == [[0, 1], [0, 1]]
     for member in members:
-        assert member.epochs[0].learning_rate == copied.folder.config.seed.learning_rate
+        assert member.epochs[0].learning_rate == RATE
 
 
 def test_each_network_of_a_family_has_its_own_classifier(copied: Opened) -> None:
@@ -151,6 +160,15 @@ def test_the_same_order_gives_the_same_networks(copied: Opened) -> None:
     for one, other in zip(first, second, strict=True):
         for name, tensor in one.network.state_dict().items():
             assert torch.equal(other.network.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("train", [train_family, train_slimmable])
+def test_there_may_be_one_size_alone(
+    copied: Opened, train: Callable[[FamilyOrder], list[Member]]
+) -> None:
+    order = replace(order_of(copied), targets=copied.targets[:1])
+    (member,) = train(order)
+    assert member.epochs[-1].epoch == 1
 
 
 def test_networks_of_several_lineages_are_no_family(copied: Opened) -> None:
