@@ -55,7 +55,10 @@ class Plan(NamedTuple):
     def done_by(self, networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
         """The networks that were finished so already: all that are wanted, or none."""
         alike = [each for each in networks if each.method == self.method and self._is_like(each)]
+        parents = {each.parent_id for each in alike}
         for last in alike:
+            if last.id in parents:
+                continue  # a part of a larger family, which was trained otherwise
             line = lineage(networks, last) if self.together else [last]
             if [each.widths for each in line] == [each.widths for each in self.sources]:
                 return line

@@ -104,16 +104,16 @@ def make_family(
 
 
 def record_family(records: StudyRecords, networks: Sequence[NetworkRecord]) -> list[int]:
-    """Records networks that were trained together; each is the parent of the next, its crop being.
+    """Records networks that were trained together, all or none.
+
+    Each is the parent of the next if it is a crop of it.
 
     Returns:
         Their ids.
     """
-    ids = list[int]()
-    for network in networks:
-        parent_id = ids[-1] if ids and network.kind == FINISH else None
-        ids.append(records.add(replace(network, parent_id=parent_id)))
-    return ids
+    before = [None, *range(len(networks) - 1)]
+    are_nested = all(network.kind == FINISH for network in networks)
+    return records.add_all(networks, before if are_nested else [None] * len(networks))
 
 
 def _recipe(prepared: PreparedStudy, task: Task) -> Recipe:

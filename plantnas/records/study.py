@@ -6,7 +6,8 @@ those alone who want a network, and the stores of artifacts by those who open on
 takes longer than to read a study.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -134,26 +135,29 @@ class StudyRecords:
             StorageError: If the database refuses: a second teacher or seed, a second network of
                 that trial and kind, a parent from elsewhere, an epoch that appears twice.
         """
-        for group in record.planted.keys() - record.widths.keys():
-            raise PlantingError(
-                f"study {self.name!r}: planted {group!r} is not a group of the network. "
-                + did_you_mean(group, record.widths)
-            )
         place = f"study {self.name!r}: {record.method} network: "
         with self.database.transaction(place) as connection:
             guard(connection)
-            row = network_row(record) | {"study_id": self._id(connection)}
-            if recorded := id_of_recorded(connection, row, record.baseline):
-                return recorded  # the answer to an earlier attempt was lost
-            if record.baseline is not None:
-                self._check_networks(connection, {record.baseline.target_id})
-            key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
-            network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
-            for table, rows in rows_of_network(record).items():
-                if rows:
-                    rows = [{"network_id": network_id, **row} for row in rows]
-                    connection.execute(insert(table), rows)
-        return network_id
+            return self._add(connection, record)
+
+    def add_all(
+        self, networks: Sequence[NetworkRecord], parents: Sequence[int | None]
+    ) -> list[int]:
+        """Record networks of one training, all in one transaction; errors are as for `add`.
+
+        Args:
+            networks: A network behind its parent.
+            parents: For each, the place of its parent among them; None: it has its record's.
+
+        Returns:
+            Their ids.
+        """
+        ids = list[int]()
+        with self.database.transaction(f"study {self.name!r}: ") as connection:
+            for record, parent in zip(networks, parents, strict=True):
+                parent_id = record.parent_id if parent is None else ids[parent]
+                ids.append(self._add(connection, replace(record, parent_id=parent_id)))
+        return ids
 
     def networks(self) -> list[NetworkRecord]:
         """All networks of the study, oldest first, but for those of trials that failed."""
@@ -245,6 +249,25 @@ class StudyRecords:
         network = self.build(record.widths)
         network.load_state_dict(load_weights(self.store, record.artifact_id, record.sha256))
         return network.eval()
+
+    def _add(self, connection: Connection, record: NetworkRecord) -> int:
+        for group in record.planted.keys() - record.widths.keys():
+            raise PlantingError(
+                f"study {self.name!r}: planted {group!r} is not a group of the network. "
+                + did_you_mean(group, record.widths)
+            )
+        row = network_row(record) | {"study_id": self._id(connection)}
+        if recorded := id_of_recorded(connection, row, record.baseline):
+            return recorded  # the answer to an earlier attempt was lost
+        if record.baseline is not None:
+            self._check_networks(connection, {record.baseline.target_id})
+        key = connection.execute(insert(NetworkRow).values(row)).inserted_primary_key
+        network_id: int = key[0]  # type: ignore[index]  # an insert of one row has a key
+        for table, rows in rows_of_network(record).items():
+            if rows:
+                rows = [{"network_id": network_id, **row} for row in rows]
+                connection.execute(insert(table), rows)
+        return network_id
 
     def _id(self, connection: Connection) -> int:
         return self.database.study_id(connection, self.name)

@@ -288,6 +288,14 @@ def test_a_family_is_made_once_for_the_same_settings(
     assert plan._replace(sources=plan.sources[1:]).done_by(opened.networks) == []
 
 
+def test_a_part_of_a_larger_family_is_no_family_that_was_made(
+    family: tuple[Opened, list[NetworkRecord]],
+) -> None:
+    opened, _ = family
+    plan = together(opened.folder)
+    assert plan._replace(sources=plan.sources[:1]).done_by(opened.networks) == []
+
+
 def test_without_a_number_a_family_is_the_winning_lineage(ended: StudyFolder) -> None:
     plan = plan_for(ended.records, Wanted(), together=True)
     assert list(plan.sources) == winning_lineage(ended.records.networks())

@@ -37,6 +37,26 @@ def test_a_network_comes_back_as_it_was_added(
 
 
 @ON_BOTH
+def test_networks_of_one_training_are_each_others_parents(
+    records: StudyRecords, network: NetworkRecord
+) -> None:
+    line = [replace(network, trial_number=number, parent_id=None) for number in (3, 4, 5)]
+    ids = records.add_all(line, [None, 0, 1])
+    assert [record.id for record in records.networks()] == ids
+    assert [record.parent_id for record in records.networks()] == [None, *ids[:-1]]
+
+
+@ON_BOTH
+def test_networks_of_one_training_are_recorded_all_or_none(
+    records: StudyRecords, network: NetworkRecord
+) -> None:
+    wrong = replace(network, trial_number=4, epochs=network.epochs[:1] * 2)
+    with pytest.raises(StorageError):
+        records.add_all([network, wrong], [None, None])
+    assert records.networks() == []
+
+
+@ON_BOTH
 def test_loss_curves_are_of_a_steps_trials_of_one_kind(
     records: StudyRecords, network: NetworkRecord
 ) -> None:
