@@ -87,8 +87,9 @@ class Beam:
         probes: Probes of a step, over all its parents; 0 for none.
         trials_per_step: Screens of a step, over all its parents.
         winner: Name of a rule in `winners.WINNER_RULES`, or the user's `module:function`.
-        give_up_after: Pruned proposals in a row after which a step is content with those that it
-            has, as at once when no parent has room; if it has none, the study ends.
+        give_up_after: Pruned proposals in a row, or screens of probes, after which a step is
+            content with those that it has, as at once when no parent has room; if it has none, the
+            study ends.
 
     Raises:
         ConfigurationError: If a setting is out of range or the winner rule is unknown.
@@ -206,14 +207,19 @@ class Beam:
         return _Wanted(min(self.probes, len(probes)), min(self.trials_per_step, len(screens)))
 
     def _gave_up(self, history: History, reference: Reference, step: int) -> bool:
-        """Whether no parent has room, or the newest `give_up_after` proposals were all pruned."""
+        """Whether no parent has room, or the newest `give_up_after` trials were all pruned.
+
+        Of probes or of screens: where all screens diverge, there is always one more good probe.
+        """
         if not with_room(self._parents(history, reference, step), history):
             return True
-        kind = "probe" if self.probes else "screen"
-        complete = complete_trials(history, kind, step)
-        last = max((proposal.number for proposal in complete), default=-1)
-        pruned = trials_of(history, kind, step, ("pruned",))
-        return sum(proposal.number > last for proposal in pruned) >= self.give_up_after
+        in_a_row = list[int]()
+        for kind in ("probe", "screen"):
+            complete = complete_trials(history, kind, step)
+            last = max((trial.number for trial in complete), default=-1)
+            pruned = trials_of(history, kind, step, ("pruned",))
+            in_a_row.append(sum(trial.number > last for trial in pruned))
+        return max(in_a_row) >= self.give_up_after
 
     def _ranked(
         self,

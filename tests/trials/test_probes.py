@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plantnas.errors import ConfigurationError
-from plantnas.trials.history import Assignment, TrialRecord
+from plantnas.trials.history import Assignment, TrialRecord, active_trials
 from plantnas.trials.policies import Beam, Greedy, Pareto
 from tests.trials.test_policies import REFERENCE, grow, of_step, record, screen, simulate
 
@@ -151,6 +151,18 @@ def test_a_step_that_gives_up_screens_and_grows_what_it_has() -> None:
         assert policy.assign(history, REFERENCE) == assignment
         if assignment is not None:
             history.append(record(number, "complete", assignment))
+
+
+def test_a_step_whose_screens_are_all_pruned_gives_up() -> None:
+    """As when they diverge: each leaves room for one more probe, which is complete."""
+    policy = Greedy(steps=1, probes=3, trials_per_step=2, give_up_after=2)
+    history = list(PROBES)
+    while (assignment := policy.assign(history, REFERENCE)) is not None:
+        kind, number = assignment.kind, len(history)
+        trial = probe(number) if kind == "probe" else record(number, "pruned", assignment)
+        history.append(trial)
+        assert len(history) < 20
+    assert not active_trials(history, "probe", 1)
 
 
 def test_without_room_and_probes_the_study_ends() -> None:
