@@ -3,7 +3,7 @@
 The seconds of single networks are in entries.py, those of trials without one in finished_trials.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
@@ -72,19 +72,24 @@ def method_costs(
         search=seconds_of(besides) + wasted_seconds,
         teacher=teacher_seconds,
     )
-    costs = [planting]
+    costs, sizes = [planting], {target.id for target in targets}
     for method, rate in chosen_rates(networks).items():
         theirs = [record for record in networks if record.method == method]
-        costs.append(_baseline_cost(name, theirs, rate, teacher_seconds))
+        costs.append(_baseline_cost(name, theirs, rate, sizes, teacher_seconds))
     return costs
 
 
 def _baseline_cost(
-    name: str, networks: Sequence[NetworkRecord], rate: float, teacher_seconds: float
+    name: str,
+    networks: Sequence[NetworkRecord],
+    rate: float,
+    sizes: Collection[int | None],
+    teacher_seconds: float,
 ) -> SearchCost:
     """The cost of a method, of its networks and trials.
 
-    Where a search's trial was taken for several sizes, the first of them takes its seconds.
+    What it made of sizes that are not compared is search, as what it made at other rates. Where a
+    search's trial was taken for several sizes, the first of them takes its seconds.
     """
     runs = [(record, run) for record in networks if (run := record.baseline) is not None]
     first = {weights_of(record): record for record, _ in reversed(runs)}
@@ -96,7 +101,7 @@ def _baseline_cost(
         for record, run in runs
     )
     means = {size_and_rate: fmean(repetitions) for size_and_rate, repetitions in seconds.items()}
-    chosen = [mean for (_, tried), mean in means.items() if tried == rate]
+    chosen = [mean for (target, tried), mean in means.items() if tried == rate and target in sizes]
     tried = [each for each in networks if each.baseline is None and each.kind != FINISH]
     trials = [each for each in tried if weights_of(each) not in first]
     return SearchCost(

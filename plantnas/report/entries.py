@@ -13,7 +13,7 @@ from plantnas.grouping import grouped
 from plantnas.hypervolume import Point
 from plantnas.measured import Split
 from plantnas.records.record import NetworkRecord
-from plantnas.report.front import PLANTING, lineage
+from plantnas.report.front import FINISH, PLANTING, lineage
 
 
 class Entry(NamedTuple):
@@ -77,15 +77,26 @@ def chosen_rates(networks: Sequence[NetworkRecord]) -> dict[str, float]:
 
 
 def targets_of(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The planted networks that baselines are compared to, oldest first."""
-    wanted = {record.baseline.target_id for record in networks if record.baseline}
+    """The planted networks that baselines are compared to, oldest first.
+
+    Finished networks are compared to them too, and add none where there are other baselines: these
+    would be without networks of some sizes, only because others were finished.
+    """
+    made = [record for record in networks if record.baseline]
+    others = [record for record in made if record.kind != FINISH]
+    wanted = {record.baseline.target_id for record in others or made if record.baseline}
     return [record for record in networks if record.id in wanted]
 
 
 def compared_networks(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """These planted networks, and the baselines at their methods' chosen rates."""
-    rates = chosen_rates(networks)
-    return targets_of(networks) + [each for each in networks if has_chosen_rate(each, rates)]
+    """These planted networks, and the baselines of them at their methods' chosen rates."""
+    rates, targets = chosen_rates(networks), targets_of(networks)
+    wanted = {target.id for target in targets}
+    return targets + [
+        record
+        for record in networks
+        if (run := record.baseline) and run.target_id in wanted and has_chosen_rate(record, rates)
+    ]
 
 
 def has_chosen_rate(record: NetworkRecord, rates: Mapping[str, float]) -> bool:

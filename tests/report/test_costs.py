@@ -56,6 +56,16 @@ def test_the_search_of_a_baseline_is_its_networks_at_other_rates(
     assert (cost.alone, cost.total) == (9.5, 14.5)
 
 
+def test_what_was_finished_of_a_size_that_is_not_compared_is_search(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    finished = replace(baseline("family", 4, seconds=4.0), kind="finish")
+    other = replace(baseline("family", 6, seconds=3.0), kind="finish")
+    networks = [baseline("l1-kd", 4), finished, other]
+    cost = cost_of("family", compared_study("made-up", networks))
+    assert (cost.sizes, cost.networks, cost.search) == (1, 4.0, 3.0)
+
+
 def test_repetitions_count_with_their_mean(
     compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,29 @@ def test_networks_that_are_no_baselines_have_no_chosen_rate(
     networks: list[NetworkRecord],
 ) -> None:
     assert chosen_rates(networks) == {}
+
+
+def family(baseline: MakeBaseline) -> list[NetworkRecord]:
+    """The seed and the first planted network, finished together."""
+    record = replace(baseline("family", 4), kind="finish")
+    run = record.baseline
+    assert run is not None
+    return [replace(record, baseline=replace(run, target_id=target)) for target in (2, 4)]
+
+
+def test_finished_networks_add_no_size_to_those_that_baselines_have(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    entries = entries_of(compared_study("made-up", [baseline("l1-kd", 4), *family(baseline)]))
+    compared = [(entry.method, entry.target_id) for entry in entries]
+    assert compared == [("planting", 4), ("l1-kd", 4), ("family", 4)]
+
+
+def test_without_baselines_finished_networks_are_compared_at_all_their_sizes(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    entries = entries_of(compared_study("made-up", family(baseline)))
+    assert {entry.target_id for entry in entries if entry.method == "planting"} == {2, 4}
 
 
 def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
