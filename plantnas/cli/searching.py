@@ -69,10 +69,10 @@ def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:
     from rich.progress import Progress
 
     from plantnas.records.engine import shown_url
+    from plantnas.records.recorded_config import as_recorded_at
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
     from plantnas.search.progress import ProgressBars, bars_columns
-    from plantnas.search.recording import as_recorded_at
     from plantnas.workers.run import run_watched
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it

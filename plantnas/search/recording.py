@@ -11,27 +11,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import optuna
 import torch
 
 from plantnas.config import MAY_CHANGE, StudyConfig
-from plantnas.config_files import validated
 from plantnas.errors import StudyError
 from plantnas.named_keys import find_names
 from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
-from plantnas.records.optuna_studies import check_study
 from plantnas.records.record import ImagesRecord, StudyRecord
+from plantnas.records.recorded_config import as_recorded, as_recorded_at
 from plantnas.records.study import StudyRecords
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.trials.storage import make_folder, open_database, storage_errors
 from plantnas.trials.study import open_study
 
-WHOLE = ("arguments",)
-"""The mappings in a configuration that are values, not sections."""
 LIBRARIES = ("plantnas", "torch", "optuna")
 """Whose versions are recorded with a study."""
 
@@ -53,48 +49,6 @@ class JoinedStudy:
     records: StudyRecords
     dataset: Dataset
     directory: Path
-
-
-def as_recorded(config: StudyConfig, records: StudyRecords) -> StudyConfig:
-    """The configuration of a study that goes on: what it leaves out is as it was recorded.
-
-    So a study file means the same as when its study began, whatever the defaults are by now.
-
-    Raises:
-        ConfigurationError: The study is of a plantnas whose settings this one does not know, or
-            what is asked does not go with what is recorded.
-    """
-    if records.find() is None:
-        return config
-    tree = _merged(records.config.model_dump(), config.model_dump(exclude_unset=True))
-    return validated(StudyConfig, tree, config.name)
-
-
-def as_recorded_at(config: StudyConfig, url: str) -> StudyConfig:
-    """The same, of a study that may not exist yet; nothing is created.
-
-    Raises:
-        StorageError: The database cannot be read.
-        ConfigurationError: As for `as_recorded`.
-    """
-    try:
-        check_study(config.name, url)
-    except StudyError:
-        return config
-    records = StudyRecords(Database(url), config.name)
-    try:
-        return as_recorded(config, records)
-    finally:
-        records.database.close()
-
-
-def _merged(tree: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The tree with what is given in its place; sections are merged key by key."""
-    merged = dict(tree)
-    for key, value in given.items():
-        is_section = isinstance(value, dict) and key not in WHOLE
-        merged[key] = _merged(tree[key], value) if is_section else value
-    return merged
 
 
 def join_study(

@@ -13,6 +13,7 @@ from plantnas.config import Search, StudyConfig
 from plantnas.named_keys import find_names
 from plantnas.records.optuna_studies import check_study
 from plantnas.records.optuna_tables import METRIC_NAMES, name_values
+from plantnas.records.recorded_config import as_recorded_at
 from plantnas.trials.assignments import record_of, reference_of
 from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Policy, policy_from_name, settings_of
@@ -23,11 +24,14 @@ from plantnas.trials.storage import open_storage
 def open_study(config: StudyConfig, url: str) -> optuna.Study:
     """The study of a configuration with its sampler, created if it does not exist.
 
+    What the configuration of one that exists leaves out is as it was recorded.
+
     Raises:
         ConfigurationError: A name of the configuration stands for nothing, or the sampler or the
             policy refuses its settings.
         StorageError: The database cannot be opened.
     """
+    config = as_recorded_at(config, url)
     find_names(config)
     sampler = make_sampler(config.search.sampler, config.random_seed)
     planting = PlantingSampler(sampler, make_policy(config.search))

@@ -13,10 +13,11 @@ from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
 from plantnas.place import Place
 from plantnas.records.database import Database
+from plantnas.records.recorded_config import as_recorded_at
 from plantnas.records.study import StudyRecords
 from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
-from plantnas.search.recording import as_recorded_at, join_study, record_changes
+from plantnas.search.recording import join_study, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.config import StudyConfig
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
 from plantnas.search.recording import (
-    as_recorded_at,
     check_configuration,
     join_study,
     make_study,
@@ -74,29 +72,21 @@ def test_a_study_of_another_configuration_is_refused(prepared: StudyFolder) -> N
         make_study(other.config, prepared.url, "s3://another/place")
 
 
-def without(config: StudyConfig, section: str, key: str) -> StudyConfig:
-    """The configuration of a file that leaves a key out."""
-    tree = config.model_dump(exclude_unset=True)
-    del tree[section][key]
-    return StudyConfig.model_validate(tree)
-
-
-def test_what_a_study_that_goes_on_leaves_out_is_as_it_was_recorded(
+def test_who_joins_a_study_that_goes_on_has_what_was_recorded(
     tiny: StudyFolder, tmp_path: Path, url: str
 ) -> None:
-    """As when a default has become another since."""
-    config = tiny.with_settings(search__sampler__arguments={"seed": 1}).config
-    make_study(config, url, str(tmp_path / "shared"))
-    left_out = without(config, "search", "trials_per_step")
-    assert left_out.search.trials_per_step != config.search.trials_per_step
-    assert as_recorded_at(left_out, url) == config
-    joined = join_study(open_study(config, url), left_out, tmp_path / "files")
-    assert joined.config == config
+    recorded = tiny.with_settings(search__winner="best_accuracy").config
+    make_study(recorded, url, str(tmp_path / "shared"))
+    joined = join_study(open_study(recorded, url), tiny.config, tmp_path / "files")
+    assert joined.config == recorded != tiny.config
 
 
-def test_a_study_that_is_new_has_the_defaults(tiny: StudyFolder, tmp_path: Path, url: str) -> None:
-    assert as_recorded_at(tiny.config, url) is tiny.config
-    assert not list(tmp_path.iterdir())
+def test_what_does_not_go_with_what_is_recorded_is_another_study(
+    prepared: StudyFolder,
+) -> None:
+    other = prepared.with_settings(planting__rows="fitted")
+    with pytest.raises(StudyError, match=r"planting.rows is 'teacher', not 'fitted'"):
+        make_study(other.config, prepared.url, "s3://another/place")
 
 
 def test_a_bucket_is_recorded_and_not_opened(tiny: StudyFolder, url: str, tmp_path: Path) -> None:

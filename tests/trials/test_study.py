@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from optuna.trial import TrialState
 
-from plantnas.config import Search
+from plantnas.config import Search, StudyConfig
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.optuna_tables import METRIC_NAMES
+from plantnas.search.recording import make_study
+from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import Beam, Greedy
 from plantnas.trials.study import (
     existing_study,
     is_complete,
     make_policy,
+    open_study,
     outlook,
 )
 
@@ -43,10 +47,25 @@ def test_a_study_of_another_name_is_suggested(prepared: StudyFolder) -> None:
 
 
 def test_the_policy_has_the_searchs_settings() -> None:
-    search = Search(policy="beam", beam_width=3, steps=5, trials_per_step=7, winner="best_accuracy")
-    expected = Beam(beam_width=3, steps=5, trials_per_step=7, winner="best_accuracy")
-    assert make_policy(search) == expected
-    assert make_policy(Search()) == Greedy(steps=3, trials_per_step=12)
+    given = {"beam_width": 3, "steps": 5, "probes": 9, "trials_per_step": 7}
+    search = Search(policy="beam", winner="best_accuracy", **given)
+    assert make_policy(search) == Beam(winner="best_accuracy", **given)
+    assert make_policy(Search()) == Greedy(steps=3, probes=64, trials_per_step=4)
+
+
+def test_a_study_that_exists_has_the_policy_that_it_began_with(
+    tiny: StudyFolder, tmp_path: Path
+) -> None:
+    """Whatever the defaults of what its configuration leaves out are by now."""
+    folder = replace(tiny, directory=tmp_path).with_settings(search__probes=0)
+    make_study(folder.config, folder.url, str(tmp_path / "weights"))
+    tree = folder.config.model_dump(exclude_unset=True)
+    del tree["search"]["probes"]
+    left_out = StudyConfig.model_validate(tree)
+    assert left_out.search.probes > 0
+    assignment = assignment_of(open_study(left_out, folder.url).ask())
+    assert assignment is not None
+    assert assignment.kind == "screen"
 
 
 OWN_POLICY = """
