@@ -31,18 +31,18 @@ TINY = """
 search_space: plain-small
 data: {name: digits, train: 600, validation: 300, views: 2, flip: false, shift: 1}
 teacher: {epochs: 6, learning_rate: 0.005, precision: float32}
-seed: {epochs: 6, precision: float32}
+seed: {epochs: 6, start: teacher, learning_rate: 0.02, precision: float32}
 planting: {batch_size: 32, screen_epochs: 1, epochs: 5, epochs_growth: 1, precision: float32}
-search: {steps: 2, trials_per_step: 3, minimum_growth: 1.3, maximum_growth: 2.5}
+search: {steps: 2, probes: 0, trials_per_step: 3, minimum_growth: 1.3, maximum_growth: 2.5}
 """
 
 SHORT = """
 search_space: plain-small
 data: {name: digits, train: 200, validation: 100, views: 1}
 teacher: {epochs: 2, precision: float32}
-seed: {epochs: 2, precision: float32}
+seed: {epochs: 2, start: teacher, learning_rate: 0.02, precision: float32}
 planting: {screen_epochs: 1, epochs: 1, precision: float32}
-search: {steps: 1, trials_per_step: 2, minimum_growth: 1.3, maximum_growth: 4}
+search: {steps: 1, probes: 0, trials_per_step: 2, minimum_growth: 1.3, maximum_growth: 4}
 """
 """A study of a second."""
 

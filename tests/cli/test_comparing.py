@@ -107,16 +107,20 @@ def test_a_study_that_does_not_exist_is_not_created(
 def test_a_study_may_have_another_name_for_another_seed(
     plantnas: Callable[..., Ended], brief: StudyFolder, tmp_path: Path
 ) -> None:
-    """It is complete, or else a worker's process would have to run it; as another it is refused."""
+    """It is complete, or else a worker's process would have to run it; as another it is refused.
+
+    Without the option it goes on with the seed that it was begun with.
+    """
     second = replace(
         brief.with_settings(name="second", random_seed=1, search__steps=1),
         directory=tmp_path / "here" / "plantnas-studies" / "second",
     )
     second.run()
-    ended = plantnas("run", second.yaml, "--name", "second", "--seed", 1, "--workers", 1)
-    assert ended.exit_code == 0, ended
-    assert "Study 'second' is complete." in ended.stdout
-    refused = plantnas("run", second.yaml, "--name", "second", "--workers", 1)
+    for seed in (("--seed", 1), ()):
+        ended = plantnas("run", second.yaml, "--name", "second", *seed, "--workers", 1)
+        assert ended.exit_code == 0, ended
+        assert "Study 'second' is complete." in ended.stdout
+    refused = plantnas("run", second.yaml, "--name", "second", "--seed", 0, "--workers", 1)
     assert refused.exit_code == 2
     assert "random_seed is 1, not 0" in refused.stderr
     assert os.listdir(tmp_path / "here" / "plantnas-studies") == ["second"]

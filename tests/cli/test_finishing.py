@@ -25,7 +25,7 @@ def test_a_finished_network_is_printed_recorded_and_exported(
     assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"Network {record.id}: widths ")
     again = plantnas("finish", *of_study, "--network", 2, "--epochs", 1)
-    assert "was finished so already" in again.stdout
+    assert "finished so already" in again.stdout
     assert f"{record.id},finish,finish,0,,2," in plantnas("table", *of_study).stdout
     exported = plantnas("export", *of_study, "--network-id", record.id)
     assert exported.stdout.startswith(f"Network {record.id}: ")
