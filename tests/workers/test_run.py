@@ -77,7 +77,9 @@ def small(tiny: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyF
         "train: 600, validation: 300", "train: 200, validation: 99"
     )
     text = text.replace("epochs: 6", "epochs: 2").replace("epochs: 5", "epochs: 2")
-    text = text.replace("steps: 2, trials_per_step: 3", "steps: 1, trials_per_step: 2")
+    text = text.replace(
+        "steps: 2, probes: 0, trials_per_step: 3", "steps: 1, probes: 0, trials_per_step: 2"
+    )
     (folder / "tiny.yaml").write_text(text)
     return StudyFolder(folder, load_study(str(folder / "tiny.yaml")), folder / "tiny.yaml")
 
