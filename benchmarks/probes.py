@@ -30,6 +30,7 @@ from benchmarks.common import heading, line
 from plantnas.channels.shrinking import shrunk
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
+from plantnas.errors import Say
 from plantnas.measured import Evaluation
 from plantnas.place import sqlite_url
 from plantnas.search.objective import PlantingObjective, planted_child
@@ -81,6 +82,17 @@ def configuration(given: argparse.Namespace) -> StudyConfig:
         "planting.epochs": given.epochs,
     }
     return with_overrides(config, {key: value for key, value in asked.items() if value is not None})
+
+
+def prepared_study(
+    config: StudyConfig, folder: Path | None, say: Say = lambda message: None
+) -> PreparedStudy:
+    """The study with its teacher and seed, which are trained unless the folder has them."""
+    folder = folder or Path("plantnas-studies") / f"probes-{config.name}"
+    directory = folder / str(config.random_seed)
+    directory.mkdir(parents=True, exist_ok=True)
+    study = open_study(config, sqlite_url(directory))
+    return PlantingObjective(config, directory).prepared(study, say)
 
 
 def plantings(prepared: PreparedStudy, parent: Parent, count: int) -> Iterator[dict[str, int]]:
@@ -195,11 +207,7 @@ def main() -> None:
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = configuration(given)
-    folder = given.directory or Path("plantnas-studies") / f"probes-{config.name}"
-    directory = folder / str(config.random_seed)
-    directory.mkdir(parents=True, exist_ok=True)
-    study = open_study(config, sqlite_url(directory))
-    prepared = PlantingObjective(config, directory).prepared(study, print)
+    prepared = prepared_study(config, given.directory, print)
     parent = prepared.parent(None)
     _, once = timed(lambda: (prepared.sampled_donor, prepared.held_back))
     print(f"torch {torch.__version__}, {platform.processor() or platform.machine()}, one thread")

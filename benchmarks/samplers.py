@@ -29,18 +29,15 @@ from optuna.trial import TrialState
 sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/samplers.py`
 
 from benchmarks.common import heading, line
-from benchmarks.probes import STUDIES, timed
+from benchmarks.probes import STUDIES, prepared_study, timed
 from plantnas.channels.shrinking import shrunk
-from plantnas.config import Sampler, StudyConfig
+from plantnas.config import Sampler
 from plantnas.config_files import load_study, with_overrides
 from plantnas.hypervolume import Corner, Point, hypervolume, worst_corner
-from plantnas.place import sqlite_url
 from plantnas.records.optuna_tables import WINDOW_CONSTRAINT
-from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.search.proposals import room_to_grow, suggest_counts, suggest_shares
 from plantnas.trials.base_samplers import make_sampler
-from plantnas.trials.study import open_study
 
 COLUMNS = {
     "random seed": ">11", "sampler": "<14", "a quarter": ">10", "half": ">10", "all": ">10",
@@ -109,13 +106,6 @@ def cells(random_seed: int | str, name: str, numbers: Sequence[float]) -> list[s
     return [str(random_seed), name, *values]
 
 
-def prepared_study(config: StudyConfig, folder: Path) -> PreparedStudy:
-    """The study, with its teacher and seed trained unless they are there."""
-    directory = folder / str(config.random_seed)
-    directory.mkdir(parents=True, exist_ok=True)
-    return PlantingObjective(config, directory).prepared(open_study(config, sqlite_url(directory)))
-
-
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -134,12 +124,12 @@ def main() -> None:
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     config = load_study(given.study or STUDIES[given.network])
-    folder = given.directory or Path("plantnas-studies") / f"probes-{config.name}"
     print(f"torch {torch.__version__}, {platform.processor() or platform.machine()}, one thread")
     print(heading(COLUMNS), flush=True)
     lines = list[tuple[str, list[float]]]()
     for random_seed in given.random_seeds:
-        prepared = prepared_study(with_overrides(config, {"random_seed": random_seed}), folder)
+        seeded = with_overrides(config, {"random_seed": random_seed})
+        prepared = prepared_study(seeded, given.directory)
         found = {
             # The study's own sampler has the study's arguments.
             name: searched(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from plantnas.channels.cost import parameters_of
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch
@@ -145,8 +146,7 @@ class Trainer:
             TrainingDiverged: A loss was not finite.
         """
         self.budget.spend(epochs)
-        size = sum(parameter.numel() for parameter in network.parameters())
-        recipe = self.recipe.for_size(size).model_copy(update={"epochs": epochs})
+        recipe = self.recipe.for_size(parameters_of(network)).model_copy(update={"epochs": epochs})
         plain = whole_network_optimizer(network, recipe)
         whole = plain if regularize is None else _Regularized(plain, network, regularize)
         with self.phases(phase):

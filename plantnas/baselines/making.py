@@ -11,6 +11,7 @@ from plantnas.baselines.methods import FamilyMethod, FamilyOrder, Method, Order
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
+from plantnas.channels.cost import parameters_of
 from plantnas.config import Recipe
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -122,7 +123,7 @@ def _recipe(prepared: PreparedStudy, task: Task) -> Recipe:
 
 def _check_size(name: str, network: nn.Module, target: NetworkRecord) -> None:
     """Raises SizeNotReachable if the network has not its target's number of parameters."""
-    size = sum(parameter.numel() for parameter in network.parameters())
+    size = parameters_of(network)
     if abs(size - target.parameters) > TOLERANCE * target.parameters:
         raise SizeNotReachable(
             f"{name} made a network of {size:,} parameters, where {target.parameters:,} are "

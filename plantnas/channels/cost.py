@@ -4,9 +4,13 @@ How they are counted is in structure.py. Measured latency is not here.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from plantnas.channels.structure import Structure
 from plantnas.named import Table
+
+if TYPE_CHECKING:  # names are checked before torch is imported
+    from torch import nn
 
 Cost = Callable[[Structure, Mapping[str, int]], float]
 """What a network with this structure costs at these widths; groups not named keep theirs."""
@@ -18,3 +22,8 @@ COSTS = Table[Cost](
     "structure (plantnas.channels.structure.Structure) where its channel groups have these widths, "
     "{group name: number of channels}; groups that are not named keep theirs",
 )
+
+
+def parameters_of(network: "nn.Module") -> int:
+    """How many parameters a network has; one that several modules share counts once."""
+    return sum(parameter.numel() for parameter in network.parameters())

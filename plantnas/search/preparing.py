@@ -14,7 +14,7 @@ import optuna
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.cost import COSTS
+from plantnas.channels.cost import COSTS, parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import STARTS
 from plantnas.channels.initialising import Grown, Samples, all_new
@@ -250,7 +250,7 @@ def _trained(
     """
     config, records, phases = joined.config, joined.records, Phases()
     say(f"training the {method} for {recipe.epochs} epochs")
-    recipe = recipe.for_size(sum(parameter.numel() for parameter in network.parameters()))
+    recipe = recipe.for_size(parameters_of(network))
     with phases("training"):
         l2_sp = recipe.l2_sp if isinstance(recipe, SeedRecipe) else 0.0
         optimizer = whole_network_optimizer(network, recipe, l2_sp)

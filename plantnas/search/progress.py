@@ -57,7 +57,8 @@ def progress(trials: Sequence[FrozenTrial]) -> list[StepProgress]:
         complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
         grown = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "grow"]
         probed = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) == "probe"]
-        screened = [trial for trial in complete if trial not in grown and trial not in probed]
+        others = ("grow", "probe")
+        screened = [trial for trial in complete if trial.user_attrs.get(KIND_KEY) not in others]
         saved = [trial.user_attrs.get(EPOCHS_SAVED_KEY, 0) for trial in complete]
         step = StepProgress(
             step=number,

@@ -22,7 +22,7 @@ from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.record import ImagesRecord, StudyRecord
-from plantnas.records.recorded_config import as_recorded, as_recorded_at
+from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.trials.storage import make_folder, open_database, storage_errors
@@ -99,8 +99,8 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
         StorageError: The database or the folder cannot be made.
     """
     with storage_errors(url):
-        config = as_recorded_at(config, url)
         study, records = open_study(config, url), StudyRecords(Database(url), config.name)
+        config = as_recorded(config, records)
         check_configuration(records, config)
         if records.find() is None:
             _add_study(records, study, config, dataset_of(config), artifacts)

@@ -13,7 +13,7 @@ from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
 from plantnas.place import Place
 from plantnas.records.database import Database
-from plantnas.records.recorded_config import as_recorded_at
+from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
@@ -88,9 +88,9 @@ def run_watched(
     """
     check_device(device)
     with study_folder(place.directory), storage_errors(place.url):
-        config = as_recorded_at(config, place.url)
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)
+        config = as_recorded(config, records)
         check_configuration(records, config)
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from plantnas.channels.cost import COSTS
+from plantnas.channels.cost import COSTS, parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant
 from plantnas.errors import ConfigurationError, PlantingError
@@ -83,3 +83,8 @@ def test_the_structure_at_other_widths_is_that_of_the_network_there(network, pla
     _, images, structure = network
     child, widths = planted
     assert structure.with_widths(widths) == analyse(child, images)
+
+
+def test_a_parameter_that_is_shared_counts_once() -> None:
+    layer = nn.Linear(3, 3)
+    assert parameters_of(nn.Sequential(layer, nn.ReLU(), layer)) == 12

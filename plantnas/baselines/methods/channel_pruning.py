@@ -27,6 +27,7 @@ from plantnas.baselines.sizes import (
     sized,
     uniform_widths,
 )
+from plantnas.channels.cost import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.errors import UnsupportedArchitecture
@@ -284,7 +285,7 @@ def _sparsity(
 def _sizes(way: Way, network: nn.Module, parameters: int, epochs: int) -> list[int]:
     """The numbers of parameters after each round, in equal ratios down to the wanted one."""
     rounds = min(ROUNDS, max(1, epochs // 2)) if way.iterative else 1
-    start = sum(parameter.numel() for parameter in network.parameters())
+    start = parameters_of(network)
     between = [
         round(start * (parameters / start) ** (number / rounds)) for number in range(1, rounds)
     ]
