@@ -41,7 +41,7 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import ROWS, STARTS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.ordering import largest_first
-from plantnas.channels.planting import narrow, plant, planted_entries
+from plantnas.channels.planting import narrow, plant, planted_entries, planted_widths
 from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, SeedRecipe, StudyConfig, TeacherRecipe
@@ -124,7 +124,8 @@ class Bench:
             parent, example, planting, initialisation=initialisation, structure=structure
         )
         masks = planted_entries(structure, parent, planting)
-        child = Child(network, masks, classifier_tensors(structure), "parent")
+        wider = structure.with_widths(planted_widths(structure, planting))
+        child = Child(network, masks, classifier_tensors(structure), "parent", wider)
         generator = generator_for(cell.seed, "rates", step)
         train_planted(child, self.data, recipe, FeatureCache(0), generator)
         return network, self.row(network, cell, recipe.peak, began)

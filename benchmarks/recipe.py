@@ -34,7 +34,7 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation
 from plantnas.channels.ordering import largest_first
-from plantnas.channels.planting import crop, plant, planted_entries
+from plantnas.channels.planting import crop, plant, planted_entries, planted_widths
 from plantnas.channels.structure import classifier_tensors
 from plantnas.config import Planting, StudyConfig
 from plantnas.config_files import load_study, with_overrides
@@ -269,7 +269,8 @@ def grown(
         if variant.free == "all" or (variant.free == "affine" and parameter.ndim == 1)
     }
     masks = planted_entries(structure, parent, planting)
-    child = Child(network, masks, classifier_tensors(structure) | freed, "parent")
+    wider = structure.with_widths(planted_widths(structure, planting))
+    child = Child(network, masks, classifier_tensors(structure) | freed, "parent", wider)
     train_planted(child, bench.prepared.data, recipe, FeatureCache(0), generator)
     return network
 

@@ -44,7 +44,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/trial_c
 
 from benchmarks.common import SPACES, heading, line
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import plant, planted_entries
+from plantnas.channels.planting import plant, planted_entries, planted_widths
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe, SearchSpace
 from plantnas.records.building import example_images, network_at
@@ -200,8 +200,9 @@ def run_plantnas(bench: Bench, planting: dict[str, int], epochs: int) -> Run:
     """What a trial does."""
     child = planted_child(bench, planting)
     masks = planted_entries(bench.structure, bench.parent, planting)
+    wider = bench.structure.with_widths(planted_widths(bench.structure, planting))
     training = train_planted(
-        Child(child, masks, classifier_tensors(bench.structure), "parent"),
+        Child(child, masks, classifier_tensors(bench.structure), "parent", wider),
         bench.data,
         RECIPE.model_copy(update={"epochs": epochs}),
         FeatureCache(MEMORY / bench.scale),

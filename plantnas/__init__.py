@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plantnas.channels.planting import plant as plant
     from plantnas.channels.rules import register_rule as register_rule
     from plantnas.channels.shrinking import shrink as shrink
+    from plantnas.channels.wiring import wired as wired
     from plantnas.config import StudyConfig as StudyConfig
     from plantnas.config_files import load_study as load_study
     from plantnas.errors import PlantnasError as PlantnasError
@@ -64,6 +65,7 @@ _HOMES = {
     "trials_frame": "plantnas.report.frames.frames",
     "widths": "plantnas.channels.groups",
     "widths_frame": "plantnas.report.frames.frames",
+    "wired": "plantnas.channels.wiring",
 }
 
 __all__ = [*_HOMES, "__version__", "plots"]

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Wiring = Literal["dense", "triangular"]
 StoppingRule = Literal["none", "median", "halving"]
 
 # What was measured best for each start: docs/recipe.md. One of the user's own has those of `fresh`.
@@ -88,6 +89,10 @@ class SearchSpace(Settings):
     """The network that is planted first."""
     grow: Growth = Growth()
     """Which channel groups may grow."""
+    wiring: Wiring = "dense"
+    """Whether old channels see new ones. `dense`: they have new columns, which are trained.
+    `triangular`: they have none, so that every network is a part of the next, activation for
+    activation, and trials cost less; what old channels do not see is no parameter."""
 
     @model_validator(mode="after")
     def _default_weights_are_torchvisions(self) -> "SearchSpace":

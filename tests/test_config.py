@@ -25,6 +25,7 @@ OTHER_VALUES: dict[str, Any] = {
     "search_space.grow.groups": ["features.*"],
     "search_space.grow.up_to": 1.5,
     "search_space.grow.proposal": "shares",
+    "search_space.wiring": "triangular",
     "data.name": "svhn",
     "data.train": 500,
     "data.validation": 500,

@@ -24,6 +24,7 @@ from plantnas.channels.structure import (
     find_group,
     shared_regions,
 )
+from plantnas.channels.wiring import left_out
 from plantnas.errors import PlantingError
 
 FRESH = Initialisation(fresh.fill)
@@ -41,7 +42,8 @@ def plant(
 ) -> nn.Module:
     """The wider network that computes the same function.
 
-    New columns of old rows are zero; all other new entries are those of the initialisation.
+    New columns of old rows are zero; all other new entries are those of the initialisation. Where
+    the structure's wiring is triangular, old rows have no new columns, but for the outputs'.
 
     Args:
         model: The parent.
@@ -73,6 +75,9 @@ def plant(
         initialisation.fill(grown)
         _scale_new_columns(grown.network, structure, widths, initialisation.column_scale)
         grown.restore()
+        tensors = named_tensors(grown.network)
+        for name, mask in left_out(grown.structure).items():
+            tensors[name][mask] = 0
     return grown.network
 
 
@@ -124,12 +129,17 @@ def planted_entries(
 
     Returns:
         For each tensor of the child's state_dict that has planted entries, parameters and buffers,
-        a bool mask of the child's shape, on the tensor's device, True where planted.
+        a bool mask of the child's shape, on the tensor's device, True where planted. What wiring
+        leaves out is not.
 
     Raises:
         PlantingError: As for `plant`.
     """
-    new = _new_entries(structure, named_tensors(model), planted_widths(structure, planting))
+    widths = planted_widths(structure, planting)
+    new = _new_entries(structure, named_tensors(model), widths)
+    for name, mask in left_out(structure.with_widths(widths)).items():
+        if name in new:
+            new[name] &= ~mask.to(new[name].device)
     return {name: new[name] for name in model.state_dict().keys() & new.keys()}
 
 

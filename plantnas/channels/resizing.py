@@ -30,7 +30,7 @@ def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -
             changed.add(name.rpartition(".")[0])
     child = copy.deepcopy(model, memo)
     for owner in changed:
-        _update_attributes(child.get_submodule(owner))
+        update_attributes(child.get_submodule(owner))
     return child
 
 
@@ -54,8 +54,8 @@ def _like(old: Tensor, new: Tensor) -> Tensor:
     return nn.Parameter(new, old.requires_grad) if isinstance(old, nn.Parameter) else new
 
 
-def _update_attributes(module: nn.Module) -> None:
-    """Make the sizes that torch's own modules remember agree with their tensors."""
+def update_attributes(module: nn.Module) -> None:
+    """Makes the sizes that torch's own modules remember agree with their tensors."""
     if isinstance(module, _ConvNd):
         rows = module.weight.shape[1 if module.transposed else 0]
         if module.groups > 1:

@@ -5,7 +5,7 @@ is built or run. How the tables are found is in groups.py; what is done with the
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
@@ -20,6 +20,14 @@ Shape = tuple[int, ...]
 
 SAME_WIDTHS: Mapping[str, int] = MappingProxyType({})
 """No group has another width than the structure's own."""
+
+
+class Run(NamedTuple):
+    """A stretch of a dimension whose channels were planted in the same step."""
+
+    step: int
+    start: int
+    stop: int
 
 
 class Segment(NamedTuple):
@@ -60,6 +68,24 @@ class TensorAxis:
             at += size
             wide_at += wide[group] * block
         return slices
+
+    def runs(self, ancestors: Sequence[Mapping[str, int]], widths: Mapping[str, int]) -> list[Run]:
+        """When the entries were planted, as stretches in order.
+
+        Args:
+            ancestors: The widths of every group in each network that was planted from, the seed
+                first.
+            widths: The present ones.
+        """
+        found, at = list[Run](), 0
+        for group, block in self.segments:
+            start = at
+            for step, width in enumerate([*(each[group] for each in ancestors), widths[group]]):
+                end = start + min(width, widths[group]) * block
+                if end > at:
+                    found.append(Run(step, at, end))
+                    at = end
+        return found
 
 
 @dataclass(frozen=True)
@@ -102,6 +128,36 @@ class WeightUse(NamedTuple):
     positions: int
 
 
+class WeightWiring(NamedTuple):
+    """When the channels of a weight were planted: a row sees the columns up to its own step.
+
+    Attributes:
+        row_dimension: Dimension of the rows.
+        rows: Their stretches in order.
+        column_dimension: Dimension of the columns; None if their number is constant, as in a
+            depthwise convolution, whose rows see the inputs of their own channel alone.
+        columns: Their stretches in order.
+    """
+
+    row_dimension: int
+    rows: list[Run]
+    column_dimension: int | None
+    columns: list[Run]
+
+    def left_out(self, shape: Shape) -> int:
+        """How many entries of a weight of this shape there are not."""
+        if self.column_dimension is None:
+            return 0
+        pairs = sum(
+            (row.stop - row.start) * (column.stop - column.start)
+            for row in self.rows
+            for column in self.columns
+            if column.step > row.step
+        )
+        kernel = math.prod(shape) // (shape[self.row_dimension] * shape[self.column_dimension])
+        return pairs * kernel
+
+
 @dataclass(frozen=True)
 class Structure:
     """All that planting, cropping, narrowing and costs need to know about an architecture.
@@ -112,6 +168,9 @@ class Structure:
         weight_uses: Every use of a weight in evaluation mode, for the cost in MACs.
         shapes: The shape of every parameter and buffer, under each of its names.
         parameter_names: The parameters among them; one that several modules share is there once.
+        ancestors: Where wiring is triangular, the widths of every group in each network that this
+            one was planted from, the seed first: a channel has no input from one of a later step.
+            None where wiring is dense.
     """
 
     groups: dict[str, ChannelGroup]
@@ -119,6 +178,7 @@ class Structure:
     weight_uses: tuple[WeightUse, ...]
     shapes: dict[str, Shape]
     parameter_names: tuple[str, ...]
+    ancestors: tuple[Mapping[str, int], ...] | None = None
 
     @property
     def widths(self) -> dict[str, int]:
@@ -184,7 +244,22 @@ class Structure:
         """The structure of the architecture after these changes; errors as for `widths_with`."""
         widths = self.widths_with(changes)
         groups = {name: replace(group, width=widths[name]) for name, group in self.groups.items()}
-        return replace(self, groups=groups, shapes=self.shapes_with(changes))
+        return replace(
+            self,
+            groups=groups,
+            shapes=self.shapes_with(changes),
+            ancestors=self._ancestors_at(widths),
+        )
+
+    def _ancestors_at(self, widths: Mapping[str, int]) -> tuple[Mapping[str, int], ...] | None:
+        """The ancestors of the network with these widths; this one is among them if it grows."""
+        if self.ancestors is None:
+            return None
+        inner = [
+            {name: min(width, widths[name]) for name, width in each.items()}
+            for each in (*self.ancestors, self.widths)
+        ]
+        return tuple(each for each in inner if each != widths)
 
     def shapes_with(self, changes: Mapping[str, int] = SAME_WIDTHS) -> dict[str, Shape]:
         """The shape of every tensor after these changes of widths; errors as for `widths_with`."""
@@ -203,8 +278,8 @@ class Structure:
         Raises:
             PlantingError: A width that the network cannot have.
         """
-        shapes = self.shapes_with(widths)
-        return sum(math.prod(shapes[name]) for name in self.parameter_names)
+        entries = self._entries(widths)
+        return sum(entries[name] for name in self.parameter_names)
 
     def macs(self, widths: Mapping[str, int] = SAME_WIDTHS) -> int:
         """Multiply-accumulates of all convolutions and linear layers for one image, evaluated.
@@ -213,8 +288,35 @@ class Structure:
         image has the size of the example input that the structure was found with. Arguments and
         errors as for `parameters`.
         """
-        shapes = self.shapes_with(widths)
-        return sum(positions * math.prod(shapes[name]) for name, positions in self.weight_uses)
+        entries = self._entries(widths)
+        return sum(positions * entries[name] for name, positions in self.weight_uses)
+
+    @property
+    def wirings(self) -> "dict[str, WeightWiring]":
+        """When the rows and columns of each weight were planted, if wiring is triangular.
+
+        The rows of the model's outputs see every column: their weights are not here.
+        """
+        if self.ancestors is None:
+            return {}
+        outputs, found = classifier_tensors(self), dict[str, WeightWiring]()
+        for name, axes in self.axes_of.items():
+            runs = {
+                axis.role: (axis.dimension, axis.runs(self.ancestors, self.widths)) for axis in axes
+            }
+            if "rows" in runs and len(self.shapes[name]) > 1 and name not in outputs:
+                found[name] = WeightWiring(*runs["rows"], *runs.get("columns", (None, [])))
+        return found
+
+    def _entries(self, widths: Mapping[str, int]) -> dict[str, int]:
+        """How many entries of each tensor there are: what rows do not see does not count."""
+        counts = {name: math.prod(shape) for name, shape in self.shapes_with(widths).items()}
+        if self.ancestors is None:
+            return counts
+        grown = self.with_widths(widths)
+        for name, wiring in grown.wirings.items():
+            counts[name] -= wiring.left_out(grown.shapes[name])
+        return counts
 
 
 def shared_regions(

@@ -1,7 +1,7 @@
 """The family file: all networks of a lineage in one safetensors file. Nothing here trains.
 
-It holds the last network whole, and of each earlier step only what a crop of the last one does not
-give: its BatchNorm entries and its classifier, a few numbers. Single networks are saved by
+It holds the last network as it runs, and of each earlier step only what a crop of the last one does
+not give: its BatchNorm entries and its classifier, a few numbers. Single networks are saved by
 report/export/formats.py.
 """
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
+from plantnas.channels.wiring import whole, wired
 from plantnas.config import SearchSpace
 from plantnas.errors import StorageError, StudyError
 from plantnas.files import write_file
@@ -44,11 +45,13 @@ def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkReco
         StorageError: Weights are missing or damaged, or the file cannot be written.
     """
     networks = [records.load(record) for record in lineage]
-    space = records.record.search_space
+    study_record = records.record
+    space = study_record.search_space
     about = {
         "study": records.name,
         "architecture": space.architecture,
         "arguments": space.arguments,
+        "wiring": "dense" if study_record.ancestors(lineage) is None else space.wiring,
         "images": asdict(records.images),
         "steps": [
             {name: getattr(record, name) for name in _ABOUT_STEP}
@@ -90,16 +93,17 @@ def _tensors(
     records: StudyRecords, lineage: Sequence[NetworkRecord], networks: Sequence[nn.Module]
 ) -> dict[str, Tensor]:
     """What is stored, as `STEP/NAME`: of each step the tensors that a crop does not give."""
-    last, example = networks[-1], records.example
+    last, example = whole(networks[-1]), records.example
     structure = analyse(last, example)
     classifier = classifier_tensors(structure)
     # Clones, since safetensors refuses tensors that share memory, as tied ones do.
     stored = {
-        f"{lineage[-1].step}/{name}": tensor.clone() for name, tensor in last.state_dict().items()
+        f"{lineage[-1].step}/{name}": tensor.clone()
+        for name, tensor in networks[-1].state_dict().items()
     }
     for record, network in zip(lineage[:-1], networks[:-1], strict=True):
         cropped = crop(last, example, record.widths, structure=structure).state_dict()
-        for name, tensor in network.state_dict().items():
+        for name, tensor in whole(network).state_dict().items():
             if torch.equal(tensor, cropped[name]):
                 continue
             if tensor.ndim > 1 and name not in classifier:
@@ -131,11 +135,17 @@ def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
         raise StorageError(f"{path}: has no step {step}: its steps are {steps}.")
     space = SearchSpace(architecture=about["architecture"], arguments=about["arguments"])
     images = ImagesRecord(**about["images"])
-    network = network_at(space, images, widths[last])
+    network, example = network_at(space, images, widths[last]), example_images(images)
+    # Of a file that an older plantnas wrote, it is dense.
+    is_dense = about.get("wiring", "dense") == "dense"
+    if not is_dense:
+        network = wired(network, example, [widths[each] for each in widths if each < last])
     network.load_state_dict(_state(tensors, last))
     if step != last:
-        network = crop(network, example_images(images), widths[step])
+        network = crop(whole(network), example, widths[step])
         network.load_state_dict({**network.state_dict(), **_state(tensors, step)})
+        if not is_dense:
+            network = wired(network, example, [widths[each] for each in widths if each < step])
     return network.eval()
 
 

@@ -1,5 +1,6 @@
 """The records of a study as frozen dataclasses. How they are kept is in ``study.py``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -66,6 +67,20 @@ class StudyRecord:
     def search_space(self) -> SearchSpace:
         """Which architecture it grows; the rest of the configuration may be an older plantnas's."""
         return SearchSpace.model_validate(self.configuration["search_space"])
+
+    def ancestors(self, line: "Sequence[NetworkRecord]") -> list[dict[str, int]] | None:
+        """The widths of what a network was planted from, if its channels do not see later ones.
+
+        Args:
+            line: The network behind its ancestors, the seed first.
+
+        Returns:
+            None where the network's wiring is dense.
+        """
+        is_planted = line[-1].method in ("seed", "planting")
+        if not is_planted or self.search_space.wiring == "dense":
+            return None
+        return [each.widths for each in line[:-1]]
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,13 @@ class StudyRecords:
             self._check_networks(connection, {network_id})
             return read_networks(connection, NetworkRow.id == network_id)[0]
 
+    def ancestors(self, record: NetworkRecord) -> list[dict[str, int]] | None:
+        """The widths of the networks that one was planted from; None where its wiring is dense."""
+        line = [record]
+        while line[0].parent_id is not None:
+            line.insert(0, self.network(line[0].parent_id))
+        return self.record.ancestors(line)
+
     def network_of_trial(self, trial_number: int) -> NetworkRecord | None:
         """The network that a trial made (the last one, if it made two kinds), or None."""
         with self.database.transaction() as connection:
@@ -234,12 +241,22 @@ class StudyRecords:
         return network_at(record.search_space, record.images, widths, seed)
 
     def load(self, record: NetworkRecord) -> "nn.Module":
-        """The network of a record with its weights, in eval mode, on the CPU.
+        """The network of a record with its weights, as it runs, in eval mode, on the CPU.
 
         Raises:
             StudyError: Its weights were not kept.
             StorageError: Its weights are missing or damaged.
         """
+        network = self.load_whole(record)
+        ancestors = self.ancestors(record)
+        if not ancestors:
+            return network
+        from plantnas.channels.wiring import wired
+
+        return wired(network, self.example, ancestors)
+
+    def load_whole(self, record: NetworkRecord) -> "nn.Module":
+        """The same as an ordinary module, in which zeros stand for what its wiring leaves out."""
         from plantnas.records.weights import load_weights
 
         if record.artifact_id is None or record.sha256 is None:

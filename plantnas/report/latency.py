@@ -7,8 +7,10 @@ from timeit import Timer
 
 import torch
 
+from plantnas.channels.wiring import wired
 from plantnas.records.building import example_images, network_at
 from plantnas.records.record import NetworkRecord
+from plantnas.report.front import lineage
 from plantnas.report.study_data import StudyData
 
 REPETITIONS = 5
@@ -35,7 +37,10 @@ def latencies(
     try:
         for record in networks:
             assert record.id is not None
-            timer = Timer(partial(network_at(space, images, record.widths).eval(), image))
+            network = network_at(space, images, record.widths).eval()
+            if ancestors := recorded.study.ancestors(lineage(recorded.networks, record)):
+                network = wired(network, image, ancestors)
+            timer = Timer(partial(network, image))
             once = timer.timeit(3) / 3  # first calls, which are slower
             calls = max(1, round(seconds / REPETITIONS / once))
             found[record.id] = 1000 * median(timer.repeat(REPETITIONS, calls)) / calls

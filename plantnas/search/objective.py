@@ -18,6 +18,7 @@ from plantnas.channels.cost import COSTS
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import classifier_tensors
+from plantnas.channels.wiring import wired_as
 from plantnas.config import Planting, Search, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
@@ -127,9 +128,10 @@ class PlantingObjective:
             _prune(trial, f"diverged: {error}")
         phases.add(training.seconds)
         with phases("evaluation"):
-            evaluation = prepared.validate(child.network)
-        structure = parent.structure.with_widths(parent.widths_with(planting))
-        trained = Trained(child.network, structure, training.epochs, evaluation, phases.seconds)
+            evaluation = prepared.validate(wired_as(child.network, child.structure))
+        trained = Trained(
+            child.network, child.structure, training.epochs, evaluation, phases.seconds
+        )
         record = replace(
             network_record("planting", trained, prepared.weights, trial),
             kind=assignment.kind,
@@ -139,8 +141,7 @@ class PlantingObjective:
             planted=planting,
         )
         _keep(trial, prepared, record, recipe.epochs)
-        cost = COSTS.find(config.search.cost)
-        return evaluation.accuracy, float(cost(structure, {}))
+        return evaluation.accuracy, float(COSTS.find(config.search.cost)(child.structure, {}))
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
@@ -266,6 +267,7 @@ def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str
         planted_entries(parent.structure, parent.network, planting),
         classifier_tensors(parent.structure),
         parent.network_id,
+        parent.structure.with_widths(parent.widths_with(planting)),
     )
 
 

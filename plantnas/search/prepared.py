@@ -18,6 +18,7 @@ from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.shrinking import sampled_donor
 from plantnas.channels.structure import Structure
+from plantnas.channels.wiring import triangular
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
 from plantnas.records.optuna_artifacts import ArtifactStore
@@ -94,8 +95,11 @@ class PreparedStudy:
             assert found is not None, f"the finished trial {trial_number} has no network"
             record = found
         if self._parent is None or self._parent.record.id != record.id:
-            network = self.records.load(record).to(self.device).eval()
-            self._parent = Parent(network, analyse(network, self.example), record)
+            network = self.records.load_whole(record).to(self.device).eval()
+            structure, ancestors = analyse(network, self.example), self.records.ancestors(record)
+            if ancestors is not None:
+                structure = triangular(structure, network, ancestors)
+            self._parent = Parent(network, structure, record)
         return self._parent
 
     def initialisation(self) -> Initialisation:

@@ -10,6 +10,7 @@ import optuna
 from plantnas.channels.cost import COSTS, Cost
 from plantnas.channels.sizing import shares_around
 from plantnas.channels.structure import ChannelGroup, Structure
+from plantnas.channels.wiring import seen
 from plantnas.config import Growth, Search
 from plantnas.errors import ConfigurationError, did_you_mean
 
@@ -61,7 +62,11 @@ class Room:
         """Whether no planting at all can be inside the window."""
         if not self.limits or self.minimum > self.maximum:
             return True
-        smallest = [{name: group.width + group.granularity} for name, group in self.groups.items()]
+        smallest = [
+            {name: group.width + group.granularity}
+            for name, group in self.groups.items()
+            if seen(self.structure, {name})
+        ]
         widest = {name: group.width + self.limits[name] for name, group in self.groups.items()}
         return (
             min(map(self.cost_at, smallest)) > self.maximum
@@ -99,6 +104,8 @@ def room_to_grow(
             limit = min(wanted, (teacher_widths[name] - width) // step * step)
             if limit > 0:
                 limits[name] = limit
+    reaching = seen(structure, limits.keys())
+    limits = {name: limit for name, limit in limits.items() if name in reaching}
     before, most = cost(structure, {}), search.maximum_parameters or inf
     maximum = search.maximum_growth * before
     return Room(
@@ -112,12 +119,17 @@ def room_to_grow(
 
 
 def suggest_counts(trial: optuna.Trial, room: Room) -> dict[str, int]:
-    """One integer a group, its number of new channels; groups with none are left out."""
+    """One integer a group, its number of new channels; groups with none are left out.
+
+    So are those whose new channels no others would see, if wiring is triangular.
+    """
     counts = {
         name: trial.suggest_int(name, 0, room.limits[name], step=group.granularity)
         for name, group in room.groups.items()
     }
-    return {name: count for name, count in counts.items() if count}
+    planting = {name: count for name, count in counts.items() if count}
+    reaching = seen(room.structure, planting.keys())
+    return {name: count for name, count in planting.items() if name in reaching}
 
 
 def suggest_shares(trial: optuna.Trial, room: Room) -> dict[str, int]:
@@ -126,7 +138,8 @@ def suggest_shares(trial: optuna.Trial, room: Room) -> dict[str, int]:
     A group with a share of a half or less is left alone; above, the new channels are proportional
     to its width and to the share's excess. So half of the groups grow on average, and nearly every
     proposal is inside the window, however many groups there are. Where those groups alone cannot
-    grow as far as the window, all do, in proportion to their shares.
+    grow as far as the window, all do, in proportion to their shares. So they do where wiring is
+    triangular: a group that does not grow would hide the new channels of those before it.
     """
     shares = {name: trial.suggest_float(name, 0, 1) for name in room.limits}
     size = trial.suggest_float("size", 0, 1)
@@ -137,7 +150,7 @@ def suggest_shares(trial: optuna.Trial, room: Room) -> dict[str, int]:
     def cost_at(scale: float) -> float:
         return room.cost_at(_scaled(above, room, scale))
 
-    if cost_at(MOST) < room.minimum:
+    if cost_at(MOST) < room.minimum or room.structure.ancestors is not None:
         above = shares
     scale, _ = shares_around(cost_at, wanted, MOST, HALVINGS)
     widths = _scaled(above, room, scale)
@@ -153,6 +166,8 @@ def _scaled(shares: Mapping[str, float], room: Room, scale: float) -> dict[str, 
     widths = {}
     for name, group in room.groups.items():
         granules = round(scale * group.width * max(0.0, shares[name]) / group.granularity)
-        new = min(granules * group.granularity, room.limits[name])
-        widths[name] = group.width + new
-    return widths
+        widths[name] = group.width + min(granules * group.granularity, room.limits[name])
+    groups = room.groups
+    grown = {name for name, width in widths.items() if width > groups[name].width}
+    hidden = grown - seen(room.structure, grown)
+    return widths | {name: groups[name].width for name in hidden}

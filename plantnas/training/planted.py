@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.structure import Structure
 from plantnas.config import Planting
 from plantnas.measured import Epoch
 from plantnas.training.batch_norms import running_statistics
@@ -34,12 +35,14 @@ class Child:
         planted: For each tensor of its state_dict with planted entries, a bool mask.
         classifier: Names of the tensors of its last layer, retrained whole if the recipe says so.
         parent: Identity of the parent network, which a cache of features is kept for.
+        structure: Its own, which says how it is wired.
     """
 
     network: nn.Module
     planted: Mapping[str, Tensor]
     classifier: Set[str]
     parent: object
+    structure: Structure
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ def train_planted(
         trained = _trained(child, recipe)
         rates = {name: _rates(mask, planted.get(name), recipe) for name, mask in trained.items()}
         optimizer = EntryOptimizer(network, rates, recipe, recipe.l2_sp)
-        frozen = recipe.batch_norm == "running"
+        is_triangular = child.structure.ancestors is not None
+        frozen = recipe.batch_norm == "running" or is_triangular
         with (
             sliced_gradients(network, trained),
             running_statistics(network, planted) if frozen else nullcontext(),

@@ -11,6 +11,7 @@ from plantnas.channels.structure import (
     Segment,
     Structure,
     TensorAxis,
+    WeightUse,
     classifier_tensors,
     shared_regions,
 )
@@ -70,3 +71,42 @@ def test_the_classifiers_tensors_are_those_whose_rows_are_the_models_outputs():
     other = TensorAxis("stem.weight", 0, (Segment("a", 1),), "rows")
     structure = Structure(groups, (other, columns, rows), (), {}, ())
     assert classifier_tensors(structure) == {"head.weight"}
+
+
+TRIANGULAR = Structure(
+    groups={
+        "first": ChannelGroup("first", 6, 1, ("first",), None),
+        "second": ChannelGroup("second", 5, 1, ("second",), None),
+        "out": ChannelGroup("out", 3, 1, ("head",), MODEL_OUTPUT),
+    },
+    axes=(
+        TensorAxis("first.weight", 0, (Segment("first", 1),), "rows"),
+        TensorAxis("second.weight", 0, (Segment("second", 1),), "rows"),
+        TensorAxis("second.weight", 1, (Segment("first", 2),), "columns"),
+        TensorAxis("head.weight", 0, (Segment("out", 1),), "rows"),
+        TensorAxis("head.weight", 1, (Segment("second", 1),), "columns"),
+    ),
+    weight_uses=(WeightUse("second.weight", 10),),
+    shapes={"first.weight": (6, 3), "second.weight": (5, 12), "head.weight": (3, 5)},
+    parameter_names=("first.weight", "second.weight", "head.weight"),
+    ancestors=({"first": 4, "second": 2, "out": 3},),
+)
+"""Two old rows of `second` do not see the two blocks of new channels of `first`, of two each."""
+
+
+def test_what_old_rows_do_not_see_is_no_parameter_and_costs_nothing() -> None:
+    assert TRIANGULAR.parameters() == 18 + (60 - 2 * 4) + 15
+    assert TRIANGULAR.macs() == 10 * (60 - 2 * 4)
+
+
+def test_each_growth_is_a_step_of_its_own() -> None:
+    wider = TRIANGULAR.with_widths({"first": 7})
+    assert wider.ancestors == ({"first": 4, "second": 2, "out": 3}, TRIANGULAR.widths)
+    assert wider.parameters() == TRIANGULAR.parameters() + 3  # rows of first; none sees them
+    assert wider.with_widths({"second": 6}).parameters() == wider.parameters() + 14 + 3
+
+
+def test_a_crop_to_an_ancestor_has_all_that_it_had() -> None:
+    narrow = TRIANGULAR.with_widths({"first": 4, "second": 2})
+    assert narrow.ancestors == ()
+    assert narrow.parameters() == 12 + 16 + 6

@@ -14,6 +14,7 @@ import torch
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import ChannelGroup, Structure
+from plantnas.channels.wiring import seen, triangular
 from plantnas.config import Growth, Search
 from plantnas.config_files import load_search_space
 from plantnas.errors import ConfigurationError
@@ -248,3 +249,42 @@ def test_a_study_may_trade_accuracy_for_macs(brief: StudyFolder, tmp_path: Path)
     assert [trial.values[1] for trial in study.best_trials] == macs
     assert study.user_attrs["seed_cost"] < min(macs) < study.user_attrs["teacher_cost"]
     assert study.metric_names == ["validation accuracy", "macs"]
+
+
+def triangular_room(space_name: str) -> Room:
+    """The room of a seed whose new channels are seen by new ones alone."""
+    space, example = load_search_space(space_name), torch.zeros(2, 3, 32, 32)
+    teacher = build_network(space.architecture, 10, 3, space.arguments)
+    seed = narrow(teacher, example, space.seed.width, torch.Generator())
+    structure = triangular(analyse(seed, example), seed, [])
+    widths = analyse(teacher, example).growable_widths
+    return room_to_grow(structure, widths, space.grow, Search())
+
+
+@pytest.mark.parametrize(("space", "proposal"), [("plain", "counts"), ("resnet20", "shares")])
+def test_new_channels_that_none_would_see_are_not_planted(space: str, proposal: str) -> None:
+    room = triangular_room(space)
+    for number in range(20):
+        planting = draw(room, proposal, number)
+        assert seen(room.structure, planting.keys()) == planting.keys()
+
+
+def test_shares_mostly_hit_the_window_where_old_channels_see_no_new_ones() -> None:
+    room = triangular_room("resnet20")
+    plantings = [draw(room, "shares", number) for number in range(20)]
+    inside = [
+        planting for planting in plantings if planting and room.excess(_after(room, planting)) <= 0
+    ]
+    assert len(inside) >= 18
+
+
+def test_a_group_behind_which_none_may_grow_has_no_room() -> None:
+    room = triangular_room("plain")
+    last = list(room.limits)[-1]
+    widths = dict.fromkeys(room.limits, 1000) | {last: room.groups[last].width}
+    growth = Growth()
+    assert room_to_grow(room.structure, widths, growth, Search()).limits == {}
+
+
+def _after(room: Room, planting: Mapping[str, int]) -> dict[str, int]:
+    return {name: room.groups[name].width + new for name, new in planting.items()}

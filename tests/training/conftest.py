@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import narrow, plant, planted_entries
+from plantnas.channels.planting import narrow, plant, planted_entries, planted_widths
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Data, Planting, Recipe
 from plantnas.networks.loader import build_network
@@ -192,14 +192,16 @@ def child_of(
     example: Tensor,
     planting: dict[str, int],
     generator: torch.Generator | None = None,
+    structure: Structure | None = None,
 ) -> Child:
     """The parent with a planting, all of it to be trained as a study does."""
-    structure = analyse(parent, example)
+    structure = structure or analyse(parent, example)
     return Child(
         plant(parent, example, planting, generator, structure=structure),
         planted_entries(structure, parent, planting),
         classifier_tensors(structure),
         "parent",
+        structure.with_widths(planted_widths(structure, planting)),
     )
 
 

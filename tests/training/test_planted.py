@@ -3,9 +3,11 @@
 That all architectures keep their earlier entries and give exact crops is in test_exactness.py.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -14,13 +16,14 @@ from torch.nn import functional
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
+from plantnas.channels.wiring import left_out, triangular
 from plantnas.config import Planting
 from plantnas.training import planted
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, TrainingDiverged, validate
 from plantnas.training.planted import Child, train_planted
 from plantnas.training.sliced import sliced_gradients
-from tests.training.conftest import ALL_LAYERS, child_of
+from tests.training.conftest import ALL_LAYERS, Step, child_of
 
 Plain = tuple[nn.Module, TrainingData]
 
@@ -179,7 +182,7 @@ def test_planted_channels_make_the_network_better_than_its_classifier_alone(
     classifier = classifier_tensors(analyse(parent, example))
     whole = {name: torch.ones_like(parent.get_parameter(name)) > 0 for name in classifier}
     retrained = train_planted(
-        Child(deepcopy(parent), whole, classifier, "parent"),
+        Child(deepcopy(parent), whole, classifier, "parent", analyse(parent, example)),
         data,
         settings.model_copy(update={"epochs": 8}),
         FeatureCache(1e9),
@@ -346,3 +349,40 @@ def test_all_views_of_the_images_are_trained_on(
     broken = replace(data, targets=data.targets._replace(teacher_logits=logits))
     with pytest.raises(TrainingDiverged):
         planted_step(parent, broken)
+
+
+@pytest.fixture(scope="session")
+def triangular_step(seed_of: Callable) -> Callable:
+    """Trains all groups of a network, planted once, whose old channels see no new ones."""
+
+    def step(settings: Any, architecture: str = "plain-small") -> Any:
+        parent, data = seed_of(architecture)
+        (example,) = next(data.validation_inputs.in_order(0, 2))
+        structure = triangular(analyse(parent, example), parent, [])
+        planting = {name: 2 * group.granularity for name, group in structure.growable.items()}
+        generator = torch.Generator().manual_seed(0)
+        child = child_of(parent, example, planting, generator, structure)
+        untrained = deepcopy(child.network)
+        training = train_planted(child, data, settings, FeatureCache(1e9), generator)
+        planted = dict(child.planted)
+        return Step(parent, structure, child.network.eval(), untrained, planted, training), child
+
+    return step
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_old_channels_stay_as_they_were_and_see_no_new_ones(
+    triangular_step: Callable, settings: Any, optimizer: str
+) -> None:
+    given = {"optimizer": optimizer, "weight_decay": 0.1, "epochs": 1}
+    step, child = triangular_step(settings.model_copy(update=given))
+    counts = {name for name in step.statistics if name.endswith("num_batches_tracked")}
+    assert step.changed - counts == step.classifier
+    state = child.network.state_dict()
+    assert not any(state[name][mask].any() for name, mask in left_out(child.structure).items())
+    before = step.untrained.state_dict()
+    moved = [
+        not torch.equal(before[name][mask], state[name][mask])
+        for name, mask in step.planted.items()
+    ]
+    assert sum(moved) >= 0.9 * len(moved)

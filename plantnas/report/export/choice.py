@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
+from plantnas.channels.wiring import triangular, wired_as
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -42,10 +43,12 @@ class Choice(NamedTuple):
     Attributes:
         network: In eval mode, on the CPU.
         record: Its record; the id is None for a crop that is no network of the study.
+        ancestors: The widths of the networks inside it, where its wiring is triangular.
     """
 
     network: nn.Module
     record: NetworkRecord
+    ancestors: Sequence[Mapping[str, int]] = ()
 
 
 def best_within(
@@ -133,6 +136,11 @@ def parse_widths(text: str) -> dict[str, int]:
         ) from error
 
 
+def recorded_choice(records: StudyRecords, record: NetworkRecord) -> Choice:
+    """A network of the study as it is recorded."""
+    return Choice(records.load(record), record, records.ancestors(record) or ())
+
+
 def crop_choice(
     records: StudyRecords,
     family: Sequence[NetworkRecord],
@@ -156,9 +164,14 @@ def crop_choice(
     source = family[-1]
     for ancestor in family:
         if ancestor.widths == {**source.widths, **widths}:
-            return Choice(records.load(ancestor), ancestor)
-    network = crop(records.load(source), records.example, widths).eval()
-    structure = analyse(network, records.example)
+            return recorded_choice(records, ancestor)
+    uncropped = records.load_whole(source)
+    structure = analyse(uncropped, records.example)
+    if (ancestors := records.ancestors(source)) is not None:
+        structure = triangular(structure, uncropped, ancestors)
+    network = crop(uncropped, records.example, widths, structure=structure)
+    structure = structure.with_widths(widths)
+    network = wired_as(network, structure).eval()
     record = replace(
         source,
         id=None,
@@ -167,4 +180,4 @@ def crop_choice(
         widths={**source.widths, **widths},
         evaluations=(evaluate_by_labels(network, *validation, "validation"),),
     )
-    return Choice(network, record)
+    return Choice(network, record, structure.ancestors or ())

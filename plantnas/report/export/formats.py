@@ -6,7 +6,7 @@ report/export/choice.py; a whole lineage in one file is in records/family.py.
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO
@@ -40,6 +40,14 @@ network.eval().load_state_dict(state)
 """
 """Loads a state_dict file with torch and plantnas alone."""
 
+WIRED_SNIPPET = SNIPPET.replace(
+    "network.eval()",
+    """\
+network = plantnas.wired(network, torch.zeros(about["images"]), about["ancestors"])
+network.eval()""",
+)
+"""The same for a network of triangular wiring."""
+
 
 def checked_format(name: str | None, output: Path | None) -> Format:
     """The format of that name, or of the output's ending; what it needs is installed.
@@ -58,12 +66,17 @@ def checked_format(name: str | None, output: Path | None) -> Format:
     return next(each for each in SUFFIXES if each == name)
 
 
-def about_network(study_record: StudyRecord, widths: Mapping[str, int]) -> dict[str, Any]:
+def about_network(
+    study_record: StudyRecord,
+    widths: Mapping[str, int],
+    ancestors: Sequence[Mapping[str, int]] = (),
+) -> dict[str, Any]:
     """What another program must know of a network beside its weights, as JSON has it.
 
     Returns:
         `network`: arguments of `build_network`; `widths` of the channel groups; `images`: the shape
-        of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel.
+        of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel; of a
+        network whose wiring is triangular, `ancestors`: the widths of the networks inside it.
     """
     space, images = study_record.search_space, study_record.images
     return {
@@ -78,6 +91,7 @@ def about_network(study_record: StudyRecord, widths: Mapping[str, int]) -> dict[
         "images": [2, images.channels, images.height, images.width],
         "mean": images.mean,
         "std": images.std,
+        **({"ancestors": list(map(dict, ancestors))} if ancestors else {}),
     }
 
 

@@ -16,17 +16,18 @@ from plantnas.records.family import save_family
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.export.choice import (
-    Choice,
     Wanted,
     crop_choice,
     family_of,
     nested,
+    recorded_choice,
     wanted_record,
 )
 from plantnas.report.export.formats import (
     EXPORTERS,
     SNIPPET,
     SUFFIXES,
+    WIRED_SNIPPET,
     Format,
     about_network,
     checked_format,
@@ -101,10 +102,10 @@ def _save_network(
         lambda: load_images(url, records.name)
     )  # read at most once, and if it is needed
     if crop_to is None:
-        choice = Choice(records.load(family[-1]), family[-1])
+        choice = recorded_choice(records, family[-1])
     else:
         choice = crop_choice(records, family, crop_to, validation())
-    about = about_network(records.record, choice.record.widths)
+    about = about_network(records.record, choice.record.widths, choice.ancestors)
     record, source, what = choice.record, family[-1], f"Network {choice.record.id}"
     if record.id is None:
         what = (
@@ -117,7 +118,8 @@ def _save_network(
     )
     if file_format == "state-dict":
         write_file(path, state_dict_file(choice.network, about))
-        yield f"{path}: its state_dict, which this loads:\n\n{SNIPPET.format(path=str(path))}"
+        snippet = WIRED_SNIPPET if choice.ancestors else SNIPPET
+        yield f"{path}: its state_dict, which this loads:\n\n{snippet.format(path=str(path))}"
         return
     make_file, runner = EXPORTERS[file_format]
     images, _ = validation()
