@@ -6,7 +6,7 @@ import ast
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from tests.test_quality import PACKAGE
+from tests.test_quality import package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def annotated() -> dict[str, str]:
     """What stands behind each alias of `Annotated`, as the options of commands are."""
     return {
         ast.unparse(node.targets[0]): ast.unparse(node.value.slice.elts[0])  # type: ignore[attr-defined]
-        for tree in PACKAGE.values()
+        for tree in package().values()
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Subscript)
@@ -55,7 +55,7 @@ def type_of(annotation: ast.expr | None, aliases: dict[str, str]) -> str:
 def parameters() -> Iterator[tuple[str, str, str]]:
     """The name, type and place of each parameter of the package's functions."""
     aliases = annotated()
-    for place, tree in PACKAGE.items():
+    for place, tree in package().items():
         if "migrations/versions" in place:
             continue
         for node in ast.walk(tree):
@@ -96,7 +96,7 @@ def test_the_words_of_the_glossary_mean_what_it_says() -> None:
 
 def test_the_arithmetic_of_fronts_speaks_of_points_and_their_costs() -> None:
     classes = [
-        node for node in PACKAGE["plantnas/hypervolume.py"].body if isinstance(node, ast.ClassDef)
+        node for node in package()["plantnas/hypervolume.py"].body if isinstance(node, ast.ClassDef)
     ]
     (point,) = (each for each in classes if each.name == "Point")
     fields = [ast.unparse(each.target) for each in point.body if isinstance(each, ast.AnnAssign)]
