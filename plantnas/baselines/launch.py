@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing.context import BaseContext
 
 import optuna
 import torch
@@ -96,9 +97,7 @@ def _outstanding(
 def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that share the cores; however this ends, they do too."""
     threads = max(1, cores() // workers)
-    crew = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _begin_process, (threads,)
-    )
+    crew = ProcessPoolExecutor(workers, _context(), _begin_process, (threads,))
     try:
         yield crew
     except BaseException:
@@ -107,6 +106,18 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         crew.shutdown(cancel_futures=True)
+
+
+def _context() -> BaseContext:
+    """Starts processes that inherit nothing but modules, where a platform has it: torch is long.
+
+    Modules are imported once, in a process that computes nothing and of which the others are forks.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _begin_process(threads: int) -> None:
