@@ -234,11 +234,11 @@ def test_a_seed_without_room_ends_the_study_after_one_proposal(
 
 def test_a_study_ends_when_its_parameters_are_used_up(brief: StudyFolder, tmp_path: Path) -> None:
     folder = replace(brief, directory=tmp_path).with_settings(
-        search__maximum_parameters=1_500, search__steps=4
+        search__maximum_parameters=1_000, search__steps=4
     )
     study = folder.run(trials=600)
     assert reasons(study)[-1] == "the study is complete"
-    assert max(trial.values[1] for trial in study.trials if trial.values) <= 1_500
+    assert max(trial.values[1] for trial in study.trials if trial.values) <= 1_000
 
 
 def test_a_study_may_trade_accuracy_for_macs(brief: StudyFolder, tmp_path: Path) -> None:
