@@ -6,6 +6,7 @@ Trained weights are in ``weights.py``, what is recorded of a network in ``study.
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,34 +36,43 @@ def network_at(
         widths: Of the groups that are not as wide as the architecture makes them.
         seed: Seed of the weights.
     """
-    architecture = search_space.architecture
+    name = search_space.architecture
     # What has a name of the user's may be another function by now; that of a library may not.
-    maker = architecture if "/" in architecture else ARCHITECTURES.find(architecture)
-    example, arguments = example_images(images_record), json.dumps(search_space.arguments)
-    size = (images_record.num_classes, *example.shape[1:])
-    structure = _structure(architecture, maker, arguments, size)
-    network = _whole(architecture, arguments, size, seed)
-    generator = torch.Generator().manual_seed(seed)
-    return narrow(network, example, widths, generator, structure=structure)
+    maker = name if "/" in name else ARCHITECTURES.find(name)
+    shape = tuple(example_images(images_record).shape)
+    settings = json.dumps(search_space.arguments)
+    as_made = _Architecture(name, maker, settings, images_record.num_classes, shape)
+    generator, structure = torch.Generator().manual_seed(seed), _structure(as_made)
+    return narrow(as_made.network(seed), as_made.example, widths, generator, structure=structure)
+
+
+class _Architecture(NamedTuple):
+    """An architecture at its own widths, by all that tells it from others.
+
+    Attributes:
+        name: As a study has it.
+        maker: What that stands for.
+        settings: Of the maker, as JSON.
+        num_classes: How many classes it tells apart.
+        shape: Of two images.
+    """
+
+    name: str
+    maker: object
+    settings: str
+    num_classes: int
+    shape: tuple[int, ...]
+
+    @property
+    def example(self) -> Tensor:
+        return torch.zeros(self.shape)
+
+    def network(self, seed: int) -> nn.Module:
+        settings = json.loads(self.settings)
+        return build_network(self.name, self.num_classes, self.shape[1], settings, seed)
 
 
 @lru_cache(maxsize=8)
-def _structure(
-    architecture: str, maker: object, arguments: str, size: tuple[int, ...]
-) -> Structure:
-    """The structure of an architecture, which takes longer to analyse than to build.
-
-    Args:
-        architecture: Its name.
-        maker: What that stands for.
-        arguments: Of the constructor, as JSON.
-        size: Classes, and channels, height and width of an image.
-    """
-    example = torch.zeros(2, *size[1:])
-    return analyse(_whole(architecture, arguments, size, 0), example)
-
-
-def _whole(architecture: str, arguments: str, size: tuple[int, ...], seed: int) -> nn.Module:
-    """An architecture at its own widths."""
-    num_classes, channels, *_ = size
-    return build_network(architecture, num_classes, channels, json.loads(arguments), seed)
+def _structure(as_made: _Architecture) -> Structure:
+    """Its structure: to analyse it takes longer than to build it."""
+    return analyse(as_made.network(0), as_made.example)

@@ -1,5 +1,9 @@
 """A study's architecture at any widths: the same weights from the same seed, of the right shape."""
 
+import importlib
+import sys
+from pathlib import Path
+
 import torch
 
 from plantnas.channels.groups import widths
@@ -32,3 +36,24 @@ def test_the_same_seed_draws_the_same_weights() -> None:
     ]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+MADE = """
+from torch import nn
+
+def network(num_classes, in_channels):
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 4, 1), *{layers}, nn.Flatten(), nn.Linear(4 * 96, num_classes)
+    )
+"""
+
+
+def test_another_function_of_the_same_name_is_another_architecture(folder: Path) -> None:
+    space = SearchSpace(architecture="made_here:network")
+    for layers, count in (("[]", 1), ("[nn.Conv2d(4, 4, 1)]", 2)):
+        (folder / "made_here.py").write_text(MADE.format(layers=layers))
+        sys.modules.pop("made_here", None)
+        importlib.invalidate_caches()
+        network = network_at(space, IMAGES, {"0": 3})
+        assert widths(network, example_images(IMAGES))["0"] == 3
+        assert sum(isinstance(each, torch.nn.Conv2d) for each in network.modules()) == count
