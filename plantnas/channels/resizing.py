@@ -5,6 +5,7 @@ What the entries of the new tensors are is decided in planting.py.
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,20 @@ def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -
     child = copy.deepcopy(model, memo)
     for owner in changed:
         update_attributes(child.get_submodule(owner))
+    return child
+
+
+def with_tensors(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
+    """A copy of a convolution or linear layer with other weights, which its sizes follow."""
+    memo, given = {}, {"weight": weight, "bias": bias}
+    for name, old in layer.named_parameters(recurse=False):
+        new = given.get(name)
+        if new is not None:
+            memo[id(old)] = _like(old, new)
+    child: nn.Module = copy.deepcopy(layer, memo)
+    if bias is None:
+        child.register_parameter("bias", None)
+    update_attributes(child)
     return child
 
 

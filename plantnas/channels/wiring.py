@@ -67,8 +67,8 @@ def triangular(
     return found
 
 
-def _is_layer(network: nn.Module, weight: str) -> bool:
-    owner, _, name = weight.rpartition(".")
+def _is_layer(network: nn.Module, name: str) -> bool:
+    owner, _, name = name.rpartition(".")
     return name == "weight" and type(network.get_submodule(owner)) in LAYERS
 
 
@@ -173,21 +173,18 @@ class Stepwise(nn.Module):
         steps: The layer of each step that has rows.
     """
 
-    def __init__(
-        self, layer: Any, wiring: WeightWiring, parts: dict[Any, nn.Parameter] | None = None
-    ) -> None:
+    def __init__(self, layer: Any, wiring: WeightWiring, shared: dict[Any, nn.Parameter]) -> None:
         """Takes a layer apart.
 
         Args:
             layer: One of `LAYERS`.
             wiring: Its weight's.
-            parts: Those of weights that were taken apart before, so that ties between them stay.
+            shared: The parts of weights that were taken apart before, so that ties stay.
         """
         super().__init__()
         self._wiring, self._dimension = wiring, 1 - layer.weight.ndim
         self._shape, self.steps = layer.weight.shape, nn.ModuleList()
         self._inputs = list[list[slice] | None]()
-        parts = {} if parts is None else parts
         numbers = sorted({run.step for run in wiring.rows})
         for step in numbers:
             inputs = self._inputs_of(step, layer)
@@ -195,10 +192,10 @@ class Stepwise(nn.Module):
             memo = dict[int, Any]()
             for tensor in (layer.weight, layer.bias):
                 if tensor is not None:
-                    if (id(tensor), step) not in parts:
+                    if (id(tensor), step) not in shared:
                         taken = tensor.detach()[self._box(step, tensor.ndim)].clone()
-                        parts[id(tensor), step] = nn.Parameter(taken, tensor.requires_grad)
-                    memo[id(tensor)] = parts[id(tensor), step]
+                        shared[id(tensor), step] = nn.Parameter(taken, tensor.requires_grad)
+                    memo[id(tensor)] = shared[id(tensor), step]
             self.steps.append(copy.deepcopy(layer, memo))
             update_attributes(self.steps[-1])
         sizes, self._outputs = [0] * len(numbers), list[tuple[int, slice]]()
@@ -245,14 +242,14 @@ class Stepwise(nn.Module):
     def _box(self, step: int, dimensions: int) -> tuple[Tensor | slice, ...]:
         """The index of a step's entries in the weight, or in the bias, which has rows alone."""
         wiring = self._wiring
-        rows = positions([run for run in wiring.rows if run.step == step])
+        rows = positions(run for run in wiring.rows if run.step == step)
         if dimensions == 1:
             return (rows,)
         box: list[Tensor | slice] = [slice(None)] * dimensions
         if wiring.column_dimension is None:
             box[wiring.row_dimension] = rows
             return tuple(box)
-        columns = positions([run for run in wiring.columns if run.step <= step])
+        columns = positions(run for run in wiring.columns if run.step <= step)
         # Side by side, one index a dimension: a grid.
         first_is_rows = wiring.row_dimension < wiring.column_dimension
         box[wiring.row_dimension] = rows[:, None] if first_is_rows else rows
@@ -276,7 +273,7 @@ class Stepwise(nn.Module):
         return int(layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels)
 
 
-def positions(runs: Sequence[Run]) -> Tensor:
+def positions(runs: Iterable[Run]) -> Tensor:
     """The entries of some stretches of a dimension."""
     return torch.cat([torch.arange(run.start, run.stop) for run in runs])
 

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from plantnas.channels.structure import Structure
 from plantnas.config import Planting
 from plantnas.measured import Epoch
+from plantnas.training.apart import apart
 from plantnas.training.batch_norms import running_statistics
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import Stop, TrainingData, fit
 from plantnas.training.optimizers import EntryOptimizer
 from plantnas.training.phases import Phases
 from plantnas.training.precision import mixed_precision
-from plantnas.training.prefix import BehindPrefix, cut_before
+from plantnas.training.prefix import BehindPrefix, Cut, cut_before
 from plantnas.training.sliced import sliced_gradients
 
 
@@ -83,13 +84,21 @@ def train_planted(
         TrainingDiverged: The loss was not finite.
     """
     network, planted, phases = child.network, child.planted, Phases()
+    is_triangular = child.structure.ancestors is not None
     with phases("prefix"):
-        behind, training_data = _behind_prefix(child, training_data, recipe, cache)
+        example = training_data.example
+        parts = apart(network, child.structure, recipe, example) if is_triangular else None
+        cut = parts.cut if parts else cut_before(network, planted.keys(), example)
+        behind, training_data = _behind_prefix(cut, child.parent, training_data, recipe, cache)
     with phases("training"):
+        if parts:
+            optimizer = EntryOptimizer(parts.cut.suffix, parts.rates, recipe, recipe.l2_sp)
+            epochs = fit(behind, optimizer, training_data, recipe, generator, stop)
+            parts.put_back()
+            return PlantedTraining(epochs, optimizer.trained_entries, phases.seconds)
         trained = _trained(child, recipe)
         rates = {name: _rates(mask, planted.get(name), recipe) for name, mask in trained.items()}
         optimizer = EntryOptimizer(network, rates, recipe, recipe.l2_sp)
-        is_triangular = child.structure.ancestors is not None
         frozen = recipe.batch_norm == "running" or is_triangular
         with (
             sliced_gradients(network, trained),
@@ -100,16 +109,15 @@ def train_planted(
 
 
 def _behind_prefix(
-    child: Child, training_data: TrainingData, recipe: Planting, cache: FeatureCache
+    cut: Cut, parent: object, training_data: TrainingData, recipe: Planting, cache: FeatureCache
 ) -> tuple[nn.Module, TrainingData]:
     """The part of the network that is trained, and the data with the inputs of that part."""
-    cut = cut_before(child.network, child.planted.keys(), training_data.example)
     if cut.prefix is None:
         return cut.suffix, training_data
     precision, device = recipe.precision, training_data.targets.labels.device
-    validation = cache.features(cut, training_data.validation_inputs, "validation", child.parent)
+    validation = cache.features(cut, training_data.validation_inputs, "validation", parent)
     with mixed_precision(precision, device):  # as BehindPrefix runs it
-        train = cache.features(cut, training_data.inputs, f"train-{precision}", child.parent)
+        train = cache.features(cut, training_data.inputs, f"train-{precision}", parent)
     if validation is None or train is None:
         return BehindPrefix(cut), training_data
     return cut.suffix, replace(training_data, inputs=train, validation_inputs=validation)
