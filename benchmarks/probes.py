@@ -33,7 +33,8 @@ from plantnas.config_files import load_study, with_overrides
 from plantnas.errors import Say
 from plantnas.measured import Evaluation
 from plantnas.place import sqlite_url
-from plantnas.search.objective import PlantingObjective, planted_child
+from plantnas.search.children import planted_child
+from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import Parent, PreparedStudy
 from plantnas.search.proposals import room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.planted import train_planted
@@ -104,7 +105,7 @@ def plantings(prepared: PreparedStudy, parent: Parent, count: int) -> Iterator[d
     study, found = optuna.create_study(sampler=sampler), list[dict[str, int]]()
     while len(found) < count:
         new = suggest(study.ask(), room)
-        if new and new not in found and room.excess(parent.widths_with(new)) <= 0:
+        if new and new not in found and room.excess(parent.structure.widths_after(new)) <= 0:
             found.append(new)
             yield new
 
@@ -118,7 +119,7 @@ def timed(measure: Callable[[], Measured]) -> tuple[Measured, float]:
 
 def trial_of(prepared: PreparedStudy, parent: Parent, new: dict[str, int]) -> Trial:
     """A planting of the parent, probed, screened and grown."""
-    structure = parent.structure.with_widths(parent.widths_with(new))
+    structure = parent.structure.with_widths(parent.structure.widths_after(new))
 
     def probe() -> float:
         return prepared.held_back.loss(shrunk(prepared.sampled_donor, structure.growable_widths))

@@ -300,6 +300,10 @@ class Search(Settings):
     4, ... epochs, not among the best half (Li et al. 2020)."""
     sampler: Sampler = Sampler()
     """Proposes plantings."""
+    ahead: float = Field(default=1.0, ge=0)
+    """While the seed or a planting is grown, the network of the next size is trained along, at the
+    widths of the next step's best probe, and the next planting goes on from it: the weight of its
+    loss (Yu et al. 2019 train nested networks so). 0, or `probes: 0`: nothing is trained ahead."""
     cost: str = "parameters"
     """What accuracy is traded for, the second objective of the trials: `parameters`, `macs`, or
     `module:function` of yours: (structure, widths) -> number."""
@@ -344,6 +348,11 @@ class StudyConfig(Settings):
     memory_gigabytes: PositiveFloat = 2.0
     """Limit of the cached features of the frozen prefix, of all workers of a machine together; what
     is sampled of a teacher that channels are fitted to takes at most half as much."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the network of the next size is trained along, if its widths are known."""
+        return self.search.ahead > 0 and self.search.probes > 0
 
     @property
     def teacher_gives_channels(self) -> bool:

@@ -49,8 +49,9 @@ search: {steps: 1, probes: 0, trials_per_step: 2, minimum_growth: 1.3, maximum_g
 
 SLOW = {
     *("tiny", "short", "brief", "begun", "ended", "prepared", "finished"),  # studies that train
-    *("quick", "opened", "made", "made_study", "launched", "searched", "probing"),
+    *("quick", "opened", "made", "made_study", "launched", "searched", "probing", "looking"),
     *("teacher", "seed_of", "planted_step", "lineage", "family"),  # networks that do, or are large
+    "trained_along",
     *("browser", "new_postgres", "postgres_server", "server", "site", "simulated", "old"),
 }
 """Fixtures that take seconds: a test that needs one is marked slow."""
@@ -206,6 +207,16 @@ def ended(begun: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Study
 def probing(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """A study with probes after all its trials, by one worker; not to be changed, but copied."""
     folder = replace(brief, directory=tmp_path_factory.mktemp("probing")).with_settings(
+        search__probes=4, search__trials_per_step=2, search__ahead=0.0
+    )
+    folder.run()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def looking(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study that looks ahead, after all its trials by one worker; to be copied."""
+    folder = replace(brief, directory=tmp_path_factory.mktemp("looking")).with_settings(
         search__probes=4, search__trials_per_step=2
     )
     folder.run()

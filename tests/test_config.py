@@ -56,6 +56,7 @@ OTHER_VALUES: dict[str, Any] = {
     "search.early_stopping": "median",
     "search.sampler.name": "GPSampler",
     "search.sampler.arguments": {"multivariate": False},
+    "search.ahead": 0.5,
     "search.cost": "macs",
     "search.minimum_growth": 1.1,
     "search.maximum_growth": 3.0,

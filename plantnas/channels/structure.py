@@ -200,6 +200,10 @@ class Structure:
         """The axes by tensor name."""
         return grouped((axis.tensor, axis) for axis in self.axes)
 
+    def widths_after(self, planting: Mapping[str, int]) -> dict[str, int]:
+        """The widths that the groups of a planting have after it."""
+        return {name: self.groups[name].width + new for name, new in planting.items()}
+
     def widths_with(self, changes: Mapping[str, int]) -> dict[str, int]:
         """The widths of all groups after these changes.
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from plantnas.records.optuna_tables import STUDIES, TRIALS
-from plantnas.records.tables import BaselineRow, NetworkRow, StudyRow
+from plantnas.records.tables import AheadRow, BaselineRow, NetworkRow, StudyRow
 
 
 class AbandonedNetwork(NamedTuple):
@@ -71,5 +71,10 @@ def remove_abandoned(connection: Connection, network_id: int) -> bool:
 
 def needed_artifacts(connection: Connection) -> set[str]:
     """The artifacts of all networks of all studies that are not abandoned."""
-    query = select(NetworkRow.artifact_id).where(~is_abandoned(connection))
-    return {artifact_id for artifact_id in connection.scalars(query) if artifact_id}
+    is_needed, ahead = ~is_abandoned(connection), AheadRow.artifact_id
+    queries = (
+        select(NetworkRow.artifact_id).where(is_needed),
+        select(ahead).join(NetworkRow, NetworkRow.id == AheadRow.network_id).where(is_needed),
+    )
+    found = {artifact_id for query in queries for artifact_id in connection.scalars(query)}
+    return {artifact_id for artifact_id in found if artifact_id}

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from plantnas.measured import SPLITS, Epoch, Evaluation
-from plantnas.records.record import BaselineRun, NetworkRecord
+from plantnas.records.record import AheadRecord, BaselineRun, NetworkRecord
 from plantnas.records.tables import (
+    AheadRow,
     BaselineRow,
     EpochRow,
     EvaluationRow,
@@ -49,6 +50,7 @@ def rows_of_network(record: NetworkRecord) -> dict[type[OfNetwork], list[dict[st
         EpochRow: [epoch._asdict() for epoch in record.epochs],
         PhaseRow: phases,
         BaselineRow: [asdict(record.baseline)] if record.baseline else [],
+        AheadRow: [asdict(record.ahead)] if record.ahead else [],
     }
 
 
@@ -60,6 +62,7 @@ def read_networks(connection: Connection, condition: ColumnElement[bool]) -> lis
     epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
     phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
     baselines = _read_rows(connection, BaselineRow, BaselineRow.network_id, condition)
+    aheads = _read_rows(connection, AheadRow, AheadRow.network_id, condition)
     return [
         NetworkRecord(
             **{key: value for key, value in row._mapping.items() if key != "study_id"},
@@ -74,6 +77,7 @@ def read_networks(connection: Connection, condition: ColumnElement[bool]) -> lis
             epochs=tuple(Epoch(*values) for values in epochs[row.id]),
             seconds=dict(phases[row.id]),
             baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
+            ahead=next((AheadRecord(*values) for values in aheads[row.id]), None),
         )
         for row in rows
     ]

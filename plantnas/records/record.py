@@ -103,6 +103,21 @@ class BaselineRun:
 
 
 @dataclass(frozen=True)
+class AheadRecord:
+    """The wider network that was trained along with one, and that its plantings go on from.
+
+    Attributes:
+        artifact_id: Where ``weights.load_weights`` finds its weights.
+        sha256: Hexadecimal hash of these.
+        widths: Channels of each group that can grow.
+    """
+
+    artifact_id: str
+    sha256: str
+    widths: dict[str, int]
+
+
+@dataclass(frozen=True)
 class NetworkRecord:
     """A trained network of a study.
 
@@ -128,6 +143,7 @@ class NetworkRecord:
         id: Given by the database.
         created: When it was recorded (UTC); None stands for now.
         baseline: What it is compared to, if it is a baseline.
+        ahead: The network that was trained along with it, if one was.
     """
 
     method: str
@@ -147,6 +163,7 @@ class NetworkRecord:
     id: int | None = None
     created: datetime | None = None
     baseline: BaselineRun | None = None
+    ahead: AheadRecord | None = None
 
     def evaluation_on(self, split: Split) -> Evaluation | None:
         """Its evaluation on a split, if there is one."""

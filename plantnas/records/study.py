@@ -24,7 +24,13 @@ from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, read_networks, rows_of_network
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
-from plantnas.records.record import ImagesRecord, LossCurve, NetworkRecord, StudyRecord
+from plantnas.records.record import (
+    AheadRecord,
+    ImagesRecord,
+    LossCurve,
+    NetworkRecord,
+    StudyRecord,
+)
 from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, StudyRow
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
 _STOOD_FOR: dict[str, dict[str, Any]] = {
     "seed": {"start": "fresh", "l2_sp": 0.0},
     "planting": {"rows": "fresh", "l2_sp": 0.0},
-    "search": {"probes": 0},
+    "search": {"probes": 0, "ahead": 0.0},
 }
 """What a study did that was made before these keys were, where that is not the default."""
 
@@ -257,14 +263,18 @@ class StudyRecords:
 
     def load_whole(self, record: NetworkRecord) -> "nn.Module":
         """The same as an ordinary module, in which zeros stand for what its wiring leaves out."""
-        from plantnas.records.weights import load_weights
-
         if record.artifact_id is None or record.sha256 is None:
             raise StudyError(
                 f"study {self.name!r}: the weights of network {record.id} were not kept."
             )
-        network = self.build(record.widths)
-        network.load_state_dict(load_weights(self.store, record.artifact_id, record.sha256))
+        return self.load_ahead(AheadRecord(record.artifact_id, record.sha256, record.widths))
+
+    def load_ahead(self, ahead: AheadRecord) -> "nn.Module":
+        """The network that was trained along with another one, as `load_whole` gives that."""
+        from plantnas.records.weights import load_weights
+
+        network = self.build(ahead.widths)
+        network.load_state_dict(load_weights(self.store, ahead.artifact_id, ahead.sha256))
         return network.eval()
 
     def _add(self, connection: Connection, record: NetworkRecord) -> int:

@@ -202,3 +202,16 @@ class BaselineRow(OfNetwork, Table):
     learning_rate: Mapped[float]
     budget_epochs: Mapped[int]
     uses_teacher: Mapped[bool]
+
+
+class AheadRow(OfNetwork, Table):
+    """The wider network that was trained along with a network: the next planting goes on from it.
+
+    It is no result of its own, and has neither metrics nor a row among the networks.
+    """
+
+    __tablename__ = "plantnas_ahead"
+
+    artifact_id: Mapped[str] = mapped_column(String(256))
+    sha256: Mapped[str] = mapped_column(String(64))
+    widths: Mapped[dict[str, Any]]

@@ -15,9 +15,8 @@ import optuna
 from optuna.trial import TrialState
 
 from plantnas.channels.cost import COSTS
-from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.shrinking import shrunk
-from plantnas.channels.structure import classifier_tensors
+from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import wired_as
 from plantnas.config import Planting, Search, StudyConfig
 from plantnas.config_files import load_study
@@ -38,10 +37,10 @@ from plantnas.records.optuna_tables import (
     WINDOW_CONSTRAINT,
     seconds_key,
 )
-from plantnas.records.record import LossCurve, NetworkRecord
+from plantnas.records.record import AheadRecord, LossCurve, NetworkRecord
+from plantnas.search.children import child_and_ahead, recorded_ahead
 from plantnas.search.interruption import give_up_if_asked
 from plantnas.search.prepared import (
-    Parent,
     PreparedStudy,
     Trained,
     network_record,
@@ -51,7 +50,7 @@ from plantnas.search.proposals import Room, room_to_grow, suggest_counts, sugges
 from plantnas.search.recording import join_study
 from plantnas.training.fitting import Stop, TrainingDiverged
 from plantnas.training.phases import Phases
-from plantnas.training.planted import Child, train_planted
+from plantnas.training.planted import Ahead, train_planted
 from plantnas.training.seeds import generator_for
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import Assignment
@@ -107,31 +106,28 @@ class PlantingObjective:
         assignment = assignment_of(trial)
         if assignment is None:
             _prune(trial, "the study is complete")
-        prepared = self.prepared(trial.study)
-        config = self.config
-        parent = prepared.parent(assignment.parent)
-        planting = suggest_planting(trial, prepared, parent, assignment)
+        prepared, config = self.prepared(trial.study), self.config
+        structure = prepared.structure_of(assignment.parent)
+        planting = suggest_planting(trial, prepared, structure, assignment)
+        structure = structure.with_widths(structure.widths_after(planting))
         if assignment.kind == "probe":
-            return _probe(trial, prepared, parent, planting)
-        recipe = _recipe(trial, config, assignment)
-        phases = Phases()
+            return _probe(trial, prepared, structure)
+        parent = prepared.parent(assignment.parent, planting)
+        recipe, phases = _recipe(trial, config, assignment), Phases()
         with phases("planting"):
-            child = planted_child(prepared, parent, planting)
+            child, ahead = child_and_ahead(prepared, parent, planting, _coming(trial, assignment))
         # Of the planting, not of the trial: a grown planting starts like its screening.
-        purpose = ("batches", parent.record.widths, planting)
-        generator = generator_for(config.random_seed, *purpose)
+        generator = generator_for(config.random_seed, "batches", parent.record.widths, planting)
         stop = _stop(trial, prepared, assignment, recipe.epochs)
         data, features = prepared.data, prepared.features
         try:
-            training = train_planted(child, data, recipe, features, generator, stop)
+            training = train_planted(child, data, recipe, features, generator, stop, ahead)
         except TrainingDiverged as error:
             _prune(trial, f"diverged: {error}")
         phases.add(training.seconds)
         with phases("evaluation"):
-            evaluation = prepared.validate(wired_as(child.network, child.structure))
-        trained = Trained(
-            child.network, child.structure, training.epochs, evaluation, phases.seconds
-        )
+            evaluation = prepared.validate(wired_as(child.network, structure))
+        trained = Trained(child.network, structure, training.epochs, evaluation, phases.seconds)
         record = replace(
             network_record("planting", trained, prepared.weights, trial),
             kind=assignment.kind,
@@ -139,9 +135,10 @@ class PlantingObjective:
             parent_id=parent.network_id,
             step=assignment.step,
             planted=planting,
+            ahead=_ahead_record(ahead, prepared, trial),
         )
         _keep(trial, prepared, record, recipe.epochs)
-        return evaluation.accuracy, float(COSTS.find(config.search.cost)(child.structure, {}))
+        return evaluation.accuracy, float(COSTS.find(config.search.cost)(structure, {}))
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
@@ -163,11 +160,10 @@ def _recipe(trial: optuna.Trial, config: StudyConfig, assignment: Assignment) ->
 
 
 def _probe(
-    trial: optuna.Trial, prepared: PreparedStudy, parent: Parent, planting: Mapping[str, int]
+    trial: optuna.Trial, prepared: PreparedStudy, structure: Structure
 ) -> tuple[float, float]:
-    """Minus the loss that a planting's widths have without training, and their cost."""
-    structure, phases = parent.structure.with_widths(parent.widths_with(planting)), Phases()
-    widths = structure.growable_widths
+    """Minus the loss that a structure's widths have without training, and their cost."""
+    widths, phases = structure.growable_widths, Phases()
     with phases("probing"):
         loss = prepared.held_back.loss(shrunk(prepared.sampled_donor, widths))
     if not isfinite(loss):
@@ -182,6 +178,24 @@ def _probe(
         trial.set_user_attr(key, value)
     cost = COSTS.find(prepared.config.search.cost)
     return -loss, float(cost(structure, {}))
+
+
+def _ahead_record(
+    ahead: Ahead | None, prepared: PreparedStudy, trial: optuna.Trial
+) -> AheadRecord | None:
+    if ahead is None:
+        return None
+    network, structure = ahead.child.network, ahead.child.structure
+    return recorded_ahead(network, structure, prepared.weights, trial)
+
+
+def _coming(trial: optuna.Trial, assignment: Assignment) -> dict[str, int]:
+    """The planting of the next step that is trained along; nothing without one."""
+    if assignment.ahead is None:
+        return {}
+    probe = trial.study.get_trials(deepcopy=False)[assignment.ahead]
+    planting: dict[str, int] = json.loads(probe.user_attrs[PLANTING_KEY])
+    return planting
 
 
 def _stop(
@@ -208,24 +222,24 @@ def _stop(
 
 
 def suggest_planting(
-    trial: optuna.Trial, prepared: PreparedStudy, parent: Parent, assignment: Assignment
+    trial: optuna.Trial, prepared: PreparedStudy, structure: Structure, assignment: Assignment
 ) -> dict[str, int]:
-    """The planting that a trial proposes for its parent, if it is worth training.
+    """The planting that a trial proposes for a parent's structure, if it is worth training.
 
     Raises:
         optuna.TrialPruned: Nothing would be planted, the child is outside the window, or another
             trial planted the same.
     """
     growth, search = prepared.config.search_space.grow, prepared.config.search
-    room = room_to_grow(parent.structure, prepared.teacher.widths, growth, search)
+    room = room_to_grow(structure, prepared.teacher.widths, growth, search)
     suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
     planting = suggest(trial, room)
-    widths = parent.widths_with(planting)
+    widths = structure.widths_after(planting)
     excess = room.excess(widths)
     if (not planting or excess > 0) and room.has_none():
         trial.set_user_attr(NO_ROOM_KEY, True)  # policies need no second proposal to know it
     trial.set_user_attr(PLANTING_KEY, json.dumps(planting))
-    trial.set_user_attr(PARAMETERS_KEY, parent.structure.parameters(widths))
+    trial.set_user_attr(PARAMETERS_KEY, structure.parameters(widths))
     # Samplers that know constraints learn the window from it, also from trials that end here.
     trial.set_constraint(WINDOW_CONSTRAINT, excess)
     if not planting:
@@ -248,27 +262,6 @@ def _outside(room: Room, widths: Mapping[str, int], search: Search) -> str:
     # A cost such as milliseconds may be a small number.
     figures = [f"{each:.0f}" if each >= 100 else f"{each:.3g}" for each in (cost, low, high)]
     return f"{figures[0]} {search.cost} are not between {figures[1]} and {figures[2]}"
-
-
-def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str, int]) -> Child:
-    """The parent with the planting: the same rows whenever this parent is planted so."""
-    # By its widths, not its trial's number, which is another if a trial before it was killed.
-    purpose = ("rows", sorted(parent.record.widths.items()), sorted(planting.items()))
-    network = plant(
-        parent.network,
-        prepared.example,
-        planting,
-        generator_for(prepared.config.random_seed, *purpose),
-        initialisation=prepared.initialisation(),
-        structure=parent.structure,
-    )
-    return Child(
-        network,
-        planted_entries(parent.structure, parent.network, planting),
-        classifier_tensors(parent.structure),
-        parent.network_id,
-        parent.structure.with_widths(parent.widths_with(planting)),
-    )
 
 
 def _twin(trial: optuna.Trial, planting: Mapping[str, int], assignment: Assignment) -> int | None:

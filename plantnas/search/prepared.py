@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import optuna
@@ -18,7 +19,6 @@ from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.shrinking import sampled_donor
 from plantnas.channels.structure import Structure
-from plantnas.channels.wiring import triangular
 from plantnas.config import StudyConfig
 from plantnas.measured import Epoch, Evaluation
 from plantnas.records.optuna_artifacts import ArtifactStore
@@ -30,6 +30,9 @@ from plantnas.training.fitting import TrainingData, validate
 from plantnas.training.held_back import HeldBack, held_back
 from plantnas.training.seeds import generator_for
 
+NOTHING: Mapping[str, int] = MappingProxyType({})
+"""A planting of no channels."""
+
 
 @dataclass(frozen=True)
 class Parent:
@@ -39,11 +42,13 @@ class Parent:
         network: In eval mode, with all its weights.
         structure: Its channel groups.
         record: Its row in the database.
+        ahead: The wider network that was trained along with it, if one was.
     """
 
     network: nn.Module
     structure: Structure
     record: NetworkRecord
+    ahead: Donor | None = None
 
     @property
     def network_id(self) -> int:
@@ -51,15 +56,10 @@ class Parent:
         assert self.record.id is not None
         return self.record.id
 
-    def widths_with(self, planting: Mapping[str, int]) -> dict[str, int]:
-        """The widths that the planted groups get."""
-        groups = self.structure.groups
-        return {name: groups[name].width + new for name, new in planting.items()}
-
 
 @dataclass
 class PreparedStudy:
-    """A study whose teacher and seed are trained, in the memory of one process.
+    """A study whose teacher is trained, in the memory of one process.
 
     Attributes:
         config: The study's configuration.
@@ -68,7 +68,9 @@ class PreparedStudy:
         data: Images, targets and loss.
         example: Two normalised images, to analyse networks with.
         teacher: The teacher's record.
-        seed: The seed's record.
+        seed_structure: The seed's channel groups.
+        make_seed: Gives the seed's record. It is trained when it is first asked for, once a study,
+            and then the network that a planting makes of it along with it.
         samples: Gives what the teacher's layers compute on some training images, which is made
             once a study, when it is first asked for.
         device: Where networks are trained.
@@ -81,25 +83,53 @@ class PreparedStudy:
     data: TrainingData
     example: Tensor
     teacher: NetworkRecord
-    seed: NetworkRecord
+    seed_structure: Structure
+    make_seed: Callable[[Mapping[str, int]], NetworkRecord]
     samples: Callable[[], Samples]
     device: torch.device
     features: FeatureCache
+    _seed: NetworkRecord | None = field(default=None, repr=False)
     _parent: Parent | None = field(default=None, repr=False)
+    _structures: dict[int, Structure] = field(default_factory=dict, repr=False)
 
-    def parent(self, trial_number: int | None) -> Parent:
-        """The network of a grow trial, or the seed if None; the last one is kept in memory."""
-        record = self.seed
-        if trial_number is not None:
-            found = self.records.network_of_trial(trial_number)
-            assert found is not None, f"the finished trial {trial_number} has no network"
-            record = found
+    @property
+    def seed(self) -> NetworkRecord:
+        """The seed's record."""
+        return self.seed_before({})
+
+    def seed_before(self, planting: Mapping[str, int]) -> NetworkRecord:
+        """The seed's record; one that is not trained yet is, along with a planting of it."""
+        if self._seed is None:
+            self._seed = self.make_seed(planting)
+        return self._seed
+
+    def structure_of(self, trial_number: int | None) -> Structure:
+        """The structure of a trial's network, or of the seed if None; it need not be trained."""
+        if trial_number is None:
+            return self.seed_structure
+        if trial_number not in self._structures:
+            self._structures[trial_number] = self._structure(self._record_of(trial_number))
+        return self._structures[trial_number]
+
+    def parent(self, trial_number: int | None, planting: Mapping[str, int] = NOTHING) -> Parent:
+        """The network of a grow trial, or the seed if None; the last one is kept in memory.
+
+        Args:
+            trial_number: The trial's.
+            planting: What is to be planted in it: a seed that is not trained yet is trained with a
+                view to it.
+        """
+        if trial_number is None:
+            record = self.seed_before(planting)
+        else:
+            record = self._record_of(trial_number)
         if self._parent is None or self._parent.record.id != record.id:
-            network = self.records.load_whole(record).to(self.device).eval()
-            structure, ancestors = analyse(network, self.example), self.records.ancestors(record)
-            if ancestors is not None:
-                structure = triangular(structure, network, ancestors)
-            self._parent = Parent(network, structure, record)
+            network, ahead = self.records.load_whole(record).to(self.device), None
+            structure = self.structure_of(trial_number)
+            if record.ahead is not None:
+                wider = self.records.load_ahead(record.ahead).to(self.device)
+                ahead = Donor(wider, structure.with_widths(record.ahead.widths))
+            self._parent = Parent(network, structure, record, ahead)
         return self._parent
 
     def initialisation(self) -> Initialisation:
@@ -108,6 +138,18 @@ class PreparedStudy:
         if given.rows != "fresh":
             donor = self.sampled_donor if self.config.fits_channels else self._donor
         return Initialisation(ROWS.find(given.rows), given.column_init, donor)
+
+    def _record_of(self, trial_number: int) -> NetworkRecord:
+        record = self.records.network_of_trial(trial_number)
+        assert record is not None, f"the finished trial {trial_number} has no network"
+        return record
+
+    def _structure(self, record: NetworkRecord) -> Structure:
+        """A network's structure, which may depend on what it was planted from."""
+        structure = self.seed_structure
+        for widths in (*(self.records.ancestors(record) or ()), record.widths):
+            structure = structure.with_widths(widths)
+        return structure
 
     @cached_property
     def sampled_donor(self) -> Donor:

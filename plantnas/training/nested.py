@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from plantnas.channels.structure import Structure, classifier_tensors, shared_regions
+from plantnas.channels.wiring import left_out
 from plantnas.config import Recipe
 from plantnas.training.optimizers import EntryOptimizer, flattened
 
@@ -31,10 +32,19 @@ class Nested(NamedTuple):
 
 
 def nested(network: nn.Module, structure: Structure) -> Nested:
-    """The network with normalisation layers and a classifier of its own."""
-    norms = {name for name, module in network.named_modules() if isinstance(module, NORMALISATIONS)}
-    own = {name for name, _ in network.named_parameters() if name.rpartition(".")[0] in norms}
+    """The network with normalisation layers and a classifier of its own.
+
+    Where its wiring is triangular, with a classifier alone: all else computes what it does in a
+    wider network.
+    """
+    own = normalisations(network) if structure.ancestors is None else set[str]()
     return Nested(network, structure, own | classifier_tensors(structure))
+
+
+def normalisations(network: nn.Module) -> set[str]:
+    """The names of the parameters of normalisation layers."""
+    norms = {name for name, module in network.named_modules() if isinstance(module, NORMALISATIONS)}
+    return {name for name, _ in network.named_parameters() if name.rpartition(".")[0] in norms}
 
 
 class NestedOptimizer:
@@ -51,6 +61,7 @@ class NestedOptimizer:
         widest: Nested,
         recipe: Recipe,
         moved: Mapping[str, Tensor] | None = None,
+        l2_sp: float = 0.0,
     ) -> None:
         """Re-binds the parameters of the networks.
 
@@ -59,12 +70,18 @@ class NestedOptimizer:
                 what is shared becomes the wide network's.
             widest: Its parameters are changed in place.
             recipe: Optimiser and its settings.
-            moved: For the name of each of the wide network's parameters to train, a bool mask;
-                all of them, if not given. Narrow networks' own entries are always trained.
+            moved: For the name of each of the wide network's parameters to train, what multiplies
+                the rate of each entry, as for `EntryOptimizer`; 1 for all of them, if not given.
+                Narrow networks' own entries are always trained.
+            l2_sp: As for `EntryOptimizer`.
         """
         wide_parameters = dict(widest.network.named_parameters())
         if moved is None:
-            moved = {name: _all_of(parameter) for name, parameter in wide_parameters.items()}
+            absent = left_out(widest.structure)
+            moved = {
+                name: ~absent[name] if name in absent else _all_of(parameter)
+                for name, parameter in wide_parameters.items()
+            }
         chosen = {f"wide.{name}": mask for name, mask in moved.items()}
         networks, shared = nn.ModuleDict({"wide": widest.network}), list[_Shared]()
         for place, each in enumerate(crops):
@@ -76,7 +93,7 @@ class NestedOptimizer:
                     index = _places(name, each.structure, widest.structure).to(parameter.device)
                     parameter.data = wide_parameters[name].detach().flatten()[index]
                     shared.append(_Shared(f"wide.{name}", parameter, index))
-        self._optimizer = EntryOptimizer(networks, chosen, recipe)
+        self._optimizer = EntryOptimizer(networks, chosen, recipe, l2_sp)
         followed = [copied for copied in shared if copied.name in self._optimizer.offsets]
         for copied in followed:
             copied.parameter.requires_grad_(True)
@@ -84,6 +101,11 @@ class NestedOptimizer:
         self._places = torch.cat(
             [copied.places.flatten() + self._optimizer.offsets[copied.name] for copied in followed]
         )
+
+    @property
+    def trained_entries(self) -> int:
+        """The number of entries that are trained; a shared one counts once."""
+        return self._optimizer.trained_entries
 
     def zero_grad(self) -> None:
         """Forgets the gradients."""

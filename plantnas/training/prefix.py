@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from plantnas.channels.resizing import named_tensors
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -65,6 +67,22 @@ def cut_before(network: nn.Module, planted: Set[str], example: Tensor) -> Cut:
         return whole
     prefix.eval()
     return cut
+
+
+def names_behind(network: nn.Module, planted: Set[str]) -> set[str]:
+    """The parameters and buffers of the layers that `cut_before` would leave in the suffix.
+
+    Args:
+        network: Any module from images to logits.
+        planted: Names of state_dict entries.
+    """
+    names = set(named_tensors(network))
+    try:
+        traced = fx.symbolic_trace(network)
+    except Exception:  # as in `cut_before`
+        return names
+    targets = {node.target for node in _reached(traced.graph, planted)}
+    return {name for name in names if name in targets or name.rpartition(".")[0] in targets}
 
 
 class BehindPrefix(nn.Module):

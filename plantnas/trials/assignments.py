@@ -118,7 +118,8 @@ def _stored_assignment(trial: FrozenTrial) -> Assignment | None:
     if stored is None:
         return None
     repeats = stored.get("repeats", stored.get("screened"))  # as it was called before probes
-    return _known_assignment(stored["kind"], stored["step"], stored["parent"], repeats)
+    kind, step, parent = stored["kind"], stored["step"], stored["parent"]
+    return _known_assignment(kind, step, parent, repeats, stored.get("ahead"))
 
 
 def _cost(attributes: Mapping[str, Any], method: str) -> float | None:

@@ -21,15 +21,18 @@ class Assignment:
     Attributes:
         kind: What is done with a planting.
         step: The step of the study, from 1.
-        parent: The grow trial whose network is planted; None is the seed.
+        parent: The grow trial whose network is planted, or for a probe that looks ahead the screen
+            that will be grown; None is the seed.
         repeats: The number of the trial whose planting it repeats: for a grow that of its screen,
             for a screen that of its probe. None proposes a planting.
+        ahead: Of a grow: the probe of the next step whose widths are trained along, if any are.
     """
 
     kind: Kind
     step: int
     parent: int | None
     repeats: int | None = None
+    ahead: int | None = None
 
     @property
     def proposes(self) -> bool:
@@ -62,6 +65,11 @@ class TrialRecord:
     params: dict[str, Any] = field(default_factory=dict)
     no_room: bool = False
     stopped: bool = False
+
+    @property
+    def parent(self) -> int | None:
+        """The trial whose network is planted; None is the seed, or there is no assignment."""
+        return self.assignment.parent if self.assignment else None
 
     @property
     def point(self) -> Point:
@@ -136,6 +144,19 @@ def repeated_trials(history: History, states: Sequence[str]) -> set[int]:
         and trial.assignment.repeats is not None
         and trial.state in states
     }
+
+
+def screens_of(history: History, parents: Sequence[int | None]) -> list[int | None]:
+    """The screens that were grown as these parents: by them parents are known before they grow.
+
+    The seed is its own, and so is what is not grown.
+    """
+    grown = {
+        trial.number: trial.assignment.repeats
+        for trial in history
+        if trial.assignment is not None and trial.assignment.kind == "grow"
+    }
+    return [grown.get(parent, parent) if parent is not None else None for parent in parents]
 
 
 def with_room(parents: Sequence[int | None], history: History) -> list[int | None]:

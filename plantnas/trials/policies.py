@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
-from math import inf
 from random import Random
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from plantnas.errors import ConfigurationError, did_you_mean, first_line
-from plantnas.hypervolume import Point, contributions, front, worst_corner
+from plantnas.hypervolume import contributions, front, worst_corner
 from plantnas.named import Table
 from plantnas.trials.history import (
     Assignment,
@@ -28,10 +27,12 @@ from plantnas.trials.history import (
     grown_trials,
     repeated_trials,
     screened_trials,
+    screens_of,
     trials_of,
     with_room,
 )
-from plantnas.trials.winners import WINNER_RULES, Comparison
+from plantnas.trials.ranking import ranked
+from plantnas.trials.winners import WINNER_RULES
 
 
 @runtime_checkable
@@ -65,6 +66,13 @@ class Beam:
        the front.
     5. With nothing left to grow: an extra screen or proposal of the same step, as in 2.
 
+    With `ahead`, a step's probes come before its parents are grown, so that the likely widths of
+    the next size are known while one is trained: before a winner is grown, in 3, the next step's
+    probes are made of the winners' widths, and the best one of the winner's is the `ahead` of its
+    assignment.
+    A likely winner counts as one. A parent that was grown without them, as a spare is, is probed
+    as in 1. A probe's parent is then the screen that its parent repeats.
+
     Pruned trials (a duplicate, nothing planted, infeasible, diverged) and failed ones do not count,
     so their place reopens: a failed screen or grow is thus assigned again. A pruned one withdraws
     the trial that it repeated, which is then not there for any of the rules.
@@ -86,6 +94,8 @@ class Beam:
         steps: Steps of the study; None is unlimited.
         probes: Probes of a step, over all its parents; 0 for none.
         trials_per_step: Screens of a step, over all its parents.
+        ahead: Weight of the loss of the network that is trained along; 0 looks ahead nowhere, as
+            without probes and in the last step.
         winner: Name of a rule in `winners.WINNER_RULES`, or the user's `module:function`.
         give_up_after: Pruned proposals in a row, or screens of probes, after which a step is
             content with those that it has, as at once when no parent has room; if it has none, the
@@ -99,6 +109,7 @@ class Beam:
     steps: int | None = None
     probes: int = 0
     trials_per_step: int = 12
+    ahead: float = 0.0
     winner: str = "hypervolume"
     give_up_after: int = 500
 
@@ -113,6 +124,8 @@ class Beam:
                 f"policy: trials_per_step: {self.trials_per_step} is more than the {self.probes} "
                 "probes that they are chosen from."
             )
+        if self.ahead < 0:
+            raise ConfigurationError(f"policy: ahead: {self.ahead} is not at least 0.")
         if self.beam_width > self.trials_per_step:
             raise ConfigurationError(
                 f"policy: beam_width: {self.beam_width} is more than the {self.trials_per_step} "
@@ -125,7 +138,7 @@ class Beam:
         if self.steps is not None and step > self.steps:
             return None
         wanted = self._wanted(history, reference, step)
-        if wanted.probes and len(active_trials(history, "probe", step)) < wanted.probes:
+        if wanted.probes and len(self._probes(history, reference, step)) < wanted.probes:
             return self._proposal(history, reference, step)
         if len(active_trials(history, "screen", step)) < wanted.screens:
             return self._next_screen(history, reference, step)
@@ -134,10 +147,13 @@ class Beam:
         if winners and not ungrown and step == self.steps:
             return None
         screens = screened_trials(history, step)
-        ungrown += _free(self._ranked(screens, history, reference, step), history)
-        if ungrown:
-            return Assignment("grow", step, _parent_of(ungrown[0]), repeats=ungrown[0].number)
-        return self._next_screen(history, reference, step)
+        ungrown += _free(ranked(screens, history, reference, self.winner), history)
+        if not ungrown:
+            return self._next_screen(history, reference, step)
+        if self.ahead and self.probes and step != self.steps:
+            winners = winners or ungrown[:1]  # the likely one
+            return self._looking_ahead(history, reference, ungrown[0], winners)
+        return Assignment("grow", step, ungrown[0].parent, repeats=ungrown[0].number)
 
     def screen(self, history: History, reference: Reference) -> Assignment:
         """A screen of the current step: of the parent with the fewest proposals."""
@@ -152,14 +168,15 @@ class Beam:
         screens = screened_trials(history, step)
         if len(screens) < wanted:
             return []
-        return self._ranked(screens[:wanted], history, reference, step)[: self.beam_width]
+        return ranked(screens[:wanted], history, reference, self.winner)[: self.beam_width]
 
     def _step(self, history: History, reference: Reference) -> int:
         """The newest step that a trial was assigned to, or the next one if its winners are grown.
 
         Past the last step, the number is one more than `steps`.
         """
-        step = max((assignment.step for assignment in assignments_of(history)), default=1)
+        begun = [each for each in assignments_of(history) if each.kind != "probe" or not self.ahead]
+        step = max((assignment.step for assignment in begun), default=1)
         grown = {grow.repeats for grow in assignments_of(grown_trials(history, step))}
         winners = self.winners(history, reference, step)
         is_over = bool(winners) and all(winner.number in grown for winner in winners)
@@ -169,40 +186,83 @@ class Beam:
         """A trial of a planting that is still to be proposed."""
         if not self.probes:
             return self.screen(history, reference)
-        return Assignment("probe", step, self._parent(history, reference, step))
+        parent = self._parent(history, reference, step)
+        if self.ahead:
+            (parent,) = screens_of(history, [parent])
+        return Assignment("probe", step, parent)
 
     def _next_screen(self, history: History, reference: Reference, step: int) -> Assignment | None:
         """A screen of the best free probe, else one more proposal, unless the step gave up."""
         if self.probes:
-            probes = complete_trials(history, "probe", step)
-            best = _free(self._ranked(probes, history, reference, step), history)
+            active = self._probes(history, reference, step)
+            probes = [trial for trial in active if trial.state == "complete"]
+            best = _free(ranked(probes, history, reference, self.winner), history)
             if best:
-                return Assignment("screen", step, _parent_of(best[0]), repeats=best[0].number)
+                parents, parent = self._parents(history, reference, step), best[0].parent
+                if self.ahead:
+                    parent = parents[screens_of(history, parents).index(parent)]
+                return Assignment("screen", step, parent, repeats=best[0].number)
         if self._gave_up(history, reference, step):
             return None
         return self._proposal(history, reference, step)
+
+    def _looking_ahead(
+        self,
+        history: History,
+        reference: Reference,
+        screen: TrialRecord,
+        winners: Sequence[TrialRecord],
+    ) -> Assignment:
+        """A probe of the next step, if it needs more before a screen is grown, or else the grow."""
+        assert screen.assignment is not None
+        step, parents = screen.assignment.step + 1, [winner.number for winner in winners]
+        probes = [
+            trial
+            for trial in active_trials(history, "probe", step)
+            if trial.parent in {*parents, screen.number}
+        ]
+        open_parents = with_room(parents, history)
+        enough = len(probes) >= self.probes or self._pruned_in_a_row(history, "probe", step)
+        if screen in winners and open_parents and not enough:
+            made = Counter(trial.parent for trial in probes)
+            return Assignment("probe", step, min(open_parents, key=lambda parent: made[parent]))
+        own = [each for each in probes if each.parent == screen.number and each.state == "complete"]
+        best = ranked(own, history, reference, self.winner)
+        ahead = best[0].number if best else None
+        return Assignment("grow", step - 1, screen.parent, screen.number, ahead)
+
+    def _probes(self, history: History, reference: Reference, step: int) -> list[TrialRecord]:
+        """The running and complete probes of a step, of the parents that it has now."""
+        probes = active_trials(history, "probe", step)
+        if not self.ahead:
+            return probes
+        parents = screens_of(history, self._parents(history, reference, step))
+        return [trial for trial in probes if trial.parent in parents]
 
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
         """The parent with the fewest proposals."""
         parents = self._parents(history, reference, step)
         active = [*active_trials(history, "probe", step), *active_trials(history, "screen", step)]
-        made = Counter(each.parent for each in assignments_of(active) if each.proposes)
-        return min(with_room(parents, history) or parents, key=lambda parent: made[parent])
+        proposing = [each.parent for each in assignments_of(active) if each.proposes]
+        made = Counter(screens_of(history, proposing))
+        possible = self._open(parents, history) or parents
+        screens = dict(zip(possible, screens_of(history, possible), strict=True))
+        return min(possible, key=lambda parent: made[screens[parent]])
 
     def _parents(self, history: History, reference: Reference, step: int) -> list[int | None]:
         """The parents of a step. Those already used stay: storage decides them."""
         if step == 1:
             return [None]
         of_step = [assignment for assignment in assignments_of(history) if assignment.step == step]
-        used = [assignment.parent for assignment in of_step]
-        best = self._ranked(grown_trials(history, step - 1), history, reference, step - 1)
+        used = [each.parent for each in of_step if each.kind != "probe" or not self.ahead]
+        best = ranked(grown_trials(history, step - 1), history, reference, self.winner)
         return list(dict.fromkeys([*used, *(trial.number for trial in best)]))[: self.beam_width]
 
     def _wanted(self, history: History, reference: Reference, step: int) -> "_Wanted":
         """The trials that the step needs, or those that it can have if it gave up."""
         if not self._gave_up(history, reference, step):
             return _Wanted(self.probes, self.trials_per_step)
-        probes = active_trials(history, "probe", step)
+        probes = self._probes(history, reference, step)
         screens = [*active_trials(history, "screen", step), *_free(probes, history)]
         return _Wanted(min(self.probes, len(probes)), min(self.trials_per_step, len(screens)))
 
@@ -211,43 +271,21 @@ class Beam:
 
         Of probes or of screens: where all screens diverge, there is always one more good probe.
         """
-        if not with_room(self._parents(history, reference, step), history):
+        if not self._open(self._parents(history, reference, step), history):
             return True
-        in_a_row = list[int]()
-        for kind in ("probe", "screen"):
-            complete = complete_trials(history, kind, step)
-            last = max((trial.number for trial in complete), default=-1)
-            pruned = trials_of(history, kind, step, ("pruned",))
-            in_a_row.append(sum(trial.number > last for trial in pruned))
-        return max(in_a_row) >= self.give_up_after
+        return any(self._pruned_in_a_row(history, kind, step) for kind in ("probe", "screen"))
 
-    def _ranked(
-        self,
-        candidates: Sequence[TrialRecord],
-        history: History,
-        reference: Reference,
-        step: int,
-    ) -> list[TrialRecord]:
-        """Trials of one kind and step, best first; the stopped ones only if all of them were."""
-        candidates = [trial for trial in candidates if not trial.stopped] or candidates
-        if not candidates:
-            return []
-        grown = grown_points(history, reference, step)
-        are_probes = any(each.kind == "probe" for each in assignments_of(candidates))
-        others = [] if are_probes else list(grown.values())
-        compared = [*others, *(trial.point for trial in candidates)]
-        corner = worst_corner(compared, reference.teacher_cost)
-        gain_of = WINNER_RULES.find(self.winner)
+    def _pruned_in_a_row(self, history: History, kind: str, step: int) -> bool:
+        """Whether the newest `give_up_after` trials of a kind were all pruned."""
+        complete = complete_trials(history, kind, step)
+        last = max((trial.number for trial in complete), default=-1)
+        pruned = trials_of(history, kind, step, ("pruned",))
+        return sum(trial.number > last for trial in pruned) >= self.give_up_after
 
-        def rank(candidate: TrialRecord) -> tuple[float, float, int]:
-            theirs = grown.get(_parent_of(candidate), Point(0.0, 0.0))
-            if are_probes:
-                theirs = Point(corner.accuracy, theirs.cost)
-            comparison = Comparison(theirs, others, corner)
-            loss = inf if candidate.validation_loss is None else candidate.validation_loss
-            return -gain_of(candidate.point, comparison), loss, candidate.number
-
-        return sorted(candidates, key=rank)
+    def _open(self, parents: Sequence[int | None], history: History) -> list[int | None]:
+        """The parents that have room to grow, as far as a trial of them has found."""
+        both = zip(parents, screens_of(history, parents), strict=True)
+        return [parent for parent, screen in both if len(with_room([parent, screen], history)) == 2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +311,8 @@ class Pareto(Greedy):
         seed: Seed of the draws.
     """
 
+    # Who is the next round's parent is not known before this round's network is grown.
+    ahead: float = field(default=0.0, init=False)
     seed: int = 0
 
     def _parent(self, history: History, reference: Reference, step: int) -> int | None:
@@ -305,10 +345,6 @@ def _free(candidates: Sequence[TrialRecord], history: History) -> list[TrialReco
     """Those that no running or complete trial repeats."""
     taken = repeated_trials(history, ("running", "complete"))
     return [candidate for candidate in candidates if candidate.number not in taken]
-
-
-def _parent_of(candidate: TrialRecord) -> int | None:
-    return candidate.assignment.parent if candidate.assignment else None
 
 
 POLICIES: Table[Callable[..., Policy]] = Table(

@@ -31,7 +31,7 @@ from plantnas.search.interruption import (
     wait,
 )
 from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import features_folder
+from plantnas.search.prepared import NOTHING, features_folder
 from plantnas.search.preparing import check_device
 from plantnas.search.recording import versions
 from plantnas.trials.lost import (
@@ -131,6 +131,8 @@ def optimize_until_complete(
                     raise failure
                 what = f"{FAILURES_IN_A_ROW} trials in a row failed: {_reason(failure)}"
                 raise StudyError(what) from failure
+    # A trial asks for the seed, if one plants something.
+    objective.prepared(study).seed_before(NOTHING)
 
 
 def remove_features(directory: Path) -> None:

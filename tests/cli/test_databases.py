@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plantnas.records.migrations.revision import NEEDED
 from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def older(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
-    """The finished study as the first revision would have it: without the table of baselines."""
+    """The finished study as the first revision would have it: without the later tables."""
     folder = finished.copy(tmp_path / "study")
     with sqlite3.connect(folder.directory / "study.db") as connection:
-        connection.execute("DROP TABLE plantnas_baselines")
+        for later in ("plantnas_ahead", "plantnas_baselines"):
+            connection.execute(f"DROP TABLE {later}")
         connection.execute("UPDATE plantnas_alembic_version SET version_num = '0001'")
     connection.close()
     return folder
@@ -35,13 +37,13 @@ def test_an_older_database_is_refused_until_it_is_upgraded(
     assert_one_line(plantnas("report", *place), "older plantnas", "plantnas db upgrade")
     ended = plantnas("db", "upgrade", *place)
     assert (ended.exit_code, ended.stderr) == (0, "")
-    assert "from revision 0001 to 0002" in ended.stdout
+    assert f"from revision 0001 to {NEEDED}" in ended.stdout
     assert plantnas("report", *place).exit_code == 0
 
 
 def test_the_database_as_it_was_is_kept(plantnas: Callable[..., Ended], older: StudyFolder) -> None:
     plantnas("db", "upgrade", "tiny", "--directory", older.directory)
-    copy = older.directory / "study.db.before-0002"
+    copy = older.directory / f"study.db.before-{NEEDED}"
     with sqlite3.connect(copy) as connection:
         found = connection.execute("SELECT version_num FROM plantnas_alembic_version").fetchone()
     connection.close()

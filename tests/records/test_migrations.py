@@ -85,11 +85,11 @@ def set_revision(database: Database, revision: str) -> None:
 
 
 def add_revision(folder: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
-    """Lets a revision 0003 follow the package's own, in a copy of them."""
+    """Lets a revision 9999 follow the package's own, in a copy of them."""
     scripts = shutil.copytree(Path(upgrading.__file__).parent, folder / "migrations")
-    (scripts / "versions" / "v0003_next.py").write_text(
+    (scripts / "versions" / "v9999_next.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        "revision, down_revision = '0003', '0002'\n\n"
+        f"revision, down_revision = '9999', '{NEEDED}'\n\n"
         f"def upgrade():\n    {change.strip()}\n"
     )
     monkeypatch.setattr(upgrading, "SCRIPTS", str(scripts))
@@ -160,8 +160,8 @@ def test_a_database_of_an_older_plantnas_is_refused_as_it_is(url_of_0001: str) -
     with pytest.raises(StorageError) as refused:
         Database(url_of_0001)
     assert str(refused.value) == (
-        f"{url_of_0001}: was written by an older plantnas (revision 0001, this one needs 0002): "
-        "run plantnas db upgrade STUDY."
+        f"{url_of_0001}: was written by an older plantnas "
+        f"(revision 0001, this one needs {NEEDED}): run plantnas db upgrade STUDY."
     )
     assert dump(url_of_0001) == before
 
@@ -201,13 +201,13 @@ def test_an_upgraded_database_takes_baselines(url_of_0001: str, network: Network
 def test_an_upgrade_says_from_which_revision_to_which_and_where_the_copy_is(
     url_of_0001: str, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "study.db.before-0002"
-    assert upgrade_database(url_of_0001) == Upgrade("0001", "0002", copy)
+    copy = tmp_path / f"study.db.before-{NEEDED}"
+    assert upgrade_database(url_of_0001) == Upgrade("0001", NEEDED, copy)
 
 
 def test_an_upgrade_of_the_newest_revision_does_nothing(database: Database, tmp_path: Path) -> None:
     before = dump(database.url)
-    assert upgrade_database(database.url) == Upgrade("0002", "0002", None)
+    assert upgrade_database(database.url) == Upgrade(NEEDED, NEEDED, None)
     assert dump(database.url) == before
     assert not list(tmp_path.glob("*before*"))
 
@@ -232,21 +232,21 @@ def test_the_copy_holds_what_was_in_the_write_ahead_log_only(
         shutil.copy(file_of(url_of_0001), tmp_path / "alone.db")
         assert dump(f"sqlite:///{tmp_path}/alone.db") != before
         upgrade_database(url_of_0001)
-    assert dump(f"sqlite:///{tmp_path}/study.db.before-0002") == before
+    assert dump(f"sqlite:///{tmp_path}/study.db.before-{NEEDED}") == before
 
 
 def test_nothing_is_left_beside_the_copy(url_of_0001: str, tmp_path: Path) -> None:
     upgrade_database(url_of_0001)
-    assert {path.name for path in tmp_path.iterdir()} == {"study.db", "study.db.before-0002"}
+    assert {path.name for path in tmp_path.iterdir()} == {"study.db", f"study.db.before-{NEEDED}"}
 
 
 def test_a_copy_that_exists_is_neither_replaced_nor_ignored(
     url_of_0001: str, tmp_path: Path
 ) -> None:
-    copy = tmp_path / "study.db.before-0002"
+    copy = tmp_path / f"study.db.before-{NEEDED}"
     copy.write_text("of an earlier upgrade")
     before = dump(url_of_0001)
-    with pytest.raises(StorageError, match=r"study.db.before-0002: exists already: move it"):
+    with pytest.raises(StorageError, match=rf"study.db.before-{NEEDED}: exists already: move it"):
         upgrade_database(url_of_0001)
     assert copy.read_text() == "of an earlier upgrade"
     assert dump(url_of_0001) == before
@@ -285,7 +285,7 @@ def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(
         table.add_column(sa.Column("colour", sa.Integer))
     """
     add_revision(tmp_path, monkeypatch, change)
-    assert upgrade_database(url_of_0001).new == "0003"
+    assert upgrade_database(url_of_0001).new == "9999"
     with closing(sqlite3.connect(file_of(url_of_0001))) as connection:
         found = connection.execute("SELECT group_name, width FROM plantnas_widths").fetchall()
     assert found == [("stem", 8)]
@@ -315,7 +315,7 @@ def test_upgrades_at_once_all_succeed_and_one_migrates(url_of_0001: str) -> None
     with ProcessPoolExecutor(3, context, initializer=context.Barrier(3).wait) as pool:
         upgrades = [pool.submit(upgrade_database, url_of_0001) for _ in range(3)]
         found = [upgrade.result(timeout=60).old for upgrade in upgrades]
-    assert sorted(found) == ["0001", "0002", "0002"]
+    assert sorted(found) == ["0001", NEEDED, NEEDED]
 
 
 def test_an_upgrade_does_not_make_a_database(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from plantnas.records.record import NetworkRecord
 from plantnas.records.study import load_network
 from plantnas.records.weights import load_weights
 from plantnas.report.images import load_images
-from plantnas.search.objective import PlantingObjective, planted_child
+from plantnas.search.children import planted_child
+from plantnas.search.objective import PlantingObjective
 from plantnas.training.planted import PlantedTraining, train_planted
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import Beam, Greedy, Pareto, Policy

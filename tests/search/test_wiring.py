@@ -30,11 +30,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def study(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+@pytest.fixture(scope="module", params=[0, 3], ids=["alone", "ahead"])
+def study(
+    brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> StudyFolder:
     """A study of two steps after all its trials; it was ended after the first and went on."""
     folder = replace(brief, directory=tmp_path_factory.mktemp("triangular")).with_settings(
-        search_space__wiring="triangular", search__minimum_growth=1.2, planting__rows="fitted"
+        search_space__wiring="triangular",
+        search__minimum_growth=1.2,
+        planting__rows="fitted",
+        search__probes=request.param,
     )
     folder.run(trials=1)
     folder.run()

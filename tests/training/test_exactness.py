@@ -4,6 +4,7 @@ Every architecture is planted and trained twice; the crops are taken out of the 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,12 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import crop
+from plantnas.channels.planting import crop, plant, planted_entries
 from plantnas.channels.structure import Structure, classifier_tensors
+from plantnas.training.features import FeatureCache
+from plantnas.training.nested import normalisations
+from plantnas.training.planted import Ahead, Child, train_planted
+from tests.training.conftest import SETTINGS, child_of
 
 
 @pytest.fixture(scope="session")
@@ -100,3 +105,72 @@ def test_the_parent_is_left_as_it_was(lineage, seed_of: Callable, architecture: 
     with torch.no_grad():
         # At zero columns the untrained child computes what its parent computes.
         torch.testing.assert_close(lineage[0].untrained(images), seed(images))
+
+
+# With the network of the next size, which is trained along
+
+
+@pytest.fixture(scope="session")
+def trained_along(architecture: str, seed_of: Callable) -> tuple[nn.Module, Child, Ahead]:
+    """A parent, its child, and the one ahead of it after an epoch together, planted everywhere."""
+    parent, data = seed_of(architecture)
+    structure, names = analyse(parent, data.example), normalisations(parent)
+    planting = {name: group.granularity for name, group in structure.growable.items()}
+    child = replace(child_of(parent, data.example, planting), own=names)
+    wide = child.structure.with_widths(child.structure.widths_after(planting))
+    doubled = {name: 2 * new for name, new in planting.items()}
+    wider = replace(
+        child,
+        network=plant(child.network, data.example, planting, structure=child.structure),
+        structure=wide,
+        planted=planted_entries(structure, parent, doubled),
+    )
+    ahead = Ahead(wider, weight=1.0)
+    recipe = SETTINGS.model_copy(update={"epochs": 1})
+    generator = torch.Generator().manual_seed(0)
+    train_planted(child, data, recipe, FeatureCache(0), generator, ahead=ahead)
+    return parent, child, ahead
+
+
+def shared_names(network: nn.Module, structure: Structure) -> set[str]:
+    """All but what each size has for itself: normalisation layers, with buffers, and classifier."""
+    norms = {name.rpartition(".")[0] for name in normalisations(network)}
+    own = {name for name in network.state_dict() if name.rpartition(".")[0] in norms}
+    return network.state_dict().keys() - own - classifier_tensors(structure)
+
+
+def test_earlier_entries_stay_bit_identical_when_two_sizes_are_trained(
+    trained_along: tuple[nn.Module, Child, Ahead],
+) -> None:
+    parent, child, ahead = trained_along
+    parents = parent.state_dict()
+    for each in (child, ahead.child):
+        tensors = each.network.state_dict()
+        for name in shared_names(parent, ahead.child.structure):
+            mask = each.planted.get(name, torch.tensor(False)).expand(tensors[name].shape)
+            assert torch.equal(tensors[name][~mask], parents[name].flatten())
+
+
+def test_a_child_is_a_crop_of_what_was_trained_along_with_it(
+    trained_along: tuple[nn.Module, Child, Ahead], architecture: str, seed_of: Callable
+) -> None:
+    _, child, ahead = trained_along
+    example = seed_of(architecture)[1].example
+    cropped = crop(
+        ahead.child.network,
+        example,
+        child.structure.growable_widths,
+        structure=ahead.child.structure,
+    )
+    tensors = cropped.state_dict()
+    for name in shared_names(child.network, ahead.child.structure):
+        assert torch.equal(tensors[name], child.network.state_dict()[name])
+
+
+def test_both_sizes_have_learnt(trained_along: tuple[nn.Module, Child, Ahead]) -> None:
+    """Their planted channels, and each its own classifier."""
+    _, child, ahead = trained_along
+    crops, wide = child.network.state_dict(), ahead.child.network.state_dict()
+    for name in classifier_tensors(ahead.child.structure):
+        narrow = crops[name]
+        assert not torch.equal(wide[name][tuple(map(slice, narrow.shape))], narrow)

@@ -47,10 +47,11 @@ def test_a_study_of_another_name_is_suggested(prepared: StudyFolder) -> None:
 
 
 def test_the_policy_has_the_searchs_settings() -> None:
-    given = {"beam_width": 3, "steps": 5, "probes": 9, "trials_per_step": 7}
+    given: dict[str, Any] = {"beam_width": 3, "steps": 5, "probes": 9, "trials_per_step": 7}
+    given["ahead"] = 0.5
     search = Search(policy="beam", winner="best_accuracy", **given)
     assert make_policy(search) == Beam(winner="best_accuracy", **given)
-    assert make_policy(Search()) == Greedy(steps=3, probes=64, trials_per_step=4)
+    assert make_policy(Search()) == Greedy(steps=3, probes=64, trials_per_step=4, ahead=1.0)
 
 
 def test_a_study_that_exists_has_the_policy_that_it_began_with(
@@ -112,7 +113,7 @@ def test_what_is_no_policy_is_refused_in_one_line(folder: Path, name: str, messa
 def test_a_shipped_policy_asks_a_winner_rule_of_the_users(folder: Path) -> None:
     (folder / "of_mine.py").write_text(OWN_POLICY)
     policy = make_policy(Search(winner="of_mine:all_equal", probes=0, trials_per_step=12))
-    assert policy == Greedy(winner="of_mine:all_equal", steps=3)
+    assert policy == Greedy(winner="of_mine:all_equal", steps=3, ahead=1.0)
 
 
 def test_what_the_users_names_stand_for_is_asked_when_a_study_is_opened(

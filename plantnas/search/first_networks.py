@@ -1,0 +1,232 @@
+"""Trains what a study has before its trials: the teacher, and the seed, each once and kept.
+
+Who asks for them, and when, is in preparing.py.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import optuna
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.cost import COSTS
+from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import ROWS, STARTS
+from plantnas.channels.initialising import Donor, Grown, Initialisation, Samples, all_new
+from plantnas.channels.ordering import largest_first
+from plantnas.channels.planting import narrow
+from plantnas.channels.resizing import resized
+from plantnas.channels.structure import Structure, classifier_tensors
+from plantnas.channels.wiring import triangular
+from plantnas.config import Teacher, Width
+from plantnas.errors import Say, StorageError
+from plantnas.measured import Epoch
+from plantnas.networks.pretrained import load_pretrained
+from plantnas.records.optuna_tables import accuracy_key, cost_key, parameters_key
+from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords
+from plantnas.search.children import network_ahead, recorded_ahead
+from plantnas.search.interruption import give_up_if_asked
+from plantnas.search.prepared import Trained, donor_of, network_record
+from plantnas.search.recording import JoinedStudy
+from plantnas.training.fitting import Part, TrainingData, fit, fit_together, validate
+from plantnas.training.nested import NestedOptimizer, nested
+from plantnas.training.optimizers import whole_network_optimizer
+from plantnas.training.phases import Phases
+from plantnas.training.seeds import derived_seed, generator_for
+
+
+def is_told(study: optuna.Study, method: str) -> bool:
+    """Whether the teacher, or the seed, is trained and the study knows its figures."""
+    return accuracy_key(method) in study.user_attrs
+
+
+def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> NetworkRecord:
+    """The teacher's record; it is trained if there is none."""
+    config, records, phases = joined.config, joined.records, Phases()
+    if (recorded := _recorded(records, "teacher")) is not None:
+        return recorded
+    network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
+    say(f"training the teacher for {config.teacher.epochs} epochs")
+    structure = analyse(network, training_data.example)
+    recipe = config.teacher.for_size(structure.parameters())
+    with phases("training"):
+        optimizer = whole_network_optimizer(network, recipe)
+        generator = generator_for(config.random_seed, "teacher", "batches")
+        epochs = fit(network, optimizer, training_data, recipe, generator)
+    if config.teacher_gives_channels:
+        network = largest_first(network, structure)
+    with phases("evaluation"):
+        evaluation = validate(network, training_data)
+    trained = Trained(network, structure, epochs, evaluation, phases.seconds)
+    return _added(records, network_record("teacher", trained, records.store, joined.study))
+
+
+@dataclass(frozen=True)
+class SeedMaker:
+    """Makes a study's seed, once, whoever asks for it first.
+
+    Attributes:
+        joined: The study.
+        training_data: Its images, with the teacher's logits.
+        teacher: Its teacher.
+        samples: Gives what the teacher's layers compute on some training images.
+        say: Is told what is trained.
+    """
+
+    joined: JoinedStudy
+    training_data: TrainingData
+    teacher: NetworkRecord
+    samples: Callable[[], Samples]
+    say: Say
+
+    @cached_property
+    def structure(self) -> Structure:
+        """The seed's, which need not be trained: no wider than the teacher that gives channels."""
+        config, records = self.joined.config, self.joined.records
+        width, network = config.search_space.seed, records.build({})
+        structure = analyse(network, records.example)
+        widths = structure.fraction_of_widths(width.width, width.minimum)
+        if config.seed.start != "fresh":
+            # A teacher narrower than its architecture may have less than the seed's minimum.
+            given = self.teacher.widths
+            widths = {name: min(each, given[name]) for name, each in widths.items()}
+        structure = structure.with_widths(widths)
+        if config.search_space.wiring == "triangular":
+            return triangular(structure, network, ())
+        return structure
+
+    def tell_costs(self) -> None:
+        """Tells Optuna's study what policies compare to: they are functions of it alone."""
+        study, structure, teacher = self.joined.study, self.structure, self.teacher
+        cost = COSTS.find(self.joined.config.search.cost)
+        study.set_user_attr(parameters_key("seed"), structure.parameters())
+        study.set_user_attr(cost_key("seed"), cost(structure, {}))
+        study.set_user_attr(parameters_key("teacher"), teacher.parameters)
+        study.set_user_attr(cost_key("teacher"), cost(structure, teacher.widths))
+        _tell_accuracy(study, teacher)
+
+    def made(self, planting: Mapping[str, int]) -> NetworkRecord:
+        """The seed's record; it is trained if there is none, while other workers wait.
+
+        Args:
+            planting: {group: new channels} of the network that is trained along with it; of
+                nothing, none is.
+
+        Raises:
+            Interrupted: The process is to end.
+        """
+        joined, records = self.joined, self.joined.records
+        recorded = _recorded(records, "seed")
+        if recorded is not None and is_told(joined.study, "seed"):
+            return recorded
+        with records.database.alone(f"trains the seed of study {joined.config.name!r}", self.say):
+            seed = _recorded(records, "seed") or self._trained(planting)
+            _tell_accuracy(joined.study, seed)
+        return seed
+
+    def _trained(self, planting: Mapping[str, int]) -> NetworkRecord:
+        joined, data, phases = self.joined, self.training_data, Phases()
+        config, store, network = joined.config, joined.records.store, self._started()
+        self.say(f"training the seed for {config.seed.epochs} epochs")
+        with phases("training"):
+            wider = self._ahead_of(network, planting)
+            epochs = self._fit(network, wider)
+        with phases("evaluation"):
+            evaluation = validate(network, data)
+        trained = Trained(network, self.structure, epochs, evaluation, phases.seconds)
+        record = replace(network_record("seed", trained, store, joined.study), step=0)
+        if wider is not None:
+            ahead = recorded_ahead(wider.network, wider.structure, store, joined.study)
+            record = replace(record, ahead=ahead)
+        return _added(joined.records, record)
+
+    def _fit(self, network: nn.Module, wider: Donor | None) -> tuple[Epoch, ...]:
+        config, data = self.joined.config, self.training_data
+        recipe = config.seed.for_size(self.structure.parameters())
+        generator = generator_for(config.random_seed, "seed", "batches")
+        if wider is None:
+            optimizer = whole_network_optimizer(network, recipe, recipe.l2_sp)
+            return fit(network, optimizer, data, recipe, generator, _give_up)
+        crop, widest = nested(network, self.structure), nested(*wider[:2])
+        together = NestedOptimizer([crop], widest, recipe, l2_sp=recipe.l2_sp)
+        parts = [Part(network), Part(wider.network, config.search.ahead)]
+        return fit_together(parts, together, data, recipe, generator, _give_up)[0]
+
+    def _started(self) -> nn.Module:
+        """The seed before its training, as `seed.start` says."""
+        config, example = self.joined.config, self.training_data.example
+        seed = _fresh(self.joined, "seed", config.search_space.seed, example)
+        if config.seed.start == "fresh":
+            return seed
+        started = resized(seed, analyse(seed, example), self.structure.widths)
+        grown = Grown(
+            network=started,
+            structure=self.structure,
+            parent=seed,
+            changed=all_new(started),
+            example=example,
+            donor=self._donor(),
+            generator=generator_for(config.random_seed, "seed", "start"),
+        )
+        with torch.no_grad():
+            STARTS.find(config.seed.start)(grown)
+        return started
+
+    def _ahead_of(self, network: nn.Module, planting: Mapping[str, int]) -> Donor | None:
+        """The network that is trained along with the seed, with a planting's channels."""
+        if not planting:
+            return None
+        config, structure = self.joined.config, self.structure
+        given = config.planting
+        donor = None if given.rows == "fresh" else self._donor()
+        start = Initialisation(ROWS.find(given.rows), given.column_init, donor)
+        wider = network_ahead(
+            network, structure, planting, start, self.training_data.example, config.random_seed
+        )
+        return Donor(wider, structure.with_widths(structure.widths_after(planting)))
+
+    def _donor(self) -> Donor:
+        joined = self.joined
+        samples = self.samples if joined.config.fits_channels else None
+        return donor_of(joined.records, self.teacher, self.training_data.example, samples)
+
+
+def _give_up(epoch: Epoch) -> bool:
+    """No training of a whole network ends early, but for the end of its process."""
+    give_up_if_asked()
+    return False
+
+
+def _recorded(records: StudyRecords, method: str) -> NetworkRecord | None:
+    return next((record for record in records.networks() if record.method == method), None)
+
+
+def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> nn.Module:
+    """The architecture at the width, with the weights that the study's random seed draws."""
+    seed = derived_seed(joined.config.random_seed, method, "weights")
+    network, on_cpu = joined.records.build({}, seed), example.cpu()
+    generator = torch.Generator().manual_seed(seed)
+    narrowed = narrow(network, on_cpu, width.width, generator, minimum=width.minimum)
+    if isinstance(width, Teacher) and width.weights is not None:
+        classifier = classifier_tensors(analyse(narrowed, on_cpu))
+        load_pretrained(narrowed, joined.config.search_space, width.weights, classifier)
+    return narrowed.to(example.device)
+
+
+def _added(records: StudyRecords, record: NetworkRecord) -> NetworkRecord:
+    """The network as recorded, or another worker's who made the same: this one lost its lock."""
+    try:
+        return records.network(records.add(record))
+    except StorageError:
+        if (others := _recorded(records, record.method)) is None:
+            raise
+        return others
+
+
+def _tell_accuracy(study: optuna.Study, record: NetworkRecord) -> None:
+    validation = record.evaluation_on("validation")
+    assert validation is not None
+    study.set_user_attr(accuracy_key(record.method), validation.accuracy)
