@@ -79,7 +79,7 @@ class NestedOptimizer:
         if moved is None:
             absent = left_out(widest.structure)
             moved = {
-                name: ~absent[name] if name in absent else _all_of(parameter)
+                name: ~absent[name].to(parameter.device) if name in absent else _all_of(parameter)
                 for name, parameter in wide_parameters.items()
             }
         chosen = {f"wide.{name}": mask for name, mask in moved.items()}
@@ -133,7 +133,7 @@ class _Shared(NamedTuple):
 
 
 def _all_of(parameter: Tensor) -> Tensor:
-    return torch.ones(parameter.shape, dtype=torch.bool)
+    return torch.ones_like(parameter, dtype=torch.bool)
 
 
 def _places(name: str, structure: Structure, widest: Structure) -> Tensor:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 from torch import nn
 
 from plantnas.channels.planting import crop
+from plantnas.search.interruption import Interrupted, ends_politely
 from plantnas.search.objective import PlantingObjective
 
 if TYPE_CHECKING:
@@ -94,3 +98,18 @@ def test_a_fresh_seed_has_nothing_of_the_teacher(tiny: StudyFolder, tmp_path: Pa
     weights = study.parent(None).network.state_dict()
     convolutions = [name for name, tensor in weights.items() if tensor.ndim == 4]
     assert not any(torch.allclose(weights[name], expected[name]) for name in convolutions)
+
+
+def test_a_seed_that_a_trial_asks_for_is_given_up_between_epochs(
+    looking: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(looking, directory=tmp_path)
+    prepared = folder.objective().prepared(folder.open())
+    with ends_politely():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            prepared.seed_before({"features.10": 2})
+    assert [each.method for each in folder.records.networks()] == ["teacher"]
+    ahead = prepared.seed_before({"features.10": 2}).ahead
+    assert ahead is not None
+    assert ahead.widths["features.10"] == prepared.seed.widths["features.10"] + 2
