@@ -3,14 +3,14 @@
 The seconds of single networks are in entries.py, those of trials without one in finished_trials.py.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import (
-    chosen_rates,
+    rates_by_size,
     seconds_of,
     targets_of,
     teacher_seconds_of,
@@ -73,16 +73,17 @@ def method_costs(
         teacher=teacher_seconds,
     )
     costs, sizes = [planting], {target.id for target in targets}
-    for method, rate in chosen_rates(networks).items():
+    rates = rates_by_size(networks)
+    for method in dict.fromkeys(method for method, _ in rates):
         theirs = [record for record in networks if record.method == method]
-        costs.append(_baseline_cost(name, theirs, rate, sizes, teacher_seconds))
+        costs.append(_baseline_cost(name, theirs, rates, sizes, teacher_seconds))
     return costs
 
 
 def _baseline_cost(
     name: str,
     networks: Sequence[NetworkRecord],
-    rate: float,
+    rates: Mapping[tuple[str, int], float],
     sizes: Collection[int | None],
     teacher_seconds: float,
 ) -> SearchCost:
@@ -101,9 +102,13 @@ def _baseline_cost(
         for record, run in runs
     )
     means = {size_and_rate: fmean(repetitions) for size_and_rate, repetitions in seconds.items()}
-    chosen = [mean for (target, tried), mean in means.items() if tried == rate and target in sizes]
-    tried = [each for each in networks if each.baseline is None and each.kind != FINISH]
-    trials = [each for each in tried if weights_of(each) not in first]
+    chosen = [
+        mean
+        for (target_id, tried), mean in means.items()
+        if tried == rates[networks[0].method, target_id] and target_id in sizes
+    ]
+    others = [each for each in networks if each.baseline is None and each.kind != FINISH]
+    trials = [each for each in others if weights_of(each) not in first]
     return SearchCost(
         study=name,
         method=networks[0].method,

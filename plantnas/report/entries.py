@@ -90,7 +90,7 @@ def targets_of(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
 
 def compared_networks(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     """These planted networks, and the baselines of them at their methods' chosen rates."""
-    rates, targets = chosen_rates(networks), targets_of(networks)
+    rates, targets = rates_by_size(networks), targets_of(networks)
     wanted = {target.id for target in targets}
     return targets + [
         record
@@ -99,10 +99,30 @@ def compared_networks(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     ]
 
 
-def has_chosen_rate(record: NetworkRecord, rates: Mapping[str, float]) -> bool:
-    """Whether it is a baseline at the rate that was chosen for its method."""
+def rates_by_size(networks: Sequence[NetworkRecord]) -> dict[tuple[str, int], float]:
+    """The learning rate at which a method's baselines of a target are compared, by both.
+
+    It is the method's chosen one. But a finished network has the rate of its own size unless the
+    user says another one: where a target has none at the chosen rate, it is its own best one.
+    """
+    chosen, rates = chosen_rates(networks), dict[tuple[str, int], float]()
+    runs = [(record, run) for record in networks if (run := record.baseline) is not None]
+    by_size = grouped(((record.method, run.target_id), (record, run)) for record, run in runs)
+    for (method, target_id), theirs in by_size.items():
+        tried = grouped((run.learning_rate, record) for record, run in theirs)
+        is_finished = all(record.kind == FINISH for record, _ in theirs)
+        if is_finished and chosen[method] not in tried:
+            best, _ = max(tried.items(), key=lambda each: validation_rank(each[1]))
+            rates[method, target_id] = best
+        else:
+            rates[method, target_id] = chosen[method]
+    return rates
+
+
+def has_chosen_rate(record: NetworkRecord, rates: Mapping[tuple[str, int], float]) -> bool:
+    """Whether it is a baseline at the rate at which its method's of its size are compared."""
     run = record.baseline
-    return run is not None and run.learning_rate == rates[record.method]
+    return run is not None and run.learning_rate == rates[record.method, run.target_id]
 
 
 def compared_entries(name: str, networks: Sequence[NetworkRecord]) -> list[Entry]:

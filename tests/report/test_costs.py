@@ -66,6 +66,19 @@ def test_what_was_finished_of_a_size_that_is_not_compared_is_search(
     assert (cost.sizes, cost.networks, cost.search) == (1, 4.0, 3.0)
 
 
+def test_finished_networks_count_for_each_size_at_its_own_rate(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    made = [
+        baseline("finish", 4, rate=0.02, seconds=3.0),
+        baseline("finish", 6, rate=0.01, seconds=4.0, validation=0.8),
+        baseline("finish", 6, rate=0.04, seconds=5.0),
+    ]
+    finished = [replace(each, kind="finish") for each in made]
+    cost = cost_of("finish", compared_study("made-up", finished))
+    assert (cost.sizes, cost.networks, cost.search) == (2, 7.0, 5.0)
+
+
 def test_repetitions_count_with_their_mean(
     compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:

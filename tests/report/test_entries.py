@@ -87,6 +87,28 @@ def test_without_baselines_finished_networks_are_compared_at_all_their_sizes(
     assert {entry.target_id for entry in entries if entry.method == "planting"} == {2, 4}
 
 
+def test_finished_networks_are_compared_at_the_rate_of_their_own_size(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    made = [
+        baseline("finish", 4, rate=0.02),
+        baseline("finish", 6, rate=0.01, validation=0.8),
+        baseline("finish", 6, rate=0.04, validation=0.7),
+    ]
+    finished = [replace(each, kind="finish") for each in made]
+    entries = entries_of(compared_study("made-up", finished))
+    compared = [(e.target_id, e.learning_rate) for e in entries if e.method == "finish"]
+    assert compared == [(4, 0.02), (6, 0.01)]
+
+
+def test_a_baseline_without_its_methods_chosen_rate_is_not_compared(
+    compared_study: MakeStudy, baseline: MakeBaseline
+) -> None:
+    made = [baseline("l1-kd", 4, rate=0.02), baseline("l1-kd", 6, rate=0.01)]
+    entries = entries_of(compared_study("made-up", made))
+    assert [(e.target_id, e.learning_rate) for e in entries if e.method == "l1-kd"] == [(6, 0.01)]
+
+
 def test_planted_targets_and_baselines_at_the_chosen_rate_are_compared(
     compared_study: MakeStudy, baseline: MakeBaseline
 ) -> None:

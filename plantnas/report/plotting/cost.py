@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
-from plantnas.report.entries import chosen_rates, has_chosen_rate, weights_of
+from plantnas.report.entries import has_chosen_rate, rates_by_size, weights_of
 from plantnas.report.finished_trials import finished_trials
 from plantnas.report.front import FINISH, PLANTING
 from plantnas.report.plotting.styles import (
@@ -169,8 +169,8 @@ def _rows(recorded: StudyData) -> list[CostRow]:
         rows.append(CostRow(name, seconds, len(trials)))
     uncompared = [each for each in networks if each.kind == FINISH and each.baseline is None]
     rows.append(_row("finished", uncompared))
-    rates = chosen_rates(networks)
-    for method in in_legend_order(list(rates)):
+    rates = rates_by_size(networks)
+    for method in in_legend_order(list(dict.fromkeys(method for method, _ in rates))):
         theirs = [record for record in networks if record.method == method]
         chosen = [record for record in theirs if has_chosen_rate(record, rates)]
         kept = {weights_of(record) for record in chosen}

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.records.record import NetworkRecord
-from plantnas.report.entries import chosen_rates, has_chosen_rate
+from plantnas.report.entries import has_chosen_rate, rates_by_size
 from plantnas.report.front import FINISH, PLANTING, is_choosable, pareto_front, winning_lineage
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
@@ -77,7 +77,7 @@ def pareto_info(
     Latency is measured here, a fifth of a second for each network that is shown; screened plantings
     are not, then.
     """
-    networks, rates = recorded.networks, chosen_rates(recorded.networks)
+    networks, rates = recorded.networks, rates_by_size(recorded.networks)
     on_front = {record.id for record in pareto_front(networks)}
     left_out = ("trial", "screen") if cost == "latency" else ("trial",)  # a baseline's trials
     shown = [
