@@ -18,6 +18,7 @@ from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.export.choice import Wanted, wanted_record
+from plantnas.report.finish import evaluate_chosen
 from plantnas.report.front import (
     FAMILY,
     FINISH,
@@ -29,7 +30,7 @@ from plantnas.report.front import (
 )
 from plantnas.search.objective import PlantingObjective
 from plantnas.trials.storage import make_folder
-from plantnas.trials.study import open_study
+from plantnas.trials.study import existing_study, is_complete, open_study
 
 
 class Plan(NamedTuple):
@@ -164,6 +165,18 @@ def finish_networks(place: Place, plan: Plan, device: str, say: Say) -> list[Net
             task = Task(plan.method, source.id, 0, plan.learning_rate, plan.epochs)
             ids = [records.add(make_baseline(prepared, study, task, method))]
         return [records.network(network_id) for network_id in ids]
+
+
+def evaluate_finished(records: StudyRecords) -> None:
+    """Evaluates what is chosen on the test split, for a study that still runs when it ends.
+
+    Raises:
+        DataError: A split cannot be read.
+        StorageError: A file cannot be read.
+    """
+    study = existing_study(records.name, records.database.url)
+    if is_complete(study, records.config.search):
+        evaluate_chosen(records)
 
 
 def summary(record: NetworkRecord, source: NetworkRecord) -> str:

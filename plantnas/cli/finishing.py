@@ -42,13 +42,15 @@ def finish(
     """Train the widths of a network of a study whole, or those of its lineage as a family."""
     import optuna
 
-    from plantnas.baselines.finishing import finish_networks, plan_for, summary
+    from plantnas.baselines.finishing import evaluate_finished, finish_networks, plan_for, summary
     from plantnas.report.export.choice import Wanted
 
     place = existing(name_or_file, storage, folder)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     asked = Wanted(network_id, max_parameters)
-    plan = plan_for(records_of(place), asked, epochs, learning_rate, together)
+    records = records_of(place)
+    plan = plan_for(records, asked, epochs, learning_rate, together)
     finished = finish_networks(place, plan, device, show)
     for record, source in zip(finished, plan.sources, strict=True):
         show(summary(record, source))
+    evaluate_finished(records)

@@ -13,12 +13,7 @@ from plantnas.report.plots import pareto, write_figure
 
 
 def finish(url: str, name: str, directory: Path) -> tuple[list[NetworkRecord], Path]:
-    """Evaluates the front, the seed and the teacher on the test split, and writes the plot.
-
-    They are evaluated on the training split too: the distance tells how much they overfit.
-
-    The networks are chosen by validation before the test split is read, and what was evaluated
-    once is not evaluated again.
+    """Evaluates what was chosen on the test split, and writes the plot.
 
     Returns:
         All networks of the study, and the path of the page.
@@ -28,10 +23,26 @@ def finish(url: str, name: str, directory: Path) -> tuple[list[NetworkRecord], P
         StorageError: A file cannot be read or written.
     """
     records = StudyRecords(Database(url), name)
-    _evaluate(records, front_and_references(records.networks()))
+    evaluate_chosen(records)
     page = directory / "pareto.html"
     write_figure(pareto(records.database, name), page)
     return records.networks(), page
+
+
+def evaluate_chosen(records: StudyRecords) -> None:
+    """Evaluates the front, the seed, the teacher and what is compared on the test split.
+
+    They are evaluated on the training split too: the distance tells how much they overfit.
+
+    The networks are chosen by validation before the test split is read, and what was evaluated
+    once is not evaluated again.
+
+    Raises:
+        DataError: A split cannot be read.
+        StorageError: A file cannot be read.
+    """
+    networks = records.networks()
+    _evaluate(records, [*front_and_references(networks), *compared_networks(networks)])
 
 
 def finish_baselines(url: str, name: str) -> None:

@@ -31,6 +31,19 @@ def test_a_finished_network_is_printed_recorded_and_exported(
     assert exported.stdout.startswith(f"Network {record.id}: ")
 
 
+def test_what_is_finished_is_tested_once_the_study_is_complete(
+    plantnas: Callable[..., Ended], begun: StudyFolder, ended: StudyFolder, tmp_path: Path
+) -> None:
+    for study, is_tested in ((begun, False), (ended, True)):
+        folder = study.copy(tmp_path / study.directory.name)
+        of_study = (study.config.name, "--directory", folder.directory)
+        done = plantnas("finish", *of_study, "--network", 2)
+        assert done.exit_code == 0, done.stderr
+        record = folder.records.networks()[-1]
+        assert record.method == "finish"
+        assert (record.evaluation_on("test") is not None) == is_tested
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

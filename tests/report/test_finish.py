@@ -47,6 +47,28 @@ def test_the_front_the_seed_and_the_teacher_are_tested_and_nothing_else(
     assert page.exists()
 
 
+def test_what_is_compared_is_tested_though_it_is_not_on_the_front(
+    finished: StudyFolder, tmp_path: Path
+) -> None:
+    folder = finished.copy(tmp_path / "study")
+    target = next(each for each in folder.records.networks() if each.kind == "grow")
+    worse = replace(
+        target,
+        id=None,
+        method="finish",
+        kind="finish",
+        trial_number=None,
+        parent_id=target.id,
+        planted={},
+        evaluations=(Evaluation("validation", 0.0, 9.0, 100),),
+        baseline=BaselineRun(target.id or 0, 0, 0.01, 3, uses_teacher=True),
+    )
+    made = folder.records.add(worse)
+    networks, _ = finish(folder.url, "tiny", folder.directory)
+    assert made not in {network.id for network in pareto_front(networks)}
+    assert made in evaluated_on("test", networks)
+
+
 def test_to_finish_twice_changes_nothing(finished: StudyFolder, tmp_path: Path) -> None:
     folder = finished.copy(tmp_path / "study")
     first = finish(folder.url, "tiny", folder.directory)
