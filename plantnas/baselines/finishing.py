@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from plantnas.baselines.making import make_baseline, make_family, record_family
 from plantnas.baselines.methods import FamilyMethod, Method, method_named
-from plantnas.baselines.planning import Task, lineage_epochs
+from plantnas.baselines.planning import LOCK, Task, lineage_epochs
 from plantnas.errors import ConfigurationError, Say, StudyError
 from plantnas.files import alone
 from plantnas.place import Place
@@ -146,7 +146,7 @@ def finish_networks(place: Place, plan: Plan, device: str, say: Say) -> list[Net
     """
     records = StudyRecords(Database(place.url), place.name)
     make_folder(place.directory)
-    with alone(place.directory / "finish.lock"):  # the same command may be typed twice
+    with alone(place.directory / LOCK):  # the same command may be typed twice
         if done := plan.done_by(records.networks()):
             say(f"{_numbers(done)}: finished so already")
             return done

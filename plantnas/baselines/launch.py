@@ -17,7 +17,7 @@ import torch
 
 from plantnas.baselines.making import make_baseline, make_family, record_family
 from plantnas.baselines.methods import FamilyMethod, SearchMethod, method_named
-from plantnas.baselines.planning import Request, Task, lineage_epochs, outstanding
+from plantnas.baselines.planning import LOCK, Request, Task, lineage_epochs, outstanding
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
@@ -59,7 +59,7 @@ def make_baselines(
     """
     records, refused = StudyRecords(Database(place.url), place.name), list[Task]()
     called = {method.name: called for called, method in request.methods.items()}
-    with alone(place.directory / "baselines.lock"), _crew(workers) as crew:
+    with alone(place.directory / LOCK), _crew(workers) as crew:
         while tasks := _outstanding(place, records, request, refused):
             say(f"{len(tasks)} networks to make")
             futures = {

@@ -21,6 +21,9 @@ from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
 from plantnas.report.front import lineage, pareto_front, unfinished, validation_accuracy
 
+LOCK = "baselines.lock"
+"""The file in a study's folder with which one process at a time makes baselines or finishes."""
+
 TargetChoice = Literal["front", "lineage"]
 TARGET_CHOICES: tuple[TargetChoice, ...] = get_args(TargetChoice)
 

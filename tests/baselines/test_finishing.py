@@ -17,9 +17,10 @@ from plantnas.baselines.finishing import (
 )
 from plantnas.baselines.making import make_baseline
 from plantnas.baselines.methods import method_named
-from plantnas.baselines.planning import Task, lineage_epochs
+from plantnas.baselines.planning import LOCK, Task, lineage_epochs
 from plantnas.channels.shrinking import shrunk
 from plantnas.errors import ConfigurationError, StudyError
+from plantnas.files import is_locked
 from plantnas.measured import Evaluation
 from plantnas.place import Place
 from plantnas.records.family import load_family, save_family
@@ -116,6 +117,13 @@ def test_it_is_made_once_for_the_same_settings(done: Opened, record: NetworkReco
     plan = alone(done.folder)
     assert finish_networks(place_of(done.folder), plan, "cpu", said.append) == [record]
     assert said == [f"network {record.id}: finished so already"]
+
+
+def test_no_baselines_are_made_meanwhile(done: Opened) -> None:
+    lock, locked = done.folder.directory / LOCK, list[bool]()
+    plan = alone(done.folder)
+    finish_networks(place_of(done.folder), plan, "cpu", lambda _: locked.append(is_locked(lock)))
+    assert locked == [True]
 
 
 @pytest.mark.parametrize("other", [{"epochs": 3}, {"learning_rate": 0.02}])
