@@ -17,7 +17,7 @@ from plantnas.channels.wiring import triangular, wired_as
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.report.front import FAMILY, PLANTING, is_choosable, lineage, pareto_front
+from plantnas.report.front import FINISH, PLANTING, is_choosable, lineage, pareto_front
 from plantnas.report.images import evaluate_by_labels
 
 
@@ -98,8 +98,18 @@ def wanted_record(
 
 
 def nested(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The networks of which an earlier one is a crop: planted ones with the seed, and families."""
-    return [network for network in networks if network.method in ("seed", PLANTING, FAMILY)]
+    """The networks of which an earlier one is a crop: planted ones with the seed, and families.
+
+    A family begins with a network that has no parent; one that was finished alone has its widths
+    from its parent.
+    """
+    families = {network.id for network in networks if network.kind == FINISH}
+    return [
+        network
+        for network in networks
+        if network.method in ("seed", PLANTING)
+        or (network.id in families and network.parent_id in {None, *families})
+    ]
 
 
 def family_of(

@@ -71,6 +71,15 @@ def test_the_seed_and_what_was_planted_are_nested() -> None:
     assert family_of("study", NETWORKS, LARGE) == [SEED, LARGE]
 
 
+def test_a_family_by_any_method_is_nested_and_what_was_finished_alone_is_not() -> None:
+    first = network(7, 0.9, 200, 2000, method="mine", kind="finish", parent_id=None)
+    second = network(8, 0.9, 400, 1500, method="mine", kind="finish", parent_id=7)
+    alone = network(9, 0.9, 400, 1500, method="mine-alone", kind="finish", parent_id=5)
+    networks = [*NETWORKS, first, second, alone]
+    assert nested(networks) == [*nested(NETWORKS), first, second]
+    assert family_of("study", networks, second) == [first, second]
+
+
 def test_what_was_not_planted_has_no_family() -> None:
     with pytest.raises(StudyError, match="network 6 is of method 'l1-channel-pruning'"):
         family_of("study", NETWORKS, PRUNED)
