@@ -13,6 +13,7 @@ from plantnas.config import StudyConfig
 from plantnas.grouping import grouped
 from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY
 from plantnas.trials.assignments import assignment_of
+from plantnas.trials.policies import settings_of
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class ProgressBars:
         """Adds a bar for each step to `bars`."""
         self._planting = config.planting
         self._wanted = config.search.trials_per_step
-        self._probes = config.search.probes
+        has_probes = "probes" in settings_of(config.search.policy)  # or else none are made
+        self._probes = config.search.probes if has_probes else 0
         self._bars = bars
         self._tasks = [
             bars.add_task(

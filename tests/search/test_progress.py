@@ -26,6 +26,19 @@ if TYPE_CHECKING:
     from tests.conftest import StudyFolder
 
 
+SCREENING = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Screening:
+    steps: int = 3
+
+    def assign(self, history, reference):
+        return None
+"""
+"""A policy that makes no probes."""
+
+
 def bars_of(folder: StudyFolder) -> Progress:
     bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
     ProgressBars(bars, folder.config).show(folder.open())
@@ -113,6 +126,16 @@ def test_the_bars_tell_of_probes(probing: StudyFolder) -> None:
     tasks = bars_of(probing).tasks
     assert all(task.finished for task in tasks)
     assert tasks[0].fields["trials"] == "4/4 probed, 2/2 screened, 1 grown"
+
+
+def test_the_bars_of_a_policy_without_probes_do_not_count_them(
+    folder: Path, finished: StudyFolder
+) -> None:
+    (folder / "screening.py").write_text(SCREENING)
+    other = finished.with_settings(search__policy="screening:Screening", search__probes=64)
+    bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    ProgressBars(bars, other.config).show(finished.open())
+    assert bars.tasks[0].fields["trials"] == "3/3 screened, 1 grown"
 
 
 def test_bars_are_not_shown_before_there_is_a_study() -> None:
