@@ -17,6 +17,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -33,6 +34,8 @@ from plantnas.config_files import load_study, with_overrides
 from plantnas.errors import Say
 from plantnas.measured import Evaluation
 from plantnas.place import sqlite_url
+from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
 from plantnas.search.children import planted_child
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import Parent, PreparedStudy
@@ -88,12 +91,20 @@ def configuration(given: argparse.Namespace) -> StudyConfig:
 def prepared_study(
     config: StudyConfig, folder: Path | None, say: Say = lambda message: None
 ) -> PreparedStudy:
-    """The study with its teacher and seed, which are trained unless the folder has them."""
+    """The study with its teacher and seed, which are trained unless the folder has them.
+
+    Epochs of plantings are nothing to these: the folder may have been made with others.
+    """
     folder = folder or Path("plantnas-studies") / f"probes-{config.name}"
     directory = folder / str(config.random_seed)
     directory.mkdir(parents=True, exist_ok=True)
-    study = open_study(config, sqlite_url(directory))
-    return PlantingObjective(config, directory).prepared(study, say)
+    url, made = sqlite_url(directory), config
+    if (directory / "study.db").exists():
+        planting = StudyRecords(Database(url), config.name).config.planting
+        kept = {f"planting.{name}": getattr(planting, name) for name in ("screen_epochs", "epochs")}
+        made = with_overrides(config, kept)
+    prepared = PlantingObjective(made, directory).prepared(open_study(made, url), say)
+    return replace(prepared, config=config)
 
 
 def plantings(prepared: PreparedStudy, parent: Parent, count: int) -> Iterator[dict[str, int]]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.probes import Trial, judged, plantings, rankings, trial_of
+from benchmarks.probes import Trial, judged, plantings, prepared_study, rankings, trial_of
 from plantnas.measured import Evaluation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import StudyFolder
 
 
@@ -43,6 +45,19 @@ def test_a_ranking_is_judged_by_its_order_and_by_its_choice() -> None:
     assert judged(by_size, TRIALS)[1:5] == ["-0.20", "-0.20", "0.300", "30.00"]
     assert judged(by_probe, TRIALS)[1:5] == ["0.60", "0.60", "0.100", "10.00"]
     assert judged(by_screen, TRIALS)[1:3] == ["-0.80", "-0.80"]
+
+
+@pytest.mark.slow
+def test_teacher_and_seed_are_used_again_for_other_epochs(
+    brief: StudyFolder, tmp_path: Path
+) -> None:
+    first = prepared_study(brief.config, tmp_path)
+    other = brief.with_settings(planting__epochs=7, planting__screen_epochs=3).config
+    said = list[str]()
+    again = prepared_study(other, tmp_path, said.append)
+    assert again.config == other
+    assert (again.teacher, again.seed) == (first.teacher, first.seed)
+    assert said == []
 
 
 @pytest.mark.slow
