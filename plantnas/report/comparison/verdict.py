@@ -42,8 +42,8 @@ NOTES = (
     "points, planting minus the method, with the 95 % bootstrap interval over studies, which is "
     "too narrow for few of them: of three it goes from the smallest to the largest difference.",
     "Seconds are means, learning rates were chosen by validation. Times include the teacher's "
-    "training where the method needs it. Search or tuning: planting's screens and failed trials, "
-    "the trials of another search, and networks at other learning rates.",
+    "training where the method needs it. Search or tuning: planting's probes, screens and failed "
+    "trials, the trials of another search, and networks at other learning rates.",
     "Behind the teacher: points of test accuracy. Training - validation: points of accuracy by "
     "which a network is better on the images that it was trained on.",
 )

@@ -14,6 +14,7 @@ from plantnas.report.comparison.statistics import Difference
 from plantnas.report.comparison.verdict import (
     COST_COLUMNS,
     COST_TITLE,
+    NOTES,
     VERDICT_COLUMNS,
     VERDICT_TITLE,
     accuracy_spread,
@@ -45,6 +46,10 @@ def sentence(
     found = MethodDifference("group-norm-kd", step, parameters, measured, time, whole_time)
     (said,) = sentences(Comparison([], [], [], [found], []))
     return said
+
+
+def test_the_notes_say_what_the_search_by_planting_is() -> None:
+    assert "planting's probes, screens and failed trials" in NOTES[1]
 
 
 def test_a_sentence_says_where_planting_is_better() -> None:
