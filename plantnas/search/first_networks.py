@@ -123,25 +123,29 @@ class SeedMaker:
         if recorded is not None and is_told(joined.study, "seed"):
             return recorded
         with records.database.alone(f"trains the seed of study {joined.config.name!r}", self.say):
-            seed = _recorded(records, "seed") or self._trained(planting)
+            seed = _recorded(records, "seed") or self._recorded(planting)
             _tell_accuracy(joined.study, seed)
         return seed
 
-    def _trained(self, planting: Mapping[str, int]) -> NetworkRecord:
-        joined, data, phases = self.joined, self.training_data, Phases()
-        config, store, network = joined.config, joined.records.store, self._started()
-        self.say(f"training the seed for {config.seed.epochs} epochs")
+    def trained(self, planting: Mapping[str, int]) -> tuple[Trained, Donor | None]:
+        """A seed, and what a planting makes of it, trained and not recorded; as for `made`."""
+        phases, network = Phases(), self._started()
+        self.say(f"training the seed for {self.joined.config.seed.epochs} epochs")
         with phases("training"):
             wider = self._ahead_of(network, planting)
             epochs = self._fit(network, wider)
         with phases("evaluation"):
-            evaluation = validate(network, data)
-        trained = Trained(network, self.structure, epochs, evaluation, phases.seconds)
-        record = replace(network_record("seed", trained, store, joined.study), step=0)
+            evaluation = validate(network, self.training_data)
+        return Trained(network, self.structure, epochs, evaluation, phases.seconds), wider
+
+    def _recorded(self, planting: Mapping[str, int]) -> NetworkRecord:
+        records, study = self.joined.records, self.joined.study
+        seed, wider = self.trained(planting)
+        record = replace(network_record("seed", seed, records.store, study), step=0)
         if wider is not None:
-            ahead = recorded_ahead(wider.network, wider.structure, store, joined.study)
+            ahead = recorded_ahead(wider.network, wider.structure, records.store, study)
             record = replace(record, ahead=ahead)
-        return _added(joined.records, record)
+        return _added(records, record)
 
     def _fit(self, network: nn.Module, wider: Donor | None) -> tuple[Epoch, ...]:
         config, data = self.joined.config, self.training_data
