@@ -54,10 +54,10 @@ def make_baseline(
     trainer = Trainer(data, _recipe(prepared, task), Budget(task.epochs or budget), generator)
     seed = derived_seed(random_seed, *purpose, "weights")
     network = single.make(Order(prepared, networks, target, trainer, seed))
-    _check_size(single.name, network, target)
+    is_sized = _is_sized(network, target, single)
     record = baseline_record(prepared, study, single.name, trainer.trained(network))
     baseline = None
-    if trainer.budget.epochs == budget:
+    if trainer.budget.epochs == budget and is_sized:
         rate = task.learning_rate
         baseline = BaselineRun(task.target_id, task.repetition, rate, budget, single.uses_teacher)
     parent = task.target_id if single.kind == FINISH else None
@@ -95,11 +95,11 @@ def make_family(
     made = list[NetworkRecord]()
     for target, member in zip(targets, jointly.make(order), strict=True):
         assert target.id is not None
-        _check_size(jointly.name, member.network, target)
+        is_sized = _is_sized(member.network, target, jointly)
         record = baseline_record(prepared, study, jointly.name, member)
         trained = record.epochs[-1].epoch
         run = BaselineRun(target.id, task.repetition, task.learning_rate, trained, True)
-        compared = run if task.epochs is None else None
+        compared = run if task.epochs is None and is_sized else None
         made.append(replace(record, kind=jointly.kind, step=target.step, baseline=compared))
     return made
 
@@ -121,11 +121,19 @@ def _recipe(prepared: PreparedStudy, task: Task) -> Recipe:
     return prepared.config.seed.model_copy(update={"learning_rate": task.learning_rate})
 
 
-def _check_size(name: str, network: nn.Module, target: NetworkRecord) -> None:
-    """Raises SizeNotReachable if the network has not its target's number of parameters."""
+def _is_sized(network: nn.Module, target: NetworkRecord, method: Method | FamilyMethod) -> bool:
+    """Whether the network has its target's number of parameters, and so can be compared to it.
+
+    Raises:
+        SizeNotReachable: It has not, though it is no finished one. Those are at the target's
+            widths, where a dense network has more parameters than one of triangular wiring.
+    """
     size = parameters_of(network)
-    if abs(size - target.parameters) > TOLERANCE * target.parameters:
-        raise SizeNotReachable(
-            f"{name} made a network of {size:,} parameters, where {target.parameters:,} are "
-            f"wanted (allowed are {TOLERANCE:.0%} more or less)."
-        )
+    if abs(size - target.parameters) <= TOLERANCE * target.parameters:
+        return True
+    if method.kind == FINISH:
+        return False
+    raise SizeNotReachable(
+        f"{method.name} made a network of {size:,} parameters, where {target.parameters:,} are "
+        f"wanted (allowed are {TOLERANCE:.0%} more or less)."
+    )

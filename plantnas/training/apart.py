@@ -100,8 +100,8 @@ def _same_function(network: nn.Module, cut: Cut, taken: "_Taken", example: Tenso
     for place, (columns, chosen) in enumerate(taken.classifier.values(), start=1):
         # A layer's channels are the last but as many dimensions as its kernel has.
         dimension = 1 - network.get_parameter(f"{list(taken.classifier)[place - 1]}.weight").ndim
-        expected[place] = expected[place].index_select(dimension, columns)
-        found[place] = found[place].index_select(dimension, chosen)
+        expected[place] = expected[place].index_select(dimension, columns.to(example.device))
+        found[place] = found[place].index_select(dimension, chosen.to(example.device))
     return all(
         one.shape == other.shape and torch.allclose(one, other, 1e-3, 1e-4)
         for one, other in zip(expected, found, strict=True)

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 import plantnas
+from plantnas.baselines.finishing import finish_networks, plan_for
 from plantnas.channels.cost import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
+from plantnas.place import Place
 from plantnas.records.family import load_family
 from plantnas.report.export.choice import Wanted
 from plantnas.report.export.saving import Files, save
@@ -182,6 +184,17 @@ def test_a_crop_to_other_widths_is_wired_as_its_source(
     count = parameters_of(names["network"])
     assert f"{count:,} parameters" in told
     assert count < parameters_of(study.records.build(widths))
+
+
+def test_a_finished_network_is_dense_and_compared_to_nothing(
+    study: StudyFolder, line: list[NetworkRecord]
+) -> None:
+    plan = plan_for(study.records, Wanted(line[-1].id))
+    place = Place(study.config.name, study.url, study.directory)
+    (record,) = finish_networks(place, plan, "cpu", lambda message: None)
+    assert record.widths == line[-1].widths
+    assert record.parameters == parameters_of(study.records.load(record)) > line[-1].parameters
+    assert record.baseline is None
 
 
 def test_latencies_are_of_networks_as_they_run(study: StudyFolder) -> None:
