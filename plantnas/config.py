@@ -35,6 +35,12 @@ def _by_start(defaults: dict[str, float], key: str) -> Callable[[dict[str, Any]]
     return lambda given: defaults.get(given[key], defaults["fresh"])
 
 
+def _screens(given: dict[str, Any]) -> int:
+    """How many screens a step has, by default."""
+    is_settled = given.get("ahead") and given.get("probes") and given.get("policy") == "greedy"
+    return 1 if is_settled else 4
+
+
 class Settings(BaseModel):
     """Base of all settings: immutable, and every key must be known."""
 
@@ -283,13 +289,19 @@ class Search(Settings):
     """Plantings of a step that are ranked without training, by the loss of the teacher shrunk to
     their widths (He, Zhang and Sun 2017) on training images that it was not fitted to; the best of
     them are screened. 0: none, and all that is proposed is screened."""
-    trials_per_step: PositiveInt = 4
-    """Screening trials of a step; plantings that are not trained do not count."""
+    ahead: float = Field(default=1.0, ge=0)
+    """While the seed or a planting is grown, the network of the next size is trained along, at the
+    widths of the next step's best probe, and the next planting goes on from it: the weight of its
+    loss (Yu et al. 2019 train nested networks so). 0, or `probes: 0`: nothing is trained ahead."""
     policy: str = "greedy"
     """`greedy`: the best planting of a step is the next parent (Mitsuno et al. 2020). `beam`: the
     best `beam_width` are. `pareto`: each trial draws its parent from the front."""
     beam_width: PositiveInt = 2
     """Parents of a step, for the policy `beam`."""
+    trials_per_step: PositiveInt = Field(default_factory=_screens)
+    """Screening trials of a step; plantings that are not trained do not count. 4 where nothing is
+    trained `ahead` or the policy is not `greedy`: the network of the best probe, which is trained
+    along, is so much better a start than others that their screens choose it."""
     winner: str = "hypervolume"
     """What is best. `hypervolume`: the largest gain in the area of accuracy against log
     parameters (Zitzler and Thiele 1998). `best_accuracy`: whatever the size.
@@ -300,10 +312,6 @@ class Search(Settings):
     4, ... epochs, not among the best half (Li et al. 2020)."""
     sampler: Sampler = Sampler()
     """Proposes plantings."""
-    ahead: float = Field(default=1.0, ge=0)
-    """While the seed or a planting is grown, the network of the next size is trained along, at the
-    widths of the next step's best probe, and the next planting goes on from it: the weight of its
-    loss (Yu et al. 2019 train nested networks so). 0, or `probes: 0`: nothing is trained ahead."""
     cost: str = "parameters"
     """What accuracy is traded for, the second objective of the trials: `parameters`, `macs`, or
     `module:function` of yours: (structure, widths) -> number."""

@@ -51,7 +51,7 @@ def test_the_policy_has_the_searchs_settings() -> None:
     given["ahead"] = 0.5
     search = Search(policy="beam", winner="best_accuracy", **given)
     assert make_policy(search) == Beam(winner="best_accuracy", **given)
-    assert make_policy(Search()) == Greedy(steps=3, probes=64, trials_per_step=4, ahead=1.0)
+    assert make_policy(Search()) == Greedy(steps=3, probes=64, trials_per_step=1, ahead=1.0)
 
 
 def test_a_study_that_exists_has_the_policy_that_it_began_with(
