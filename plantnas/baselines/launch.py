@@ -111,13 +111,13 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _context() -> BaseContext:
     """Starts processes that have imported torch already, where a platform can: it takes seconds.
 
-    They are forks of one that has imported it, what optimisers import included, and computes
-    nothing.
+    They are forks of one that has imported it, with what optimisers and channel pruning import,
+    and computes nothing.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "torch._dynamo"])
+    context.set_forkserver_preload([__name__, "torch._dynamo", "torch_pruning"])
     return context
 
 

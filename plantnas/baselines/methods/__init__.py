@@ -144,7 +144,7 @@ AnyMethod = Method | FamilyMethod | SearchMethod
 
 @cache
 def methods() -> Table[AnyMethod]:
-    """All baselines by name. Their files are imported, and with them torch-pruning."""
+    """All baselines by name. Their files are imported."""
     files = modules_of(__name__, "METHODS").values()
     shipped = {method.name: method for file in files for method in imported(file, "methods")}
     return Table("methods", shipped, f"a {__name__}.Method", kind=AnyMethod)

@@ -14,7 +14,6 @@ from math import inf
 from typing import Any, Literal, get_args
 
 import torch
-import torch_pruning
 from torch import Tensor, nn
 
 from plantnas.baselines.budget import Regularize, Trainer
@@ -213,6 +212,8 @@ def _pruner(
     **settings: Any,
 ) -> Any:
     """A pruner of torch-pruning that may touch the growable groups alone."""
+    import torch_pruning  # with timm and torchvision; other methods do not wait for it
+
     names = _group_names(network, structure)
     with warnings.catch_warnings(), _said_in_words():
         warnings.simplefilter("ignore")  # of parameters that no layer owns: they are left alone
@@ -249,6 +250,8 @@ def channel_importance(criterion: Criterion, generator: torch.Generator) -> Impo
     l1: Li et al. 2017. bn-scale: Liu et al. 2017, network slimming. fpgm: He et al. 2019. taylor:
     Molchanov et al. 2019. group-norm: Fang et al. 2023, DepGraph.
     """
+
+    import torch_pruning
 
     def random(group: Any) -> Tensor:
         return torch.rand(len(group[0].idxs), generator=generator)
