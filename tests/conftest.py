@@ -4,6 +4,7 @@ Tests run in two processes (pyproject.toml), and the networks here are too small
 to pay. Set before torch is imported, and inherited by the processes that tests start.
 """
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -62,6 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay: to look through them for garbage again and again takes a tenth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @dataclass(frozen=True)

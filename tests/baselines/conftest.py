@@ -30,7 +30,7 @@ RATE = 0.02
 SEARCH_SECONDS = 0.3
 
 QUICK = {
-    "data__train": 300,
+    "data__train": 200,
     "search_space__seed__width": 0.25,
     "teacher__epochs": 4,
     "seed__epochs": 2,

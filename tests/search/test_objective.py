@@ -208,7 +208,7 @@ def test_a_run_that_is_killed_in_trials_and_resumed_makes_the_same(
     assert_same_weights(resumed, ended)
 
 
-@pytest.mark.parametrize("random_seed", [0, 1, 2])
+@pytest.mark.parametrize("random_seed", [0, 1])
 def test_the_best_planted_network_is_20_points_better_than_its_seed(
     finished: StudyFolder, tmp_path: Path, random_seed: int
 ) -> None:
