@@ -51,6 +51,8 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
     say(f"training the teacher for {config.teacher.epochs} epochs")
     structure = analyse(network, training_data.example)
+    if config.search_space.wiring == "triangular":
+        triangular(structure, network, [])  # refuses before anything is trained
     recipe = config.teacher.for_size(structure.parameters())
     with phases("training"):
         optimizer = whole_network_optimizer(network, recipe)

@@ -96,9 +96,16 @@ def room_to_grow(
                 f"search_space.grow.groups: {pattern!r} fits no channel group. "
                 f"{did_you_mean(pattern, groups)}"
             )
+    chosen = {name for name in groups if any(fnmatchcase(name, each) for each in growth.groups)}
+    if not seen(structure, chosen):
+        raise ConfigurationError(
+            f"search_space.grow.groups: {', '.join(growth.groups)}: with triangular wiring new "
+            "channels of these groups alone would reach no output, since old channels do not see "
+            "them; let the groups behind them grow too."
+        )
     limits = dict[str, int]()
     for name, group in groups.items():
-        if any(fnmatchcase(name, pattern) for pattern in growth.groups):
+        if name in chosen:
             step, width = group.granularity, group.width
             wanted = max(step, int(width * growth.up_to) // step * step)  # at least one granule
             limit = min(wanted, (teacher_widths[name] - width) // step * step)

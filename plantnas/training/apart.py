@@ -18,6 +18,7 @@ from plantnas.channels.planting import crop
 from plantnas.channels.resizing import named_tensors, resized, with_tensors
 from plantnas.channels.structure import Role, Structure, TensorAxis, classifier_tensors
 from plantnas.config import Planting
+from plantnas.training.narrow_norms import quicken
 from plantnas.training.parts import NewPart, NewRows, NoRows, OldPart
 from plantnas.training.prefix import Cut
 
@@ -212,6 +213,7 @@ class _Taken:
                 self._taken |= {weight, f"{owner}.bias"}
         with torch.no_grad():
             self._take_others()
+        quicken(self.network)
         for owner, layer in self.layers.items():
             parent, _, name = owner.rpartition(".")
             setattr(self.network.get_submodule(parent), name, layer)

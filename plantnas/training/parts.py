@@ -53,13 +53,17 @@ class OldPart(nn.Module):
                 numbers[id(given)] = len(self._kept)
                 self._kept.append(place)
             self.features_of[name].append(numbers[id(given)])
-        self.names = tuple(f"{place} {self._calls[place].layer}" for place in self._kept)
+        before = [[call.layer for call in self._calls[:place]] for place in self._kept]
+        self.names = tuple(
+            f"{self._calls[place].layer} {earlier.count(self._calls[place].layer)}"
+            for place, earlier in zip(self._kept, before, strict=True)
+        )
         self._calls.clear()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """The features of images, batch x channels x height x width."""
         self._calls.clear()
-        self.network(images)
+        self.network(channels_last(images))
         features = tuple(self._calls[place].as_seen for place in self._kept)
         self._calls.clear()
         return features
@@ -152,13 +156,13 @@ class NewRows(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The new rows' outputs of new channels."""
-        output: Tensor = self.old(self.given.pop(0))
+        output: Tensor = self.old(channels_last(self.given.pop(0)))
         if self.new is None:
             return output
         if self._indices is not None:
             dimension = 1 - next(self.new.parameters()).ndim
             images = images.index_select(dimension, self._indices.to(images.device))
-        more: Tensor = self.new(images)
+        more: Tensor = self.new(channels_last(images))
         return output + more
 
 
@@ -180,3 +184,14 @@ class NoRows(nn.Module):
         shape = list(self.shapes.pop(0))
         shape[0], shape[self._dimension] = len(images), self._width
         return images.new_zeros(shape)
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """The same images; those of one channel with the strides of channels_last.
+
+    Any strides are contiguous in both formats then, and torch would go on in the other one, in
+    which the gradient of a narrow convolution takes up to five times as long on a CPU.
+    """
+    if images.ndim != 4 or images.shape[1] > 1:
+        return images
+    return images.movedim(1, -1).clone(memory_format=torch.contiguous_format).movedim(-1, 1)

@@ -286,5 +286,12 @@ def test_a_group_behind_which_none_may_grow_has_no_room() -> None:
     assert room_to_grow(room.structure, widths, growth, Search()).limits == {}
 
 
+def test_groups_whose_new_channels_would_reach_no_output_are_refused() -> None:
+    room = triangular_room("plain")
+    growth, widths = Growth(groups=("features.0",)), room.structure.growable_widths
+    with pytest.raises(ConfigurationError, match=r"grow.groups: features.0: with triangular"):
+        room_to_grow(room.structure, widths, growth, Search())
+
+
 def _after(room: Room, planting: Mapping[str, int]) -> dict[str, int]:
     return {name: room.groups[name].width + new for name, new in planting.items()}

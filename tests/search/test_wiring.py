@@ -15,6 +15,7 @@ from plantnas.baselines.finishing import finish_networks, plan_for
 from plantnas.channels.cost import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
+from plantnas.errors import UnsupportedArchitecture
 from plantnas.place import Place
 from plantnas.records.family import load_family
 from plantnas.report.export.choice import Wanted
@@ -201,3 +202,31 @@ def test_latencies_are_of_networks_as_they_run(study: StudyFolder) -> None:
     recorded = study_data(study.records)
     grown = [each for each in recorded.networks if each.kind == "grow"]
     assert all(value > 0 for value in latencies(recorded, grown, seconds=0.01).values())
+
+
+NORMED = """
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.inner = nn.GroupNorm(2, 8), nn.Conv2d(8, 16, 1)
+        self.outer = nn.Conv2d(16, 8, 1)
+    def forward(self, x):
+        return x + self.outer(self.inner(self.norm(x)).relu())
+
+def network(num_classes, in_channels):
+    stem, pool = nn.Conv2d(in_channels, 8, 3), nn.AdaptiveAvgPool2d(1)
+    return nn.Sequential(stem, Block(), pool, nn.Flatten(), nn.Linear(8, num_classes))
+"""
+
+
+def test_an_architecture_that_it_cannot_be_is_refused_before_anything_is_trained(
+    brief: StudyFolder, folder: Path
+) -> None:
+    (folder / "normed.py").write_text(NORMED)
+    asked = {"search_space__architecture": "normed:network", "search_space__wiring": "triangular"}
+    study = replace(brief, directory=folder / "study").with_settings(**asked)
+    with pytest.raises(UnsupportedArchitecture, match=r"reach .*group_norm.* Use search_space"):
+        study.objective().prepared(study.open())
+    assert not study.records.networks()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from plantnas.training.parts import NewPart, NewRows, NoRows, OldPart
+from plantnas.training.parts import NewPart, NewRows, NoRows, OldPart, channels_last
 
 
 class Branches(nn.Module):
@@ -48,7 +48,7 @@ def test_what_several_layers_see_is_kept_once() -> None:
 def test_an_input_is_kept_as_the_layer_saw_it() -> None:
     network = Overwriting()
     (kept,) = OldPart(network, {"second": new_rows(nn.Identity())}, IMAGES)(IMAGES)
-    assert torch.equal(kept, network.first(IMAGES))
+    torch.testing.assert_close(kept, network.first(IMAGES))
 
 
 @torch.no_grad()
@@ -80,3 +80,12 @@ def test_a_layer_without_new_rows_gives_zeros_of_its_shape() -> None:
     part = nn.Sequential(layers["0"])
     zeros = NewPart(part, layers, old, IMAGES.shape[1:])(torch.zeros(7, 36))
     assert torch.equal(zeros, torch.zeros(7, 1, 3, 3))
+
+
+def test_images_of_one_channel_go_on_in_channels_last() -> None:
+    images = torch.randn(4, 1, 8, 8)
+    layer = nn.Conv2d(1, 2, 3)
+    assert not layer(images).is_contiguous(memory_format=torch.channels_last)
+    fed = channels_last(images)
+    assert torch.equal(fed, images)
+    assert layer(fed).is_contiguous(memory_format=torch.channels_last)
