@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def meaning(model: type[BaseModel], field: str) -> str:
     raise AssertionError(f"{model.__name__}.{field} has no docstring")
 
 
+@cache
 def docstrings(model: type) -> dict[str, str]:
     (definition,) = ast.parse(inspect.getsource(model)).body
     assert isinstance(definition, ast.ClassDef)

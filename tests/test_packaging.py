@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +19,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import plantnas
+from tests.test_quality import modules_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.conftest import StudyFolder
 
 ROOT = Path(__file__).parents[1]
@@ -210,16 +214,22 @@ def imported_distributions(folder: str) -> set[str]:
     """The distributions whose modules are imported somewhere below a folder."""
     modules = {
         name.split(".")[0]
-        for path in (ROOT / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_bytes()))
+        for tree in modules_of(folder).values()
+        for node in ast.walk(tree)
         for name in imported_names(node)
     }
-    installed = packages_distributions()
+    installed = distributions()
     others = (
         modules - set(sys.stdlib_module_names) - OF_ANOTHER - {"plantnas", "tests", "benchmarks"}
     )
     # What is not installed here, as an extra, is taken to be named like its module.
     return {installed.get(module, [module])[0].lower() for module in others}
+
+
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Those that are installed, by their modules."""
+    return packages_distributions()
 
 
 def imported_names(node: ast.AST) -> list[str]:
