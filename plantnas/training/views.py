@@ -102,7 +102,9 @@ def augmented_inputs(
 
 def _pixel_inputs(pixels: Tensor, dataset: Dataset, device: torch.device | str) -> Inputs:
     """The inputs of pixels that are views x images x channels x height x width."""
-    channels_last = pixels.movedim(2, -1).contiguous().to(device)
+    # Not by `contiguous`: it leaves the strides of a single channel, which is contiguous whatever
+    # they are, and torch takes them for those of the other format.
+    channels_last = pixels.movedim(2, -1).clone(memory_format=torch.contiguous_format).to(device)
     return Inputs((channels_last,), dataset.mean.to(device), dataset.std.to(device))
 
 

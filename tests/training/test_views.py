@@ -125,6 +125,8 @@ def test_batches_are_channels_last(channels: int) -> None:
     for batch in (drawn, in_order):
         assert batch.shape[1:] == (channels, 8, 8)
         assert batch.is_contiguous(memory_format=torch.channels_last)
+        # Of one channel that says nothing: torch goes by the strides.
+        assert batch.stride(1) == 1
 
 
 def test_features_without_a_height_are_fed_as_they_are() -> None:
