@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from optuna.trial import TrialState
 from torch import nn
 
 from plantnas.channels.groups import analyse
@@ -22,7 +21,12 @@ from plantnas.trials.assignments import assignment_of
 from plantnas.trials.cleaning import clean
 from plantnas.workers.run import run_study
 from plantnas.workers.worker import optimize_until_complete
-from tests.search.test_objective import assert_same_weights, complete, what_was_made
+from tests.search.test_objective import (
+    assert_same_weights,
+    complete,
+    kill_and_resume,
+    what_was_made,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,10 +122,7 @@ def test_the_same_study_makes_the_same_networks_whenever_it_is_killed(
     looking: StudyFolder, tmp_path: Path
 ) -> None:
     resumed = replace(looking, directory=tmp_path / "resumed")
-    for trials in (2, 3, 4, 3, None):
-        killed = resumed.open().ask()
-        resumed.open().tell(killed.number, state=TrialState.FAIL)
-        resumed.run(trials)
+    kill_and_resume(resumed, 2, 3, 4, 3, None)
     assert what_was_made(resumed) == what_was_made(looking)
     assert_same_weights(resumed, looking)
 

@@ -161,6 +161,14 @@ def test_a_networks_weights_reproduce_its_validation_accuracy(finished: StudyFol
         assert sum(p.numel() for p in network.parameters()) == record.parameters
 
 
+def kill_and_resume(folder: StudyFolder, *counts: int | None) -> None:
+    """Runs so many trials at a time, or all that are left, behind one whose worker was killed."""
+    for trials in counts:
+        killed = folder.open().ask()
+        folder.open().tell(killed.number, state=TrialState.FAIL)
+        folder.run(trials)
+
+
 def what_was_made(folder: StudyFolder) -> list[tuple[object, ...]]:
     """The trials that did not fail, in order, without their numbers and times."""
     trials = folder.open().get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
@@ -200,10 +208,7 @@ def test_a_run_that_is_killed_in_trials_and_resumed_makes_the_same(
     begun: StudyFolder, ended: StudyFolder, tmp_path: Path
 ) -> None:
     resumed = begun.copy(tmp_path / "resumed")
-    for trials in (2, 3, 1, None):
-        killed = resumed.open().ask()
-        resumed.open().tell(killed.number, state=TrialState.FAIL)
-        resumed.run(trials)
+    kill_and_resume(resumed, 2, 3, 1, None)
     assert what_was_made(resumed) == what_was_made(ended)
     assert_same_weights(resumed, ended)
 

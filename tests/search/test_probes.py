@@ -20,6 +20,7 @@ from plantnas.trials.assignments import assignment_of
 from tests.search.test_objective import (
     assert_same_weights,
     complete,
+    kill_and_resume,
     networks_of_trials,
     of_kind,
     what_was_made,
@@ -73,10 +74,7 @@ def test_a_study_with_probes_that_is_killed_and_resumed_makes_the_same(
     brief: StudyFolder, probing: StudyFolder, tmp_path: Path
 ) -> None:
     resumed = replace(probing, directory=tmp_path / "resumed")
-    for trials in (2, 3, 4, None):
-        killed = resumed.open().ask()
-        resumed.open().tell(killed.number, state=TrialState.FAIL)
-        resumed.run(trials)
+    kill_and_resume(resumed, 2, 3, 4, None)
     assert what_was_made(resumed) == what_was_made(probing)
     assert_same_weights(resumed, probing)
 
