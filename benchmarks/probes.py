@@ -130,7 +130,7 @@ def timed(measure: Callable[[], Measured]) -> tuple[Measured, float]:
 
 def trial_of(prepared: PreparedStudy, parent: Parent, new: dict[str, int]) -> Trial:
     """A planting of the parent, probed, screened and grown."""
-    structure = parent.structure.with_widths(parent.structure.widths_after(new))
+    structure = parent.structure.after(new)
 
     def probe() -> float:
         return prepared.held_back.loss(shrunk(prepared.sampled_donor, structure.growable_widths))

@@ -73,7 +73,7 @@ def searched(prepared: PreparedStudy, sampler: Sampler, probes: int) -> Search:
     while len(points) < probes:
         trial = study.ask()
         new = suggest(trial, room)
-        structure = parent.structure.with_widths(parent.structure.widths_after(new))
+        structure = parent.structure.after(new)
         excess = room.excess(structure.growable_widths)
         trial.set_constraint(WINDOW_CONSTRAINT, excess)
         proposals += 1

@@ -204,6 +204,10 @@ class Structure:
         """The widths that the groups of a planting have after it."""
         return {name: self.groups[name].width + new for name, new in planting.items()}
 
+    def after(self, planting: Mapping[str, int]) -> "Structure":
+        """The structure of the network with a planting; errors are as for `widths_with`."""
+        return self.with_widths(self.widths_after(planting))
+
     def widths_with(self, changes: Mapping[str, int]) -> dict[str, int]:
         """The widths of all groups after these changes.
 

@@ -36,14 +36,23 @@ def network_at(
         widths: Of the groups that are not as wide as the architecture makes them.
         seed: Seed of the weights.
     """
+    as_made = _architecture(search_space, images_record)
+    generator, structure = torch.Generator().manual_seed(seed), _structure(as_made)
+    return narrow(as_made.network(seed), as_made.example, widths, generator, structure=structure)
+
+
+def structure_at_own_widths(search_space: SearchSpace, images_record: ImagesRecord) -> Structure:
+    """The structure of an architecture as it is made; it is found once a process."""
+    return _structure(_architecture(search_space, images_record))
+
+
+def _architecture(search_space: SearchSpace, images_record: ImagesRecord) -> "_Architecture":
     name = search_space.architecture
     # What has a name of the user's may be another function by now; that of a library may not.
     maker = name if "/" in name else ARCHITECTURES.find(name)
     shape = tuple(example_images(images_record).shape)
     settings = json.dumps(search_space.arguments)
-    as_made = _Architecture(name, maker, settings, images_record.num_classes, shape)
-    generator, structure = torch.Generator().manual_seed(seed), _structure(as_made)
-    return narrow(as_made.network(seed), as_made.example, widths, generator, structure=structure)
+    return _Architecture(name, maker, settings, images_record.num_classes, shape)
 
 
 class _Architecture(NamedTuple):

@@ -143,9 +143,6 @@ def accuracy_key(method: str) -> str:
     return f"{method}_accuracy"
 
 
-TOLD_LAST_KEY = accuracy_key("seed")
-"""The one that is written when all else of a study's preparation is done."""
-
 COMPLETE_KEY = "complete"
 """Is there if the seconds of a plain search, which has a study of its own, are spent."""
 

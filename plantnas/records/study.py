@@ -36,6 +36,7 @@ from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, StudyRo
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from plantnas.channels.structure import Structure
     from plantnas.records.artifacts import ArtifactPlace
 
 _STOOD_FOR: dict[str, dict[str, Any]] = {
@@ -238,6 +239,14 @@ class StudyRecords:
         with self.database.transaction() as connection:
             self._check_networks(connection, set(evaluations))
             connection.execute(statement, rows)
+
+    @property
+    def structure(self) -> "Structure":
+        """The channel groups of the study's architecture at its own widths."""
+        from plantnas.records.building import structure_at_own_widths
+
+        record = self.record
+        return structure_at_own_widths(record.search_space, record.images)
 
     def build(self, widths: Mapping[str, int], seed: int = 0) -> "nn.Module":
         """The study's architecture at some widths, with fresh weights that the seed draws."""

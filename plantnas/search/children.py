@@ -35,7 +35,7 @@ def planted_child(prepared: PreparedStudy, parent: Parent, planting: Mapping[str
     generator, example = generator_for(prepared.config.random_seed, *purpose), prepared.example
     structure, start = parent.structure, prepared.initialisation()
     planted = planted_entries(structure, parent.network, planting)
-    grown = structure.with_widths(structure.widths_after(planting))
+    grown = structure.after(planting)
     if parent.ahead is None:
         network = plant(
             parent.network, example, planting, generator, initialisation=start, structure=structure
@@ -72,7 +72,7 @@ def child_and_ahead(
         child.structure,
     )
     network = network_ahead(child.network, structure, coming, start, prepared.example, random_seed)
-    wider, before = structure.with_widths(structure.widths_after(coming)), parent.structure
+    wider, before = structure.after(coming), parent.structure
     new = {name: wider.widths[name] - width for name, width in before.growable_widths.items()}
     planted = planted_entries(before, parent.network, new)
     for name, mask in left_out(wider).items():

@@ -88,8 +88,7 @@ class SeedMaker:
     def structure(self) -> Structure:
         """The seed's, which need not be trained: no wider than the teacher that gives channels."""
         config, records = self.joined.config, self.joined.records
-        width, network = config.search_space.seed, records.build({})
-        structure = analyse(network, records.example)
+        width, structure = config.search_space.seed, records.structure
         widths = structure.fraction_of_widths(width.width, width.minimum)
         if config.seed.start != "fresh":
             # A teacher narrower than its architecture may have less than the seed's minimum.
@@ -97,7 +96,7 @@ class SeedMaker:
             widths = {name: min(each, given[name]) for name, each in widths.items()}
         structure = structure.with_widths(widths)
         if config.search_space.wiring == "triangular":
-            return triangular(structure, network, ())
+            return triangular(structure, records.build({}), ())
         return structure
 
     def tell_costs(self) -> None:
@@ -131,10 +130,11 @@ class SeedMaker:
 
     def trained(self, planting: Mapping[str, int]) -> tuple[Trained, Donor | None]:
         """A seed, and what a planting makes of it, trained and not recorded; as for `made`."""
-        phases, network = Phases(), self._started()
+        phases, donor = Phases(), self._donor()
+        network = self._started(donor)
         self.say(f"training the seed for {self.joined.config.seed.epochs} epochs")
         with phases("training"):
-            wider = self._ahead_of(network, planting)
+            wider = self._ahead_of(network, planting, donor)
             epochs = self._fit(network, wider)
         with phases("evaluation"):
             evaluation = validate(network, self.training_data)
@@ -161,7 +161,7 @@ class SeedMaker:
         parts = [Part(network), Part(wider.network, config.search.ahead)]
         return fit_together(parts, together, data, recipe, generator, _give_up)[0]
 
-    def _started(self) -> nn.Module:
+    def _started(self, donor: Donor | None) -> nn.Module:
         """The seed before its training, as `seed.start` says."""
         config, example = self.joined.config, self.training_data.example
         seed = _fresh(self.joined, "seed", config.search_space.seed, example)
@@ -174,28 +174,32 @@ class SeedMaker:
             parent=seed,
             changed=all_new(started),
             example=example,
-            donor=self._donor(),
+            donor=donor,
             generator=generator_for(config.random_seed, "seed", "start"),
         )
         with torch.no_grad():
             STARTS.find(config.seed.start)(grown)
         return started
 
-    def _ahead_of(self, network: nn.Module, planting: Mapping[str, int]) -> Donor | None:
+    def _ahead_of(
+        self, network: nn.Module, planting: Mapping[str, int], donor: Donor | None
+    ) -> Donor | None:
         """The network that is trained along with the seed, with a planting's channels."""
         if not planting:
             return None
         config, structure = self.joined.config, self.structure
         given = config.planting
-        donor = None if given.rows == "fresh" else self._donor()
         start = Initialisation(ROWS.find(given.rows), given.column_init, donor)
         wider = network_ahead(
             network, structure, planting, start, self.training_data.example, config.random_seed
         )
-        return Donor(wider, structure.with_widths(structure.widths_after(planting)))
+        return Donor(wider, structure.after(planting))
 
-    def _donor(self) -> Donor:
+    def _donor(self) -> Donor | None:
+        """The teacher, where the seed or new channels may start from it."""
         joined = self.joined
+        if not joined.config.teacher_gives_channels:
+            return None
         samples = self.samples if joined.config.fits_channels else None
         return donor_of(joined.records, self.teacher, self.training_data.example, samples)
 
@@ -215,7 +219,10 @@ def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> n
     seed = derived_seed(joined.config.random_seed, method, "weights")
     network, on_cpu = joined.records.build({}, seed), example.cpu()
     generator = torch.Generator().manual_seed(seed)
-    narrowed = narrow(network, on_cpu, width.width, generator, minimum=width.minimum)
+    structure = joined.records.structure
+    narrowed = narrow(
+        network, on_cpu, width.width, generator, minimum=width.minimum, structure=structure
+    )
     if isinstance(width, Teacher) and width.weights is not None:
         classifier = classifier_tensors(analyse(narrowed, on_cpu))
         load_pretrained(narrowed, joined.config.search_space, width.weights, classifier)

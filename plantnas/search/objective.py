@@ -109,7 +109,7 @@ class PlantingObjective:
         prepared, config = self.prepared(trial.study), self.config
         structure = prepared.structure_of(assignment.parent)
         planting = suggest_planting(trial, prepared, structure, assignment)
-        structure = structure.with_widths(structure.widths_after(planting))
+        structure = structure.after(planting)
         if assignment.kind == "probe":
             return _probe(trial, prepared, structure)
         parent = prepared.parent(assignment.parent, planting)

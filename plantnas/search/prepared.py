@@ -95,7 +95,7 @@ class PreparedStudy:
     @property
     def seed(self) -> NetworkRecord:
         """The seed's record."""
-        return self.seed_before({})
+        return self.seed_before(NOTHING)
 
     def seed_before(self, planting: Mapping[str, int]) -> NetworkRecord:
         """The seed's record; one that is not trained yet is, along with a planting of it."""

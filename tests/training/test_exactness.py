@@ -117,7 +117,7 @@ def trained_along(architecture: str, seed_of: Callable) -> tuple[nn.Module, Chil
     structure, names = analyse(parent, data.example), normalisations(parent)
     planting = {name: group.granularity for name, group in structure.growable.items()}
     child = replace(child_of(parent, data.example, planting), own=names)
-    wide = child.structure.with_widths(child.structure.widths_after(planting))
+    wide = child.structure.after(planting)
     doubled = {name: 2 * new for name, new in planting.items()}
     wider = replace(
         child,

@@ -137,7 +137,7 @@ def _train_proposal(
 ) -> NetworkRecord:
     parent, config = prepared.parent(None), prepared.config
     growth = suggest_shares(trial, room)
-    widths = parent.structure.with_widths(parent.structure.widths_after(growth)).growable_widths
+    widths = parent.structure.after(growth).growable_widths
     purpose = (SEARCH, sorted(widths.items()))
     seed = derived_seed(config.random_seed, *purpose, "weights")
     network = prepared.records.build(widths, seed).to(prepared.device)
