@@ -6,11 +6,10 @@ Whether it may go on with what it does say is checked in search/recording.py.
 from typing import Any
 
 from plantnas.config import StudyConfig
-from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.optuna_studies import check_study
-from plantnas.records.study import StudyRecords
+from plantnas.records.study import StudyRecords, config_of
 
 WHOLE = ("arguments",)
 """The mappings in a configuration that are values, not sections."""
@@ -29,7 +28,7 @@ def as_recorded(config: StudyConfig, records: StudyRecords) -> StudyConfig:
         return config
     tree = _merged(records.config.model_dump(), config.model_dump(exclude_unset=True))
     try:
-        return validated(StudyConfig, tree, config.name)
+        return config_of(tree, records.name, config.name)
     except ConfigurationError:
         return config
 

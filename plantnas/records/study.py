@@ -87,7 +87,7 @@ class StudyRecords:
         recorded.pop("images")
         for part, keys in _STOOD_FOR.items():
             recorded[part] = {**keys, **recorded[part]}
-        return validated(StudyConfig, recorded, f"{self.database.url}: study {self.name!r}")
+        return config_of(recorded, self.name, f"{self.database.url}: study {self.name!r}")
 
     @cached_property
     def images(self) -> ImagesRecord:
@@ -196,6 +196,17 @@ class StudyRecords:
         while line[0].parent_id is not None:
             line.insert(0, self.network(line[0].parent_id))
         return self.record.ancestors(line)
+
+    def trials_with_networks(self) -> set[int]:
+        """The numbers of the trials that have written a network, failed ones too."""
+        of_trials = (
+            select(NetworkRow.trial_number)
+            .join(StudyRow)
+            .where(StudyRow.name == self.name, NetworkRow.method == "planting")
+        )
+        with self.database.transaction() as connection:
+            numbers = connection.scalars(of_trials.where(NetworkRow.trial_number.is_not(None)))
+            return {number for number in numbers if number is not None}
 
     def network_of_trial(self, trial_number: int) -> NetworkRecord | None:
         """The network that a trial made (the last one, if it made two kinds), or None."""
@@ -315,6 +326,16 @@ class StudyRecords:
             ids = connection.scalars(known).all()
             allowed = f"its networks are {min(ids)} to {max(ids)}" if ids else "it has none"
             raise StudyError(f"study {self.name!r} has no network {network_id}: {allowed}.")
+
+
+def config_of(tree: dict[str, Any], name: str, where: str) -> StudyConfig:
+    """The configuration of a study of that name, which may be any that Optuna allows.
+
+    Raises:
+        ConfigurationError: Something else than the name is wrong with it.
+    """
+    checked = validated(StudyConfig, tree | {"name": "any"}, where)
+    return checked.model_copy(update={"name": name})
 
 
 def load_network(storage: str, name: str, network_id: int) -> "nn.Module":

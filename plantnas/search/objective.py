@@ -22,6 +22,7 @@ from plantnas.config import Planting, Search, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
+from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_tables import (
     EPOCHS_SAVED_KEY,
     HELD_BACK_LOSS_KEY,
@@ -57,7 +58,7 @@ from plantnas.trials.history import Assignment
 from plantnas.trials.owners import owned
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.stopping import should_stop
-from plantnas.trials.storage import default_directory
+from plantnas.trials.storage import default_directory, storage_url
 
 
 class PlantingObjective:
@@ -89,7 +90,9 @@ class PlantingObjective:
         self._directory = directory
         self._device = device
         self._artifacts = artifacts
+        self._given = self.config
         self._prepared: PreparedStudy | None = None
+        self._study: tuple[str, int] | None = None
 
     def __call__(self, trial: optuna.Trial) -> tuple[float, float]:
         """Validation accuracy and cost of the planted and trained network.
@@ -142,13 +145,14 @@ class PlantingObjective:
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
-        if self._prepared is None:
+        its_own = storage_url(study), study_id_of(study)
+        if self._prepared is None or self._study != its_own:
             _check_study(study)
             directory = Path(self._directory or default_directory(study))
             check_device(self._device)
-            joined = join_study(study, self.config, directory, self._artifacts)
+            joined = join_study(study, self._given, directory, self._artifacts)
             self.config = joined.config
-            self._prepared = prepare(joined, self._device, say)
+            self._prepared, self._study = prepare(joined, self._device, say), its_own
         return self._prepared
 
 

@@ -24,6 +24,7 @@ from plantnas.records.optuna_private import study_id_of
 from plantnas.records.record import ImagesRecord, StudyRecord
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
+from plantnas.search.identity import records_of
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.trials.storage import make_folder, open_database, storage_errors
 from plantnas.trials.study import open_study
@@ -65,14 +66,14 @@ def join_study(
             study's are recorded to be there.
 
     Raises:
-        StudyError: The study exists with another configuration.
+        StudyError: The study exists with another configuration, or its records are not its own.
         ConfigurationError: A name of the configuration stands for nothing here.
         DataError: The data cannot be read or is not what the study was made with.
         StorageError: The database or the folder cannot be used.
     """
     find_names(config)
-    records = StudyRecords(open_database(study, artifacts), config.name)
-    config = as_recorded(config, records)
+    records = records_of(study, open_database(study, artifacts), config.name)
+    config = as_recorded(config.model_copy(update={"name": study.study_name}), records)
     check_configuration(records, config)
     dataset = dataset_of(config)
     make_folder(directory)
@@ -99,7 +100,8 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
         StorageError: The database or the folder cannot be made.
     """
     with storage_errors(url):
-        study, records = open_study(config, url), StudyRecords(Database(url), config.name)
+        study = open_study(config, url)
+        records = records_of(study, Database(url), config.name)
         config = as_recorded(config, records)
         check_configuration(records, config)
         if records.find() is None:

@@ -70,6 +70,15 @@ def test_loss_curves_are_of_a_steps_trials_of_one_kind(
     assert math.isnan(*last.losses)
 
 
+def test_trials_that_have_written_a_network_are_known_by_their_numbers(
+    records: StudyRecords, network: NetworkRecord
+) -> None:
+    records.add(replace(network, trial_number=4))
+    records.add(replace(network, method="teacher", kind=None, trial_number=None))
+    assert records.trials_with_networks() == {4}
+    assert StudyRecords(records.database, "unknown").trials_with_networks() == set()
+
+
 def test_widths_come_back_in_the_order_of_the_network(
     records: StudyRecords, network: NetworkRecord
 ) -> None:
