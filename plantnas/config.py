@@ -7,9 +7,23 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
+
+from plantnas.grouping import flat
+from plantnas.settings import (
+    Amount,
+    Arguments,
+    Count,
+    Factor,
+    ImageChannels,
+    Rate,
+    Settings,
+    Share,
+    Switch,
+    Weight,
+)
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Wiring = Literal["dense", "triangular"]
@@ -22,12 +36,10 @@ L2_SP = {"fresh": 0.0, "teacher": 0.1, "fitted": 0.0}
 # The peak of the schedule is PEAK over the square root of the number of parameters, if not given.
 PEAK = 3.5
 HIGHEST_PEAK = 0.04
+MOST_EPOCHS = 10**6
 
 MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
 """The settings that may differ when a study goes on: they change no result that exists."""
-
-Moment = Annotated[float, Field(ge=0, lt=1)]
-"""Share of a running mean that a step keeps."""
 
 
 def _by_start(defaults: dict[str, float], key: str) -> Callable[[dict[str, Any]], float]:
@@ -41,18 +53,12 @@ def _screens(given: dict[str, Any]) -> int:
     return 1 if is_settled else 4
 
 
-class Settings(BaseModel):
-    """Base of all settings: immutable, and every key must be known."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Width(Settings):
     """How wide a network of the search space is."""
 
-    width: PositiveFloat = 1.0
+    width: Factor = 1.0
     """Fraction of the architecture's own widths."""
-    minimum: PositiveInt = 1
+    minimum: Count = 1
     """No channel group gets fewer channels than this, unless the architecture's own are fewer."""
 
 
@@ -75,7 +81,7 @@ class Growth(Settings):
 
     groups: tuple[str, ...] = ("*",)
     """Shell patterns of group names."""
-    up_to: PositiveFloat = 2.0
+    up_to: Factor = 2.0
     """A step adds at most this multiple of a group's width. No group outgrows the teacher's."""
     proposal: Literal["counts", "shares"] = "counts"
     """`counts`: one integer a group, the number of new channels. `shares`: each group's share of
@@ -87,7 +93,7 @@ class SearchSpace(Settings):
 
     architecture: str
     """A family of plantnas, `torchvision/NAME`, `timm/NAME`, or `module:function`."""
-    arguments: dict[str, Any] = {}
+    arguments: Arguments = Field(default={})
     """More keyword arguments of the architecture's constructor."""
     teacher: Teacher = Teacher()
     """The network that is distilled from; no network of the study is wider."""
@@ -117,24 +123,24 @@ class Data(Settings):
     """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*."""
     root: str | None = None
     """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist."""
-    download: bool = False
+    download: Switch = False
     """Let torchvision download the data set into `root`."""
-    train: PositiveInt | None = None
+    train: Amount | None = None
     """Number of training images; all that validation leaves, if not given."""
-    validation: PositiveInt = 1000
+    validation: Amount = 1000
     """Number of images taken from the training split to choose networks by."""
-    views: PositiveInt = 2
+    views: int = Field(default=2, strict=True, gt=0, le=1000)
     """Fixed views of each training image, the first being the image itself: the teacher sees what
     the student sees (Beyer et al. 2022)."""
-    flip: bool = True
+    flip: Switch = True
     """Every other view is mirrored."""
-    shift: int = Field(default=0, ge=0)
+    shift: int = Field(default=0, strict=True, ge=0, le=1000)
     """Views but the first are shifted by up to this many pixels, at random."""
-    channels: Literal[1, 3] | None = None
+    channels: ImageChannels | None = None
     """3 repeats the channel of grey images."""
-    image_size: PositiveInt | None = None
+    image_size: int | None = Field(default=None, strict=True, gt=0, le=4096)
     """imagefolder: images are resized and cropped to this height and width (default 64)."""
-    unlabelled: bool = False
+    unlabelled: Switch = False
     """Distil from images without labels too: stl10's unlabelled split; of other data sets, the
     training images that `train` and `validation` leave."""
 
@@ -142,21 +148,21 @@ class Data(Settings):
 class Recipe(Settings):
     """How a network is trained."""
 
-    epochs: PositiveInt = 12
+    epochs: Count = 12
     """Times that each training image is seen, every time in a random view."""
-    batch_size: PositiveInt = 64
+    batch_size: Count = 64
     """Images of an optimiser step."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) or SGD with Nesterov
     momentum (Sutskever et al. 2013)."""
-    learning_rate: PositiveFloat | None = 0.01
+    learning_rate: Rate | None = 0.01
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017). `null`: as for the seed by default."""
-    betas: tuple[Moment, Moment] = (0.9, 0.99)
+    betas: tuple[Share, Share] = (0.9, 0.99)
     """Adam's moments; the first is SGD's momentum."""
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: Weight = 0.0
     """Of the entries that are trained; earlier channels stay as they are."""
-    warmup: float = Field(default=0.25, ge=0, lt=1)
+    warmup: Share = 0.25
     """Share of the optimiser's steps that warm up (Goyal et al. 2017)."""
     precision: Precision = "auto"
     """Of forward and backward passes (Micikevicius et al. 2018); `auto` is bfloat16 where the
@@ -179,7 +185,7 @@ class Recipe(Settings):
 class TeacherRecipe(Recipe):
     """How the teacher is trained."""
 
-    learning_rate: PositiveFloat | None = 0.005
+    learning_rate: Rate | None = 0.005
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017). `null`: as for the seed by default."""
 
@@ -187,7 +193,7 @@ class TeacherRecipe(Recipe):
 class SeedRecipe(Recipe):
     """How the seed is trained."""
 
-    learning_rate: PositiveFloat | None = None
+    learning_rate: Rate | None = None
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017). `null`: 3.5 over the square root of the network's parameters, at most 0.04."""
     start: str = "fitted"
@@ -195,7 +201,7 @@ class SeedRecipe(Recipe):
     what the teacher computes (He, Zhang and Sun 2017), or `fresh` weights. A teacher from which
     channels are taken has its channels ordered by the size of their weights (L1 over all layers
     that make and use a channel), largest first."""
-    l2_sp: float = Field(default_factory=_by_start(L2_SP, "start"), ge=0)
+    l2_sp: Weight = Field(default_factory=_by_start(L2_SP, "start"))
     """Pull of each entry towards where it started (Li, Grandvalet and Davoine 2018), decoupled as
     AdamW's weight decay: a step moves it by the learning rate times this of the way back, so that
     it stays of use to the wider networks that follow. 0 where `start` is not `teacher`."""
@@ -207,34 +213,34 @@ class Distillation(Settings):
     loss: str = "kd"
     """What is minimised. `kd`: the divergence of the network's softened answers from the teacher's,
     and the cross-entropy of the labels (Hinton, Vinyals and Dean 2015)."""
-    temperature: PositiveFloat = 4.0
+    temperature: Factor = 4.0
     """Divides both networks' logits; their divergence is multiplied by its square."""
-    label_weight: float = Field(default=0.1, ge=0, le=1)
+    label_weight: float = Field(default=0.1, strict=True, ge=0, le=1)
     """Weight of the labels' cross-entropy; the teacher's has the rest."""
 
 
 class Planting(Recipe):
     """How planted channels are trained, for a short screening or a long growing trial."""
 
-    learning_rate: PositiveFloat | None = 0.02
+    learning_rate: Rate | None = 0.02
     """Peak of the schedule, for new columns and the classifier; see `row_rate`. `null`: as for the
     seed by default."""
-    screen_epochs: PositiveInt = 2
+    screen_epochs: Count = 2
     """Epochs of the trials that rank plantings."""
-    epochs: PositiveInt = 12
+    epochs: Count = 12
     """Epochs of the first step's growing trial, whose network becomes a parent."""
-    epochs_growth: float = Field(default=2, ge=1)
+    epochs_growth: Factor = Field(default=2, ge=1)
     """The growing trial of a step has this many times the epochs of the step before: what was
     planted before is frozen, so the last step's training is what a network ends with."""
     rows: str = "teacher"
     """What new channels start from: the `teacher`'s channels of the same places, these `fitted` to
     what the teacher computes (He, Zhang and Sun 2017), or `fresh` draws of the layer's own
     initialisation."""
-    row_rate: PositiveFloat = Field(default_factory=_by_start(ROW_RATE, "rows"))
+    row_rate: Factor = Field(default_factory=_by_start(ROW_RATE, "rows"))
     """Multiplies the learning rate of new channels' own rows and BatchNorm entries. Fresh ones
     start several times smaller than trained rows have become, to which new columns are added: 0.1
     where `rows` is `fresh`."""
-    l2_sp: float = Field(default_factory=_by_start(L2_SP, "rows"), ge=0)
+    l2_sp: Weight = Field(default_factory=_by_start(L2_SP, "rows"))
     """Pull of each planted entry towards where it started, as `seed.l2_sp`, in all steps but the
     last of the search. 0 where `rows` is not `teacher`."""
     batch_norm: Literal["batch", "running"] = "batch"
@@ -242,7 +248,7 @@ class Planting(Recipe):
     they follow their new inputs, or the parent's `running` ones. Their affine stays frozen."""
     classifier: Literal["retrained", "planted"] = "retrained"
     """Train the whole classifier in each step, or its planted columns only."""
-    column_init: float = Field(default_factory=_by_start(COLUMN_INIT, "rows"), ge=0)
+    column_init: Weight = Field(default_factory=_by_start(COLUMN_INIT, "rows"))
     """Scale of the new columns of earlier rows, times the layer's own fresh ones or the teacher's,
     as `rows` says. At 0 the child starts with its parent's function, as in Net2Net (Chen,
     Goodfellow and Shlens 2016), as it does where `rows` is not `teacher`."""
@@ -276,29 +282,29 @@ class Sampler(Settings):
     name: str = "TPESampler"
     """A class of `optuna.samplers`, or `hub:samplers/NAME` of OptunaHub; TPE is of Bergstra et al.
     2011."""
-    arguments: dict[str, Any] = {"multivariate": True, "n_startup_trials": 5}
+    arguments: Arguments = Field(default={"multivariate": True, "n_startup_trials": 5})
     """Keyword arguments of the class; its seed is `random_seed` unless given."""
 
 
 class Search(Settings):
     """Steps, trials, sampler and policy of a study."""
 
-    steps: PositiveInt = 3
+    steps: int = Field(default=3, strict=True, gt=0, le=1000)
     """Times that winners are grown and become parents. May be raised for a finished study."""
-    probes: int = Field(default=64, ge=0)
+    probes: int = Field(default=64, strict=True, ge=0, le=10**6)
     """Plantings of a step that are ranked without training, by the loss of the teacher shrunk to
     their widths (He, Zhang and Sun 2017) on training images that it was not fitted to; the best of
     them are screened. 0: none, and all that is proposed is screened."""
-    ahead: float = Field(default=1.0, ge=0)
+    ahead: Weight = 1.0
     """While the seed or a planting is grown, the network of the next size is trained along, at the
     widths of the next step's best probe, and the next planting goes on from it: the weight of its
     loss (Yu et al. 2019 train nested networks so). 0, or `probes: 0`: nothing is trained ahead."""
     policy: str = "greedy"
     """`greedy`: the best planting of a step is the next parent (Mitsuno et al. 2020). `beam`: the
     best `beam_width` are. `pareto`: each trial draws its parent from the front."""
-    beam_width: PositiveInt = 2
+    beam_width: Count = 2
     """Parents of a step, for the policy `beam`."""
-    trials_per_step: PositiveInt = Field(default_factory=_screens)
+    trials_per_step: Count = Field(default_factory=_screens)
     """Screening trials of a step; plantings that are not trained do not count. 4 where nothing is
     trained `ahead` or the policy is not `greedy`: the network of the best probe, which is trained
     along, is so much better a start than others that their screens choose it."""
@@ -315,11 +321,11 @@ class Search(Settings):
     cost: str = "parameters"
     """What accuracy is traded for, the second objective of the trials: `parameters`, `macs`, or
     `module:function` of yours: (structure, widths) -> number."""
-    minimum_growth: float = Field(default=2, ge=1)
+    minimum_growth: Factor = Field(default=2, ge=1)
     """A planting has at least this multiple of its parent's cost, or is not trained."""
-    maximum_growth: float = Field(default=4.5, gt=1)
+    maximum_growth: Factor = Field(default=4.5, gt=1)
     """A planting has at most this multiple of its parent's cost, or is not trained."""
-    maximum_parameters: PositiveInt | None = None
+    maximum_parameters: Amount | None = None
     """No network of the study has more parameters."""
 
     @model_validator(mode="after")
@@ -335,7 +341,7 @@ class Search(Settings):
 class StudyConfig(Settings):
     """A whole study: what a `studies/*.yaml` file says."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)
     """Of the study in its database; in a file, the file's stem unless given."""
     search_space: SearchSpace
     """In a file also the name of a shipped search space, or a path relative to the file."""
@@ -351,11 +357,18 @@ class StudyConfig(Settings):
     """What distillation minimises."""
     search: Search = Search()
     """What is tried, how often, and what is kept."""
-    random_seed: int = Field(default=0, ge=0, lt=2**31)
+    random_seed: int = Field(default=0, strict=True, ge=0, lt=2**31)
     """Everything that is drawn in the study derives from it."""
-    memory_gigabytes: PositiveFloat = 2.0
+    memory_gigabytes: Factor = 2.0
     """Limit of the cached features of the frozen prefix, of all workers of a machine together; what
     is sampled of a teacher that channels are fitted to takes at most half as much."""
+
+    @model_validator(mode="after")
+    def _the_last_steps_training_ends(self) -> "StudyConfig":
+        growth, powers = self.planting.epochs_growth, self.search.steps - 1
+        if math.log(self.planting.epochs) + powers * math.log(growth) > math.log(MOST_EPOCHS):
+            raise ValueError(f"planting.epochs_growth {growth}: more than {MOST_EPOCHS} epochs")
+        return self
 
     @property
     def looks_ahead(self) -> bool:
@@ -378,19 +391,9 @@ class StudyConfig(Settings):
         The number of steps and the memory limit change no result that exists, so they may differ
         when a study is resumed; the place of the data may, as the data's own hash is compared.
         """
-        identity = _flat(self.model_dump(mode="json"))
+        identity = flat(self.model_dump(mode="json"))
         return {key: value for key, value in identity.items() if key not in MAY_CHANGE}
 
     def hash(self) -> str:
         """SHA-256 of the identity, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

@@ -9,15 +9,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from plantnas.config import SearchSpace, StudyConfig
-from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.errors import ConfigurationError, did_you_mean, shown
+from plantnas.files import read_file
 from plantnas.named_keys import check_names, table_of
+from plantnas.yaml_text import MOST_CHARACTERS, parsed, shown_key
 
 Model = TypeVar("Model", bound=BaseModel)
+
+MOST_BYTES = 4 * MOST_CHARACTERS
+"""Of a file, before it is known to be text."""
 
 
 def shipped_studies() -> list[str]:
@@ -127,36 +131,33 @@ def _read(name_or_path: str, kind: str, package: str) -> tuple[str, str]:
         names = _names(package)
         if name_or_path not in names:
             raise ConfigurationError(
-                f"{kind} {name_or_path!r}: unknown. {did_you_mean(name_or_path, names)} "
+                f"{kind} {shown(name_or_path)}: unknown. {did_you_mean(name_or_path, names)} "
                 "A path to a .yaml file is allowed too."
             )
         file_name = f"{name_or_path}.yaml"
         return file_name, (files(package) / file_name).read_text()
     try:
-        return name_or_path, Path(name_or_path).read_text()
+        return name_or_path, read_file(Path(name_or_path), MOST_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not a text file"
         raise ConfigurationError(f"{kind} {name_or_path}: {reason}.") from error
 
 
 def _mapping(file_name: str, text: str) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{file_name}: is not valid YAML: {reason}.") from error
+    with _naming(file_name):
+        tree = parsed(text)
     if not isinstance(tree, dict):
         raise ConfigurationError(f"{file_name}: has {type(tree).__name__}, where keys are needed.")
     return tree
 
 
-def _line(schema: type[BaseModel], mistake: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in mistake["loc"])
+def _line(schema: type[Model], mistake: ErrorDetails) -> str:
+    key = shown_key(".".join(str(part) for part in mistake["loc"]))
     if mistake["type"] == "extra_forbidden":
         *parts, unknown = map(str, mistake["loc"])
         fields = schema.model_fields
         for part in parts:
-            annotation = fields[part].annotation
+            annotation = fields[part].annotation if part in fields else None
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
                 fields = annotation.model_fields
         return f"{key}: unknown key. {did_you_mean(unknown, list(fields))}"
@@ -165,4 +166,4 @@ def _line(schema: type[BaseModel], mistake: ErrorDetails) -> str:
     message = mistake["msg"].removeprefix("Value error, ")
     if mistake["type"] == "value_error":
         return f"{key}: {message}." if key else f"{message}."
-    return f"{key}: {mistake['input']!r} is not allowed: {message}."
+    return f"{key}: {shown(mistake['input'])} is not allowed: {message}."

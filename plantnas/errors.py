@@ -4,15 +4,23 @@ Each message is one sentence that names the place, the value and what is allowed
 command line can show it as it is.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 Say = Callable[[str], None]
 """Tells somebody, in a line, what is no error but takes a while or was given up."""
 
+LONGEST_SHOWN = 60
+"""Characters of a value in a message."""
+
 
 class PlantnasError(Exception):
     """Base class: everything that plantnas raises for a reason that a user can act on."""
+
+    def __str__(self) -> str:
+        """The message in one line that any terminal prints, whatever the value in it."""
+        return one_line(super().__str__())
 
 
 class ConfigurationError(PlantnasError):
@@ -42,8 +50,25 @@ class StorageError(PlantnasError):
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest allowed one, or all of them."""
     names = sorted(allowed)
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(name[:LONGEST_SHOWN], names, n=1)  # it takes the square of the length
     return f"Did you mean {close[0]!r}?" if close else f"Allowed: {', '.join(names)}."
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks; characters that do nothing but harm a terminal are escaped."""
+    line = re.sub(r"\s*[\n\r\v\f]\s*", " ", text.strip())
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
+def shown(thing: object) -> str:
+    """A value as Python writes it, shortened for a message."""
+    try:
+        text = repr(thing)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return f"a {type(thing).__name__}"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def first_line(error: BaseException) -> str:

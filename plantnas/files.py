@@ -1,6 +1,8 @@
 """Writes files that are complete or not there, and locks. What is in them is elsewhere."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,31 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from plantnas.errors import StorageError
+
+
+def read_file(path: Path, most: int | None = None) -> bytes:
+    """The content of a regular file. A pipe or a device, which may never end, is not opened.
+
+    Args:
+        path: The file, or a link to it.
+        most: Bytes that it may have; None sets no limit.
+
+    Raises:
+        OSError: It cannot be read, is no regular file, or is larger.
+    """
+    try:
+        status = path.stat()
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "Is no regular file", str(path))
+    with path.open("rb") as file:
+        content = file.read(-1 if most is None else most + 1)
+    if most is not None and len(content) > most:
+        raise OSError(errno.EFBIG, f"Has more than {most} bytes", str(path))
+    return content
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

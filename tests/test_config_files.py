@@ -1,5 +1,6 @@
 """Studies and search spaces in YAML: shipped ones, the user's, and every kind of mistake."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,15 @@ def test_an_unknown_key_of_a_search_space_in_the_study_is_named(path: Path) -> N
         ),
         ("random_seed: -1", ["random_seed: -1 is not allowed", "greater than or equal to 0"]),
         ("name: a/b", ["name: 'a/b' is not allowed"]),
+        (f"name: {'a' * 999}", ["name: 'aaaa", "... is not allowed", "at most 200 characters"]),
+        ("seed: {epochs: true}", ["seed.epochs: True is not allowed", "integer"]),
+        ("seed: {epochs: '3'}", ["seed.epochs: '3' is not allowed", "integer"]),
+        ("seed: {epochs: 9999999}", ["seed.epochs: 9999999 is not allowed", "1000000"]),
+        ("seed: {learning_rate: .inf}", ["seed.learning_rate: inf is not allowed", "finite"]),
+        ("seed: {weight_decay: .nan}", ["seed.weight_decay: nan is not allowed", "finite"]),
+        ("planting: {epochs: " + "9" * 40 + "}", ["planting.epochs: 9999", "1000000"]),
+        ("search: {sampler: {arguments: {x: .inf}}}", ["search.sampler.arguments: inf is no f"]),
+        ("search: {steps: 500}", ["planting.epochs_growth 2: more than 1000000 epochs"]),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(
@@ -178,6 +188,21 @@ def test_what_is_not_yaml_is_an_error_in_one_line(path: Path, text: str) -> None
 @pytest.mark.parametrize(("text", "kind"), [("", "NoneType"), ("- a", "list"), ("word", "str")])
 def test_yaml_without_keys_is_an_error(path: Path, text: str, kind: str) -> None:
     assert message_of(path, text) == f"has {kind}, where keys are needed."
+
+
+def test_a_key_that_is_there_twice_is_told_with_both_lines(path: Path) -> None:
+    message = message_of(path, MINE + "search: {steps: 1}\nseed: {}\nsearch: {steps: 2}\n")
+    assert message == "search: is there twice, in lines 3 and 5."
+
+
+def test_a_rate_may_be_written_without_a_point(path: Path) -> None:
+    assert loaded(path, MINE + "seed: {learning_rate: 1e-3}").seed.learning_rate == 0.001
+
+
+def test_a_pipe_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(ConfigurationError, match=r"^study .*mine\.yaml: Is no regular file\.$"):
+        load_study(str(path))
 
 
 def test_keys_that_are_not_words_are_errors(path: Path) -> None:

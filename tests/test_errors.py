@@ -3,7 +3,7 @@
 import pytest
 
 from plantnas import errors
-from plantnas.errors import PlantnasError, did_you_mean, first_line
+from plantnas.errors import PlantnasError, did_you_mean, first_line, one_line, shown
 
 OWN = [each for each in vars(errors).values() if getattr(each, "__module__", "") == errors.__name__]
 
@@ -31,3 +31,26 @@ def test_without_a_near_name_all_allowed_ones_are_told_in_order() -> None:
 )
 def test_the_first_line_of_an_error(error: BaseException, line: str) -> None:
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one\n  two\r\nthree", "one two three"),
+        (" the 'é' of  two", "the 'é' of  two"),
+        ("a\x1b[31mb\0c\u2028\udcff", r"a\x1b[31mb\x00c\u2028\udcff"),
+    ],
+)
+def test_a_message_is_one_line_that_does_nothing_to_a_terminal(text: str, line: str) -> None:
+    assert one_line(text) == line
+    assert str(PlantnasError(text)) == line
+
+
+def test_a_value_is_shortened() -> None:
+    assert shown("a") == "'a'"
+    assert shown("a" * 1000) == f"'{'a' * 59}..."
+    assert shown(10**10_000) == "a int"
+
+
+def test_a_name_of_a_million_letters_is_near_none() -> None:
+    assert did_you_mean("x" * 10**6, ["digits"]) == "Allowed: digits."

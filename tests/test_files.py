@@ -1,6 +1,7 @@
 """A file is complete under its name, or it is not there; a lock goes with its process."""
 
 import multiprocessing
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -9,7 +10,31 @@ from typing import BinaryIO
 import pytest
 
 from plantnas.errors import StorageError
-from plantnas.files import alone, check_output, is_locked, write_atomically, write_file
+from plantnas.files import alone, check_output, is_locked, read_file, write_atomically, write_file
+
+
+def test_a_file_is_read_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert read_file(tmp_path / "link", most=7) == b"content"
+
+
+def test_a_file_that_is_larger_than_it_may_be_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    with pytest.raises(OSError, match="Has more than 6 bytes"):
+        read_file(tmp_path / "file", most=6)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError, match=r"Is no regular file|Is a directory"):
+            read_file(path)
+
+
+def test_a_name_that_no_file_has_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError):
+        read_file(Path("a\0b"))
 
 
 def test_the_content_is_under_the_final_name_alone(tmp_path: Path) -> None:

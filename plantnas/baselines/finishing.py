@@ -11,6 +11,7 @@ from typing import NamedTuple
 from plantnas.baselines.making import make_baseline, make_family, record_family
 from plantnas.baselines.methods import FamilyMethod, Method, method_named
 from plantnas.baselines.planning import LOCK, Task, lineage_epochs
+from plantnas.config import MOST_EPOCHS
 from plantnas.errors import ConfigurationError, Say, StudyError
 from plantnas.files import alone
 from plantnas.place import Place
@@ -96,8 +97,10 @@ def plan_for(
     networks = records.networks()
     if teacher_of(networks) is None:
         raise StudyError(f"study {records.name!r}: has no teacher yet; run the study first.")
-    if epochs is not None and epochs < 1:
-        raise ConfigurationError(f"epochs {epochs}: is not a positive number.")
+    if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:
+        raise ConfigurationError(
+            f"epochs {epochs}: is not a positive number of at most {MOST_EPOCHS}."
+        )
     if learning_rate is not None and not 0 < learning_rate < inf:
         raise ConfigurationError(f"learning rate {learning_rate:g}: is not a positive number.")
     if together and asked == Wanted():

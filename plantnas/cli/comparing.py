@@ -40,7 +40,8 @@ def baselines(
         ),
     ] = "front",
     repetitions: Annotated[
-        int, typer.Option(min=1, help="Networks of each method and size, with other seeds.")
+        int,
+        typer.Option(min=1, max=1000, help="Networks of each method and size, with other seeds."),
     ] = 1,
     rates: Annotated[
         str, typer.Option(help="Learning rates that each method is tuned over, comma-separated.")

@@ -20,9 +20,11 @@ def groups(
             help="A family of plantnas, torchvision/NAME, timm/NAME or module:function."
         ),
     ],
-    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 10,
-    channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
-    size: Annotated[int, typer.Option(min=1, help="Height and width of the images.")] = 64,
+    classes: Annotated[int, typer.Option(min=2, max=100_000, help="Number of classes.")] = 10,
+    channels: Annotated[int, typer.Option(min=1, max=1000, help="Channels of the images.")] = 3,
+    size: Annotated[
+        int, typer.Option(min=1, max=4096, help="Height and width of the images.")
+    ] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """What could grow in an architecture: its channel groups, and what a channel costs."""

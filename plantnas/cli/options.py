@@ -3,6 +3,7 @@
 Heavy imports are in the functions.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,22 +24,45 @@ console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 STUDIES = Path("plantnas-studies")
 """The folder of studies in the folder where a command is run."""
 
+LONGEST_URL = 4096
+
 
 def _from_file(storage: str | None) -> str | None:
-    """A URL with a password may be kept in a file: `@file`."""
+    """A URL with a password may be kept in a file or come from a pipe: `@file`."""
+    if storage == "":
+        raise StorageError("storage '': is empty, where the URL of a database is needed.")
     if storage is None or not storage.startswith("@"):
         return storage
     try:
-        return Path(storage[1:]).read_text().strip()
+        with Path(storage[1:]).open("rb") as file:
+            text = file.read(LONGEST_URL + 1).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "is not text"
         raise StorageError(f"storage {storage}: cannot be read: {why}.") from error
+    urls = list(filter(None, map(str.strip, text.splitlines())))
+    if len(urls) != 1 or len(text) > LONGEST_URL:
+        raise StorageError(
+            f"storage {storage}: has {len(urls)} lines with text, where the URL of a database is "
+            f"needed, alone, of at most {LONGEST_URL} characters."
+        )
+    return urls[0]
+
+
+def finite(option: float) -> float:
+    """An option that is a number, which `nan` and `inf` are not.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if not math.isfinite(option):
+        raise typer.BadParameter(f"{option} is no finite number.")
+    return option
 
 
 Study = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study's name or the path of its YAML file.")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that run trials.")]
+Workers = Annotated[int, typer.Option(min=1, max=1000, help="Processes that run trials.")]
 Storage = Annotated[
     str | None,
     typer.Option(

@@ -14,6 +14,7 @@ from plantnas.cli.options import (
     Study,
     console,
     existing,
+    finite,
     records_of,
     show,
 )
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 def status(
     name_or_file: Study,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until the study ends.")] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=3600, callback=finite, help="Seconds between two looks.")
+    ] = 2.0,
     storage: Storage = None,
     folder: Directory = None,
 ) -> None:

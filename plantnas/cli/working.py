@@ -11,11 +11,12 @@ from plantnas.cli.options import (
     Storage,
     Study,
     existing,
+    finite,
     place_of,
     show,
 )
 from plantnas.config_files import is_path, load_study
-from plantnas.errors import ConfigurationError, StudyError
+from plantnas.errors import ConfigurationError, StudyError, shown
 from plantnas.place import Place
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ Artifacts = Annotated[
 DataRoot = Annotated[
     Path | None, typer.Option(help="Folder of the images; by default where the study found them.")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Number of workers.")]
+Workers = Annotated[int, typer.Option(min=1, max=100_000, help="Number of workers.")]
 Logs = Annotated[
     Path | None,
     typer.Option("--logs", help="Folder of the workers' logs; by default logs in --directory."),
 ]
-Gpus = Annotated[float, typer.Option(min=0, help="GPUs a worker.")]
+Gpus = Annotated[float, typer.Option(min=0, callback=finite, help="GPUs a worker.")]
 
 app = typer.Typer(help="Start many workers of a study on an existing engine.", no_args_is_help=True)
 
@@ -83,7 +84,7 @@ def ray(
     name_or_file: Study,
     workers: Workers,
     address: Annotated[str, typer.Option(help="Of the Ray cluster.")] = "auto",
-    cpus: Annotated[float, typer.Option(min=0, help="Cores a worker.")] = 1,
+    cpus: Annotated[float, typer.Option(min=0, callback=finite, help="Cores a worker.")] = 1,
     gpus: Gpus = 0,
     storage: Storage = None,
     artifacts: Artifacts = None,
@@ -181,7 +182,12 @@ def _launch(launcher: "Launcher", command: "WorkerCommand", workers: int) -> Non
 
 
 def _pairs(options: list[str]) -> dict[str, str]:
+    pairs = dict[str, str]()
     for option in options:
-        if "=" not in option:
-            raise ConfigurationError(f"sbatch {option!r}: is not NAME=VALUE.")
-    return dict(option.split("=", 1) for option in options)
+        name, sign, value = option.partition("=")
+        if not sign or not name:
+            raise ConfigurationError(f"sbatch {shown(option)}: is not NAME=VALUE.")
+        if name in pairs:
+            raise ConfigurationError(f"sbatch {name}: is there twice.")
+        pairs[name] = value
+    return pairs

@@ -73,6 +73,35 @@ def test_a_file_of_a_storage_that_cannot_be_read_is_one_line(
     assert_one_line(ended, "storage @missing: cannot be read: No such file")
 
 
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [(b"", 0), (b"  \n\n", 0), (b"sqlite:///a.db\nsqlite:///b.db\n", 2), (b"x" * 9999, 1)],
+)
+def test_a_file_of_a_storage_has_one_url(
+    plantnas: Callable[..., Ended], tmp_path: Path, content: bytes, lines: int
+) -> None:
+    (tmp_path / "url").write_bytes(content)
+    ended = plantnas("status", "tiny", "--storage", f"@{tmp_path}/url")
+    assert_one_line(ended, f"storage @{tmp_path}/url: has {lines} lines with text, where the URL")
+
+
+@pytest.mark.parametrize("where", ["@/dev/zero", "@", "@/dev/null"])
+def test_what_is_no_file_of_a_storage_is_one_line(
+    plantnas: Callable[..., Ended], where: str
+) -> None:
+    assert_one_line(plantnas("status", "tiny", "--storage", where), f"storage {where}: ")
+
+
+def test_an_empty_storage_does_not_stand_for_the_default(plantnas: Callable[..., Ended]) -> None:
+    ended = plantnas("status", "tiny", "--storage", "")
+    assert_one_line(ended, "storage '': is empty, where the URL of a database is needed.")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_of_an_option_is_finite(plantnas: Callable[..., Ended], number: str) -> None:
+    assert plantnas("status", "tiny", "--watch", f"--every={number}").exit_code == 2
+
+
 def test_no_command_tells_the_password_of_a_storage(plantnas: Callable[..., Ended]) -> None:
     url = "postgresql+psycopg://someone:secret@localhost:1/nothing?password=hidden"
     for command in (("status", "tiny"), ("run", "digits"), ("db", "upgrade", "tiny")):

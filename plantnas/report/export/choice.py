@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.channels.wiring import triangular, wired_as
-from plantnas.errors import ConfigurationError, StudyError
+from plantnas.errors import ConfigurationError, StudyError, shown
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import FINISH, PLANTING, is_choosable, lineage, pareto_front
@@ -132,18 +132,23 @@ def parse_widths(text: str) -> dict[str, int]:
     """Widths of channel groups as a user writes them: a JSON object, or `group=width,...`.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: It is neither, or a group is there twice.
     """
     try:
         if text.lstrip().startswith("{"):
-            pairs = dict(json.loads(text))
+            pairs = json.loads(text, object_pairs_hook=list)
         else:
-            pairs = dict(pair.split("=") for pair in text.split(","))
-        return {name.strip(): int(str(width)) for name, width in pairs.items()}
-    except (ValueError, TypeError) as error:
+            pairs = [pair.split("=") for pair in text.split(",")]
+        groups, widths = zip(
+            *((name.strip(), int(str(width))) for name, width in pairs), strict=True
+        )
+    except (ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
-            f"widths {text!r}: are neither group=width,... nor a JSON object of integers."
+            f"widths {shown(text)}: are neither group=width,... nor a JSON object of integers."
         ) from error
+    if (twice := next((name for name in groups if groups.count(name) > 1), None)) is not None:
+        raise ConfigurationError(f"widths: {twice!r} is there twice.")
+    return dict(zip(groups, widths, strict=True))
 
 
 def recorded_choice(records: StudyRecords, record: NetworkRecord) -> Choice:

@@ -98,6 +98,17 @@ def test_widths_that_are_none_are_refused(text: str) -> None:
         parse_widths(text)
 
 
+def test_a_deep_json_object_is_no_widths() -> None:
+    with pytest.raises(ConfigurationError, match=r"are neither group=width,\.\.\. nor a JSON"):
+        parse_widths('{"a": ' + "[" * 100_000)
+
+
+@pytest.mark.parametrize("text", ["a=1,b=2,a=1", '{"a": 1, "a": 1}'])
+def test_a_group_has_one_width(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="widths: 'a' is there twice"):
+        parse_widths(text)
+
+
 def test_a_number_beside_a_limit_is_refused(finished: Any) -> None:
     with pytest.raises(ConfigurationError, match="network id 2: says which network"):
         wanted_record(finished.records, [], Wanted(network_id=2, max_macs=3))
