@@ -3,7 +3,7 @@
 import optuna
 
 from plantnas.baselines.budget import Member
-from plantnas.channels.groups import analyse
+from plantnas.channels.resizing import widths_in
 from plantnas.records.record import NetworkRecord
 from plantnas.search.prepared import PreparedStudy, Trained, network_record
 
@@ -30,6 +30,7 @@ def baseline_record(
     network, epochs, phases = member
     with phases("evaluation"):
         evaluation = prepared.validate(network)
-    structure = analyse(network, prepared.example)
+    structure = prepared.records.structure
+    structure = structure.with_widths(widths_in(network, structure))
     trained = Trained(network, structure, tuple(epochs), evaluation, phases.seconds)
     return network_record(method, trained, prepared.weights, owner)

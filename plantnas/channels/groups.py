@@ -10,6 +10,7 @@ import copy
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,7 +19,14 @@ from torch import Tensor, nn
 
 from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
 from plantnas.channels.locating import location
-from plantnas.channels.resizing import meta_copy, named_tensors, resized
+from plantnas.channels.resizing import (
+    WIDER_SHAPES,
+    meta_copy,
+    named_tensors,
+    resized,
+    widths_in,
+    with_shapes,
+)
 from plantnas.channels.rules import RULES
 from plantnas.channels.structure import (
     MODEL_OUTPUT,
@@ -29,7 +37,7 @@ from plantnas.channels.structure import (
     WeightUse,
 )
 from plantnas.channels.tracing import Tracer, tensors_in
-from plantnas.errors import UnsupportedArchitecture
+from plantnas.errors import PlantnasError, UnsupportedArchitecture
 
 __all__ = [
     "ChannelGroup",
@@ -65,7 +73,18 @@ def widths(model: nn.Module, example_input: Tensor) -> dict[str, int]:
 
 
 def analyse(model: nn.Module, example_input: Tensor) -> Structure:
-    """The tables of a model's structure. Arguments and errors as for `channel_groups`."""
+    """The tables of a model's structure. Arguments and errors as for `channel_groups`.
+
+    Of a network that was made with groups of one channel, they are those of wider ones.
+    """
+    if (wider_shapes := vars(model).get(WIDER_SHAPES)) is not None:
+        with suppress(PlantnasError, KeyError, IndexError):  # it was changed since it was made
+            structure = _analysed(with_shapes(model, wider_shapes), example_input)
+            return structure.with_widths(widths_in(model, structure))
+    return _analysed(model, example_input)
+
+
+def _analysed(model: nn.Module, example_input: Tensor) -> Structure:
     try:
         structure = _analyse(meta_copy(model), example_input.to("meta"))
     except UnsupportedArchitecture:

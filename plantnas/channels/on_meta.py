@@ -4,7 +4,7 @@ Torch finds the shapes of batch normalisations and activation functions by all o
 in Python, which was most of an analysis. What channels do in an operator is in rules.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import signature
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 
 def batch_norm(
@@ -80,3 +81,33 @@ STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     **{function: pointwise(function) for function in ACTIVATIONS},
 }
 """What runs in place of an operator while a model is analysed."""
+
+
+def broadcasts(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int
+) -> bool:
+    """Whether a function takes several entries of one tensor where it has one of all the others.
+
+    Args:
+        function: As a model calls it.
+        args: What it is given, on any device.
+        kwargs: The same by name.
+        position: Of the dimension in the function's result, from the right, such as -3.
+    """
+    leaves, tree = tree_flatten((args, dict(kwargs)))
+    on_meta = [
+        torch.empty_like(leaf, device="meta") if isinstance(leaf, Tensor) else leaf
+        for leaf in leaves
+    ]
+    for number, leaf in enumerate(on_meta):
+        if isinstance(leaf, Tensor) and leaf.ndim >= -position and leaf.shape[position] == 1:
+            several = leaf.repeat_interleave(2, position)
+            changed = [*on_meta[:number], several, *on_meta[number + 1 :]]
+            wider_args, wider_kwargs = tree_unflatten(changed, tree)
+            try:
+                result = STAND_INS.get(function, function)(*wider_args, **wider_kwargs)
+            except (RuntimeError, ValueError, TypeError):
+                continue  # as a convolution, whose weight fits one channel alone
+            if isinstance(result, Tensor) and result.shape[position:][:1] == (2,):
+                return True
+    return False

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from plantnas.channels.structure import Structure
+from plantnas.channels.structure import Shape, Structure, TensorAxis
+from plantnas.errors import UnsupportedArchitecture
+
+WIDER_SHAPES = "_plantnas_wider_shapes"
+"""A network's attribute: {tensor name: shape} of its architecture where no group has one channel.
+
+With one channel, what has an entry a channel looks like what all channels share.
+"""
+TOLD_APART = 5
+"""Channels that a group of one has in these shapes."""
 
 
 def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -> nn.Module:
@@ -23,8 +32,15 @@ def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -
         structure: The architecture's tables.
         widths: The width of every group.
     """
+    child = with_shapes(model, structure.shapes_with(widths))
+    remember_wider_shapes(child, structure, widths)
+    return child
+
+
+def with_shapes(model: nn.Module, shapes: Mapping[str, Shape]) -> nn.Module:
+    """A copy of the model in which every tensor of another shape than given is new and zero."""
     tensors, memo, changed = named_tensors(model), {}, set()
-    for name, shape in structure.shapes_with(widths).items():
+    for name, shape in shapes.items():
         old = tensors[name]
         if old.shape != shape:
             memo[id(old)] = _like(old, old.new_zeros(shape))
@@ -33,6 +49,61 @@ def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -
     for owner in changed:
         update_attributes(child.get_submodule(owner))
     return child
+
+
+def remember_wider_shapes(
+    network: nn.Module, structure: Structure, widths: Mapping[str, int]
+) -> None:
+    """Notes on a network what its architecture is like where no group that grows has one channel.
+
+    Args:
+        network: Has an attribute afterwards if a group has one channel, and none otherwise.
+        structure: The architecture's tables.
+        widths: The width of every group in the network.
+    """
+    vars(network).pop(WIDER_SHAPES, None)
+    single = [name for name in structure.growable if widths[name] == 1]
+    if single:
+        wider = {**widths, **dict.fromkeys(single, TOLD_APART)}
+        vars(network)[WIDER_SHAPES] = structure.shapes_with(wider)
+
+
+def widths_in(network: nn.Module, structure: Structure) -> dict[str, int]:
+    """The width of every group in a network of the architecture, by the shapes of its tensors.
+
+    Args:
+        network: The architecture at any widths.
+        structure: The architecture's tables, at any widths too.
+
+    Raises:
+        PlantingError: A group has a width that it cannot have.
+        UnsupportedArchitecture: No widths of the architecture give these shapes.
+    """
+    tensors, known, nothing = (
+        named_tensors(network),
+        structure.widths,
+        dict.fromkeys(structure.groups, 0),
+    )
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    unknown, axes = (
+        set(structure.growable),
+        [axis for axis in structure.axes if axis.tensor in shapes],
+    )
+    while solved := next((axis for axis in axes if len(_groups_of(axis) & unknown) == 1), None):
+        (name,) = _groups_of(solved) & unknown
+        others = solved.size({**known, **dict.fromkeys(unknown, 0)})
+        blocks = solved.size({**nothing, name: 1})
+        known[name] = (shapes[solved.tensor][solved.dimension] - others) // blocks
+        unknown.remove(name)
+    if structure.shapes_with(known) != shapes:
+        raise UnsupportedArchitecture(
+            f"{type(network).__name__}: its tensors have other shapes than the architecture's."
+        )
+    return known
+
+
+def _groups_of(axis: TensorAxis) -> set[str]:
+    return {group for group, _ in axis.segments}
 
 
 def with_tensors(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:

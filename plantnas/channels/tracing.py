@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
 from plantnas.channels.locating import location
-from plantnas.channels.on_meta import STAND_INS
+from plantnas.channels.on_meta import STAND_INS, broadcasts
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
 from plantnas.errors import UnsupportedArchitecture
@@ -97,6 +97,7 @@ class Tracer(TorchFunctionMode):
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
         self.weight_uses: list[WeightUse] = []
         self.losses: list[str] = []
+        self._doubts: list[tuple[Layout, str]] = []
         self._fixed: list[tuple[str, Layout]] = []
         self._failed: list[Tensor] = []
         self._places: dict[int, tuple[Tensor, Place]] = {}
@@ -138,10 +139,25 @@ class Tracer(TorchFunctionMode):
             self.rules[call.function](self, call)
         except Unfollowed as unfollowed:
             self._lose(call, str(unfollowed))
+        self._doubt(call)
         for tensor in call.tensors:
             if id(tensor) in self.names and id(tensor) not in self._used:
                 reason = f"its weights reach {call.name} {self._location()}"
                 self._misused.setdefault(self.names[id(tensor)][0], reason)
+
+    def _doubt(self, call: Call) -> None:
+        """Keeps in mind the one channel of a result that wider inputs could share, or have each."""
+        place = self.place(call.result) if isinstance(call.result, Tensor) else None
+        if place is None or call.result.shape[place.dimension] != 1:
+            return
+        position = place.dimension - call.result.ndim
+        sharing = [each for each in call.tensors if self.place(each) or self.is_registered(each)]
+        if len(sharing) > 1 and broadcasts(call.function, call.args, call.kwargs, position):
+            reason = (
+                f"it has one channel, so that {call.name} {self._location()} does not show what "
+                "would grow with it; begin with two"
+            )
+            self._doubts.append((place.layout, reason))
 
     def _lose(self, call: Call, reason: str) -> None:
         """Freeze all channels of a call; a result of the same shape has them all the same."""
@@ -244,10 +260,15 @@ class Tracer(TorchFunctionMode):
         }
 
     def finish(self) -> None:
-        """Freeze the channels of parameters that were also used in a way that no rule describes."""
+        """Freeze the channels of parameters that were also used in a way that no rule describes.
+
+        And single channels that would grow otherwise, where what must grow with them is in doubt.
+        """
         for (name, _), (layout, _) in self.axes.items():
             if name in self._misused:
                 freeze(layout, self._misused[name])
+        for layout, reason in self._doubts:
+            freeze(layout, reason)
 
 
 def tensors_in(tree: Any) -> list[Tensor]:

@@ -15,14 +15,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.channels.wiring import whole, wired
 from plantnas.config import SearchSpace
 from plantnas.errors import StorageError, StudyError
 from plantnas.files import write_file
-from plantnas.records.building import example_images, network_at
+from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.records.study import StudyRecords
 
@@ -94,7 +93,7 @@ def _tensors(
 ) -> dict[str, Tensor]:
     """What is stored, as `STEP/NAME`: of each step the tensors that a crop does not give."""
     last, example = whole(networks[-1]), records.example
-    structure = analyse(last, example)
+    structure = records.structure.with_widths(lineage[-1].widths)
     classifier = classifier_tensors(structure)
     # Clones, since safetensors refuses tensors that share memory, as tied ones do.
     stored = {
@@ -136,16 +135,23 @@ def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
     space = SearchSpace(architecture=about["architecture"], arguments=about["arguments"])
     images = ImagesRecord(**about["images"])
     network, example = network_at(space, images, widths[last]), example_images(images)
+    as_made = structure_at_own_widths(space, images)
     # Of a file that an older plantnas wrote, it is dense.
     is_dense = about.get("wiring", "dense") == "dense"
-    if not is_dense:
-        network = wired(network, example, [widths[each] for each in widths if each < last])
+
+    def as_it_runs(network: nn.Module, step: int) -> nn.Module:
+        if is_dense:
+            return network
+        ancestors = [widths[each] for each in widths if each < step]
+        return wired(network, example, ancestors, structure=as_made.with_widths(widths[step]))
+
+    network = as_it_runs(network, last)
     network.load_state_dict(_state(tensors, last))
     if step != last:
-        network = crop(whole(network), example, widths[step])
+        structure = as_made.with_widths(widths[last])
+        network = crop(whole(network), example, widths[step], structure=structure)
         network.load_state_dict({**network.state_dict(), **_state(tensors, step)})
-        if not is_dense:
-            network = wired(network, example, [widths[each] for each in widths if each < step])
+        network = as_it_runs(network, step)
     return network.eval()
 
 

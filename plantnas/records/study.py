@@ -279,7 +279,8 @@ class StudyRecords:
             return network
         from plantnas.channels.wiring import wired
 
-        return wired(network, self.example, ancestors)
+        structure = self.structure.with_widths(record.widths)
+        return wired(network, self.example, ancestors, structure=structure)
 
     def load_whole(self, record: NetworkRecord) -> "nn.Module":
         """The same as an ordinary module, in which zeros stand for what its wiring leaves out."""

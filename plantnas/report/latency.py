@@ -8,7 +8,7 @@ from timeit import Timer
 import torch
 
 from plantnas.channels.wiring import wired
-from plantnas.records.building import example_images, network_at
+from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import NetworkRecord
 from plantnas.report.front import lineage
 from plantnas.report.study_data import StudyData
@@ -39,7 +39,8 @@ def latencies(
             assert record.id is not None
             network = network_at(space, images, record.widths).eval()
             if ancestors := recorded.study.ancestors(lineage(recorded.networks, record)):
-                network = wired(network, image, ancestors)
+                structure = structure_at_own_widths(space, images).with_widths(record.widths)
+                network = wired(network, image, ancestors, structure=structure)
             timer = Timer(partial(network, image))
             once = timer.timeit(3) / 3  # first calls, which are slower
             calls = max(1, round(seconds / REPETITIONS / once))

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.cost import COSTS
-from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import ROWS, STARTS
 from plantnas.channels.initialising import Donor, Grown, Initialisation, Samples, all_new
 from plantnas.channels.ordering import largest_first
@@ -50,7 +49,7 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
         return recorded
     network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
     say(f"training the teacher for {config.teacher.epochs} epochs")
-    structure = analyse(network, training_data.example)
+    structure = _narrowed(records.structure, config.search_space.teacher)
     if config.search_space.wiring == "triangular":
         triangular(structure, network, [])  # refuses before anything is trained
     recipe = config.teacher.for_size(structure.parameters())
@@ -88,13 +87,14 @@ class SeedMaker:
     def structure(self) -> Structure:
         """The seed's, which need not be trained: no wider than the teacher that gives channels."""
         config, records = self.joined.config, self.joined.records
-        width, structure = config.search_space.seed, records.structure
-        widths = structure.fraction_of_widths(width.width, width.minimum)
+        structure = _narrowed(records.structure, config.search_space.seed)
         if config.seed.start != "fresh":
             # A teacher narrower than its architecture may have less than the seed's minimum.
             given = self.teacher.widths
-            widths = {name: min(each, given[name]) for name, each in widths.items()}
-        structure = structure.with_widths(widths)
+            widths = structure.growable_widths.items()
+            structure = structure.with_widths(
+                {name: min(each, given[name]) for name, each in widths}
+            )
         if config.search_space.wiring == "triangular":
             return triangular(structure, records.build({}), ())
         return structure
@@ -167,7 +167,8 @@ class SeedMaker:
         seed = _fresh(self.joined, "seed", config.search_space.seed, example)
         if config.seed.start == "fresh":
             return seed
-        started = resized(seed, analyse(seed, example), self.structure.widths)
+        as_drawn = _narrowed(self.joined.records.structure, config.search_space.seed)
+        started = resized(seed, as_drawn, self.structure.widths)
         grown = Grown(
             network=started,
             structure=self.structure,
@@ -214,6 +215,11 @@ def _recorded(records: StudyRecords, method: str) -> NetworkRecord | None:
     return next((record for record in records.networks() if record.method == method), None)
 
 
+def _narrowed(structure: Structure, width: Width) -> Structure:
+    """The structure of an architecture at a width; that of its own widths is found once."""
+    return structure.with_widths(structure.fraction_of_widths(width.width, width.minimum))
+
+
 def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> nn.Module:
     """The architecture at the width, with the weights that the study's random seed draws."""
     seed = derived_seed(joined.config.random_seed, method, "weights")
@@ -224,7 +230,7 @@ def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> n
         network, on_cpu, width.width, generator, minimum=width.minimum, structure=structure
     )
     if isinstance(width, Teacher) and width.weights is not None:
-        classifier = classifier_tensors(analyse(narrowed, on_cpu))
+        classifier = classifier_tensors(structure)
         load_pretrained(narrowed, joined.config.search_space, width.weights, classifier)
     return narrowed.to(example.device)
 

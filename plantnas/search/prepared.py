@@ -14,7 +14,6 @@ import optuna
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.shrinking import sampled_donor
@@ -183,7 +182,8 @@ def donor_of(
 ) -> Donor:
     """The teacher as a network that gives channels, on the example's device, with its samples."""
     network = records.load(teacher).to(example.device)
-    return Donor(network, analyse(network, example), samples() if samples else None)
+    structure = records.structure.with_widths(teacher.widths)
+    return Donor(network, structure, samples() if samples else None)
 
 
 def features_folder(directory: Path) -> Path:

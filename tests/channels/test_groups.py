@@ -127,6 +127,73 @@ def test_a_narrow_networks_structure_is_that_of_the_wide_one(network):
     assert list(narrowed.growable) == list(structure.growable)
 
 
+class OneEach(nn.Module):
+    """Values of one channel each, or shared by all, behind a convolution of `width`."""
+
+    def __init__(self, kind: str, width: int = 8) -> None:
+        super().__init__()
+        self.kind, self.conv = kind, nn.Conv2d(3, width, 3, padding=1)
+        self.gate, self.scale = nn.Conv2d(width, 1, 1), nn.Parameter(torch.rand(width, 1, 1))
+        self.slopes, self.next = nn.PReLU(width), nn.Conv2d(width, 8, 3)
+        self.skip, self.head = nn.Conv2d(8, 8, 1), nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = self.slopes(x) if self.kind == "slopes" else x.relu()
+        x = x * self.scale if self.kind == "scale" else x
+        x = x * self.gate(x).sigmoid() if self.kind == "gate" else x
+        x = self.next(x)
+        return self.head((x + self.skip(x) if self.kind == "skip" else x).mean((2, 3)))
+
+
+KINDS = ("slopes", "scale", "gate", "skip", "none")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_structure_at_width_1_is_that_of_any_other(kind):
+    model = OneEach(kind)
+    structure = analyse(model, IMAGE)
+    single = dict.fromkeys(structure.growable, 1)
+    assert analyse(narrow(model, IMAGE, single), IMAGE) == structure.with_widths(single)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_narrowed_to_one_channel_grows_into_the_same_architecture(kind):
+    model = OneEach(kind)
+    one = copy.deepcopy(narrow(model, IMAGE, {"conv": 1, "next": 1})).eval()
+    four, right = plant(one, IMAGE, {"conv": 3}), narrow(model, IMAGE, {"conv": 4, "next": 1})
+    shapes = [{name: each.shape for name, each in m.state_dict().items()} for m in (four, right)]
+    assert shapes[0] == shapes[1]
+    images = torch.randn(2, 3, 16, 16)
+    torch.testing.assert_close(four.eval()(images), one(images))
+
+
+def test_one_channel_of_a_network_that_was_never_wider_is_frozen_where_it_may_be_shared():
+    for kind in KINDS[:-1]:
+        model = OneEach(kind, width=1)
+        model.next, model.skip = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 1)
+        model.head = nn.Sequential(nn.Linear(1, 3), nn.Linear(3, 10))
+        reason = channel_groups(model, IMAGE)["next" if kind == "skip" else "conv"].frozen
+        assert re.fullmatch(
+            r"it has one channel, so that \S+ in .*test_groups.py:\d+\) does not show what "
+            "would grow with it; begin with two",
+            reason,
+        )
+
+
+def test_one_channel_that_nothing_else_can_share_grows():
+    model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1), nn.ReLU(), nn.Conv2d(1, 2, 1))
+    assert channel_groups(model, IMAGE)["0"].growable
+
+
+def test_a_narrowed_network_that_was_changed_afterwards_is_read_as_it_is():
+    one = narrow(OneEach("slopes"), IMAGE, {"conv": 1})
+    one.conv, one.slopes, one.gate = nn.Conv2d(3, 2, 3), nn.PReLU(2), nn.Conv2d(2, 1, 1)
+    one.next = nn.Conv2d(2, 3, 3)
+    one.head, one.skip = nn.Linear(3, 10), nn.Conv2d(3, 3, 1)
+    assert widths(one, IMAGE) == {"conv": 2, "next": 3}
+
+
 def test_a_refusal_lists_five_groups_and_counts_the_others():
     layers = [nn.Conv2d(3, 3, 1), *(nn.LayerNorm([3, 4, 4]) for _ in range(2))]
     model = nn.Sequential(*[each for _ in range(8) for each in copy.deepcopy(layers)])

@@ -83,3 +83,20 @@ def test_an_activation_of_whole_numbers_has_torchs_type() -> None:
 def test_the_structure_is_what_it_is_without_stand_ins(network, monkeypatch) -> None:
     monkeypatch.setattr(tracing, "STAND_INS", {})
     assert analyse(network.model, network.images) == network.structure
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "position", "is_so"),
+    [
+        (torch.mul, (empty(2, 1, 4, 4), empty(1, 1, 1)), -3, True),
+        (Tensor.add_, (empty(2, 1, 4, 4), empty(2, 1, 1, 1)), -3, True),
+        (functional.prelu, (empty(2, 1, 4, 4), empty(1)), -3, True),
+        (functional.batch_norm, (empty(2, 1, 4, 4), empty(1), empty(1)), -3, False),
+        (functional.conv2d, (empty(2, 1, 4, 4), empty(1, 1, 3, 3), empty(1)), -3, False),
+        (functional.linear, (empty(2, 1), empty(3, 1)), -1, False),
+    ],
+)
+def test_a_function_broadcasts_if_one_of_its_tensors_may_have_more_channels_alone(
+    function, args, position: int, is_so: bool
+) -> None:
+    assert on_meta.broadcasts(function, args, {}, position) == is_so

@@ -1,10 +1,12 @@
 """Copies of a model at other widths: shapes, attributes, ties."""
 
+import pytest
 import torch
 from torch import nn
 
 from plantnas.channels.planting import plant
-from plantnas.channels.resizing import meta_copy, resized
+from plantnas.channels.resizing import meta_copy, resized, widths_in
+from plantnas.errors import UnsupportedArchitecture
 
 
 def test_modules_know_their_new_sizes(network):
@@ -40,3 +42,19 @@ def test_a_meta_copy_keeps_ties_and_has_no_memory():
     assert copy[1].weight is copy[0].weight
     assert all(tensor.is_meta for tensor in copy.state_dict().values())
     assert not any(tensor.is_meta for tensor in model.state_dict().values())
+
+
+def test_the_widths_of_a_network_follow_from_the_shapes_of_its_tensors(network):
+    model, _, structure = network
+    for times in (1, 3):
+        wider = structure.widths_with(
+            {name: times * group.width for name, group in structure.growable.items()}
+        )
+        assert widths_in(resized(model, structure, wider), structure) == wider
+
+
+def test_another_architectures_network_has_no_widths_of_this_one(small_network):
+    model, _, structure = small_network
+    other = nn.Sequential(model, nn.Linear(4, 4))
+    with pytest.raises(UnsupportedArchitecture, match="Sequential: its tensors have other shapes"):
+        widths_in(other, structure)

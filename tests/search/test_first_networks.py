@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -113,3 +114,36 @@ def test_a_seed_that_a_trial_asks_for_is_given_up_between_epochs(
     ahead = prepared.seed_before({"features.10": 2}).ahead
     assert ahead is not None
     assert ahead.widths["features.10"] == prepared.seed.widths["features.10"] + 2
+
+
+SLOPES = """
+from torch import nn
+
+def network(num_classes, in_channels):
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 8, 3, padding=1), nn.BatchNorm2d(8), nn.PReLU(8),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, num_classes),
+    )
+"""
+
+
+def test_a_seed_of_one_channel_grows_into_the_teachers_architecture(
+    brief: StudyFolder, folder: Path
+) -> None:
+    (folder / "slopes.py").write_text(SLOPES)
+    sys.path.insert(0, str(folder))
+    study = replace(brief, directory=folder).with_settings(
+        search_space__architecture="slopes:network",
+        search_space__arguments={},
+        search_space__seed__width=0.125,
+        search_space__seed__minimum=1,
+        search__maximum_growth=99.0,
+    )
+    study.run()
+    networks = study.records.networks()
+    assert next(each for each in networks if each.method == "seed").widths["0"] == 1
+    for record in networks:
+        slopes = study.records.load(record).get_parameter("2.weight")
+        assert len(slopes) == record.widths["0"]
+    assert max(record.widths["0"] for record in networks if record.step) > 1

@@ -4,7 +4,6 @@ from torch import nn
 
 from plantnas.baselines.methods import Method, Order
 from plantnas.baselines.sizes import uniform_widths
-from plantnas.channels.groups import analyse
 
 
 def train_narrowed(order: Order) -> nn.Module:
@@ -13,7 +12,8 @@ def train_narrowed(order: Order) -> nn.Module:
     Raises:
         SizeNotReachable: No even narrowing has that size.
     """
-    teacher = analyse(order.fresh(order.prepared.teacher.widths), order.prepared.example)
+    prepared = order.prepared
+    teacher = prepared.records.structure.with_widths(prepared.teacher.widths)
     network = order.fresh(uniform_widths(teacher, order.target.parameters))
     order.trainer.train(network, order.trainer.budget.left)
     return network

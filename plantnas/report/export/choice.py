@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.channels.wiring import triangular, wired_as
 from plantnas.errors import ConfigurationError, StudyError, shown
@@ -181,7 +180,7 @@ def crop_choice(
         if ancestor.widths == {**source.widths, **widths}:
             return recorded_choice(records, ancestor)
     uncropped = records.load_whole(source)
-    structure = analyse(uncropped, records.example)
+    structure = records.structure.with_widths(source.widths)
     if (ancestors := records.ancestors(source)) is not None:
         structure = triangular(structure, uncropped, ancestors)
     network = crop(uncropped, records.example, widths, structure=structure)
