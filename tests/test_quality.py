@@ -101,6 +101,44 @@ def test_every_error_has_a_message() -> None:
     assert not violations(package(), is_bare)
 
 
+def asked_for_their_truth(tree: ast.AST, names: set[str]) -> list[int]:
+    """The lines where something of these names stands for true or false."""
+    asked = list[ast.expr]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+            asked.append(node.test)
+        elif isinstance(node, ast.BoolOp):
+            asked += node.values
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            asked.append(node.operand)
+        elif isinstance(node, ast.comprehension):
+            asked += node.ifs
+    return [each.lineno for each in asked if ast.unparse(each).removeprefix("self.") in names]
+
+
+def test_no_module_or_tensor_is_asked_for_its_truth() -> None:
+    def are_modules(annotation: ast.expr | None) -> bool:
+        kinds = set("" if annotation is None else ast.unparse(annotation).strip("'").split(" | "))
+        return not kinds.isdisjoint(
+            {"nn.Module", "Module", "Tensor", "torch.Tensor", "nn.Parameter"}
+        )
+
+    wrong = []
+    for place, tree in package().items():
+        of_classes = {
+            ast.unparse(node.target).removeprefix("self.")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AnnAssign) and are_modules(node.annotation)
+        }
+        wrong += [f"{place}:{line}" for line in asked_for_their_truth(tree, of_classes)]
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+                names = {each.arg for each in given if are_modules(each.annotation)}
+                wrong += [f"{place}:{line}" for line in asked_for_their_truth(function, names)]
+    assert not wrong
+
+
 def test_only_the_command_line_prints() -> None:
     printing = {"print", "sys.stdout.write", "sys.stderr.write", "Console"}
 

@@ -6,7 +6,6 @@ are grown and traced again, so that sizes written into a model's code are found 
 compared: that planting preserves the function follows from the rules.
 """
 
-import copy
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -38,6 +37,7 @@ from plantnas.channels.structure import (
 )
 from plantnas.channels.tracing import Tracer, tensors_in
 from plantnas.errors import PlantnasError, UnsupportedArchitecture
+from plantnas.modules import bare, copied
 
 __all__ = [
     "ChannelGroup",
@@ -77,6 +77,7 @@ def analyse(model: nn.Module, example_input: Tensor) -> Structure:
 
     Of a network that was made with groups of one channel, they are those of wider ones.
     """
+    model = bare(model)
     if (wider_shapes := vars(model).get(WIDER_SHAPES)) is not None:
         with suppress(PlantnasError, KeyError, IndexError):  # it was changed since it was made
             structure = _analysed(with_shapes(model, wider_shapes), example_input)
@@ -90,7 +91,7 @@ def _analysed(model: nn.Module, example_input: Tensor) -> Structure:
     except UnsupportedArchitecture:
         # Values that Python reads (.item()) and tensors that are not registered need a real run.
         with torch.random.fork_rng():
-            structure = _analyse(copy.deepcopy(model), example_input)
+            structure = _analyse(copied(model), example_input)
     return structure
 
 

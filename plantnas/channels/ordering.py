@@ -4,14 +4,13 @@ A network computes the same function whatever the order is, since all that a gro
 reordered together.
 """
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Structure, TensorAxis
 from plantnas.grouping import grouped
+from plantnas.modules import copied
 
 
 def largest_first(model: nn.Module, structure: Structure) -> nn.Module:
@@ -60,8 +59,8 @@ def reordered(model: nn.Module, structure: Structure, orders: dict[str, Tensor])
         orders: {group name: the numbers of its channels in their new order}; groups that are not
             named stay as they are.
     """
-    copied = copy.deepcopy(model)
-    tensors = named_tensors(copied)
+    child = copied(model)
+    tensors = named_tensors(child)
     done = set[tuple[int, int]]()
     with torch.no_grad():
         for axis in structure.axes:
@@ -76,7 +75,7 @@ def reordered(model: nn.Module, structure: Structure, orders: dict[str, Tensor])
                 ]
             )
             tensor.copy_(tensor.index_select(axis.dimension, index.to(tensor.device)))
-    return copied
+    return child
 
 
 def _entries(axis: TensorAxis, structure: Structure) -> list[tuple[str, Tensor]]:

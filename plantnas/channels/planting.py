@@ -26,6 +26,7 @@ from plantnas.channels.structure import (
 )
 from plantnas.channels.wiring import left_out
 from plantnas.errors import PlantingError
+from plantnas.modules import bare
 
 FRESH = Initialisation(fresh.fill)
 """New rows as the layers draw them, new columns of old rows zero."""
@@ -60,6 +61,7 @@ def plant(
             granularity, nothing planted, or a donor that is narrower than the child.
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
+    model = bare(model)
     structure = structure or analyse(model, example_input)
     widths = planted_widths(structure, planting)
     grown = Grown(
@@ -162,6 +164,7 @@ def crop(
         PlantingError: A width that the model cannot have, or that is larger than present.
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
+    model = bare(model)
     structure = structure or analyse(model, example_input)
     wide, small = structure.widths, structure.widths_with(widths)
     for name, width in small.items():
@@ -205,6 +208,7 @@ def narrow(
         PlantingError: A width that the model cannot have, or a fraction that is not positive.
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
+    model = bare(model)
     structure = structure or analyse(model, example_input)
     if not isinstance(widths, Mapping):
         widths = structure.fraction_of_widths(widths, minimum)

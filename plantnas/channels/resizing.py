@@ -3,7 +3,6 @@
 What the entries of the new tensors are is decided in planting.py.
 """
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from plantnas.channels.structure import Shape, Structure, TensorAxis
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.modules import copied
 
 WIDER_SHAPES = "_plantnas_wider_shapes"
 """A network's attribute: {tensor name: shape} of its architecture where no group has one channel.
@@ -45,7 +45,7 @@ def with_shapes(model: nn.Module, shapes: Mapping[str, Shape]) -> nn.Module:
         if old.shape != shape:
             memo[id(old)] = _like(old, old.new_zeros(shape))
             changed.add(name.rpartition(".")[0])
-    child = copy.deepcopy(model, memo)
+    child = copied(model, memo)
     for owner in changed:
         update_attributes(child.get_submodule(owner))
     return child
@@ -113,7 +113,7 @@ def with_tensors(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
         new = given.get(name)
         if new is not None:
             memo[id(old)] = _like(old, new)
-    child: nn.Module = copy.deepcopy(layer, memo)
+    child = copied(layer, memo)
     if bias is None:
         child.register_parameter("bias", None)
     update_attributes(child)
@@ -124,7 +124,7 @@ def meta_copy(model: nn.Module) -> nn.Module:
     """A copy without memory; unlike `.to("meta")` it keeps ties between parameters."""
     tensors = named_tensors(model).values()
     memo = {id(old): _like(old, torch.empty_like(old, device="meta")) for old in tensors}
-    return copy.deepcopy(model, memo)
+    return copied(model, memo)
 
 
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:

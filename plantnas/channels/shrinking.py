@@ -12,6 +12,7 @@ from plantnas.channels.ordering import largest_first
 from plantnas.channels.reconstruction import places_within, sampled
 from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
+from plantnas.modules import bare
 
 MEMORY = 2**30
 """Bytes that may be sampled of a model. That is enough for all places of most."""
@@ -43,6 +44,7 @@ def shrink(
         PlantingError: A width that the model cannot have, or that is larger than present.
         UnsupportedArchitecture: The model's channels cannot be followed.
     """
+    model = bare(model)
     structure = analyse(model, images)
     if not isinstance(widths, Mapping):
         widths = structure.fraction_of_widths(widths, minimum)

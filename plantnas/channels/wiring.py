@@ -6,7 +6,6 @@ runs, and is given away, is `wired`: each layer as one convolution a step. Which
 follows from the ancestors' widths, in structure.py.
 """
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.resizing import update_attributes
 from plantnas.channels.structure import Run, Structure, WeightWiring, classifier_tensors
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.modules import bare, copied
 
 LAYERS = (
     nn.Linear,
@@ -129,6 +129,7 @@ def wired(
         ancestors: The widths of the networks that it was planted from, the seed first.
         structure: Its structure, if it is known already.
     """
+    network = bare(network)
     structure = triangular(structure or analyse(network, example_input), network, ancestors)
     return wired_as(network, structure)
 
@@ -138,7 +139,7 @@ def wired_as(network: nn.Module, structure: Structure) -> nn.Module:
     wirings = structure.wirings
     if not wirings:
         return network
-    child, made, parts = copy.deepcopy(network), dict[int, Stepwise](), dict[Any, nn.Parameter]()
+    child, made, parts = copied(network), dict[int, Stepwise](), dict[Any, nn.Parameter]()
     for weight, wiring in wirings.items():
         owner = weight.rpartition(".")[0]
         layer = network.get_submodule(owner)
@@ -153,7 +154,7 @@ def wired_as(network: nn.Module, structure: Structure) -> nn.Module:
 
 def whole(network: nn.Module) -> nn.Module:
     """The ordinary module of a wired one: its entries that are left out are zero."""
-    child = copy.deepcopy(network)
+    child = copied(network)
     for owner, layer in list(child.named_modules(remove_duplicate=False)):
         if isinstance(layer, Stepwise):
             parent, _, name = owner.rpartition(".")
@@ -196,7 +197,7 @@ class Stepwise(nn.Module):
                         taken = tensor.detach()[self._box(step, tensor.ndim)].clone()
                         shared[id(tensor), step] = nn.Parameter(taken, tensor.requires_grad)
                     memo[id(tensor)] = shared[id(tensor), step]
-            self.steps.append(copy.deepcopy(layer, memo))
+            self.steps.append(copied(layer, memo))
             update_attributes(self.steps[-1])
         sizes, self._outputs = [0] * len(numbers), list[tuple[int, slice]]()
         for run in wiring.rows:
@@ -235,7 +236,7 @@ class Stepwise(nn.Module):
             for step, part in zip(numbers, self.steps, strict=True):
                 tensor[self._box(step, len(shape))] = getattr(part, name).detach()
             memo[id(given)] = nn.Parameter(tensor, given.requires_grad)
-        layer: nn.Module = copy.deepcopy(first, memo)
+        layer = copied(first, memo)
         update_attributes(layer)
         return layer
 

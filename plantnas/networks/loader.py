@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from plantnas.errors import ConfigurationError, did_you_mean, missing
+from plantnas.modules import bare
 from plantnas.networks import ARCHITECTURES
 
 
@@ -54,7 +55,7 @@ def build_network(
         raise ConfigurationError(
             f"{place}: returned a {type(network).__name__}, where a torch.nn.Module is needed."
         )
-    return network
+    return bare(network)
 
 
 def torchvision_constructor(name: str) -> Callable[..., nn.Module]:

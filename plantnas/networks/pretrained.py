@@ -11,9 +11,13 @@ from torch import nn
 
 from plantnas.config import SearchSpace
 from plantnas.errors import ConfigurationError
+from plantnas.modules import WRAPPERS
 
 DEFAULT = "DEFAULT"
 """Stands for torchvision's best weights of an architecture."""
+
+COUNT_OF_AVERAGED = "n_averaged"
+"""What torch.optim.swa_utils.AveragedModel has of its own in a checkpoint."""
 
 _LOADING_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError)
 """What torch raises for a file that is missing, cannot be downloaded, or is not its own."""
@@ -38,6 +42,7 @@ def load_pretrained(
     place = f"search_space.teacher.weights: {weights}"
     state = _torchvision_state(space, place) if weights == DEFAULT else _checkpoint(weights, place)
     own = network.state_dict()
+    state = _of_the_module(state, own.keys())
     for name in classifier & state.keys():
         if state[name].shape != own[name].shape:
             state[name] = own[name]
@@ -83,6 +88,20 @@ def _checkpoint(file_name: str, where: str) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
         raise ConfigurationError(f"{where}: holds no state_dict.")
     return content
+
+
+def _of_the_module(state: dict[str, Any], own: Set[str]) -> dict[str, Any]:
+    """The tensors of a checkpoint by the names that the module has for them.
+
+    What compiles, distributes or averages a module puts its own name before each.
+    """
+    for prefix in sorted({f"{name}." for name in WRAPPERS.values()}):
+        inside = {key: value for key, value in state.items() if key.startswith(prefix)}
+        others = state.keys() - inside.keys() - {COUNT_OF_AVERAGED}
+        if inside and not others and not own & inside.keys():
+            unwrapped = {key.removeprefix(prefix): value for key, value in inside.items()}
+            return _of_the_module(unwrapped, own)
+    return state
 
 
 def _shortened(message: str) -> str:

@@ -13,6 +13,7 @@ from plantnas.networks import ARCHITECTURES
 from plantnas.networks.loader import build_network
 
 SOURCE = """
+import torch
 from torch import nn
 
 WIDTH = 5
@@ -22,6 +23,9 @@ def linear(num_classes, in_channels, size=8):
 
 def nothing(num_classes, in_channels):
     return "no network"
+
+def compiled(num_classes, in_channels):
+    return torch.compile(linear(num_classes, in_channels), backend="eager")
 """
 
 
@@ -49,6 +53,11 @@ def message_of(architecture: str, in_channels: int = 3, **arguments: object) -> 
     assert "\n" not in message
     assert message.startswith(f"architecture: {architecture!r}")
     return message
+
+
+def test_a_compiled_network_is_the_network_itself(users_module: str) -> None:
+    names = build_network(f"{users_module}:compiled", 10, 1).state_dict().keys()
+    assert names == {"1.weight", "1.bias"}
 
 
 def test_the_same_seed_draws_the_same_weights() -> None:

@@ -42,6 +42,19 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    "prefixes", [["module."], ["_orig_mod."], ["_orig_mod.", "module."]], ids="".join
+)
+def test_a_checkpoint_of_a_wrapped_module_is_of_the_module(
+    tmp_path: Path, prefixes: list[str]
+) -> None:
+    state = state_of(PLAIN, 10, 1, seed=7)
+    wrapped = {"".join(prefixes) + name: tensor for name, tensor in state.items()}
+    torch.save(wrapped | {"n_averaged": torch.tensor(3)}, tmp_path / "weights.pt")
+    found = loaded(PLAIN, str(tmp_path / "weights.pt")).state_dict()
+    assert same_tensors(found, state) == state.keys()
+
+
 def test_default_takes_torchvisions_file_with_a_fresh_classifier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

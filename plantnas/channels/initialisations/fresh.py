@@ -1,6 +1,5 @@
 """New channels as each layer draws its own at the new width."""
 
-import copy
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from plantnas.channels.initialising import Grown
 from plantnas.channels.resizing import named_tensors
+from plantnas.modules import copied
 
 
 def fill(grown: Grown) -> None:
@@ -55,6 +55,6 @@ def draw_anew(
                 tensor.copy_(nn.init.kaiming_uniform_(drawn, a=math.sqrt(5)))
         for module in modules:
             if hasattr(module, "reset_parameters"):
-                fresh: Any = copy.deepcopy(module).cpu()
+                fresh: Any = copied(module).cpu()
                 fresh.reset_parameters()
                 module.load_state_dict(fresh.state_dict())

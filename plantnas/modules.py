@@ -1,0 +1,105 @@
+"""Networks as users hand them over: the module itself behind its wrappers, and copies of it.
+
+What their channels do is found in plantnas/channels.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.utils import _pytree as pytree
+
+from plantnas.errors import UnsupportedArchitecture, first_line
+
+WRAPPERS = {
+    "torch._dynamo.eval_frame.OptimizedModule": "_orig_mod",
+    "torch.nn.parallel.data_parallel.DataParallel": "module",
+    "torch.nn.parallel.distributed.DistributedDataParallel": "module",
+    "torch.optim.swa_utils.AveragedModel": "module",
+    "timm.utils.model_ema.ModelEmaV2": "module",
+    "timm.utils.model_ema.ModelEmaV3": "module",
+}
+"""What compiles, distributes or averages a module, and the name that it has in there.
+
+By their names, for most of them are not imported by whoever does not use them.
+"""
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """The module itself, behind what compiles, distributes or averages it.
+
+    Raises:
+        UnsupportedArchitecture: It is no module, has lazy layers that have not run, or is a
+            ScriptModule, which shows nothing of what it does.
+    """
+    while (name := _name_inside(model)) is not None:
+        model = getattr(model, name)
+    kind = type(model).__name__
+    if not isinstance(model, nn.Module):
+        raise UnsupportedArchitecture(f"model: is a {kind}, where a torch.nn.Module is needed.")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise UnsupportedArchitecture(
+            f"{kind}: shows nothing of its operators; give the module that it was made from."
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            raise UnsupportedArchitecture(
+                f"{kind}: {name} belongs to a lazy layer, which has no weights yet: run the model "
+                "once on images."
+            )
+    return model
+
+
+def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
+    """A deep copy, also of a module that keeps tensors with a gradient history, which are detached.
+
+    Args:
+        model: Left untouched.
+        memo: {id of an object of the model: what it is in the copy}.
+
+    Raises:
+        UnsupportedArchitecture: Something in it refuses to be copied, such as a lock.
+    """
+    given = memo or {}
+    try:
+        return copy.deepcopy(model, dict(given))
+    except Exception:  # torch's own refusal of such tensors, or whatever the user's objects raise
+        detached = {id(each): each.detach().clone() for each in _with_history(model)}
+    try:
+        return copy.deepcopy(model, detached | given)
+    except Exception as error:
+        what = _uncopied(model, detached | given) or first_line(error)
+        raise UnsupportedArchitecture(
+            f"{type(model).__name__}: cannot be copied: {what.removesuffix('.')}."
+        ) from error
+
+
+def _name_inside(model: object) -> str | None:
+    """What a wrapper calls the module that it wraps; None of a module that is no wrapper."""
+    names = (f"{each.__module__}.{each.__qualname__}" for each in type(model).__mro__)
+    return next((WRAPPERS[name] for name in names if name in WRAPPERS), None)
+
+
+def _with_history(model: nn.Module) -> Iterator[Tensor]:
+    """The tensors in its modules' attributes that were computed from others: cached activations,
+    and the weights of torch.nn.utils.weight_norm, spectral_norm and prune."""
+    for module in model.modules():
+        for value in pytree.tree_leaves(vars(module)):
+            if isinstance(value, Tensor) and not value.is_leaf:
+                yield value
+
+
+def _uncopied(model: nn.Module, memo: dict[int, Any]) -> str | None:
+    """The first attribute of its modules that refuses to be copied, and why."""
+    for name, module in model.named_modules():
+        for key, value in vars(module).items():
+            if key in ("_modules", "_parameters"):
+                continue
+            try:
+                copy.deepcopy(value, dict(memo))
+            except Exception as error:
+                return f"{key!r} of {name or 'the model'}: {first_line(error)}"
+    return None
