@@ -107,7 +107,7 @@ def lineage_with(
     parent = Parent(seed.network.eval(), seed.structure, lineage[0], ahead)
     for step, record in enumerate(lineage[1:], start=1):
         start = time.process_time()
-        recipe = config.planting.for_trial("grow", step, len(plantings))
+        recipe = config.planting.for_step(step, len(plantings))
         child, along = child_and_ahead(again, parent, record.planted, coming[step])
         purpose = ("batches", parent.record.widths, record.planted)
         generator = generator_for(config.random_seed, *purpose)

@@ -5,7 +5,8 @@ study's first step would: the same teacher, logits, batches and starts. Printed 
 planting, and then for each way to rank them Spearman's correlation with what growing gives, what
 the planting that it would choose loses against the best one (regret), and its seconds: CPU seconds
 of one thread, for all plantings. `size` ranks by the number of parameters, the largest first: what
-comes for nothing. `probe, then screen` screens the best few probes and takes the best screen of
+comes for nothing. `probe in full` is fitted to all that is sampled, and its loss is on the whole
+validation split. `probe, then screen` screens the best few probes and takes the best screen of
 these. Metrics are on the validation split; the loss is of distillation.
 
 Usage: python benchmarks/probes.py plain [--random-seed 0] [--plantings 10] [--screened 4]
@@ -29,7 +30,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/probes.
 
 from benchmarks.common import heading, line
 from plantnas.channels.shrinking import shrunk
-from plantnas.config import StudyConfig
+from plantnas.config import SCREEN_EPOCHS, StudyConfig
 from plantnas.config_files import load_study, with_overrides
 from plantnas.errors import Say
 from plantnas.measured import Evaluation
@@ -59,14 +60,18 @@ Measured = TypeVar("Measured")
 
 
 class Trial(NamedTuple):
-    """A planting, ranked and grown; seconds are of the probe, the screen and the growing."""
+    """A planting, ranked and grown.
+
+    Seconds are of the probe, the probe in full, the screen and the growing.
+    """
 
     new: dict[str, int]
     parameters: int
     probe_loss: float
+    full_loss: float
     screened: Evaluation
     grown: Evaluation
-    seconds: tuple[float, float, float]
+    seconds: tuple[float, float, float, float]
 
 
 class Ranking(NamedTuple):
@@ -131,9 +136,10 @@ def timed(measure: Callable[[], Measured]) -> tuple[Measured, float]:
 def trial_of(prepared: PreparedStudy, parent: Parent, new: dict[str, int]) -> Trial:
     """A planting of the parent, probed, screened and grown."""
     structure = parent.structure.after(new)
+    widths = structure.growable_widths
 
-    def probe() -> float:
-        return prepared.held_back.loss(shrunk(prepared.sampled_donor, structure.growable_widths))
+    def probe_in_full() -> float:
+        return prepared.validate(shrunk(prepared.sampled_donor, widths)).loss
 
     def trained(epochs: int) -> Evaluation:
         recipe = prepared.config.planting.model_copy(update={"epochs": epochs})
@@ -144,11 +150,12 @@ def trial_of(prepared: PreparedStudy, parent: Parent, new: dict[str, int]) -> Tr
         return prepared.validate(child.network)
 
     planting = prepared.config.planting
-    probed, probe_seconds = timed(probe)
-    screened, screen_seconds = timed(lambda: trained(planting.screen_epochs))
+    probed, probe_seconds = timed(lambda: prepared.probe(widths))
+    full, full_seconds = timed(probe_in_full)
+    screened, screen_seconds = timed(lambda: trained(prepared.config.screen_epochs))
     grown, grow_seconds = timed(lambda: trained(planting.epochs))
-    seconds = (probe_seconds, screen_seconds, grow_seconds)
-    return Trial(new, structure.parameters(), probed, screened, grown, seconds)
+    seconds = (probe_seconds, full_seconds, screen_seconds, grow_seconds)
+    return Trial(new, structure.parameters(), probed, full, screened, grown, seconds)
 
 
 def rankings(trials: Sequence[Trial], screened: int) -> list[Ranking]:
@@ -161,11 +168,13 @@ def rankings(trials: Sequence[Trial], screened: int) -> list[Ranking]:
         screens[index] if index in best else worst + 1 + probes[index]
         for index in range(len(trials))
     ]
-    probing, screening = (sum(trial.seconds[part] for trial in trials) for part in (0, 1))
-    screening_best = sum(trials[index].seconds[1] for index in best)
+    by_kind = zip(*(trial.seconds for trial in trials), strict=True)
+    probing, in_full, screening, _ = map(sum, by_kind)
+    screening_best = sum(trials[index].seconds[2] for index in best)
     return [
         Ranking("size", [-float(each.parameters) for each in trials], 0.0),
         Ranking("probe", probes, probing),
+        Ranking("probe in full", [each.full_loss for each in trials], in_full),
         Ranking("screen", screens, screening),
         Ranking("probe, then screen", both, probing + screening_best),
     ]
@@ -206,7 +215,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--random-seed", type=int, default=0)
     parser.add_argument("--plantings", type=int, default=10)
     parser.add_argument("--screened", type=int, default=4, help="Of the best probes.")
-    parser.add_argument("--screen-epochs", type=int, help="By default the study's.")
+    parser.add_argument("--screen-epochs", type=int, default=SCREEN_EPOCHS)
     parser.add_argument("--epochs", type=int, help="Of growing, by default the study's.")
     parser.add_argument("--study", help="Another study than the network's, as for plantnas run.")
     parser.add_argument("--directory", type=Path, help="Of teacher and seed, to use them again.")
@@ -221,7 +230,7 @@ def main() -> None:
     config = configuration(given)
     prepared = prepared_study(config, given.directory, print)
     parent = prepared.parent(None)
-    _, once = timed(lambda: (prepared.sampled_donor, prepared.held_back))
+    _, once = timed(lambda: prepared.probe(parent.structure.growable_widths))
     print(f"torch {torch.__version__}, {platform.processor() or platform.machine()}, one thread")
     print(f"{config.name}, random seed {config.random_seed}: a teacher of ", end="")
     print(f"{prepared.teacher.parameters:,} parameters, a seed of {prepared.seed.parameters:,}")
@@ -234,7 +243,7 @@ def main() -> None:
     print(heading(RANKINGS))
     for ranking in rankings(trials, given.screened):
         print(line(RANKINGS, judged(ranking, trials)))
-    growing = sum(trial.seconds[2] for trial in trials)
+    growing = sum(trial.seconds[-1] for trial in trials)
     print(f"Growing all took {growing:.1f} s; the teacher's samples, once a study, {once:.1f} s.")
 
 

@@ -215,7 +215,7 @@ def lineages(bench: Bench, given: argparse.Namespace) -> Iterator[Row]:
         for rate in given.rates:
             parent, planting = network, Planting(rows=start, learning_rate=rate, **common)
             for step, fraction in enumerate(others, start=1):
-                recipe = planting.for_trial("grow", step, len(others))
+                recipe = planting.for_step(step, len(others))
                 planted = cell._replace(fraction=fraction, epochs=recipe.epochs)
                 parent, row = bench.planted(parent, planted, recipe, step)
                 yield row

@@ -229,7 +229,7 @@ def lineage(bench: Bench, task: Task) -> list[nn.Module]:
         seed = crop(teacher(bench, variant), bench.prepared.example, widths)
     networks = [trained(bench, seed, task, epochs[0], settings.l2_sp)]
     for step in range(1, steps + 1):
-        recipe = settings.for_trial("grow", step, steps).model_copy(update={"epochs": epochs[step]})
+        recipe = settings.for_step(step, steps).model_copy(update={"epochs": epochs[step]})
         generator, widths = (
             generator_for(task.seed, "step", step),
             widths_at(bench, fractions[step]),

@@ -30,7 +30,6 @@ sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/sampler
 
 from benchmarks.common import heading, line
 from benchmarks.probes import STUDIES, prepared_study, timed
-from plantnas.channels.shrinking import shrunk
 from plantnas.config import Sampler
 from plantnas.config_files import load_study, with_overrides
 from plantnas.hypervolume import Corner, Point, hypervolume, worst_corner
@@ -67,7 +66,7 @@ def searched(prepared: PreparedStudy, sampler: Sampler, probes: int) -> Search:
     points, seen, proposals, seconds = list[Point](), list[dict[str, int]](), 0, 0.0
 
     def probe() -> float:
-        return prepared.held_back.loss(shrunk(prepared.sampled_donor, structure.growable_widths))
+        return prepared.probe(structure.growable_widths)
 
     start = time.process_time()
     while len(points) < probes:

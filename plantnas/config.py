@@ -37,6 +37,7 @@ L2_SP = {"fresh": 0.0, "teacher": 0.1, "fitted": 0.0}
 PEAK = 3.5
 HIGHEST_PEAK = 0.04
 MOST_EPOCHS = 10**6
+SCREEN_EPOCHS = 2
 
 MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
 """The settings that may differ when a study goes on: they change no result that exists."""
@@ -225,8 +226,9 @@ class Planting(Recipe):
     learning_rate: Rate | None = 0.02
     """Peak of the schedule, for new columns and the classifier; see `row_rate`. `null`: as for the
     seed by default."""
-    screen_epochs: Count = 2
-    """Epochs of the trials that rank plantings."""
+    screen_epochs: int | None = Field(default=None, strict=True, ge=0, le=MOST_EPOCHS)
+    """Epochs of the trials that rank plantings. `null`: 2, or none where a step screens its best
+    probe alone, which there is nothing to rank with."""
     epochs: Count = 12
     """Epochs of the first step's growing trial, whose network becomes a parent."""
     epochs_growth: Factor = Field(default=2, ge=1)
@@ -263,17 +265,15 @@ class Planting(Recipe):
         """Epochs of a step's growing trial; the first step is 1."""
         return round(self.epochs * self.epochs_growth ** (step - 1))
 
-    def for_trial(self, kind: Literal["screen", "grow"], step: int, steps: int) -> "Planting":
-        """The settings of one trial, with its own epochs.
+    def for_step(self, step: int, steps: int) -> "Planting":
+        """The settings of a step's growing trial, with its own epochs.
 
         Args:
-            kind: A short trial that ranks a planting, or the long one of the best.
             step: The trial's, from 1.
             steps: Those of the study: nothing follows the last, which is not held.
         """
-        epochs = self.screen_epochs if kind == "screen" else self.growing_epochs(step)
         l2_sp = self.l2_sp if step < steps else 0.0
-        return self.model_copy(update={"epochs": epochs, "l2_sp": l2_sp})
+        return self.model_copy(update={"epochs": self.growing_epochs(step), "l2_sp": l2_sp})
 
 
 class Sampler(Settings):
@@ -374,6 +374,20 @@ class StudyConfig(Settings):
     def looks_ahead(self) -> bool:
         """Whether the network of the next size is trained along, if its widths are known."""
         return self.search.ahead > 0 and self.search.probes > 0
+
+    @property
+    def screen_epochs(self) -> int:
+        """Epochs of a screening trial."""
+        if self.planting.screen_epochs is not None:
+            return self.planting.screen_epochs
+        return 0 if self.search.probes and self.search.trials_per_step == 1 else SCREEN_EPOCHS
+
+    def planting_for(self, kind: Literal["screen", "grow"], step: int) -> Planting:
+        """The settings of one trial: a short one that ranks a planting, or the long one."""
+        recipe = self.planting.for_step(step, self.search.steps)
+        if kind == "grow":
+            return recipe
+        return recipe.model_copy(update={"epochs": self.screen_epochs})
 
     @property
     def teacher_gives_channels(self) -> bool:

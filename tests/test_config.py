@@ -1,6 +1,6 @@
 """The models of a study's settings: their limits, and what makes a study itself."""
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -214,18 +214,35 @@ def test_what_starts_afresh_has_other_defaults() -> None:
     assert (chosen.row_rate, chosen.column_init, chosen.l2_sp) == (0.2, 0.5, 0.3)
 
 
-@pytest.mark.parametrize("kind", ["screen", "grow"])
-def test_the_last_step_alone_is_not_held(kind: Literal["screen", "grow"]) -> None:
+def test_the_last_step_alone_is_not_held() -> None:
     settings = Planting()
-    held = [settings.for_trial(kind, step, 3).l2_sp for step in (1, 2, 3, 4)]
+    held = [settings.for_step(step, 3).l2_sp for step in (1, 2, 3, 4)]
     assert held == [0.1, 0.1, 0.0, 0.0]
 
 
 def test_a_trial_has_the_settings_but_its_own_epochs() -> None:
-    settings = Planting(screen_epochs=3, epochs=10, epochs_growth=1.5)
-    assert settings.for_trial("screen", 2, 3) == settings.model_copy(update={"epochs": 3})
-    assert settings.for_trial("grow", 1, 3) == settings
-    assert settings.for_trial("grow", 2, 3) == settings.model_copy(update={"epochs": 15})
+    keys = {"planting.screen_epochs": 3, "planting.epochs": 10, "planting.epochs_growth": 1.5}
+    config = study(**keys)
+    settings = config.planting
+    assert config.planting_for("screen", 2) == settings.model_copy(update={"epochs": 3})
+    assert config.planting_for("grow", 1) == settings
+    assert config.planting_for("grow", 2) == settings.model_copy(update={"epochs": 15})
+
+
+@pytest.mark.parametrize(
+    ("keys", "epochs"),
+    [
+        ({"search.trials_per_step": 1}, 0),
+        ({"search.trials_per_step": 4}, 2),
+        ({"search.trials_per_step": 1, "search.probes": 0}, 2),
+        ({"search.trials_per_step": 1, "planting.screen_epochs": 1}, 1),
+        ({"search.trials_per_step": 4, "planting.screen_epochs": 0}, 0),
+    ],
+)
+def test_a_screen_is_trained_where_it_ranks_something_or_as_the_study_says(
+    keys: dict[str, float], epochs: int
+) -> None:
+    assert study(**keys).screen_epochs == epochs
 
 
 @pytest.mark.parametrize(

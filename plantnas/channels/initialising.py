@@ -24,6 +24,11 @@ class Samples(NamedTuple):
     indices: Tensor | None = None
     """int64, images: which they are of a training split, where that is known."""
 
+    def at_most(self, places: int) -> "Samples":
+        """The same with no more than so many places of a layer."""
+        outputs = {name: values[:places] for name, values in self.outputs.items()}
+        return self._replace(outputs=outputs)
+
 
 class Donor(NamedTuple):
     """A trained network that can give channels, at least as wide as what takes them."""

@@ -15,7 +15,6 @@ import optuna
 from optuna.trial import TrialState
 
 from plantnas.channels.cost import COSTS
-from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import wired_as
 from plantnas.config import Planting, Search, StudyConfig
@@ -159,8 +158,8 @@ class PlantingObjective:
 def _recipe(trial: optuna.Trial, config: StudyConfig, assignment: Assignment) -> Planting:
     """How the trial's planting is trained."""
     assert assignment.kind != "probe"
-    steps, parameters = config.search.steps, trial.user_attrs[PARAMETERS_KEY]
-    return config.planting.for_trial(assignment.kind, assignment.step, steps).for_size(parameters)
+    recipe = config.planting_for(assignment.kind, assignment.step)
+    return recipe.for_size(trial.user_attrs[PARAMETERS_KEY])
 
 
 def _probe(
@@ -169,7 +168,7 @@ def _probe(
     """Minus the loss that a structure's widths have without training, and their cost."""
     widths, phases = structure.growable_widths, Phases()
     with phases("probing"):
-        loss = prepared.held_back.loss(shrunk(prepared.sampled_donor, widths))
+        loss = prepared.probe(widths)
     if not isfinite(loss):
         _prune(trial, f"diverged: the loss without training is {loss}")
     shown = {

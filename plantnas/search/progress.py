@@ -103,7 +103,7 @@ class ProgressBars:
 
     def __init__(self, bars: Progress, config: StudyConfig) -> None:
         """Adds a bar for each step to `bars`."""
-        self._planting = config.planting
+        self._planting, self._screen_epochs = config.planting, config.screen_epochs
         self._wanted = config.search.trials_per_step
         has_probes = "probes" in settings_of(config.search.policy)  # or else none are made
         self._probes = config.search.probes if has_probes else 0
@@ -128,7 +128,7 @@ class ProgressBars:
             are_all_in = step.screened >= self._wanted and step.grown > 0 and step.running == 0
             is_last = step.step == len(self._tasks)
             if not (steps[-1].step > step.step or (is_last and are_all_in)):
-                screened = min(step.screened, self._wanted) * self._planting.screen_epochs
+                screened = min(step.screened, self._wanted) * self._screen_epochs
                 grown = step.grown * self._planting.growing_epochs(step.step)
                 # Spares may have been grown before the winner is known: full at the end only.
                 done = min(screened + grown, total - 1)
@@ -144,7 +144,7 @@ class ProgressBars:
         return steps
 
     def _total(self, step: int) -> int:
-        screening = self._wanted * self._planting.screen_epochs
+        screening = self._wanted * self._screen_epochs
         return screening + self._planting.growing_epochs(step)
 
     def _left(self, step: int, done: int) -> str:

@@ -10,8 +10,8 @@ from plantnas.training.fitting import TrainingData
 from plantnas.training.loss import Loss, Targets
 from plantnas.training.views import Inputs
 
-IMAGES = 1_000
-"""Images that are held back, at most."""
+IMAGES = 256
+"""Images that are held back, at most: what more would rank, these do (docs/recipe.md)."""
 FEWEST = 100
 """With fewer left, those by which networks are chosen have to do."""
 

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 def trial(parameters: int, probe: float, screen: float, grown: float) -> Trial:
-    """Accuracies fall as losses rise; a probe takes 1 second, a screen 10, growing 100."""
+    """Accuracies fall as losses rise; a probe takes 1 second, in full 2 and for half the loss.
+
+    A screen takes 10 seconds, growing 100.
+    """
     screened, long = (Evaluation("validation", 1 - loss, loss, 100) for loss in (screen, grown))
-    return Trial({"one": 2}, parameters, probe, screened, long, (1.0, 10.0, 100.0))
+    return Trial({"one": 2}, parameters, probe, probe / 2, screened, long, (1.0, 2.0, 10.0, 100.0))
 
 
 TRIALS = (
@@ -32,7 +35,8 @@ TRIALS = (
 def test_each_way_to_rank_is_told_with_its_seconds() -> None:
     ranked = rankings(TRIALS, screened=2)
     seconds = {each.name: each.seconds for each in ranked}
-    assert seconds == {"size": 0, "probe": 4, "screen": 40, "probe, then screen": 24}
+    expected = {"size": 0, "probe": 4, "probe in full": 8, "screen": 40, "probe, then screen": 24}
+    assert seconds == expected
 
 
 def test_the_best_probes_are_ordered_by_their_screens_and_the_rest_stay_behind() -> None:
@@ -41,9 +45,10 @@ def test_the_best_probes_are_ordered_by_their_screens_and_the_rest_stay_behind()
 
 
 def test_a_ranking_is_judged_by_its_order_and_by_its_choice() -> None:
-    by_size, by_probe, by_screen, _ = rankings(TRIALS, screened=2)
+    by_size, by_probe, in_full, by_screen, _ = rankings(TRIALS, screened=2)
     assert judged(by_size, TRIALS)[1:5] == ["-0.20", "-0.20", "0.300", "30.00"]
     assert judged(by_probe, TRIALS)[1:5] == ["0.60", "0.60", "0.100", "10.00"]
+    assert judged(in_full, TRIALS)[1:5] == judged(by_probe, TRIALS)[1:5]
     assert judged(by_screen, TRIALS)[1:3] == ["-0.80", "-0.80"]
 
 
@@ -70,4 +75,4 @@ def test_plantings_of_a_study_are_probed_screened_and_grown(prepared: StudyFolde
     made = trial_of(study, parent, found[0])
     assert 1.3 <= made.parameters / study.seed.parameters <= 2.5
     assert made.grown.loss < made.screened.loss
-    assert made.probe_loss > 0
+    assert made.probe_loss == pytest.approx(made.full_loss, rel=0.5)

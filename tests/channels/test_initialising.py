@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from plantnas.channels.groups import analyse
-from plantnas.channels.initialising import Grown, Initialisation
+from plantnas.channels.initialising import Grown, Initialisation, Samples
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Structure
@@ -49,3 +49,11 @@ def test_new_columns_are_scaled_and_new_rows_are_not():
     assert weight[2].tolist() == [3, 3, 3]
     assert weight[:2, 2].tolist() == [1.5, 1.5]
     assert torch.equal(weight[:2, :2], model[1].weight.flatten(1))
+
+
+def test_samples_are_cut_to_the_first_places_of_each_layer():
+    images, many, few = torch.zeros(2, 1, 3, 3), torch.arange(12.0).view(6, 2), torch.ones(2, 3)
+    samples = Samples(images, {"many": many, "few": few}, torch.arange(2)).at_most(4)
+    assert torch.equal(samples.outputs["many"], many[:4])
+    assert torch.equal(samples.outputs["few"], few)
+    assert samples.images is images

@@ -43,7 +43,7 @@ def test_a_probe_leaves_its_loss_its_widths_and_no_network(probing: StudyFolder)
     for probe in of_kind(probing, "probe"):
         attributes, widths = probe.user_attrs, json.loads(probe.user_attrs["widths"])
         network = shrunk(prepared.sampled_donor, widths)
-        assert prepared.held_back.loss(network) == attributes["held_back_loss"]
+        assert prepared.probe(widths) == attributes["held_back_loss"]
         assert probe.values == [-attributes["held_back_loss"], attributes["parameters"]]
         assert sum(each.numel() for each in network.parameters()) == attributes["parameters"]
         assert probe.number not in networks
@@ -110,8 +110,7 @@ def test_probes_do_not_depend_on_what_new_channels_start_from(
             seed__start="fresh", planting__rows=rows, search__probes=3, search__trials_per_step=1
         )
         prepared = folder.objective().prepared(folder.open())
-        network = shrunk(prepared.sampled_donor, prepared.seed.widths)
-        losses.append(prepared.held_back.loss(network))
+        losses.append(prepared.probe(prepared.seed.widths))
         folder.run(8)
         assert len(of_kind(folder, "probe")) >= 3
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
