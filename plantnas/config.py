@@ -34,8 +34,7 @@ ROW_RATE = {"fresh": 0.1, "teacher": 0.3, "fitted": 0.3}
 COLUMN_INIT = {"fresh": 0.0, "teacher": 1.0, "fitted": 0.0}
 L2_SP = {"fresh": 0.0, "teacher": 0.1, "fitted": 0.0}
 # The peak of the schedule is PEAK over the square root of the number of parameters, if not given.
-PEAK = 3.5
-HIGHEST_PEAK = 0.04
+PEAK, HIGHEST_PEAK = 3.5, 0.04
 MOST_EPOCHS = 10**6
 SCREEN_EPOCHS = 2
 
@@ -266,12 +265,7 @@ class Planting(Recipe):
         return round(self.epochs * self.epochs_growth ** (step - 1))
 
     def for_step(self, step: int, steps: int) -> "Planting":
-        """The settings of a step's growing trial, with its own epochs.
-
-        Args:
-            step: The trial's, from 1.
-            steps: Those of the study: nothing follows the last, which is not held.
-        """
+        """The settings of a step's growing trial, with its own epochs; no step follows the last."""
         l2_sp = self.l2_sp if step < steps else 0.0
         return self.model_copy(update={"epochs": self.growing_epochs(step), "l2_sp": l2_sp})
 
@@ -381,13 +375,6 @@ class StudyConfig(Settings):
         if self.planting.screen_epochs is not None:
             return self.planting.screen_epochs
         return 0 if self.search.probes and self.search.trials_per_step == 1 else SCREEN_EPOCHS
-
-    def planting_for(self, kind: Literal["screen", "grow"], step: int) -> Planting:
-        """The settings of one trial: a short one that ranks a planting, or the long one."""
-        recipe = self.planting.for_step(step, self.search.steps)
-        if kind == "grow":
-            return recipe
-        return recipe.model_copy(update={"epochs": self.screen_epochs})
 
     @property
     def teacher_gives_channels(self) -> bool:

@@ -220,13 +220,10 @@ def test_the_last_step_alone_is_not_held() -> None:
     assert held == [0.1, 0.1, 0.0, 0.0]
 
 
-def test_a_trial_has_the_settings_but_its_own_epochs() -> None:
-    keys = {"planting.screen_epochs": 3, "planting.epochs": 10, "planting.epochs_growth": 1.5}
-    config = study(**keys)
-    settings = config.planting
-    assert config.planting_for("screen", 2) == settings.model_copy(update={"epochs": 3})
-    assert config.planting_for("grow", 1) == settings
-    assert config.planting_for("grow", 2) == settings.model_copy(update={"epochs": 15})
+def test_a_step_has_the_settings_but_its_own_epochs() -> None:
+    settings = Planting(epochs=10, epochs_growth=1.5)
+    assert settings.for_step(1, 3) == settings
+    assert settings.for_step(2, 3) == settings.model_copy(update={"epochs": 15})
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ class Samples(NamedTuple):
     indices: Tensor | None = None
     """int64, images: which they are of a training split, where that is known."""
 
-    def at_most(self, places: int) -> "Samples":
-        """The same with no more than so many places of a layer."""
-        outputs = {name: values[:places] for name, values in self.outputs.items()}
+    def at_most(self, limit: int) -> "Samples":
+        """The same with no more places of a layer than the limit."""
+        outputs = {name: values[:limit] for name, values in self.outputs.items()}
         return self._replace(outputs=outputs)
 
 

@@ -158,7 +158,9 @@ class PlantingObjective:
 def _recipe(trial: optuna.Trial, config: StudyConfig, assignment: Assignment) -> Planting:
     """How the trial's planting is trained."""
     assert assignment.kind != "probe"
-    recipe = config.planting_for(assignment.kind, assignment.step)
+    recipe = config.planting.for_step(assignment.step, config.search.steps)
+    if assignment.kind == "screen":
+        recipe = recipe.model_copy(update={"epochs": config.screen_epochs})
     return recipe.for_size(trial.user_attrs[PARAMETERS_KEY])
 
 
