@@ -30,7 +30,7 @@ from plantnas.report.front import (
     winning_lineage,
 )
 from plantnas.search.objective import PlantingObjective
-from plantnas.trials.storage import make_folder
+from plantnas.trials.storage import make_folder, open_database
 from plantnas.trials.study import existing_study, is_complete, open_study
 
 
@@ -170,14 +170,15 @@ def finish_networks(place: Place, plan: Plan, device: str, say: Say) -> list[Net
         return [records.network(network_id) for network_id in ids]
 
 
-def evaluate_finished(records: StudyRecords) -> None:
+def evaluate_finished(place: Place) -> None:
     """Evaluates what is chosen on the test split, for a study that still runs when it ends.
 
     Raises:
         DataError: A split cannot be read.
         StorageError: A file cannot be read.
     """
-    study = existing_study(records.name, records.database.url)
+    study = existing_study(place.name, place.url)
+    records = StudyRecords(open_database(study), place.name)
     if is_complete(study, records.config.search):
         evaluate_chosen(records)
 

@@ -10,6 +10,7 @@ from plantnas.cli.options import (
     Study,
     existing,
     place_of,
+    recorded,
     show,
 )
 
@@ -45,7 +46,7 @@ def clean(
     from plantnas.trials.storage import open_database, storage_errors
     from plantnas.trials.study import existing_study
 
-    place, found = existing(name_or_file, storage, folder), []
+    place, found = recorded(existing(name_or_file, storage, folder)), []
     with storage_errors(place.url):
         opened = existing_study(place.name, place.url)
         records = StudyRecords(open_database(opened), place.name)

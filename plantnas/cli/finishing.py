@@ -53,4 +53,4 @@ def finish(
     finished = finish_networks(place, plan, device, show)
     for record, source in zip(finished, plan.sources, strict=True):
         show(summary(record, source))
-    evaluate_finished(records)
+    evaluate_finished(place)

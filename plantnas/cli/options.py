@@ -116,15 +116,31 @@ def place_named(name: str, storage: str | None, folder: Path | None) -> Place:
 
 
 def records_of(place: Place) -> "StudyRecords":
-    """The records of a study that exists.
+    """The records of a study that exists, to be read.
 
     Raises:
+        StudyError: Nothing of plantnas is recorded there.
         StorageError: The database cannot be opened.
     """
     from plantnas.records.database import Database
     from plantnas.records.study import StudyRecords
 
-    return StudyRecords(Database(place.url), place.name)
+    return StudyRecords(Database.to_read(place.url, place.name), place.name)
+
+
+def recorded(place: Place) -> Place:
+    """The place of a study that a command writes to, which makes no tables there.
+
+    Raises:
+        StudyError: Nothing of the study is recorded there.
+        StorageError: The database cannot be opened.
+    """
+    records = records_of(place)
+    try:
+        records.record  # noqa: B018 (it raises)
+    finally:
+        records.database.close()
+    return place
 
 
 def show(line: str) -> None:

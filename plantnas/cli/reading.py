@@ -15,6 +15,7 @@ from plantnas.cli.options import (
     console,
     existing,
     finite,
+    recorded,
     records_of,
     show,
 )
@@ -44,9 +45,9 @@ def status(
     # What follows takes longer to import than one look takes.
     from rich.live import Live
 
-    from plantnas.trials.study import existing_study
+    from plantnas.trials.study import study_to_read
 
-    study = existing_study(place.name, place.url)
+    study = study_to_read(place.name, place.url)
     with Live(_status(records), console=console, auto_refresh=False) as live:
         while not _has_ended(study, records):
             time.sleep(every)
@@ -169,11 +170,12 @@ def dashboard(
     """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""
     from plantnas.errors import PlantnasError
     from plantnas.report.dashboard import publish, serve
+    from plantnas.trials.storage import open_database
     from plantnas.trials.study import existing_study
 
-    place = existing(name_or_file, storage, folder)
+    place = recorded(existing(name_or_file, storage, folder))
     opened = existing_study(place.name, place.url)
-    if (why := publish(opened, records_of(place).database)) is not None:
+    if (why := publish(opened, open_database(opened))) is not None:
         raise PlantnasError(why)
     serve(place.url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
 

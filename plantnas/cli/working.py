@@ -13,6 +13,7 @@ from plantnas.cli.options import (
     existing,
     finite,
     place_of,
+    recorded,
     show,
 )
 from plantnas.config_files import is_path, load_study
@@ -55,7 +56,7 @@ def worker(
 
     from plantnas.workers.worker import run_worker
 
-    place = existing(name_or_file, storage, folder)
+    place = recorded(existing(name_or_file, storage, folder))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
     run_worker(place, artifacts, device, root, show)
@@ -97,8 +98,8 @@ def ray(
     from plantnas.workers.launcher import check_shared
     from plantnas.workers.ray import RayLauncher
 
+    check_shared(place_of(name_or_file, storage, folder).url)
     command = _command(name_or_file, storage, artifacts, folder, data_root, device)
-    check_shared(command.place.url)
     _launch(RayLauncher(address, _logs(command, log_folder), cpus, gpus), command, workers)
 
 
@@ -127,8 +128,8 @@ def slurm(
     from plantnas.workers.launcher import check_shared
     from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 
+    check_shared(place_of(name_or_file, storage, folder).url)
     command = _command(name_or_file, storage, artifacts, folder, data_root, device)
-    check_shared(command.place.url)
     jobs = SlurmJobs(partition, minutes, cpus, gpus, _pairs(sbatch or []))
     launcher = SlurmLauncher(_logs(command, log_folder), jobs)
     if wait:
@@ -151,18 +152,19 @@ def _command(
     from plantnas.workers.launcher import WorkerCommand
 
     place = place_of(name_or_file, storage, folder)
-    if is_path(name_or_file) or not _exists(place):
+    if is_path(name_or_file) or not _is_recorded(place):
         make_study(
             load_study(name_or_file), place.url, artifacts or str(place.directory / "weights")
         )
     return WorkerCommand(place, artifacts, device, data_root)
 
 
-def _exists(place: Place) -> bool:
-    from plantnas.trials.study import existing_study
+def _is_recorded(place: Place) -> bool:
+    from plantnas.records.optuna_studies import check_study
 
     try:
-        existing_study(place.name, place.url)
+        check_study(place.name, place.url)
+        recorded(place)
     except StudyError:
         return False
     return True

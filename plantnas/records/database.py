@@ -16,12 +16,15 @@ from plantnas.errors import Say, StorageError, StudyError, did_you_mean
 from plantnas.place import is_url
 from plantnas.records.engine import (
     open_engine,
+    open_engine_to_read,
+    reading,
     reason,
     shown_url,
     sqlite_file,
 )
 from plantnas.records.locks import alone_in_database
 from plantnas.records.migrations.revision import NEEDED, revision_of
+from plantnas.records.optuna_studies import check_owner
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
     StudyRecord,
@@ -53,9 +56,12 @@ class Database:
                 servers limit their number, and workers are many.
 
         Raises:
-            StorageError: If it cannot be opened, was written by a newer plantnas, or by an older
-                one whose tables differ: ``plantnas db upgrade`` brings them up to date.
+            StorageError: If it cannot be opened, is another application's, was written by a newer
+                plantnas, or by an older one whose tables differ: ``plantnas db upgrade`` brings
+                them up to date.
         """
+        if engine is None:
+            check_owner(url)
         self.engine = open_engine(url) if engine is None else engine
         self.url = shown_url(url)
         self.patience = Patience(url)
@@ -70,6 +76,29 @@ class Database:
             from plantnas.records.migrations.upgrade import create_tables
 
             create_tables(self.engine)
+
+    @classmethod
+    def to_read(cls, url: str, name: str, artifacts: str | None = None) -> "Database":
+        """The database of a study that exists: nothing can be written to it, and nothing is made.
+
+        Args:
+            url: A database URL.
+            name: The study's.
+            artifacts: Where the artifacts are, if this machine finds them elsewhere than recorded.
+
+        Raises:
+            StudyError: If it has no tables of plantnas.
+            StorageError: If it cannot be opened, or was written by another plantnas.
+        """
+        with reading(url) as connection:
+            found = revision_of(connection)
+        if found is None:
+            raise StudyError(f"{shown_url(url)} has no study {name!r}. It has none yet.")
+        if found != NEEDED:
+            from plantnas.records.migrations.upgrade import check_revision
+
+            check_revision(found, url)
+        return cls(url, artifacts, open_engine_to_read(url))
 
     def close(self) -> None:
         """Close all connections. The object may still be used: it connects again."""

@@ -3,16 +3,22 @@
 The tables are in ``tables.py``, what is written to them in ``database.py``.
 """
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from plantnas.errors import StorageError, first_line
 
 # A shorter wait left trials of other workers stuck: a commit may wait for many others.
 _BUSY_SECONDS = 60
+
+# Where the header of an SQLite file says how its log is kept: https://sqlite.org/fileformat2.html
+_WAL_BYTE = 18
 
 
 def storage_engine_arguments(url: str) -> dict[str, Any]:
@@ -64,6 +70,67 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def open_engine_to_read(url: str) -> Engine:
+    """An engine whose connections cannot write; nothing is made, and no setting of a file changed.
+
+    Raises:
+        StorageError: If the URL is none, its driver is missing, or there is no such SQLite file.
+    """
+    check_exists(url)
+    try:
+        return create_engine(url, **reading_engine_arguments(url))
+    except (ImportError, SQLAlchemyError) as error:
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """A connection for one look at a database, which cannot write; it is closed again.
+
+    Raises:
+        StorageError: The database cannot be opened or read.
+    """
+    engine = open_engine_to_read(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
+    finally:
+        engine.dispose()
+
+
+def reading_engine_arguments(url: str) -> dict[str, Any]:
+    """The arguments of ``sqlalchemy.create_engine`` for connections that cannot write.
+
+    Raises:
+        StorageError: If the URL cannot be parsed.
+    """
+    if file := sqlite_file(url):
+        # Each transaction has a connection of its own, which sees whether anybody writes now.
+        return {"creator": lambda: _connection_to_read(file), "poolclass": NullPool}
+    arguments = storage_engine_arguments(url)
+    if _parsed(url).get_backend_name() == "postgresql":
+        arguments["execution_options"] = {"postgresql_readonly": True}
+    return arguments
+
+
+def _connection_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that leaves an SQLite file and its folder as they are.
+
+    While nobody else has a file in WAL mode open, a plain reader would make two files beside it,
+    whose owner it would be: then the file is taken as one that does not change.
+    """
+    header = b""
+    with suppress(OSError), file.open("rb") as opened:  # SQLite says it in its own words
+        header = opened.read(_WAL_BYTE + 1)
+    is_open = file.with_name(f"{file.name}-wal").exists()
+    mode = "immutable=1" if header[_WAL_BYTE:] == b"\2" and not is_open else "mode=ro"
+    return sqlite3.connect(
+        f"{file.as_uri()}?{mode}", _BUSY_SECONDS, uri=True, check_same_thread=False
+    )
+
+
 def sqlite_file(url: str) -> Path | None:
     """The absolute path of an SQLite URL's file; None for memory, URIs and other databases."""
     parsed = _parsed(url)
@@ -79,8 +146,21 @@ def check_exists(url: str) -> None:
     Raises:
         StorageError: It is refused.
     """
-    if (file := sqlite_file(url)) and not file.exists():
+    if is_missing(url):
         raise StorageError(f"{shown_url(url)}: no such file.")
+
+
+def is_missing(url: str) -> bool:
+    """Whether the file of an SQLite URL is not there; other databases are not looked for.
+
+    Raises:
+        StorageError: If one cannot look there.
+    """
+    file = sqlite_file(url)
+    try:
+        return file is not None and not file.exists()
+    except OSError as error:  # such as a folder that may not be entered, or a name too long
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {error.strerror}.") from error
 
 
 def shown_url(url: str) -> str:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 STUDIES = table("studies", column("study_id", Integer), column("study_name", String))
 
+DIRECTIONS = table(
+    "study_directions",
+    column("study_id", Integer),
+    column("objective", Integer),
+    column("direction", Enum("NOT_SET", "MINIMIZE", "MAXIMIZE", name="studydirection")),
+)
+
 TRIALS = table(
     "trials",
     column("trial_id", Integer),
@@ -67,6 +74,16 @@ SYSTEM_ATTRIBUTES = table(
 )
 
 HEARTBEATS = table("trial_heartbeats", column("trial_id", Integer), column("heartbeat", DateTime))
+
+NAMES = {
+    *(STUDIES.name, DIRECTIONS.name, "study_user_attributes", "study_system_attributes"),
+    *(TRIALS.name, VALUES.name, INTERMEDIATE_VALUES.name, PARAMETERS.name, USER_ATTRIBUTES.name),
+    *(SYSTEM_ATTRIBUTES.name, HEARTBEATS.name, "version_info", "alembic_version"),
+}
+"""The names of all of Optuna's tables."""
+
+DIRECTION_WORDS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
+"""What becomes of the two values of a planting study's trials: accuracy, and a cost."""
 
 
 # User attributes of a trial: for people, plots and the dashboard

@@ -44,9 +44,9 @@ def as_recorded_at(config: StudyConfig, url: str) -> StudyConfig:
         return config  # who opens it says what is wrong with it
     try:
         check_study(config.name, url)
+        records = StudyRecords(Database.to_read(url, config.name), config.name)
     except StudyError:
         return config
-    records = StudyRecords(Database(url), config.name)
     try:
         return as_recorded(config, records)
     finally:

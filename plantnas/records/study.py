@@ -354,5 +354,5 @@ def load_network(storage: str, name: str, network_id: int) -> "nn.Module":
         StudyError: There is no such study or network.
         StorageError: The database cannot be opened, or the weights are missing or damaged.
     """
-    records = StudyRecords(Database(storage), name)
+    records = StudyRecords(Database.to_read(storage, name), name)
     return records.load(records.network(network_id))

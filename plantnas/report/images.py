@@ -35,7 +35,7 @@ def load_images(
         StudyError: There is no such study.
         DataError: The data cannot be read, or is not what the study was made with.
     """
-    records = StudyRecords(Database(storage), name)
+    records = StudyRecords(Database.to_read(storage, name), name)
     images = _split(records, split, root)
     inputs = _inputs(records, images)
     return torch.cat([batch for (batch,) in inputs.in_order(0, 500)]).contiguous(), images.labels

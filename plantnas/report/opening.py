@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from plantnas.records.database import Database
-from plantnas.records.engine import check_exists
 from plantnas.records.study import StudyRecords
 
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ def opened(storage: Storage, name: str) -> Iterator[StudyRecords]:
         yield StudyRecords(storage, name)
         return
     url = storage if isinstance(storage, str) else storage.url
-    check_exists(url)
-    database = Database(url)
+    database = Database.to_read(url, name)
     try:
         yield StudyRecords(database, name)
     finally:

@@ -23,6 +23,7 @@ from plantnas.errors import Say, StudyError
 from plantnas.measured import Epoch
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_tables import (
+    DIRECTION_WORDS,
     EPOCHS_SAVED_KEY,
     HELD_BACK_LOSS_KEY,
     MACS_KEY,
@@ -315,7 +316,7 @@ def _prune(trial: optuna.Trial, reason: str) -> NoReturn:
 
 def _check_study(study: optuna.Study) -> None:
     names = [direction.name.lower() for direction in study.directions]
-    if names != ["maximize", "minimize"]:
+    if names != DIRECTION_WORDS:
         raise StudyError(
             f"study {study.study_name!r}: its directions are {names}, but planting maximizes "
             "validation accuracy and minimizes parameters: directions=['maximize', 'minimize']."

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, S
 from plantnas.errors import StorageError
 from plantnas.records.database import Database
 from plantnas.records.engine import (
+    reading_engine_arguments,
     reason,
     set_sqlite_pragmas,
     shown_url,
@@ -102,6 +103,23 @@ def open_storage(url: str) -> PatientStorage:
         raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
     set_sqlite_pragmas(storage.engine)
     return storage
+
+
+def storage_to_read(url: str) -> RDBStorage:
+    """An Optuna storage that cannot write, of a database in which Optuna has its tables.
+
+    Raises:
+        StorageError: The database cannot be opened.
+    """
+    try:
+        return RDBStorage(
+            url,
+            reading_engine_arguments(url),
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
+        raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
 
 
 def _with_tables(url: str, engine_arguments: dict[str, Any]) -> PatientStorage:

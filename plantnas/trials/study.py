@@ -11,14 +11,14 @@ from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
 from plantnas.named_keys import find_names
-from plantnas.records.optuna_studies import check_study
-from plantnas.records.optuna_tables import METRIC_NAMES, name_values
+from plantnas.records.optuna_studies import check_new_study, check_study
+from plantnas.records.optuna_tables import DIRECTION_WORDS, METRIC_NAMES, name_values
 from plantnas.records.recorded_config import as_recorded_at
 from plantnas.trials.assignments import record_of, reference_of
 from plantnas.trials.base_samplers import make_sampler
 from plantnas.trials.policies import Policy, policy_from_name, settings_of
 from plantnas.trials.sampler import PlantingSampler
-from plantnas.trials.storage import open_storage
+from plantnas.trials.storage import open_storage, storage_to_read
 
 
 def open_study(config: StudyConfig, url: str) -> optuna.Study:
@@ -44,13 +44,15 @@ def create_study(
     """The study of that name, of accuracy and a cost, created if it does not exist.
 
     Raises:
-        StorageError: The database cannot be opened.
+        StudyError: Optuna has another study of that name.
+        StorageError: The database cannot be opened, or is another application's.
     """
+    check_new_study(name, url)
     study = optuna.create_study(
         storage=open_storage(url),
         sampler=sampler,
         study_name=name,
-        directions=["maximize", "minimize"],
+        directions=DIRECTION_WORDS,
         load_if_exists=True,
     )
     name_values(study, cost)
@@ -58,7 +60,7 @@ def create_study(
 
 
 def existing_study(name: str, url: str) -> optuna.Study:
-    """A study that exists, to look at; nothing is created.
+    """A study that exists, to be changed; none is created.
 
     Raises:
         StudyError: There is no study of that name.
@@ -66,6 +68,17 @@ def existing_study(name: str, url: str) -> optuna.Study:
     """
     check_study(name, url)
     return optuna.load_study(study_name=name, storage=open_storage(url))
+
+
+def study_to_read(name: str, url: str) -> optuna.Study:
+    """A study that exists, to look at: nothing can be written by it.
+
+    Raises:
+        StudyError: There is no study of that name.
+        StorageError: The database cannot be opened.
+    """
+    check_study(name, url)
+    return optuna.load_study(study_name=name, storage=storage_to_read(url))
 
 
 def make_policy(search: Search) -> Policy:

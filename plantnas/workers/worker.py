@@ -19,6 +19,7 @@ from plantnas.errors import PlantnasError, Say, StudyError, first_line
 from plantnas.place import Place, is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_completed
+from plantnas.records.optuna_studies import check_study
 from plantnas.records.optuna_tables import REASON_KEY
 from plantnas.records.ownership import TrialTaken
 from plantnas.records.patience import is_away
@@ -40,7 +41,7 @@ from plantnas.trials.lost import (
     put_back,
 )
 from plantnas.trials.storage import HEARTBEAT_SECONDS, storage_errors, study_folder
-from plantnas.trials.study import existing_study, is_complete, open_study, outlook
+from plantnas.trials.study import is_complete, open_study, outlook
 
 FAILURES_IN_A_ROW = 3
 """A worker that fails so often in the same way has a fault of its own and ends."""
@@ -152,8 +153,8 @@ def _checked_config(
         StudyError: It is not there, or was made with another major version of plantnas, or its
             artifacts are in a folder that this machine lacks.
     """
-    existing_study(place.name, place.url)
-    records = StudyRecords(Database(place.url, artifacts), place.name)
+    check_study(place.name, place.url)
+    records = StudyRecords(Database.to_read(place.url, place.name, artifacts), place.name)
     recorded = records.record.versions
     for library, here in versions().items():
         there = recorded.get(library, "an unknown version")
@@ -170,7 +171,7 @@ def _checked_config(
             "have: say where they are by --artifacts."
         )
     config = with_overrides(records.config, {"data.root": data_root})
-    records.database.close()  # connections are few, and workers are many
+    records.database.close()
     return config
 
 

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import optuna
 import pytest
+from sqlalchemy import create_engine, text
 
-from plantnas.errors import StudyError
+from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
+from plantnas.records.engine import reading
+from plantnas.records.migrations.revision import revision_of
 from plantnas.records.record import StudyRecord
 from tests.records.conftest import ON_BOTH
 
@@ -38,3 +42,32 @@ def test_study_names_are_in_the_order_of_their_making(
 ) -> None:
     database.add_study(replace(study, name="a later one"))
     assert database.study_names() == ["digits", "a later one"]
+
+
+@ON_BOTH
+def test_what_is_opened_to_be_read_cannot_be_written_to(
+    database: Database, url: str, study: StudyRecord
+) -> None:
+    reader = Database.to_read(url, "digits")
+    assert reader.study_names() == ["digits"]
+    with pytest.raises(StorageError, match=r"read-?only"):
+        reader.add_study(replace(study, name="another"))
+
+
+@ON_BOTH
+def test_tables_are_not_made_by_who_reads(url: str) -> None:
+    optuna.create_study(study_name="digits", storage=url)
+    with pytest.raises(StudyError, match=r"has no study 'digits'\. It has none yet"):
+        Database.to_read(url, "digits")
+    with reading(url) as connection:
+        assert revision_of(connection) is None
+
+
+@ON_BOTH
+def test_tables_are_not_made_among_those_of_another_application(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE customers (name TEXT)"))
+    engine.dispose()
+    with pytest.raises(StorageError, match="of another application"):
+        Database(url)

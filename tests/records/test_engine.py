@@ -1,20 +1,29 @@
 """Connections have the settings that many workers need, and messages never show a password."""
 
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from plantnas.errors import StorageError
 from plantnas.records.database import Database
 from plantnas.records.engine import (
+    open_engine_to_read,
+    reading,
     reason,
     set_sqlite_pragmas,
     shown_url,
     sqlite_file,
     storage_engine_arguments,
 )
+from tests.records.conftest import ON_BOTH
 
 
 def pragmas(engine: Engine) -> dict[str, object]:
@@ -113,3 +122,79 @@ def test_a_shown_url_still_says_where(url: str) -> None:
         shown_url("postgresql://me:s3cret@host:1/studies") == "postgresql://me:***@host:1/studies"
     )
     assert shown_url(url) == url
+
+
+@ON_BOTH
+def test_a_reader_cannot_write(url: str) -> None:
+    Database(url).close()
+    engine = open_engine_to_read(url)
+    with pytest.raises(SQLAlchemyError, match=r"read-?only"), engine.begin() as connection:
+        connection.execute(text("CREATE TABLE another (name TEXT)"))
+    engine.dispose()
+
+
+def names_of_studies(engine: Engine) -> list[str]:
+    with engine.begin() as connection:
+        return list(connection.scalars(text("SELECT name FROM names")))
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    """A database of a name, with the log that readers do not wait for, which nobody has open."""
+    (tmp_path / "names").mkdir()
+    with sqlite3.connect(tmp_path / "names" / "study.db") as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE names (name TEXT)")
+        connection.execute("INSERT INTO names VALUES ('digits')")
+    connection.close()
+    return tmp_path / "names" / "study.db"
+
+
+def test_a_reader_leaves_no_file_beside_one_that_nobody_has_open(names: Path) -> None:
+    engine = open_engine_to_read(f"sqlite:///{names}")
+    assert names_of_studies(engine) == ["digits"]
+    assert list(names.parent.iterdir()) == [names]
+
+
+def test_a_reader_sees_what_another_process_writes_meanwhile(names: Path) -> None:
+    engine = open_engine_to_read(f"sqlite:///{names}")
+    assert names_of_studies(engine) == ["digits"]
+    with sqlite3.connect(names) as writer:
+        writer.execute("INSERT INTO names VALUES ('fashion')")
+        writer.commit()
+        assert names_of_studies(engine) == ["digits", "fashion"]
+        writer.execute("INSERT INTO names VALUES ('unfinished')")
+        assert names_of_studies(engine) == ["digits", "fashion"]
+    writer.close()
+    assert names_of_studies(engine) == ["digits", "fashion", "unfinished"]
+
+
+@pytest.fixture
+def sealed(names: Path) -> Iterator[Path]:
+    """The same database in a folder that this process may not write to."""
+    own = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own may not be read by others
+        file = Path(shutil.copy(names, folder))
+        Path(folder).chmod(0o555)
+        if own == 0:  # an administrator may write anywhere
+            os.seteuid(65534)
+        yield file
+        os.seteuid(own)
+
+
+def test_a_folder_that_cannot_be_written_to_is_read(sealed: Path) -> None:
+    with pytest.raises(OSError, match="denied"):
+        (sealed.parent / "another").touch()
+    with reading(f"sqlite:///{sealed}") as connection:
+        assert connection.scalar(text("SELECT name FROM names")) == "digits"
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(StorageError, match=r"cannot be opened: File name too long\."):
+        open_engine_to_read(f"sqlite:///{'a' * 300}/study.db")
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"no such file"):
+        open_engine_to_read(f"sqlite:///{tmp_path}/a/study.db")
+    assert not list(tmp_path.iterdir())

@@ -9,9 +9,11 @@ from optuna.trial import TrialState
 from sqlalchemy import Enum, TableClause
 
 from plantnas.records.optuna_tables import (
+    DIRECTIONS,
     HEARTBEATS,
     INTERMEDIATE_VALUES,
     METRIC_NAMES,
+    NAMES,
     PARAMETERS,
     SETTLED_KEY,
     STATES,
@@ -36,6 +38,7 @@ from plantnas.records.optuna_tables import (
         USER_ATTRIBUTES,
         SYSTEM_ATTRIBUTES,
         HEARTBEATS,
+        DIRECTIONS,
     ],
     ids=lambda table: table.name,
 )
@@ -45,6 +48,10 @@ def test_the_columns_are_optunas_with_its_types(table: TableClause) -> None:
         theirs = model.columns[column.name].type
         assert isinstance(theirs, type(column.type))
         assert getattr(theirs, "name", None) == getattr(column.type, "name", None)
+
+
+def test_the_names_are_those_of_all_its_tables() -> None:
+    assert {*BaseModel.metadata.tables, "alembic_version"} == NAMES
 
 
 def test_every_state_has_its_words() -> None:

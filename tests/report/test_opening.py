@@ -4,7 +4,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from plantnas.errors import StorageError
 from plantnas.records.database import Database
@@ -32,6 +32,20 @@ def test_a_url_and_optunas_storage_lead_to_the_same_study(database: Database, ur
 
 
 def test_what_was_opened_here_is_closed_again(database: Database, url: str) -> None:
-    with opened(url, "made-up") as found, found.database.engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
-    assert "Connections in pool: 0" in found.database.engine.pool.status()
+    made, closed = list[object](), list[object]()
+    with opened(url, "made-up") as found:
+        event.listen(found.database.engine, "connect", lambda each, _: made.append(each))
+        event.listen(found.database.engine, "close", lambda each, _: closed.append(each))
+        with found.database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    assert made
+    assert closed == made
+
+
+def test_what_is_opened_here_cannot_be_written_to(database: Database, url: str) -> None:
+    with (
+        opened(url, "made-up") as found,
+        pytest.raises(StorageError, match=r"readonly"),
+        found.database.transaction() as connection,
+    ):
+        connection.execute(text("DELETE FROM plantnas_studies"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
@@ -20,6 +22,7 @@ from plantnas.trials.study import (
     make_policy,
     open_study,
     outlook,
+    study_to_read,
 )
 
 if TYPE_CHECKING:
@@ -144,3 +147,18 @@ def test_a_complete_study_goes_on_with_more_steps(finished: StudyFolder, tmp_pat
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     steps = [trial.user_attrs["step"] for trial in complete]
     assert steps == [1] * 4 + [2] * 4 + [3] * 4
+
+
+def test_a_study_to_read_has_its_trials_and_cannot_be_changed(finished: StudyFolder) -> None:
+    study = study_to_read("tiny", finished.url)
+    assert len(study.trials) == len(finished.open().trials)
+    with pytest.raises(StorageInternalError):
+        study.set_user_attr("note", "mine")
+
+
+def test_a_study_of_one_objective_is_not_gone_on_with(brief: StudyFolder, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    optuna.create_study(study_name=brief.config.name, storage=url)
+    with pytest.raises(StudyError, match=r"with the objectives \['minimize'\]"):
+        open_study(brief.config, url)
+    assert optuna.load_study(study_name=brief.config.name, storage=url).metric_names is None

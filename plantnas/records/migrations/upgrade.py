@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from plantnas.errors import StorageError
 from plantnas.files import write_atomically
 from plantnas.records.engine import (
-    check_exists,
     open_engine,
+    reading,
     reason,
     shown_url,
     sqlite_file,
@@ -68,11 +68,22 @@ def create_tables(engine: Engine) -> None:
         if found is None:
             with _alone(engine) as connection:
                 found = revision_of(connection) or _migrate(connection)
-        if (needed := _needed(found)) != found:
-            raise StorageError(
-                f"{shown_url(url)}: was written by an older plantnas (revision {found}, this one "
-                f"needs {needed}): run plantnas db upgrade STUDY."
-            )
+    check_revision(found, url)
+
+
+def check_revision(found: str, url: str) -> None:
+    """Refuse a database whose tables are of another revision than this plantnas needs.
+
+    Raises:
+        StorageError: It is refused.
+    """
+    with _errors(url, "opened"):
+        needed = _needed(found)
+    if needed != found:
+        raise StorageError(
+            f"{shown_url(url)}: was written by an older plantnas (revision {found}, this one "
+            f"needs {needed}): run plantnas db upgrade STUDY."
+        )
 
 
 def planned_upgrade(url: str) -> Upgrade:
@@ -81,7 +92,7 @@ def planned_upgrade(url: str) -> Upgrade:
     Raises:
         StorageError: As ``upgrade_database`` does.
     """
-    with _opened(url) as engine, _errors(url, "opened"), engine.begin() as connection:
+    with _errors(url, "opened"), reading(url) as connection:
         return _plan(connection, url)
 
 
@@ -94,6 +105,7 @@ def upgrade_database(url: str) -> Upgrade:
         StorageError: If there is no such file, it is not of plantnas or of a newer one, there is a
             copy already, or the database refuses; then it is as it was.
     """
+    planned_upgrade(url)  # refuses before a connection may write
     with _opened(url) as engine, _errors(url, "upgraded"), _alone(engine) as connection:
         plan = _plan(connection, url)
         if plan.new != plan.old:
@@ -140,12 +152,7 @@ def _config() -> Config:
 
 @contextmanager
 def _opened(url: str) -> Iterator[Engine]:
-    """Connections for migrating only, closed afterwards; no database is made.
-
-    Raises:
-        StorageError: If there is no such SQLite file, or the URL is none.
-    """
-    check_exists(url)
+    """Connections for migrating only, closed afterwards."""
     engine = open_engine(url)
     if engine.dialect.name == "sqlite":
         # To change a table is to drop it and make it anew, which deletes what refers to its rows.

@@ -70,7 +70,7 @@ def save(url: str, name: str, asked: Wanted, files: Files) -> Iterator[str]:
     if asked.widths is not None and not is_one_saved:
         raise ConfigurationError("widths: are of one network, a family has all; add a format.")
     file_format = checked_format(files.format_name, files.output)
-    records = StudyRecords(Database(url), name)
+    records = StudyRecords(Database.to_read(url, name), name)
     networks = records.networks()
     are_nested = files.family is not None or asked.widths is not None
     record = wanted_record(records, nested(networks) if are_nested else networks, asked)
