@@ -5,16 +5,18 @@ importing what it names; what the names stand for is in the room that has the ta
 """
 
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from sysconfig import get_path
-from traceback import extract_tb
+from traceback import FrameSummary, extract_tb
 from typing import Any, Generic, TypeVar
 
-from plantnas.errors import ConfigurationError, did_you_mean, first_line
+from plantnas.errors import ConfigurationError, PlantnasError, did_you_mean, first_line
 
 Thing = TypeVar("Thing")
 
@@ -34,6 +36,7 @@ class Table(Generic[Thing]):
         contract: str,
         collections: Mapping[str, str] | None = None,
         kind: Any = Callable,
+        result: Any = object,
     ) -> None:
         """Knows the shipped things.
 
@@ -44,8 +47,9 @@ class Table(Generic[Thing]):
             collections: Others' collections, by how their names begin, such as `timm/`: each the
                 `module:function` that finds a thing by the rest of its name.
             kind: A class, or several, of which every thing is an instance.
+            result: The same of what a thing of the user's returns.
         """
-        self.key, self.contract, self._kind = key, contract, kind
+        self.key, self.contract, self._kind, self._result = key, contract, kind, result
         self._shipped, self._collections = dict(shipped), dict(collections or {})
 
     def __iter__(self) -> Iterator[str]:
@@ -67,7 +71,7 @@ class Table(Generic[Thing]):
         )
 
     def find(self, name: str) -> Thing:
-        """What the name stands for.
+        """What the name stands for; what the user's own raises when it is called is told in a line.
 
         Raises:
             ConfigurationError: The name is unknown, or the user's own cannot be imported.
@@ -81,6 +85,8 @@ class Table(Generic[Thing]):
             thing = imported(thing, f"{self.key}: {name!r}")
         if not isinstance(thing, self._kind):
             raise ConfigurationError(f"{self.key}: {name!r} is not {self.contract}.")
+        if callable(thing) and name not in self._shipped and beginning is None:
+            thing = Guarded(thing, f"{self.key}: {name!r}", self._result, self.contract)
         return thing  # type: ignore[no-any-return]  # what the user's is, its use tells
 
 
@@ -112,22 +118,94 @@ def imported(name: str, where: str) -> Any:
     try:
         with _current_folder_importable():
             return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f"{where}: {first_line(error)}. 'module:attribute' must be importable from the "
-            "current folder or an installed package."
-        ) from error
     except (Exception, SystemExit) as error:  # whatever the user's module does
+        is_ours = isinstance(error, ImportError | AttributeError | ValueError | TypeError)
+        if is_ours and not _users_frames(error):
+            raise ConfigurationError(
+                f"{where}: {first_line(error)}. 'module:attribute' must be importable from the "
+                "current folder or an installed package."
+            ) from error
         raise ConfigurationError(f"{where}: {raised(error)}.") from error
 
 
+@dataclass(frozen=True)
+class Guarded:
+    """A callable of the user's: what it raises, or returns in vain, is told in one line.
+
+    Attributes:
+        thing: The user's own.
+        where: What a message begins with.
+        result: A class, or several, of which what it returns is an instance.
+        contract: What the thing is to be.
+    """
+
+    thing: Callable[..., Any]
+    where: str
+    result: Any
+    contract: str
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """What `inspect.signature` looks at."""
+        return self.thing
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        """What the user's own returns.
+
+        Raises:
+            ConfigurationError: In place of what it raises, but for our own errors and Optuna's
+                `TrialPruned`, which are meant.
+        """
+        try:
+            returned = self.thing(*arguments, **settings)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, PlantnasError) or type(error).__name__ == "TrialPruned":
+                raise
+            raise ConfigurationError(f"{self.where}: {raised(error)}.") from error
+        if not isinstance(returned, self.result):
+            kind = type(returned).__name__
+            raise ConfigurationError(
+                f"{self.where} returned a {kind}, but is to be {self.contract}."
+            )
+        return returned
+
+
 def raised(error: BaseException) -> str:
-    """What code of the user's raised, in one line: exception, message, file and line."""
+    """What code of the user's raised, in one line: exception, message, file and line.
+
+    Of an error at the call itself, as of arguments that it does not take, the message alone.
+    """
     frames = list(extract_tb(error.__traceback__))
-    installed = get_path("stdlib"), get_path("purelib")
-    frames = [each for each in frames if not each.filename.startswith(installed)] or frames
-    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"raised {type(error).__name__}: {first_line(error)}{where}"
+    if frames and frames[-1].filename == __file__:
+        return first_line(error).removesuffix(".")
+    where = ""
+    for place in (_users_frames(error) or frames)[-1:]:
+        where = f" ({_shown(place.filename)}:{place.lineno})"
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        where = f" ({_shown(error.filename)}:{error.lineno})"
+    says = first_line(error).removesuffix(".")
+    return f"raised {type(error).__name__}: {says}{where}"
+
+
+def fault_of_the_users(error: BaseException) -> str | None:
+    """What code of the user's raised, in one line; None if it was not called."""
+    return raised(error) if _users_frames(error) else None
+
+
+def _users_frames(error: BaseException) -> list[FrameSummary]:
+    """Where an exception passed through code of the user's that plantnas called."""
+    frames, ours = list(extract_tb(error.__traceback__)), f"{Path(__file__).parent}{os.sep}"
+    called = next((at for at, each in enumerate(frames) if each.filename.startswith(ours)), None)
+    if called is None:
+        return []
+    others = (ours, get_path("stdlib"), get_path("purelib"), "<")
+    return [each for each in frames[called:] if not each.filename.startswith(others)]
+
+
+def _shown(file_name: str) -> str:
+    """A file as it is seen from the current folder."""
+    path, here = Path(file_name), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ How they are counted is in structure.py. Measured latency is not here.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 from plantnas.channels.structure import Structure
 from plantnas.named import Table
@@ -21,6 +21,7 @@ COSTS = Table[Cost](
     "a function of (structure, widths) that returns a number: the cost of the network with this "
     "structure (plantnas.channels.structure.Structure) where its channel groups have these widths, "
     "{group name: number of channels}; groups that are not named keep theirs",
+    result=SupportsFloat,
 )
 
 

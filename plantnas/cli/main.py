@@ -19,6 +19,7 @@ from plantnas.cli.searching import quickstart, run
 from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
 from plantnas.errors import PlantnasError
+from plantnas.named import fault_of_the_users
 from plantnas.workers.launcher import COMPLAINT
 
 app = typer.Typer(
@@ -51,6 +52,10 @@ def main() -> None:
         _end(error.format_message(), 2)
     except PlantnasError as error:
         _end(str(error), 2)
+    except (Exception, SystemExit) as error:
+        if (fault := fault_of_the_users(error)) is None:
+            raise
+        _end(f"code of yours {fault}", 2)
     if exit_code == INTERRUPTED:
         _end("interrupted. The same command goes on where it stopped.", INTERRUPTED)
     sys.exit(exit_code)

@@ -7,8 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from plantnas.errors import ConfigurationError, did_you_mean, missing
+from plantnas.errors import (
+    ConfigurationError,
+    PlantnasError,
+    did_you_mean,
+    first_line,
+    missing,
+)
 from plantnas.modules import bare
+from plantnas.named import raised
 from plantnas.networks import ARCHITECTURES
 
 
@@ -50,7 +57,11 @@ def build_network(
         try:
             network = constructor(**keywords)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"{place}: {error}") from error
+            raise ConfigurationError(f"{place}: {first_line(error)}") from error
+        except PlantnasError:
+            raise
+        except Exception as error:  # whatever a library's constructor does
+            raise ConfigurationError(f"{place}: {raised(error)}.") from error
     if not isinstance(network, nn.Module):
         raise ConfigurationError(
             f"{place}: returned a {type(network).__name__}, where a torch.nn.Module is needed."

@@ -36,5 +36,6 @@ FORMATS: "Table[Callable[[pd.DataFrame], bytes]]" = Table(
     "format",
     {name: f"plantnas.report.frames.files:{name}_file" for name in _FORMATS.split()},
     "a function of a pandas.DataFrame that returns the bytes of a file",
+    result=bytes,
 )
 """What makes a file of a frame, by the file's ending."""

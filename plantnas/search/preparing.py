@@ -29,7 +29,7 @@ from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData
 from plantnas.training.logits import load_logits, save_logits, teacher_logits
 from plantnas.training.loss import Targets, cross_entropy
-from plantnas.training.losses import LOSSES
+from plantnas.training.losses import loss_of
 from plantnas.training.samples import load_samples, save_samples, teacher_samples
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
@@ -118,12 +118,11 @@ def _distilled(
     data, validation_inputs = training_data, training_data.validation_inputs
     logits = _logits_on(joined, "train", data.inputs, teacher, say)
     validation_logits = _logits_on(joined, "validation", validation_inputs, teacher, say)
-    settings = joined.config.distillation
     return replace(
         data,
         targets=data.targets._replace(teacher_logits=logits),
         validation_targets=data.validation_targets._replace(teacher_logits=validation_logits),
-        loss=LOSSES.find(settings.loss)(settings),
+        loss=loss_of(joined.config.distillation),
     )
 
 

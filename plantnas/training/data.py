@@ -12,7 +12,7 @@ from torch import Tensor
 
 from plantnas.config import Data, StudyConfig
 from plantnas.errors import DataError
-from plantnas.named import raised
+from plantnas.named import Guarded, raised
 from plantnas.training.datasets import DATASETS
 from plantnas.training.images import UNLABELLED, UNREADABLE, Images, reason_of
 from plantnas.training.seeds import derived_seed
@@ -164,9 +164,9 @@ def _with_channels(images: Images, data: Data) -> Images:
 def _read(data: Data, split: str) -> Images:
     """All images of the data set's own `train` or `test` split."""
     read, is_shipped = DATASETS.find(data.name), data.name in DATASETS
-    foreseen = UNREADABLE if is_shipped else (Exception,)
+    foreseen = UNREADABLE if is_shipped else (Exception, SystemExit)
     try:
-        images = read(data, split)
+        images = (read.thing if isinstance(read, Guarded) else read)(data, split)
     except foreseen as error:
         reason = reason_of(error) if is_shipped else f"{raised(error)}."
         raise DataError(f"data.name: {data.name}: cannot be read: {reason}") from error

@@ -5,7 +5,7 @@ networks are compared is decided in `policies`; nothing here knows trials or stu
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 from plantnas.hypervolume import Corner, Point, hypervolume
 from plantnas.named import Table
@@ -50,5 +50,6 @@ WINNER_RULES: Table[Callable[[Point, Comparison], float]] = Table(
         "gain_per_parameter": gain_per_parameter,
     },
     "a function of (candidate, comparison) that returns a number, of which the largest wins",
+    result=SupportsFloat,
 )
 """The rules by name."""

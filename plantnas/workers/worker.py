@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from plantnas.config import Search, StudyConfig
 from plantnas.config_files import with_overrides
 from plantnas.errors import PlantnasError, Say, StudyError, first_line
+from plantnas.named import fault_of_the_users
 from plantnas.place import Place, is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_completed
@@ -260,5 +261,8 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: _Outcome) -> None:
 
 
 def _reason(failure: BaseException) -> str:
-    known = "" if isinstance(failure, PlantnasError) else f"{type(failure).__name__}: "
-    return f"{known}{first_line(failure)}"
+    if isinstance(failure, PlantnasError):
+        return first_line(failure)
+    if (fault := fault_of_the_users(failure)) is not None:
+        return f"code of yours {fault}"
+    return f"{type(failure).__name__}: {first_line(failure)}"

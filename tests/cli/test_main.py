@@ -11,8 +11,9 @@ from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from tests.conftest import Ended
+    from tests.conftest import Ended, StudyFolder
 
 
 def test_help_names_the_commands(plantnas: Callable[..., Ended]) -> None:
@@ -68,3 +69,48 @@ def test_a_mistake_in_the_command_is_one_line(
     plantnas: Callable[..., Ended], arguments: list[str], parts: list[str]
 ) -> None:
     assert_one_line(plantnas(*arguments), *parts)
+
+
+OF_MINE = """
+import sys
+from plantnas.trials.policies import Greedy
+
+def file(num_classes, in_channels): open("no-such-weights.pt")
+def ends(num_classes, in_channels): sys.exit("no GPU")
+def cost(structure, widths): return widths["stem"]
+def rows(frame): raise RuntimeError("no rows")
+def plot(data): data.nothing
+
+class Policy(Greedy):
+    def assign(self, history, reference): return history[3]
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["groups", "of_mine:file"], ["FileNotFoundError", "no-such-weights.pt", "of_mine.py:5"]),
+        (
+            ["groups", "of_mine:ends"],
+            ["architecture: 'of_mine:ends'", "SystemExit: no GPU", "py:6"],
+        ),
+        (["run", "mine.yaml"], ["code of yours raised IndexError", "(of_mine.py:12)"]),
+        (["table", "tiny", "--format", "of_mine:rows"], ["format: 'of_mine:rows'", "of_mine.py:8"]),
+        (["plot", "of_mine:plot", "tiny"], ["raised AttributeError", "'nothing'", "of_mine.py:9"]),
+    ],
+    ids=lambda value: " ".join(value) if len(value[0]) < 8 else "",
+)
+def test_what_code_of_the_users_raises_is_one_line(
+    plantnas: Callable[..., Ended],
+    finished: StudyFolder,
+    folder: Path,
+    arguments: list[str],
+    parts: list[str],
+) -> None:
+    (folder / "of_mine.py").write_text(OF_MINE)
+    (folder / "mine.yaml").write_text(
+        f"{finished.yaml.read_text().rstrip()[:-1]}, policy: 'of_mine:Policy'}}\n"
+    )
+    of_study = ["--directory", str(finished.directory)] if arguments[-1] != "mine.yaml" else []
+    places = [] if arguments[0] == "groups" else of_study
+    assert_one_line(plantnas(*arguments, *places), *parts)

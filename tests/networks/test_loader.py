@@ -24,6 +24,15 @@ def linear(num_classes, in_channels, size=8):
 def nothing(num_classes, in_channels):
     return "no network"
 
+def missing(num_classes, in_channels):
+    return open("no-such-weights.pt")
+
+def only_rgb(num_classes, in_channels):
+    assert in_channels == 1, "grey only"
+
+def ends(num_classes, in_channels):
+    raise SystemExit(1)
+
 def compiled(num_classes, in_channels):
     return torch.compile(linear(num_classes, in_channels), backend="eager")
 """
@@ -157,6 +166,15 @@ def test_half_a_name_is_an_error(architecture: str) -> None:
 
 def test_what_is_not_a_function_is_an_error(users_module: str) -> None:
     assert "is not a function of (num_classes, in_channels)" in message_of(f"{users_module}:WIDTH")
+
+
+@pytest.mark.parametrize("name", ["missing", "only_rgb", "ends"])
+def test_what_a_constructor_raises_is_told_with_its_line(users_module: str, name: str) -> None:
+    assert f"{users_module}.py:" in message_of(f"{users_module}:{name}")
+
+
+def test_what_a_librarys_constructor_raises_is_told_in_one_line() -> None:
+    assert "raised KeyError" in message_of("torchvision/resnet18", weights="none")
 
 
 def test_a_function_that_makes_no_network_is_an_error(users_module: str) -> None:

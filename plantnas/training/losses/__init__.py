@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from plantnas.config import Distillation
-from plantnas.named import Table, modules_of
+from plantnas.named import Guarded, Table, modules_of
 
 if TYPE_CHECKING:
     from plantnas.training.loss import Loss
@@ -24,5 +24,20 @@ LOSSES: "Table[Callable[[Distillation], Loss]]" = Table(
     modules_of(__name__, "loss"),
     "a function of (settings) that returns a function of (logits, labels, teacher_logits), which "
     "returns a scalar",
+    result=Callable,
 )
 """The functions that make them."""
+
+
+def loss_of(settings: Distillation) -> "Loss":
+    """The loss that a study names; what one of the user's raises, or returns in vain, is one line.
+
+    Raises:
+        ConfigurationError: There is none of that name, or the user's own cannot be made.
+    """
+    made = LOSSES.find(settings.loss)(settings)
+    if settings.loss in LOSSES:
+        return made
+    from torch import Tensor
+
+    return Guarded(made, f"{LOSSES.key}: {settings.loss!r}", Tensor, LOSSES.contract)
