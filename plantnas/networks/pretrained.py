@@ -1,6 +1,5 @@
 """Weights that a network starts from: torchvision's pretrained ones, or a user's checkpoint."""
 
-import pickle
 from collections.abc import Set
 from io import BytesIO
 from pathlib import Path
@@ -10,17 +9,16 @@ import torch
 from torch import nn
 
 from plantnas.config import SearchSpace
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, one_line
+from plantnas.files import read_file
 from plantnas.modules import WRAPPERS
+from plantnas.networks.states import problem_of
 
 DEFAULT = "DEFAULT"
 """Stands for torchvision's best weights of an architecture."""
 
 COUNT_OF_AVERAGED = "n_averaged"
 """What torch.optim.swa_utils.AveragedModel has of its own in a checkpoint."""
-
-_LOADING_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError)
-"""What torch raises for a file that is missing, cannot be downloaded, or is not its own."""
 
 
 def load_pretrained(
@@ -42,14 +40,20 @@ def load_pretrained(
     place = f"search_space.teacher.weights: {weights}"
     state = _torchvision_state(space, place) if weights == DEFAULT else _checkpoint(weights, place)
     own = network.state_dict()
-    state = _of_the_module(state, own.keys())
+    problem = problem_of(state, {})
+    if problem is None:
+        state = _of_the_module(state, own.keys())
+        problem = problem_of(state, own)
+    if problem is not None:
+        raise ConfigurationError(f"{place}: {problem}")
     for name in classifier & state.keys():
         if state[name].shape != own[name].shape:
             state[name] = own[name]
     try:
         network.load_state_dict(state)
-    except RuntimeError as error:
-        _, *reasons = (line.strip() for line in str(error).splitlines())
+    except Exception as error:  # a module of the user's may have code of its own for it
+        first, *more_lines = (line.strip() for line in str(error).splitlines() or [repr(error)])
+        reasons = more_lines or [first]
         more = f" And {len(reasons) - 1} more." if len(reasons) > 1 else ""
         raise ConfigurationError(
             f"{place}: does not fit {space.architecture!r}: {_shortened(reasons[0])}{more}"
@@ -65,7 +69,7 @@ def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:
         arguments.setdefault("aux_logits", True)  # left out by default only where weights are given
     try:
         network = models.get_model(name, weights=DEFAULT, progress=False, **arguments)
-    except (*_LOADING_ERRORS, TypeError) as error:
+    except Exception as error:  # a damaged file makes torch raise anything
         raise ConfigurationError(f"{where}: cannot be had: {_shortened(str(error))}") from error
     state: dict[str, Any] = network.state_dict()
     return state
@@ -73,21 +77,21 @@ def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:
 
 def _checkpoint(file_name: str, where: str) -> dict[str, Any]:
     try:
-        file = BytesIO(Path(file_name).read_bytes())
+        file = BytesIO(read_file(Path(file_name)))
     except OSError as error:
         raise ConfigurationError(f"{where}: cannot be read: {error.strerror}.") from error
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except _LOADING_ERRORS as error:
+    except Exception as error:  # a damaged file makes torch raise anything
         raise ConfigurationError(
             f"{where}: is no checkpoint that torch.load reads with weights_only=True."
         ) from error
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
+    if not isinstance(content, dict) or not any(map(torch.is_tensor, content.values())):
         raise ConfigurationError(f"{where}: holds no state_dict.")
-    return content
+    return dict(content)  # without the versions of its modules, which may be anything
 
 
 def _of_the_module(state: dict[str, Any], own: Set[str]) -> dict[str, Any]:
@@ -105,5 +109,5 @@ def _of_the_module(state: dict[str, Any], own: Set[str]) -> dict[str, Any]:
 
 
 def _shortened(message: str) -> str:
-    line = " ".join(message.split())
+    line = one_line(message)
     return line if len(line) <= 200 else f"{line[:200]}..."

@@ -37,6 +37,14 @@ def load_logits(path: Path) -> Tensor:
     """
     try:
         # Copy on write: torch has no read-only tensors, and nothing may reach the file.
-        return torch.from_numpy(np.load(path, mmap_mode="c"))
-    except (OSError, EOFError, ValueError) as error:
-        raise StorageError(f"{path}: the teacher's logits cannot be read: {error}.") from error
+        logits = torch.from_numpy(np.load(path, mmap_mode="c"))
+    except Exception as error:  # a damaged file makes NumPy raise anything
+        raise StorageError(
+            f"{path}: the teacher's logits cannot be read: {error}. Delete it: it is made again."
+        ) from error
+    if logits.ndim != 3 or logits.dtype != torch.float32:
+        raise StorageError(
+            f"{path}: the teacher's logits are {logits.dtype} of shape {tuple(logits.shape)}, not "
+            "float32, views x images x classes. Delete the file, and it is made again."
+        )
+    return logits

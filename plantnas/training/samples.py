@@ -3,7 +3,6 @@
 What is sampled, and what is fitted to it, is in channels/reconstruction.py.
 """
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -75,11 +74,18 @@ def load_samples(path: Path, inputs: Inputs) -> Samples:
         StorageError: The file is missing or damaged.
     """
     try:
-        kept = torch.load(path, mmap=True, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise StorageError(f"{path}: the teacher's samples cannot be read: {error}.") from error
-    (images,) = inputs.batch(kept["views"], kept["indices"])
-    return Samples(images, kept["outputs"], kept["indices"])
+        kept = TeacherSamples(**torch.load(path, mmap=True, weights_only=True))
+        (images,) = inputs.batch(kept.views, kept.indices)
+        kinds = {output.dtype for output in kept.outputs.values()}
+    except Exception as error:  # a damaged file makes torch raise anything
+        raise StorageError(
+            f"{path}: the teacher's samples cannot be read: {error}. Delete it: it is made again."
+        ) from error
+    if kinds != {torch.float32}:
+        raise StorageError(
+            f"{path}: the teacher's samples are not float32. Delete the file, and it is made again."
+        )
+    return Samples(images, kept.outputs, kept.indices)
 
 
 def images_within(structure: Structure, memory: float) -> int:

@@ -1,5 +1,7 @@
 """A teacher starts from torchvision's weights or a checkpoint; what does not fit is refused."""
 
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,69 @@ def test_a_checkpoint_that_would_run_code_is_refused(checkpoint: Path) -> None:
     torch.save({"model": build_network("plain-small", 10, 1)}, checkpoint)  # a pickled module
     with pytest.raises(ConfigurationError, match="weights_only=True"):
         loaded(PLAIN, str(checkpoint))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "weights.pt")
+    with pytest.raises(ConfigurationError, match=r"weights.pt: cannot be read: Is no regular file"):
+        loaded(PLAIN, str(tmp_path / "weights.pt"))
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_a_damaged_checkpoint_gives_finite_weights_or_one_line(checkpoint: Path, seed: int) -> None:
+    checkpoint.write_bytes(mutated(checkpoint.read_bytes(), random.Random(seed)))
+    try:
+        state = loaded(PLAIN, str(checkpoint)).state_dict()
+    except ConfigurationError as error:
+        assert "\n" not in str(error)  # noqa: PT017  # most are refused, and some are harmless
+    else:
+        assert all(tensor.isfinite().all() for tensor in state.values())
+
+
+def mutated(content: bytes, generator: random.Random) -> bytes:
+    """A file with some bytes changed, taken out, put in twice or cut off; near its ends, or not."""
+    damaged, length = bytearray(content), len(content)
+    for _ in range(generator.choice([1, 1, 3, 30])):
+        place = generator.choice([generator.randrange(length), generator.randrange(2000), -1500])
+        match generator.randrange(4):
+            case 0:
+                damaged[place] ^= 1 << generator.randrange(8)
+            case 1:
+                del damaged[place : place + generator.randrange(1, 9)]
+            case 2:
+                damaged[place:place] = content[: generator.randrange(1, 99)]
+            case _:
+                damaged[place] = generator.choice(b"\0\xff.()}tRQ0")
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        (3, torch.zeros(1), "the name 3 of a tensor is no text"),
+        ("features.0.weight", torch.full((16, 1, 3, 3), torch.nan), "values that are not finite"),
+        (
+            "features.0.weight",
+            torch.zeros(16, 1, 3, 3, dtype=torch.cfloat),
+            "has dtype torch.complex64",
+        ),
+        ("features.1.running_var", torch.full((16,), -1.0), "has negative values"),
+        ("features.1.running_var", [1.0] * 16, "is a list, where a Tensor is needed"),
+    ],
+)
+def test_what_no_network_had_is_told_with_its_name(
+    checkpoint: Path, name: Any, tensor: Any, message: str
+) -> None:
+    torch.save(torch.load(checkpoint) | {name: tensor}, checkpoint)
+    with pytest.raises(ConfigurationError, match=f"weights.pt: .*{message}"):
+        loaded(PLAIN, str(checkpoint))
+
+
+def test_versions_of_modules_that_are_none_are_left_out(checkpoint: Path) -> None:
+    state = torch.load(checkpoint)
+    state._metadata = 3
+    torch.save(state, checkpoint)
+    assert same_tensors(loaded(PLAIN, str(checkpoint)).state_dict(), state) == state.keys()
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

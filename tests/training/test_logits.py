@@ -100,6 +100,20 @@ def test_a_file_of_something_else_is_an_error(tmp_path: Path, content: bytes) ->
         load_logits(tmp_path / "logits.npy")
 
 
+@pytest.mark.parametrize("array", [np.zeros(3, "f4"), np.zeros((1, 2, 3), complex)])
+def test_an_array_of_another_form_is_told_of_by_its_name(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "logits.npy", array)
+    with pytest.raises(StorageError, match=r"logits\.npy: the teacher's logits are .* not float32"):
+        load_logits(tmp_path / "logits.npy")
+
+
+def test_an_archive_of_arrays_is_no_file_of_logits(tmp_path: Path) -> None:
+    with (tmp_path / "logits.npy").open("wb") as file:
+        np.savez(file, np.zeros(3))
+    with pytest.raises(StorageError, match=r"logits\.npy: the teacher's logits cannot be read"):
+        load_logits(tmp_path / "logits.npy")
+
+
 def test_missing_logits_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere\.npy: the teacher's logits cannot be read"):
         load_logits(tmp_path / "nowhere.npy")

@@ -81,6 +81,21 @@ def test_a_damaged_file_is_told_of_by_its_name(tmp_path: Path, damage):
         load_samples(path, inputs())
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [1, 2],
+        {"views": 3, "indices": 4, "outputs": {}},
+        {"views": torch.zeros(2), "indices": torch.zeros(2), "outputs": {"a": "b"}},
+    ],
+)
+def test_a_file_of_something_else_is_told_of_by_its_name(tmp_path: Path, content):
+    path = tmp_path / "samples.pt"
+    torch.save(content, path)
+    with pytest.raises(StorageError, match=r"samples\.pt: the teacher's samples "):
+        load_samples(path, inputs())
+
+
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path):
     (tmp_path / "folder").write_bytes(b"in the way")
     with pytest.raises(StorageError, match=r"samples\.pt: cannot be written"):
