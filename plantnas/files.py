@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -61,16 +61,46 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def check_output(path: Path, replace: bool) -> None:
-    """Refuse a file that exists, unless it may be replaced, or whose folder does not.
+def check_outputs(paths: Sequence[Path], replace: bool, kept: Iterable[Path] = ()) -> None:
+    """Refuse files that cannot be written, or that would take the place of what is to be kept.
+
+    Args:
+        paths: The files that are to be written.
+        replace: Whether files that exist may be replaced.
+        kept: Files and folders that none of them may be or be in, by whatever name or link.
 
     Raises:
-        StorageError: It is refused.
+        StorageError: One is refused.
     """
-    if not path.parent.is_dir():
-        raise StorageError(f"{path}: there is no folder {path.parent}.")
-    if path.is_dir() or (path.exists() and not replace):
-        raise StorageError(f"{path}: exists already. Use another name, or --force to replace it.")
+    for number, path in enumerate(paths):
+        if not path.parent.is_dir():
+            raise StorageError(f"{path}: there is no folder {path.parent}.")
+        if path.is_dir():
+            raise StorageError(f"{path}: is a folder, where the name of a file is needed.")
+        if path.exists() and not path.is_file():
+            raise StorageError(f"{path}: is no regular file, and is not replaced by one.")
+        if os.path.lexists(path) and not replace:
+            raise StorageError(
+                f"{path}: exists already. Use another name, or --force to replace it."
+            )
+        if (
+            other := next((each for each in paths[:number] if _is_same(path, each)), None)
+        ) is not None:
+            raise StorageError(f"{path}: is the same file as {other}, which is written too.")
+        if (file := next((each for each in kept if _is_within(path, each)), None)) is not None:
+            raise StorageError(f"{path}: would replace what is kept in {file}. Use another name.")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether two names are of one file, which may not be there yet."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return path.resolve() == other.resolve()
+
+
+def _is_within(path: Path, kept: Path) -> bool:
+    """Whether a file is one that is kept, or in a folder that is."""
+    return path.resolve().is_relative_to(kept.resolve()) or _is_same(path, kept)
 
 
 def write_file(path: Path, content: bytes) -> None:

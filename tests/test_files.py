@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from plantnas.errors import StorageError
-from plantnas.files import alone, check_output, is_locked, read_file, write_atomically, write_file
+from plantnas.files import alone, check_outputs, is_locked, read_file, write_atomically, write_file
 
 
 def test_a_file_is_read_through_a_link(tmp_path: Path) -> None:
@@ -122,16 +122,63 @@ def test_a_lock_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_is_replaced_only_if_told(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
-    check_output(path, replace=False)
+    check_outputs([path], replace=False)
     path.touch()
-    check_output(path, replace=True)
+    check_outputs([path], replace=True)
     with pytest.raises(StorageError, match=r"a.pt: exists already. Use another name, or --force"):
-        check_output(path, replace=False)
+        check_outputs([path], replace=False)
 
 
 def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"there is no folder .*/none\."):
-        check_output(tmp_path / "none" / "a.pt", replace=False)
+        check_outputs([tmp_path / "none" / "a.pt"], replace=False)
+
+
+def test_a_folder_is_no_output_even_if_files_may_be_replaced(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is a folder, where the name of a file is needed"):
+        check_outputs([tmp_path], replace=True)
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for path in (tmp_path / "pipe", tmp_path / "link", Path("/dev/null")):
+        with pytest.raises(StorageError, match="is no regular file, and is not replaced by one"):
+            check_outputs([path], replace=True)
+
+
+def test_a_link_that_leads_nowhere_exists(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StorageError, match="link: exists already"):
+        check_outputs([tmp_path / "link"], replace=False)
+
+
+def test_two_outputs_are_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "linked").hardlink_to("file")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    pairs = [("a", "a"), ("a", "./a"), ("a", "folder/a"), ("a", tmp_path / "a")]
+    for one, other in [*pairs, ("file", "linked"), ("link", "file")]:
+        with pytest.raises(StorageError, match=r"is the same file as .*, which is written too"):
+            check_outputs([Path(one), Path(other)], replace=True)
+    check_outputs([Path("a"), Path("b")], replace=False)
+
+
+@pytest.mark.parametrize("name", ["study.db", "weights/a", "./study.db", "linked", "link", "to/a"])
+def test_what_is_kept_is_not_replaced(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "study.db").touch()
+    (tmp_path / "linked").hardlink_to("study.db")
+    (tmp_path / "link").symlink_to("study.db")
+    (tmp_path / "to").symlink_to("weights")
+    kept = [Path("study.db"), tmp_path / "weights"]
+    with pytest.raises(StorageError, match="would replace what is kept in"):
+        check_outputs([Path(name)], True, kept)
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from plantnas.cli.options import (
     Workers,
     console,
     existing,
+    kept,
     records_of,
     show,
 )
@@ -79,12 +80,12 @@ def compare(
     storage: Storage = None,
 ) -> None:
     """Planting against its baselines: accuracy, cost, and a verdict in words."""
-    from plantnas.files import check_output
+    from plantnas.files import check_outputs
 
-    for path in (page, csv):
-        if path is not None:
-            check_output(path, force)
     found = [records_of(existing(study, storage, None)) for study in studies]
+    outputs = [path for path in (page, csv) if path is not None]
+    pairs = zip(found, studies, strict=True)
+    check_outputs(outputs, force, [file for pair in pairs for file in kept(*pair)])
     _compare(found, page, csv)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from plantnas.cli.options import Directory, Force, Storage, Study, existing, show
+from plantnas.config_files import is_path
 
 
 def export(
@@ -33,6 +34,7 @@ def export(
     folder: Directory = None,
 ) -> None:
     """Save a network of a study, or a family of nested ones, as files for elsewhere."""
+    from plantnas.files import check_outputs
     from plantnas.report.export.choice import Wanted, parse_widths
     from plantnas.report.export.saving import Files, save
 
@@ -40,5 +42,7 @@ def export(
     wanted = Wanted(network_id, max_parameters, max_macs, widths)
     files = Files(family, output, format_name, force)
     place = existing(name_or_file, storage, folder)
+    if is_path(name_or_file):
+        check_outputs([each for each in (family, output) if each], True, [Path(name_or_file)])
     for line in save(place.url, place.name, wanted, files):
         show(line)

@@ -143,6 +143,11 @@ def recorded(place: Place) -> Place:
     return place
 
 
+def kept(records: "StudyRecords", name_or_file: str) -> list[Path]:
+    """What no output of a command may replace: the study, and the file that names it."""
+    return [*records.files, *([Path(name_or_file)] if is_path(name_or_file) else [])]
+
+
 def show(line: str) -> None:
     """Prints a line as it is, however long."""
     console.print(line, soft_wrap=True, markup=False)

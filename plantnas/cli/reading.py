@@ -15,6 +15,7 @@ from plantnas.cli.options import (
     console,
     existing,
     finite,
+    kept,
     recorded,
     records_of,
     show,
@@ -83,7 +84,7 @@ def plot(
     folder: Directory = None,
 ) -> None:
     """One plot of a study, finished or running."""
-    from plantnas.files import check_output
+    from plantnas.files import check_outputs
     from plantnas.report.plots import check_figure_file, checked_plot, write_figure
 
     asked = {"split": accuracy_on, "cost": cost, "network_id": network_id}
@@ -91,7 +92,7 @@ def plot(
     draw = checked_plot(name, options)
     records = records_of(existing(name_or_file, storage, folder))
     path = out or Path(f"{records.name}-{name.replace(':', '.')}.html")
-    check_output(path, force)
+    check_outputs([path], force, kept(records, name_or_file))
     check_figure_file(path)
     write_figure(draw(records.database, records.name, **options), path)
     show(f"Written: {path}")
@@ -111,14 +112,14 @@ def report(
     folder: Directory = None,
 ) -> None:
     """One page for a study, finished or running: what to pick, what it cost, why, and caveats."""
-    from plantnas.files import check_output
+    from plantnas.files import check_outputs
     from plantnas.report.page.page import write_report
     from plantnas.report.study_data import study_data
 
     place = existing(name_or_file, storage, folder)
-    page = out or place.directory / "report.html"
-    check_output(page, force or out is None)
-    for trouble in write_report(study_data(records_of(place)), page):
+    page, records = out or place.directory / "report.html", records_of(place)
+    check_outputs([page], force or out is None, kept(records, name_or_file))
+    for trouble in write_report(study_data(records), page):
         show(trouble)
     show(f"Written: {page}")
 
@@ -145,13 +146,12 @@ def table(
     folder: Directory = None,
 ) -> None:
     """What a study recorded, as a table for other programs."""
-    from plantnas.files import check_output
+    from plantnas.files import check_outputs
     from plantnas.report.frames.files import checked_format, table_text, write_table
 
     frame_of, table_format = FRAMES.find(what), checked_format(format_name, out)
-    if out is not None:
-        check_output(out, force)
     records = records_of(existing(name_or_file, storage, folder))
+    check_outputs([] if out is None else [out], force, kept(records, name_or_file))
     frame = frame_of(records.database, records.name)
     if out is None:
         typer.echo(table_text(frame, table_format), nl=False)

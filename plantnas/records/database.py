@@ -42,6 +42,7 @@ class Database:
         url: As messages may show it, without the password.
         engine: For reading with your own SQL, or with ``plantnas.report.frames.frames``.
         artifacts: Where this machine finds the artifacts, if elsewhere than recorded.
+        file: The SQLite file; None for another database.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Database:
         self.engine = open_engine(url) if engine is None else engine
         self.url = shown_url(url)
         self.patience = Patience(url)
-        self._file = sqlite_file(url)
+        self.file = sqlite_file(url)
         self.artifacts = artifacts
         if artifacts is not None and not is_url(artifacts):
             self.artifacts = str(Path(artifacts).resolve())
@@ -113,7 +114,7 @@ class Database:
         artifacts = study_record.artifacts
         if not is_url(artifacts):  # relative to the database's folder, if it is below it
             path = (self.folder / artifacts).resolve()
-            if self._file is not None and path.is_relative_to(self.folder):
+            if self.file is not None and path.is_relative_to(self.folder):
                 path = path.relative_to(self.folder)
             artifacts = path.as_posix()
         row = asdict(study_record) | {"artifacts": artifacts}
@@ -156,7 +157,7 @@ class Database:
     @property
     def folder(self) -> Path:
         """What recorded folders are relative to: the SQLite file's own, or the current one."""
-        return self._file.parent if self._file else Path.cwd()
+        return self.file.parent if self.file else Path.cwd()
 
     @contextmanager
     def transaction(self, where: str = "") -> Iterator[Connection]:

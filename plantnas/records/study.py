@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
     from plantnas.channels.structure import Structure
     from plantnas.records.artifacts import ArtifactPlace
+
+SQLITE_ENDINGS = ("", "-wal", "-shm", "-journal")
+"""How the names of the files end that SQLite keeps for one database."""
 
 _STOOD_FOR: dict[str, dict[str, Any]] = {
     "seed": {"start": "fresh", "l2_sp": 0.0},
@@ -119,6 +123,15 @@ class StudyRecords:
         from plantnas.records.artifacts import open_artifacts
 
         return open_artifacts(self.artifacts_place)
+
+    @property
+    def files(self) -> list[Path]:
+        """What holds the study on this machine: the database with SQLite's own, and the weights."""
+        file = self.database.file
+        databases = [] if file is None else [Path(f"{file}{end}") for end in SQLITE_ENDINGS]
+        if self.find() is None or is_url(self.artifacts_place):
+            return databases
+        return [*databases, Path(self.artifacts_place)]
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
         """Record another configuration of the study, as when it is to go further than it did."""

@@ -59,6 +59,14 @@ def test_the_study_may_be_named_by_its_file(export: Export, finished: Any) -> No
     assert export("--network-id", "2", study=str(finished.yaml)).code == 0
 
 
+def test_the_file_that_names_the_study_is_not_replaced(export: Export, finished: Any) -> None:
+    said = finished.yaml.read_text()
+    done = export("--output", str(finished.yaml), "--force", study=str(finished.yaml))
+    assert done.code == 2
+    assert "would replace what is kept in" in done.mistake
+    assert finished.yaml.read_text() == said
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

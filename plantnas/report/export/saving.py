@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from plantnas.errors import ConfigurationError
-from plantnas.files import check_output, write_file
+from plantnas.files import check_outputs, write_file
 from plantnas.records.database import Database
 from plantnas.records.family import save_family
 from plantnas.records.record import NetworkRecord
@@ -77,8 +77,8 @@ def save(url: str, name: str, asked: Wanted, files: Files) -> Iterator[str]:
     family = family_of(name, networks, record) if are_nested else [record]
     crop = "" if asked.widths is None else "-crop"
     output = files.output or Path(f"{name}-{record.id}{crop}{SUFFIXES[file_format]}")
-    for path in ([files.family] if files.family else []) + ([output] if is_one_saved else []):
-        check_output(path, files.replace)
+    written = [files.family] if files.family else []
+    check_outputs(written + ([output] if is_one_saved else []), files.replace, records.files)
     if files.family is not None:
         save_family(files.family, records, family)
         steps = "; ".join(

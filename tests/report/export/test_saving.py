@@ -106,6 +106,19 @@ def test_nothing_is_saved_if_one_of_two_files_exists(finished: Any, here: Path) 
     assert [path.name for path in here.iterdir()] == ["a.pt"]
 
 
+def test_one_file_is_not_written_as_two(finished: Any, here: Path) -> None:
+    with pytest.raises(StorageError, match=r"a.pt: is the same file as a.pt, which is written too"):
+        saved(finished, files=Files(family=Path("a.pt"), output=Path("./a.pt")))
+    assert not list(here.iterdir())
+
+
+def test_the_study_itself_is_not_replaced(finished: Any) -> None:
+    weights = finished.directory / "weights"
+    for path in (finished.directory / "study.db", next(weights.iterdir()), weights / "new"):
+        with pytest.raises(StorageError, match="would replace what is kept in"):
+            saved(finished, files=Files(output=path, replace=True))
+
+
 def test_widths_without_a_network_to_save_are_refused(finished: Any, here: Path) -> None:
     with pytest.raises(ConfigurationError, match="widths: are of one network"):
         saved(finished, Wanted(widths={"features.0": 1}), Files(family=Path("family")))
