@@ -117,6 +117,11 @@ class ChannelGroup:
         """Whether channels can be planted in it."""
         return self.frozen is None
 
+    @property
+    def least(self) -> int:
+        """The smallest width that it can have."""
+        return max(self.minimum, self.granularity)
+
 
 class WeightUse(NamedTuple):
     """A convolution or linear layer ran once with this weight.
@@ -220,11 +225,10 @@ class Structure:
             if width == group.width:
                 continue
             check_growable(group)
-            least = max(group.minimum, group.granularity)
             if width < group.minimum or width % group.granularity:
                 raise PlantingError(
                     f"{name}: width {width} is not allowed, only multiples of {group.granularity} "
-                    f"from {least} are."
+                    f"from {group.least} are."
                 )
         return {name: changes.get(name, group.width) for name, group in self.groups.items()}
 

@@ -6,15 +6,16 @@ activation carries the layout of its one channel dimension.
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves
 
+from plantnas.channels.containers import tensors_in
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
 from plantnas.channels.locating import location
 from plantnas.channels.on_meta import STAND_INS, broadcasts
@@ -65,12 +66,32 @@ class Call:
         return tensors_in((self.args, self.kwargs))
 
     @property
+    def numbers(self) -> str:
+        """The numbers and words among the arguments, but for those that are sizes by the rules."""
+        kind = getattr(self.function, "__name__", "")
+        if kind in ONLY_SIZES:
+            return ""
+        args, kwargs = self.args, dict(self.kwargs)
+        if kind in SIZES:
+            index, name = SIZES[kind]
+            args = (*args[:index], *args[index + 1 :])
+            kwargs.pop(name, None)
+        return repr([leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, PLAIN)])
+
+    @property
     def name(self) -> str:
         """The function's name, such as "torch.cat"."""
         return str(resolve_name(self.function) or getattr(self.function, "__name__", "a function"))
 
 
 Rule = Callable[["Tracer", Call], None]
+
+
+class Given(NamedTuple):
+    """A call, and the numbers and words that it was given, but for the sizes among them."""
+
+    function: Any
+    numbers: str
 
 
 class Tracer(TorchFunctionMode):
@@ -85,10 +106,21 @@ class Tracer(TorchFunctionMode):
         batch: Images in the batch that runs.
         modules: Names of the model's modules by their ids.
         losses: Where activations of unknown channels came from, in words.
+        calls: What was called, in order.
+        arithmetic: Where the first call is that differs from what was expected, in words.
     """
 
-    def __init__(self, model: nn.Module, rules: Mapping[Any, Rule], batch: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        rules: Mapping[Any, Rule],
+        batch: int,
+        expected: Sequence[Given] = (),
+    ) -> None:
         super().__init__()
+        self.calls: list[Given] = []
+        self.arithmetic: str | None = None
+        self._expected = expected
         self.rules = rules
         self.batch = batch
         self.names = grouped((id(tensor), name) for name, tensor in named_tensors(model).items())
@@ -125,6 +157,7 @@ class Tracer(TorchFunctionMode):
 
     def _follow(self, call: Call) -> None:
         self._used.clear()
+        self._compare(call)
         if any(id(tensor) in self._activations for tensor in call.tensors):
             # What is computed from the images must not decide what the model does.
             if getattr(call.function, "__name__", "") in VALUE_READS:
@@ -144,6 +177,17 @@ class Tracer(TorchFunctionMode):
             if id(tensor) in self.names and id(tensor) not in self._used:
                 reason = f"its weights reach {call.name} {self._location()}"
                 self._misused.setdefault(self.names[id(tensor)][0], reason)
+
+    def _compare(self, call: Call) -> None:
+        """Keeps a call, and in mind if it is another one than was expected."""
+        self.calls.append(Given(call.function, call.numbers))
+        if not self._expected or self.arithmetic:
+            return
+        expected = self._expected[len(self.calls) - 1 :][:1]
+        if not expected or expected[0].function != call.function:
+            self.arithmetic = f"the code decides by its width before {call.name} {self._location()}"
+        elif expected[0].numbers != call.numbers:
+            self.arithmetic = f"the code computes with its width: {call.name} {self._location()}"
 
     def _doubt(self, call: Call) -> None:
         """Keeps in mind the one channel of a result that wider inputs could share, or have each."""
@@ -269,12 +313,29 @@ class Tracer(TorchFunctionMode):
                 freeze(layout, self._misused[name])
         for layout, reason in self._doubts:
             freeze(layout, reason)
+        if len(self.calls) < len(self._expected) and not self.arithmetic:
+            self.arithmetic = "the code decides by its width"
 
 
-def tensors_in(tree: Any) -> list[Tensor]:
-    """All tensors in nested tuples, lists and dictionaries."""
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+PLAIN = (bool, int, float, complex, str, Size)
 
+ONLY_SIZES = {
+    "__getitem__", "broadcast_to", "expand", "new_empty", "new_ones", "new_zeros", "reshape",
+    "split", "split_with_sizes", "unflatten", "view",
+}  # fmt: skip
+"""Functions whose numbers are sizes and indices, which their rules read."""
+
+SIZES = {
+    **dict.fromkeys(
+        ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        (6, "groups"),
+    ),
+    "group_norm": (1, "num_groups"),
+    "layer_norm": (1, "normalized_shape"),
+    "new_full": (1, "size"),
+    "rms_norm": (1, "normalized_shape"),
+}
+"""Functions of whose arguments one is a size, or a number of groups, which their rules read."""
 
 METADATA = {
     "__hash__", "__len__", "dim", "element_size", "get_device", "is_complex", "is_contiguous",

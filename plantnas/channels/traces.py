@@ -1,0 +1,179 @@
+"""What one run of a model shows: the channel groups as far as its code says, before any is tried.
+
+The run is under a tracer (tracing.py); whether groups can have other widths is tried in fixed.py.
+"""
+
+import random
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from plantnas.channels.containers import opaque_in, tensors_in
+from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
+from plantnas.channels.locating import location
+from plantnas.channels.resizing import named_tensors
+from plantnas.channels.rules import RULES
+from plantnas.channels.structure import (
+    MODEL_OUTPUT,
+    ChannelGroup,
+    Segment,
+    Structure,
+    TensorAxis,
+)
+from plantnas.channels.tracing import Given, Tracer
+from plantnas.errors import UnsupportedArchitecture
+
+BATCH = 2  # more than one image, for batch statistics in training mode
+
+
+class Trace(NamedTuple):
+    """What the runs of a model, one in each mode, showed.
+
+    Attributes:
+        structure: The tables.
+        shapes: Of all outputs.
+        calls: Of torch's functions, with the numbers that they were given.
+        fixed_axes: The dimensions whose sizes a line of code may fix, by the line.
+    """
+
+    structure: Structure
+    shapes: list[torch.Size]
+    calls: list[Given]
+    fixed_axes: dict[str, set[tuple[str, int]]]
+
+
+def tracer_of(model: nn.Module, expected: Sequence[Given] = ()) -> Tracer:
+    """What watches a run of a model.
+
+    Args:
+        model: Is to run.
+        expected: The calls of another run, to which this one's are compared.
+    """
+    return Tracer(model, RULES, BATCH, expected)
+
+
+def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
+    """Run in both modes under the tracer: the tables, and the shapes of all outputs."""
+    tensor_shapes = {name: tuple(tensor.shape) for name, tensor in named_tensors(model).items()}
+    parameter_names = tuple(name for name, _ in model.named_parameters())
+    layout = tracer.new_channels(images.shape[1], "input")
+    freeze(layout, "it is the model's input")
+    tracer.put(images, 1, layout)
+    with same_draws(), tracer:
+        outputs = _outputs(tracer, model, images, training=False)
+        weight_uses, evaluated = tuple(tracer.weight_uses), len(tracer.nodes)
+        outputs += _outputs(tracer, model, images, training=True)
+    for output in outputs:
+        tracer.freeze(output, MODEL_OUTPUT)
+    for root in all_roots(tracer.nodes):
+        if root.order >= (evaluated,):  # more of it could not change a prediction
+            root.freeze("it only runs in training mode")
+    tracer.finish()
+    layouts = [layout for layout, role in tracer.axes.values() if role == "columns"]
+    used = {root for layout in layouts for root, _ in resolve(layout)}
+    for root in all_roots(tracer.nodes):
+        if root not in used:  # such as an output that is not returned, but kept by a module
+            root.freeze("no layer uses its channels")
+    structure = Structure(*_tables(tracer), weight_uses, tensor_shapes, parameter_names)
+    shapes = [output.shape for output in outputs]
+    return Trace(structure, shapes, tracer.calls, tracer.fixed_axes())
+
+
+def _outputs(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -> list[Tensor]:
+    """All outputs, also those of auxiliary heads."""
+    try:
+        returned = model.train(training)(images)
+    except UnsupportedArchitecture as error:
+        raise UnsupportedArchitecture(f"{type(model).__name__}: {error}") from error
+    except Exception as error:  # whatever a model's own code raises
+        mode = "training" if training else "evaluation"
+        raise UnsupportedArchitecture(
+            f"{type(model).__name__}: cannot run in {mode} mode on images of shape "
+            f"{list(images.shape)}: {failure(error, tracer)}."
+        ) from error
+    outputs, opaque = tensors_in(returned), opaque_in(returned)
+    if opaque or not outputs:
+        kind = type(opaque[0]).__name__ if opaque else f"{type(returned).__name__} without tensors"
+        raise UnsupportedArchitecture(
+            f"{type(model).__name__}: returns a {kind}, where plantnas needs tensors, or tuples, "
+            "lists, dicts and objects of them."
+        )
+    return outputs
+
+
+def failure(cause: BaseException | None, tracer: Tracer) -> str:
+    """The first line of an error that a model's code raised, and where in it that was."""
+    frames = reversed(list(traceback.walk_tb(cause.__traceback__ if cause else None)))
+    first_line = str(cause).partition("\n")[0].removesuffix(".")
+    return f"{first_line} {location(frames, tracer.modules)}".rstrip()
+
+
+def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, ...]]:
+    """What the tracer saw, in terms of named groups.
+
+    Dimensions that hold nothing but unfollowed channels are left out: they are constant.
+    """
+    axes = {key: (resolve(layout), role) for key, (layout, role) in tracer.axes.items()}
+    for key, (layout, _) in list(axes.items()):
+        if all(root.unfollowed for root, _ in layout):
+            del axes[key]
+    named = [root for root in all_roots(tracer.nodes) if not root.unfollowed]
+    members: dict[Channels, dict[str, None]] = {root: {} for root in named}
+    for (tensor, _), (layout, _) in axes.items():
+        for root, _ in layout:
+            members.setdefault(root, {})[tensor.rpartition(".")[0]] = None
+    names = _names(list(members))
+    groups = {
+        names[root]: ChannelGroup(
+            names[root],
+            root.width,
+            root.granularity,
+            tuple(modules),
+            root.frozen,
+            root.minimum,
+            not root.unfollowed,
+        )
+        for root, modules in members.items()
+    }
+    return groups, tuple(
+        TensorAxis(
+            tensor, dimension, tuple(Segment(names[root], block) for root, block in layout), role
+        )
+        for (tensor, dimension), (layout, role) in axes.items()
+    )
+
+
+def _names(roots: list[Channels]) -> dict[Channels, str]:
+    """Their origins, with a number where a layer's outputs are in several groups."""
+    count = Counter(root.origin for root in roots)
+    seen: Counter[str] = Counter()
+    names = {}
+    for root in roots:
+        number = f"[{seen[root.origin]}]" if count[root.origin] > 1 else ""
+        names[root] = root.origin + number
+        seen[root.origin] += 1
+    return names
+
+
+@contextmanager
+def same_draws() -> Iterator[None]:
+    """What draws random numbers draws the same each time; all generators are left as they were."""
+    state, numpy = random.getstate(), sys.modules.get("numpy")
+    numpy_state = numpy.random.get_state() if numpy else None
+    with torch.random.fork_rng(devices=[]):
+        random.seed(0)
+        torch.default_generator.manual_seed(0)
+        if numpy:
+            numpy.random.seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+            if numpy:
+                numpy.random.set_state(numpy_state)
