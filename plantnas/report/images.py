@@ -81,7 +81,7 @@ def _split(records: StudyRecords, split: str, root: str | None) -> Images:
         data = config.data.model_copy(update={"root": root})
         config = config.model_copy(update={"data": data})
     if split == "test":
-        return load_test_images(config.data)
+        return _checked(load_test_images(config.data), records, config.data.name)
     if split not in ("train", "validation"):
         raise DataError(f"split {split!r}: is not one of 'train', 'validation' and 'test'.")
     dataset = dataset_of(config)
@@ -89,6 +89,24 @@ def _split(records: StudyRecords, split: str, root: str | None) -> Images:
     if split == "validation":
         return dataset.validation
     return dataset.train.subset((dataset.train.labels != UNLABELLED).nonzero().flatten())
+
+
+def _checked(images: Images, records: StudyRecords, data_name: str) -> Images:
+    """The images of a test split, if they are like those that the networks were trained on.
+
+    Raises:
+        DataError: They are not.
+    """
+    recorded, shape = records.images, tuple(images.pixels.shape[1:])
+    wanted = (recorded.channels, recorded.height, recorded.width)
+    if shape != wanted:
+        raise DataError(f"data.name: {data_name}: test images are {shape}, not {wanted}.")
+    if (most := int(images.labels.max())) >= recorded.num_classes:
+        raise DataError(
+            f"data.name: {data_name}: a test image has the label {most}, of {recorded.num_classes} "
+            "classes."
+        )
+    return images
 
 
 def _inputs(records: StudyRecords, images: Images) -> Inputs:

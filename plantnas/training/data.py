@@ -17,6 +17,8 @@ from plantnas.training.datasets import DATASETS
 from plantnas.training.images import UNLABELLED, UNREADABLE, Images, reason_of
 from plantnas.training.seeds import derived_seed
 
+MOST_CLASSES = 10**6
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -91,6 +93,12 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
         raise DataError(
             f"data.train: {data.train} and data.validation: {data.validation} are more images "
             f"than the {len(order)} labelled training images of {data.name}."
+        )
+    least, most = pool.labels[labelled].aminmax()
+    if least == most:
+        raise DataError(
+            f"data.name: {data.name}: all images have the label {most}: there is no other class to "
+            "tell them from."
         )
     chosen, left = order[data.validation :].tensor_split([wanted])
     unlabelled = _unlabelled(pool, left, data)
@@ -191,4 +199,12 @@ def _problem(returned: object) -> str | None:
             return f"its {name} are {tensor.dtype} of shape {tuple(tensor.shape)}, not {words}."
     if len(returned.pixels) != len(returned.labels):
         return f"{len(returned.pixels)} images have {len(returned.labels)} labels."
+    if not returned.pixels.numel():
+        return f"its pixels are none: their shape is {tuple(returned.pixels.shape)}."
+    least, most = returned.labels.aminmax()
+    if least < UNLABELLED or most >= MOST_CLASSES:
+        return (
+            f"its labels are from {least} to {most}, not from 0 to the number of classes - 1, or "
+            f"{UNLABELLED} for images without one."
+        )
     return None

@@ -79,3 +79,19 @@ def test_what_was_evaluated_is_not_read_again(prepared: StudyFolder, tmp_path: P
     for weights in (folder.directory / "weights").iterdir():
         weights.unlink()
     evaluate_on(records, "test", records.networks())
+
+
+@pytest.mark.parametrize(
+    ("recorded", "problem"),
+    [
+        ({"num_classes": 5}, "a test image has the label 9, of 5 classes"),
+        ({"height": 9}, r"test images are \(1, 8, 8\), not \(1, 9, 8\)"),
+    ],
+)
+def test_test_images_that_are_no_longer_the_studys_are_refused(
+    prepared: StudyFolder, recorded: dict[str, int], problem: str
+) -> None:
+    records = prepared.records
+    records.images = replace(records.images, **recorded)
+    with pytest.raises(DataError, match=f"data.name: digits: {problem}"):
+        evaluate_on(records, "test", records.networks())

@@ -188,6 +188,15 @@ def flat(data, split):
 
 def fewer(data, split):
     return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8), torch.arange(2))
+
+def none(data, split):
+    return Images(torch.zeros(3, 1, 0, 6, dtype=torch.uint8), torch.arange(3))
+
+def below(data, split):
+    return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8), torch.arange(3) - 2)
+
+def above(data, split):
+    return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8), torch.arange(3) + 10**9)
 """
 
 
@@ -208,6 +217,9 @@ def test_a_data_set_may_be_the_users_own(folder: Path) -> None:
         ("numpy", r"its pixels are a ndarray, where a Tensor is needed: uint8, images x"),
         ("flat", r"its labels are torch\.int64 of shape \(3, 1\), not int64, a label an image\.$"),
         ("fewer", r"3 images have 2 labels\.$"),
+        ("none", r"its pixels are none: their shape is \(3, 1, 0, 6\)\.$"),
+        ("below", r"its labels are from -2 to 0, not from 0 to the number of classes - 1, or -1"),
+        ("above", r"its labels are from 1000000000 to 1000000002, not from 0"),
     ],
 )
 def test_a_data_set_of_the_users_that_is_none_is_told_in_one_line(
