@@ -2,6 +2,7 @@
 
 import multiprocessing
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -250,6 +251,46 @@ def test_a_copy_that_exists_is_neither_replaced_nor_ignored(
         upgrade_database(url_of_0001)
     assert copy.read_text() == "of an earlier upgrade"
     assert dump(url_of_0001) == before
+
+
+KILLED = """
+import os, signal, sys
+from alembic import command
+from plantnas.records.migrations.upgrade import upgrade_database
+command.upgrade = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+upgrade_database(sys.argv[1])
+"""
+"""An upgrade that is killed after the copy and before a table is changed."""
+
+
+def kill_upgrade(url: str) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, url], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_an_upgrade_that_was_killed_after_the_copy_is_done_again(
+    url_of_0001: str, tmp_path: Path
+) -> None:
+    before = dump(url_of_0001)
+    kill_upgrade(url_of_0001)
+    copy = tmp_path / f"study.db.before-{NEEDED}"
+    assert copy.exists()
+    assert dump(url_of_0001) == before
+    assert upgrade_database(url_of_0001) == Upgrade("0001", NEEDED, copy)
+    assert dump(f"sqlite:///{copy}") == before
+    assert planned_upgrade(url_of_0001).old == NEEDED
+
+
+def test_a_copy_of_what_the_database_was_before_it_went_on_is_not_replaced(
+    url_of_0001: str, tmp_path: Path
+) -> None:
+    kill_upgrade(url_of_0001)
+    with closing(sqlite3.connect(file_of(url_of_0001))) as connection:
+        connection.execute("UPDATE plantnas_networks SET parameters = 77")
+        connection.commit()
+    with pytest.raises(StorageError, match="exists already: move it"):
+        upgrade_database(url_of_0001)
+    assert {each.name for each in tmp_path.iterdir()} == {"study.db", f"study.db.before-{NEEDED}"}
 
 
 def test_an_upgrade_that_fails_half_way_leaves_the_database_as_it_was(

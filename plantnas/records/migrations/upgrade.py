@@ -3,10 +3,12 @@
 What each revision changes is in ``versions/``.
 """
 
+import filecmp
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import NamedTuple
 
@@ -175,13 +177,16 @@ def _alone(engine: Engine) -> Iterator[Connection]:
 def _kept(file: Path, copy: Path) -> Iterator[None]:
     """A copy of an SQLite file, made before and removed again if what is done within fails.
 
+    One that is there already is of an upgrade that was killed, if the file has not changed since.
+
     Raises:
-        StorageError: If a file of the copy's name exists, or it cannot be written.
+        StorageError: If another file of the copy's name exists, or it cannot be written.
     """
-    if copy.exists():
-        raise StorageError(f"{copy}: exists already: move it elsewhere, then upgrade again.")
     try:
-        write_atomically(copy, lambda partial: _back_up(file, partial.name))
+        if not copy.exists():
+            write_atomically(copy, lambda partial: _back_up(file, partial.name))
+        elif not _is_copy(file, copy):
+            raise StorageError(f"{copy}: exists already: move it elsewhere, then upgrade again.")
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"{copy}: cannot be written: {error}.") from error
     try:
@@ -189,6 +194,13 @@ def _kept(file: Path, copy: Path) -> Iterator[None]:
     except BaseException:
         copy.unlink()
         raise
+
+
+def _is_copy(file: Path, copy: Path) -> bool:
+    """Whether a copy of the file would have the bytes of the one that is there."""
+    with TemporaryDirectory(dir=file.parent, prefix=f"{copy.name}.") as folder:
+        _back_up(file, f"{folder}/now")
+        return filecmp.cmp(f"{folder}/now", copy, shallow=False)
 
 
 def _back_up(file: Path, copy: str) -> None:
