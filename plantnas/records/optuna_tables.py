@@ -97,6 +97,9 @@ WORKER_KEY = "worker"
 REASON_KEY = "reason"
 """Why the trial left no network."""
 
+DIVERGED = "diverged: "
+"""How the reason of a trial begins that was trained, or probed, in vain."""
+
 PLANTING_KEY = "planting"
 """The proposed planting, as JSON."""
 

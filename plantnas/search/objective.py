@@ -24,6 +24,7 @@ from plantnas.measured import Epoch
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_tables import (
     DIRECTION_WORDS,
+    DIVERGED,
     EPOCHS_SAVED_KEY,
     HELD_BACK_LOSS_KEY,
     MACS_KEY,
@@ -126,7 +127,7 @@ class PlantingObjective:
         try:
             training = train_planted(child, data, recipe, features, generator, stop, ahead)
         except TrainingDiverged as error:
-            _prune(trial, f"diverged: {error}")
+            _prune(trial, f"{DIVERGED}{error}")
         phases.add(training.seconds)
         with phases("evaluation"):
             evaluation = prepared.validate(wired_as(child.network, structure))
@@ -173,7 +174,7 @@ def _probe(
     with phases("probing"):
         loss = prepared.probe(widths)
     if not isfinite(loss):
-        _prune(trial, f"diverged: the loss without training is {loss}")
+        _prune(trial, f"{DIVERGED}the loss without training is {loss}")
     shown = {
         WIDTHS_KEY: json.dumps(widths),
         MACS_KEY: structure.macs(),

@@ -14,10 +14,12 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.records.optuna_private import snapshot_of, storage_of, trial_id_of
 from plantnas.records.optuna_tables import (
     ASSIGNMENT_KEY,
+    DIVERGED,
     FIXED_PARAMS_KEY,
     KIND_KEY,
     NO_ROOM_KEY,
     PARENT_KEY,
+    REASON_KEY,
     STATES,
     STEP_KEY,
     STOPPED_AFTER_KEY,
@@ -100,6 +102,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         params=trial.params,
         no_room=trial.user_attrs.get(NO_ROOM_KEY, False),
         stopped=STOPPED_AFTER_KEY in trial.user_attrs,
+        diverged=trial.user_attrs.get(REASON_KEY, "").startswith(DIVERGED),
     )
 
 

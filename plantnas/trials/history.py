@@ -3,6 +3,7 @@
 No Optuna here: trials are read into records in `assignments`. The rules are in `policies`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,9 @@ from plantnas.hypervolume import Point
 Kind = Literal["probe", "screen", "grow"]
 """A probe ranks a planting without training; a screen trains it briefly, to rank it; a grow trains
 it long, and its network can become a parent."""
+
+MOST_DIVERGED = 10
+"""So many trials of a kind and step that diverged, and none that did not, end a study."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class TrialRecord:
         params: Optuna's parameters: new channels for each group.
         no_room: The trial found that no planting of its parent is allowed.
         stopped: The training ended early, as others of the step were better.
+        diverged: Of a pruned trial: it was trained, or probed, and its loss was not finite.
     """
 
     number: int
@@ -65,6 +70,7 @@ class TrialRecord:
     params: dict[str, Any] = field(default_factory=dict)
     no_room: bool = False
     stopped: bool = False
+    diverged: bool = False
 
     @property
     def parent(self) -> int | None:
@@ -123,6 +129,27 @@ def active_trials(history: History, kind: str, step: int) -> list[TrialRecord]:
 def complete_trials(history: History, kind: str, step: int) -> list[TrialRecord]:
     """The complete trials of one kind and step that are not withdrawn."""
     return [trial for trial in active_trials(history, kind, step) if trial.state == "complete"]
+
+
+def is_given_up(history: History, kind: str, step: int, most_pruned: int) -> bool:
+    """Whether the newest trials of a kind and step were all pruned, and there are so many of them.
+
+    Of those that diverged fewer are enough: they cost a training each.
+    """
+    complete = complete_trials(history, kind, step)
+    last = max((trial.number for trial in complete), default=-1)
+    pruned = [trial for trial in trials_of(history, kind, step, ("pruned",)) if trial.number > last]
+    return len(pruned) >= most_pruned or sum(each.diverged for each in pruned) >= MOST_DIVERGED
+
+
+def diverging(history: History) -> list[TrialRecord]:
+    """The diverged trials of a kind and step that has no complete one, if it is to end a study."""
+    diverged = assignments_of([trial for trial in history if trial.diverged])
+    counts = Counter((assignment.kind, assignment.step) for assignment in diverged)
+    for (kind, step), count in counts.items():
+        if count >= MOST_DIVERGED and not trials_of(history, kind, step, ("complete",)):
+            return [one for one in trials_of(history, kind, step, ("pruned",)) if one.diverged]
+    return []
 
 
 def screened_trials(history: History, step: int) -> list[TrialRecord]:

@@ -22,13 +22,13 @@ from plantnas.trials.history import (
     TrialRecord,
     active_trials,
     assignments_of,
-    complete_trials,
+    diverging,
     grown_points,
     grown_trials,
+    is_given_up,
     repeated_trials,
     screened_trials,
     screens_of,
-    trials_of,
     with_room,
 )
 from plantnas.trials.ranking import ranked
@@ -44,6 +44,11 @@ class Policy(Protocol):
 
     def screen(self, history: History, reference: Reference) -> Assignment:
         """The assignment of a trial whose planting the user has chosen."""
+
+
+def next_assignment(policy: Policy, history: History, reference: Reference) -> Assignment | None:
+    """What a policy assigns; nothing any more in a study all of whose trainings diverge."""
+    return None if diverging(history) else policy.assign(history, reference)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +104,7 @@ class Beam:
         winner: Name of a rule in `winners.WINNER_RULES`, or the user's `module:function`.
         give_up_after: Pruned proposals in a row, or screens of probes, after which a step is
             content with those that it has, as at once when no parent has room; if it has none, the
-            study ends.
+            study ends. Of trials that diverged `history.MOST_DIVERGED` are enough.
 
     Raises:
         ConfigurationError: If a setting is out of range or the winner rule is unknown.
@@ -222,7 +227,9 @@ class Beam:
             if trial.parent in {*parents, screen.number}
         ]
         open_parents = with_room(parents, history)
-        enough = len(probes) >= self.probes or self._pruned_in_a_row(history, "probe", step)
+        enough = len(probes) >= self.probes or is_given_up(
+            history, "probe", step, self.give_up_after
+        )
         if screen in winners and open_parents and not enough:
             made = Counter(trial.parent for trial in probes)
             return Assignment("probe", step, min(open_parents, key=lambda parent: made[parent]))
@@ -267,20 +274,14 @@ class Beam:
         return _Wanted(min(self.probes, len(probes)), min(self.trials_per_step, len(screens)))
 
     def _gave_up(self, history: History, reference: Reference, step: int) -> bool:
-        """Whether no parent has room, or the newest `give_up_after` trials were all pruned.
+        """Whether no parent has room, or the newest trials were all pruned.
 
-        Of probes or of screens: where all screens diverge, there is always one more good probe.
+        Of a kind: where all screens diverge, there is always one more good probe.
         """
         if not self._open(self._parents(history, reference, step), history):
             return True
-        return any(self._pruned_in_a_row(history, kind, step) for kind in ("probe", "screen"))
-
-    def _pruned_in_a_row(self, history: History, kind: str, step: int) -> bool:
-        """Whether the newest `give_up_after` trials of a kind were all pruned."""
-        complete = complete_trials(history, kind, step)
-        last = max((trial.number for trial in complete), default=-1)
-        pruned = trials_of(history, kind, step, ("pruned",))
-        return sum(trial.number > last for trial in pruned) >= self.give_up_after
+        kinds, most = ("probe", "screen", "grow"), self.give_up_after
+        return any(is_given_up(history, kind, step, most) for kind in kinds)
 
     def _open(self, parents: Sequence[int | None], history: History) -> list[int | None]:
         """The parents that have room to grow, as far as a trial of them has found."""

@@ -32,7 +32,7 @@ from plantnas.trials.assignments import (
     write_assignment,
 )
 from plantnas.trials.owners import sign
-from plantnas.trials.policies import Policy, policy_from_name
+from plantnas.trials.policies import Policy, next_assignment, policy_from_name
 from plantnas.trials.scope import Scope, ScopedStudy, is_planting_study, scope_of
 from plantnas.trials.seeding import seed_for_trial, seed_of
 
@@ -173,7 +173,7 @@ class PlantingSampler(BaseSampler):
         if FIXED_PARAMS_KEY in trial.system_attrs:
             write_assignment(study, trial, self._policy.screen(records, reference))
             return
-        assignment = self._policy.assign(records, reference)
+        assignment = next_assignment(self._policy, records, reference)
         repeated = None if assignment is None else assignment.repeats
         params = None if repeated is None else history[repeated].params
         write_assignment(study, trial, assignment, params)

@@ -12,11 +12,18 @@ from optuna.trial import TrialState
 from plantnas.config import Search, StudyConfig
 from plantnas.named_keys import find_names
 from plantnas.records.optuna_studies import check_new_study, check_study
-from plantnas.records.optuna_tables import DIRECTION_WORDS, METRIC_NAMES, name_values
+from plantnas.records.optuna_tables import (
+    DIRECTION_WORDS,
+    DIVERGED,
+    METRIC_NAMES,
+    REASON_KEY,
+    name_values,
+)
 from plantnas.records.recorded_config import as_recorded_at
 from plantnas.trials.assignments import record_of, reference_of
 from plantnas.trials.base_samplers import make_sampler
-from plantnas.trials.policies import Policy, policy_from_name, settings_of
+from plantnas.trials.history import diverging
+from plantnas.trials.policies import Policy, next_assignment, policy_from_name, settings_of
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.storage import open_storage, storage_to_read
 
@@ -107,6 +114,23 @@ def outlook(study: optuna.Study, search: Search) -> Literal["start", "wait", "co
     if TrialState.WAITING in states:
         return "start"
     history = [record_of(trial) for trial in trials]
-    if make_policy(search).assign(history, reference_of(study)) is not None:
+    if next_assignment(make_policy(search), history, reference_of(study)) is not None:
         return "start"
     return "wait" if TrialState.RUNNING in states else "complete"
+
+
+def why_diverged(study: optuna.Study) -> str | None:
+    """Why a study ended whose trainings diverge, and what to change; None where they don't."""
+    trials = study.get_trials(deepcopy=False)
+    diverged = diverging([record_of(trial) for trial in trials])
+    if not diverged:
+        return None
+    last = diverged[-1]
+    assert last.assignment is not None
+    reason = str(trials[last.number].user_attrs[REASON_KEY]).removeprefix(DIVERGED)
+    part = "teacher" if last.assignment.kind == "probe" else "planting"
+    return (
+        f"Study {study.study_name!r} ended in step {last.assignment.step}: all {len(diverged)} of "
+        f"its trials of the kind {last.assignment.kind!r} diverged (trial {last.number}: "
+        f"{reason.rstrip('.')}). Lower {part}.learning_rate, in a study of another name."
+    )

@@ -20,7 +20,7 @@ from plantnas.search.progress import progress
 from plantnas.search.recording import join_study, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
-from plantnas.trials.study import is_complete, open_study
+from plantnas.trials.study import is_complete, open_study, why_diverged
 from plantnas.workers.launcher import (
     COMPLAINT,
     WorkerCommand,
@@ -58,7 +58,8 @@ def run_study(
         say: Is told what is being prepared, and how the study ended.
 
     Raises:
-        StudyError: A worker failed, or the study exists with another configuration.
+        StudyError: A worker failed, the study exists with another configuration, or none of its
+            trainings has succeeded.
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
     return run_watched(config, Place(config.name, url, directory), workers, device, say)
@@ -129,9 +130,17 @@ def _check(ends: Sequence[WorkerEnd | None]) -> None:
 
 
 def _verdict(study: optuna.Study, config: StudyConfig) -> str:
-    """Whether all steps were taken, or the limits of widths and parameters ended the study."""
+    """Whether all steps were taken, or what ended the study before.
+
+    Raises:
+        StudyError: Its trainings diverge, and have left nothing.
+    """
     reached = progress(study.get_trials(deepcopy=False))
     steps = max((step.step for step in reached if step.grown), default=0)
+    if (why := why_diverged(study)) is not None:
+        if steps == 0:
+            raise StudyError(why)
+        return why
     if steps < config.search.steps:
         return (
             f"Study {config.name!r} ended after step {steps} of {config.search.steps}: nothing "

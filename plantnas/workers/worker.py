@@ -42,7 +42,7 @@ from plantnas.trials.lost import (
     put_back,
 )
 from plantnas.trials.storage import HEARTBEAT_SECONDS, storage_errors, study_folder
-from plantnas.trials.study import is_complete, open_study, outlook
+from plantnas.trials.study import is_complete, open_study, outlook, why_diverged
 
 FAILURES_IN_A_ROW = 3
 """A worker that fails so often in the same way has a fault of its own and ends."""
@@ -92,6 +92,8 @@ def run_worker(
         optimize_until_complete(study, objective, say)
         if is_complete(study, config.search):
             remove_features(place.directory)
+            if (why := why_diverged(study)) is not None:
+                say(why)
     return study
 
 

@@ -1,16 +1,21 @@
 """What policies ask of the trials so far."""
 
+from dataclasses import replace
+
 import pytest
 
 from plantnas.hypervolume import Point
 from plantnas.trials.history import (
+    MOST_DIVERGED,
     Assignment,
     Reference,
     TrialRecord,
     active_trials,
     assignments_of,
+    diverging,
     grown_points,
     grown_trials,
+    is_given_up,
     repeated_trials,
     screened_trials,
     trials_of,
@@ -92,3 +97,38 @@ def test_a_trial_that_repeats_another_one_proposes_nothing(
 def test_repeated_trials_are_those_of_the_states_that_are_asked_for() -> None:
     assert repeated_trials(HISTORY, ("complete",)) == {0, 4}
     assert repeated_trials(HISTORY, ("pruned",)) == set()
+
+
+DIVERGED = tuple(
+    TrialRecord(number, "pruned", SCREEN, diverged=True) for number in range(MOST_DIVERGED)
+)
+
+
+def test_a_study_of_which_enough_trials_diverged_and_none_was_finished_ends() -> None:
+    assert diverging(DIVERGED) == list(DIVERGED)
+    assert diverging(DIVERGED[1:]) == []
+
+
+def test_trials_of_another_kind_or_step_are_not_counted_with_those_that_diverged() -> None:
+    others = [replace(DIVERGED[0], assignment=each) for each in (GROW, Assignment("screen", 2, 3))]
+    assert diverging((*DIVERGED[1:], *others)) == []
+
+
+def test_a_study_with_a_finished_trial_among_those_that_diverged_goes_on() -> None:
+    assert diverging((*DIVERGED, TrialRecord(10, "complete", SCREEN))) == []
+
+
+def test_refused_trials_that_were_not_trained_do_not_end_a_study() -> None:
+    assert diverging([replace(each, diverged=False) for each in DIVERGED]) == []
+
+
+def test_a_step_is_given_up_after_fewer_trials_if_they_diverged() -> None:
+    refused = [replace(each, diverged=False) for each in DIVERGED]
+    assert is_given_up(DIVERGED, "screen", 1, 500)
+    assert not is_given_up(refused, "screen", 1, 500)
+    assert is_given_up(refused, "screen", 1, MOST_DIVERGED)
+
+
+def test_what_was_refused_before_the_newest_complete_trial_is_not_given_up_for() -> None:
+    complete = TrialRecord(5, "complete", SCREEN, accuracy=0.6, parameters=20)
+    assert not is_given_up((*DIVERGED[:5], complete, *DIVERGED[6:]), "screen", 1, 500)

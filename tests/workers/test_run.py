@@ -21,10 +21,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config_files import load_study
 from plantnas.errors import StudyError
-from plantnas.records.optuna_tables import WORKER_KEY
+from plantnas.records.optuna_tables import DIVERGED, REASON_KEY, WORKER_KEY
 from plantnas.records.study import load_network
 from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
+from plantnas.trials.history import MOST_DIVERGED
 from plantnas.trials.study import existing_study, is_complete
 from plantnas.workers.run import run_study
 from plantnas.workers.worker import optimize_until_complete
@@ -32,6 +33,11 @@ from tests.conftest import StudyFolder
 
 COMMAND = [sys.executable, "-c", "from plantnas.cli import main; main()"]
 PATIENCE_SECONDS = 60
+LOST = """
+def start(grown):
+    for parameter in grown.network.parameters():
+        parameter.fill_(float("nan"))
+"""
 
 SCRIPT = """
 import sys
@@ -274,6 +280,27 @@ def test_a_study_whose_limits_leave_no_room_says_so(small: StudyFolder, tmp_path
     messages: list[str] = []
     run_study(study.config, study.url, study.directory, say=messages.append)
     assert messages[-1].startswith("Study 'tiny' ended after step 0 of 1: nothing more")
+
+
+@pytest.fixture
+def diverging(small: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
+    """A study whose planted channels are no numbers, and so never trained."""
+    (tmp_path / "lost.py").write_text(LOST)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    return replace(small, directory=tmp_path / "study").with_settings(planting__rows="lost:start")
+
+
+def test_a_study_whose_trainings_all_diverge_ends_with_what_to_change(
+    diverging: StudyFolder,
+) -> None:
+    for _ in range(2):  # it is not begun anew
+        with pytest.raises(StudyError, match=r"diverged \(trial .*Lower planting.learning_rate"):
+            run_study(diverging.config, diverging.url, diverging.directory, workers=2)
+    refused = [trial for trial in diverging.open().trials if trial.state == TrialState.PRUNED]
+    reasons = [trial.user_attrs[REASON_KEY] for trial in refused]
+    counted = sum(reason.startswith(DIVERGED) for reason in reasons)
+    assert MOST_DIVERGED <= counted <= MOST_DIVERGED + 1
 
 
 def test_a_study_that_is_complete_keeps_no_features(folder: StudyFolder) -> None:
