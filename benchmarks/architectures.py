@@ -111,7 +111,7 @@ def measure(name: str) -> Result:
         analysed = time.process_time()
     except UnsupportedArchitecture as error:
         return Result(name, size, refused=str(error))
-    plant(model, torch.zeros(1), _granules(structure), structure=structure)
+    plant(model, torch.zeros(1, 3, size, size), _granules(structure), structure=structure)
     planted, peak = time.process_time(), _memory("VmHWM")
     return Result(
         name,

@@ -80,7 +80,7 @@ class Attempts:
                 if axis.tensor in failed and axis.role != "rows"
             }
             groups = groups_at(structure, suspects)
-            return Look(failure(error.__cause__, tracer), groups, tracer.arithmetic)
+            return Look(failure(error.__cause__, tracer.modules), groups, tracer.arithmetic)
         fault = None if found.shapes == self.trace.shapes else OTHERWISE_JOINED
         return Look(fault, _misread(structure, found.structure, widths), tracer.arithmetic)
 

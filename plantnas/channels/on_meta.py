@@ -4,7 +4,7 @@ Torch finds the shapes of batch normalisations and activation functions by all o
 in Python, which was most of an analysis. What channels do in an operator is in rules.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import signature
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 
@@ -81,6 +82,20 @@ STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     **{function: pointwise(function) for function in ACTIVATIONS},
 }
 """What runs in place of an operator while a model is analysed."""
+
+
+class StandIns(TorchFunctionMode):
+    """What runs under it has the stand-ins."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run the function, or what stands in for it."""
+        return STAND_INS.get(function, function)(*args, **(kwargs or {}))
 
 
 def broadcasts(

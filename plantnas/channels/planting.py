@@ -24,6 +24,7 @@ from plantnas.channels.structure import (
     find_group,
     shared_regions,
 )
+from plantnas.channels.traces import check_runs
 from plantnas.channels.wiring import left_out
 from plantnas.errors import PlantingError
 from plantnas.modules import bare
@@ -59,7 +60,7 @@ def plant(
     Raises:
         PlantingError: An unknown or frozen group, a number that is not a multiple of the group's
             granularity, nothing planted, or a donor that is narrower than the child.
-        UnsupportedArchitecture: The model's channels cannot be followed.
+        UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
     structure = structure or analyse(model, example_input)
@@ -80,6 +81,7 @@ def plant(
         tensors = named_tensors(grown.network)
         for name, mask in left_out(grown.structure).items():
             tensors[name][mask] = 0
+    check_runs(grown.network, example_input)
     return grown.network
 
 
@@ -162,7 +164,7 @@ def crop(
 
     Raises:
         PlantingError: A width that the model cannot have, or that is larger than present.
-        UnsupportedArchitecture: The model's channels cannot be followed.
+        UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
     structure = structure or analyse(model, example_input)
@@ -178,6 +180,7 @@ def crop(
         for name, new in named_tensors(child).items():
             for box, wide_box in shared_regions(axes_of.get(name, ()), new.ndim, small, wide):
                 new[box] = tensors[name][wide_box]
+    check_runs(child, example_input)
     return child
 
 
@@ -206,7 +209,7 @@ def narrow(
 
     Raises:
         PlantingError: A width that the model cannot have, or a fraction that is not positive.
-        UnsupportedArchitecture: The model's channels cannot be followed.
+        UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
     structure = structure or analyse(model, example_input)
@@ -214,6 +217,7 @@ def narrow(
         widths = structure.fraction_of_widths(widths, minimum)
     child = resized(model, structure, structure.widths_with(widths))
     fresh.draw_anew(child, child.modules(), named_tensors(model), generator)
+    check_runs(child, example_input)
     return child
 
 

@@ -12,6 +12,7 @@ from plantnas.channels.ordering import largest_first
 from plantnas.channels.reconstruction import places_within, sampled
 from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
+from plantnas.channels.traces import check_runs
 from plantnas.modules import bare
 
 MEMORY = 2**30
@@ -42,13 +43,15 @@ def shrink(
 
     Raises:
         PlantingError: A width that the model cannot have, or that is larger than present.
-        UnsupportedArchitecture: The model's channels cannot be followed.
+        UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
     structure = analyse(model, images)
     if not isinstance(widths, Mapping):
         widths = structure.fraction_of_widths(widths, minimum)
-    return shrunk(sampled_donor(model, structure, images), widths)
+    small = shrunk(sampled_donor(model, structure, images), widths)
+    check_runs(small, images)
+    return small
 
 
 def sampled_donor(model: nn.Module, structure: Structure, images: Tensor) -> Donor:

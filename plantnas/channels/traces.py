@@ -7,7 +7,7 @@ import random
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from plantnas.channels.containers import opaque_in, tensors_in
 from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
-from plantnas.channels.locating import location
-from plantnas.channels.resizing import named_tensors
+from plantnas.channels.locating import location, names_of_modules
+from plantnas.channels.on_meta import StandIns
+from plantnas.channels.resizing import meta_copy, named_tensors
 from plantnas.channels.rules import RULES
 from plantnas.channels.structure import (
     MODEL_OUTPUT,
@@ -28,6 +29,7 @@ from plantnas.channels.structure import (
 )
 from plantnas.channels.tracing import Given, Tracer
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.modules import copied
 
 BATCH = 2  # more than one image, for batch statistics in training mode
 
@@ -95,7 +97,7 @@ def _outputs(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -
         mode = "training" if training else "evaluation"
         raise UnsupportedArchitecture(
             f"{type(model).__name__}: cannot run in {mode} mode on images of shape "
-            f"{list(images.shape)}: {failure(error, tracer)}."
+            f"{list(images.shape)}: {failure(error, tracer.modules)}."
         ) from error
     outputs, opaque = tensors_in(returned), opaque_in(returned)
     if opaque or not outputs:
@@ -107,11 +109,16 @@ def _outputs(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -
     return outputs
 
 
-def failure(cause: BaseException | None, tracer: Tracer) -> str:
-    """The first line of an error that a model's code raised, and where in it that was."""
+def failure(cause: BaseException | None, modules: Mapping[int, str]) -> str:
+    """The first line of an error that a model's code raised, and where in it that was.
+
+    Args:
+        cause: The error.
+        modules: The names of the model's modules by their ids.
+    """
     frames = reversed(list(traceback.walk_tb(cause.__traceback__ if cause else None)))
     first_line = str(cause).partition("\n")[0].removesuffix(".")
-    return f"{first_line} {location(frames, tracer.modules)}".rstrip()
+    return f"{first_line} {location(frames, modules)}".rstrip()
 
 
 def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, ...]]:
@@ -177,3 +184,33 @@ def same_draws() -> Iterator[None]:
             random.setstate(state)
             if numpy:
                 numpy.random.set_state(numpy_state)
+
+
+def check_runs(network: nn.Module, example_input: Tensor) -> None:
+    """Refuses a network whose own code cannot run at its widths, in either mode.
+
+    Args:
+        network: Any; left untouched.
+        example_input: images x channels x height x width; only the first image's shape counts.
+
+    Raises:
+        UnsupportedArchitecture: It cannot run.
+    """
+    images = torch.cat([example_input[:1]] * BATCH)
+    try:
+        _check_runs(meta_copy(network), images.to("meta"))
+    except UnsupportedArchitecture:  # as for an analysis, what reads values needs a real run
+        _check_runs(copied(network), images)
+
+
+def _check_runs(network: nn.Module, images: Tensor) -> None:
+    """As `check_runs`, of a network that may be run freely."""
+    try:
+        with torch.no_grad(), same_draws(), StandIns():
+            network.eval()(images)
+            network.train()(images)
+    except Exception as error:  # whatever a network's own code raises
+        raise UnsupportedArchitecture(
+            f"{type(network).__name__}: cannot run at the widths that it would have: "
+            f"{failure(error, names_of_modules(network))}."
+        ) from error

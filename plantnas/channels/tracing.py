@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
-from plantnas.channels.locating import location
+from plantnas.channels.locating import location, names_of_modules
 from plantnas.channels.on_meta import STAND_INS, broadcasts
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
@@ -124,7 +124,7 @@ class Tracer(TorchFunctionMode):
         self.rules = rules
         self.batch = batch
         self.names = grouped((id(tensor), name) for name, tensor in named_tensors(model).items())
-        self.modules = {id(module): name or "the model" for name, module in model.named_modules()}
+        self.modules = names_of_modules(model)
         self.nodes: list[Channels] = []
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
         self.weight_uses: list[WeightUse] = []

@@ -1,6 +1,7 @@
 """Planting, cropping and narrowing: what is preserved, what is new, what is refused."""
 
 import copy
+import re
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import fresh
 from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import crop, narrow, plant, planted_entries, planted_widths
-from plantnas.errors import PlantingError
+from plantnas.channels.shrinking import shrink
+from plantnas.errors import PlantingError, UnsupportedArchitecture
 from tests.channels.conftest import difference, output_of, some_without_others
 
 RANDOM_COLUMNS = Initialisation(fresh.fill, column_scale=1.0)
@@ -266,3 +268,37 @@ def test_a_minimum_widens_no_group(network):
     child = narrow(model, images, 0.5, minimum=10_000, structure=structure)
     widths = {name: group.width for name, group in analyse(child, images).growable.items()}
     assert widths == {name: group.width for name, group in structure.growable.items()}
+
+
+def not_with_six(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    if x.shape[1] == 6:
+        raise ValueError("six channels\nare too many")
+    return x
+
+
+@pytest.mark.parametrize(
+    ("make", "width"),
+    [
+        (lambda model, images: plant(model, images, {"first": 2}), 4),
+        (lambda model, images: crop(model, images, {"first": 6}), 8),
+        (lambda model, images: narrow(model, images, {"first": 6}), 4),
+        (lambda model, images: shrink(model, images, {"first": 6}), 8),
+    ],
+    ids=["plant", "crop", "narrow", "shrink"],
+)
+def test_a_network_that_cannot_run_at_its_widths_is_refused_in_one_line(between, make, width):
+    model, images = between(not_with_six), torch.randn(8, 3, 4, 4)
+    model.first, model.second = nn.Conv2d(3, width, 1), nn.Conv2d(width, 6, 1)
+    with pytest.raises(UnsupportedArchitecture) as refusal:
+        make(model, images)
+    assert re.fullmatch(
+        r"Between: cannot run at the widths that it would have: six channels in the model "
+        r"\(.*test_planting.py:\d+\)\.",
+        str(refusal.value),
+    )
+
+
+def test_a_network_that_reads_values_is_run_for_real_before_it_is_given_away(between):
+    model = between(lambda m, x: x * (2.0 if x.detach().new_ones(1).item() > 0 else 1.0))
+    images = torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(plant(model, images, {"first": 2})(images), model(images))

@@ -121,7 +121,9 @@ def test_a_child_learns_in_two_parts_what_it_learns_whole(
 
 
 class _KnowsItsWidth(nn.Module):
-    """Computes something else where it has fewer channels."""
+    """Computes something else where it has fewer channels, once it knows."""
+
+    knows = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,11 +131,13 @@ class _KnowsItsWidth(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.first(images)
-        x = x * x.shape[1]
+        x = x * x.shape[1] if self.knows else x
         logits: Tensor = self.head(x.mean((2, 3)))
         return logits
 
 
 def test_a_network_whose_parts_would_compute_something_else_is_left_whole() -> None:
     _, child, images = grown(_KnowsItsWidth(), torch.randn(2, 1, 8, 8))
+    assert apart(child.network, child.structure, RECIPE, images) is not None
+    child.network.knows = True  # an analysis that sees it would not let it grow
     assert apart(child.network, child.structure, RECIPE, images) is None
