@@ -8,8 +8,9 @@ import math
 
 from torch import Tensor
 
+from plantnas.channels.calls import Call
 from plantnas.channels.layouts import Layout, freeze, resolve, scale_blocks
-from plantnas.channels.tracing import Call, Tracer, Unfollowed
+from plantnas.channels.tracing import Tracer, Unfollowed
 
 
 def convolution(tracer: Tracer, call: Call) -> None:
@@ -23,41 +24,62 @@ def convolution(tracer: Tracer, call: Call) -> None:
         tracer.size_axis(weight, 1, layout, "columns")
         rows = tracer.new_channels(weight.shape[0], tracer.owner(weight))
     else:
-        rows = _grouped_rows(tracer, weight, layout, groups)
+        rows = _grouped_rows(tracer, weight, layout, weight.shape[1], len(weight) // groups)
     _finish_layer(tracer, call, dimension, rows)
     tracer.use_weight(weight, call.result.numel() // weight.shape[0])
 
 
-def _grouped_rows(tracer: Tracer, weight: Tensor, layout: Layout, groups: int) -> Layout:
-    """A grouped convolution grows by whole groups, so its outputs are tied to its inputs."""
-    columns, rows = weight.shape[1], weight.shape[0] // groups
-    if columns in (1, rows):
+def _grouped_rows(
+    tracer: Tracer, weight: Tensor, layout: Layout, group_columns: int, group_rows: int
+) -> Layout:
+    """A grouped convolution grows by whole groups, so its outputs are tied to its inputs.
+
+    Args:
+        tracer: Of this run.
+        weight: The layer's.
+        layout: Its inputs.
+        group_columns: Inputs of each group.
+        group_rows: Outputs of each group.
+    """
+    if group_columns in (1, group_rows):
         pieces = resolve(layout)
         for channels, block in pieces:
-            granularity = columns // math.gcd(columns, block)
+            granularity = group_columns // math.gcd(group_columns, block)
             # With one group it would be an ordinary convolution: another architecture. Inputs that
             # are joined of several have a group each.
             least = 1 if len(pieces) > 1 else 2
             channels.require(granularity, minimum=least * granularity)
-        return scale_blocks(layout, rows, columns)
-    reason = f"{tracer.owner(weight)} has {columns} inputs and {rows} outputs in each of its groups"
-    output = tracer.new_channels(weight.shape[0], tracer.owner(weight))
+        return scale_blocks(layout, group_rows, group_columns)
+    reason = (
+        f"{tracer.owner(weight)} has {group_columns} inputs and {group_rows} outputs in each of "
+        "its groups"
+    )
+    groups = sum(piece.size for piece in layout) // group_columns
+    output = tracer.new_channels(group_rows * groups, tracer.owner(weight))
     freeze(layout, reason)
     freeze(output, reason)
     return output
 
 
 def transposed_convolution(tracer: Tracer, call: Call) -> None:
-    """Transposed convolutions: weight (columns x rows x ...)."""
+    """Transposed convolutions: weight (columns x rows of a group x ...)."""
     x, weight, bias = call.input, call.argument(1, "weight"), call.argument(2, "bias")
     _require_registered(tracer, call, weight, bias)
-    if call.argument(6, "groups", 1) != 1:
-        raise Unfollowed(f"{call.name} with groups")
     dimension = x.ndim - weight.ndim + 1
     layout = tracer.layout_at(x, dimension, tracer.owner(weight))
-    tracer.size_axis(weight, 0, layout, "columns")
-    rows = tracer.new_channels(weight.shape[1], tracer.owner(weight))
-    _finish_layer(tracer, call, dimension, rows, row_dimension=1)
+    groups = call.argument(6, "groups", 1)
+    if groups > 1 and len(weight) != groups * weight.shape[1]:
+        raise Unfollowed(f"{call.name} with other numbers of inputs and outputs in its groups")
+    if groups == 1:
+        tracer.size_axis(weight, 0, layout, "columns")
+        rows = tracer.new_channels(weight.shape[1], tracer.owner(weight))
+        _finish_layer(tracer, call, dimension, rows, row_dimension=1)
+    else:  # a new input comes with its own outputs: it is no column of an old one
+        rows = _grouped_rows(tracer, weight, layout, weight.shape[1], weight.shape[1])
+        tracer.size_axis(weight, 0, layout, "rows")
+        if bias is not None:
+            tracer.size_axis(bias, 0, rows, "rows")
+        tracer.put(call.result, dimension, rows)
     tracer.use_weight(weight, x.numel() // weight.shape[0])
 
 
@@ -90,7 +112,7 @@ def _finish_layer(
 
 def per_channel(tracer: Tracer, call: Call) -> None:
     """Operators with one entry a channel (batch and instance normalisation, PReLU)."""
-    x, *entries = call.tensors
+    x, entries = call.input, call.others
     place = tracer.place(x)
     if place is None:
         return

@@ -100,6 +100,17 @@ def scale_blocks(layout: Layout, numerator: int, denominator: int = 1) -> Layout
     )
 
 
+def join_channels(layout: Layout, size: int) -> Layout | None:
+    """The layout in which every `size` consecutive entries are one; None if that cannot be."""
+    for channels, block in resolve(layout):
+        together = size // math.gcd(block, size)
+        if channels.width % together:
+            return None
+        if together > 1:
+            channels.regroup(together)
+    return scale_blocks(layout, 1, size)
+
+
 def unify(left: Layout, right: Layout) -> None:
     """Make two layouts of the same size the same; freeze both where that cannot be."""
     while True:

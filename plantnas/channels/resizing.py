@@ -143,11 +143,13 @@ def _like(old: Tensor, new: Tensor) -> Tensor:
 def update_attributes(module: nn.Module) -> None:
     """Makes the sizes that torch's own modules remember agree with their tensors."""
     if isinstance(module, _ConvNd):
-        rows = module.weight.shape[1 if module.transposed else 0]
+        # The first dimension counts over all groups, the second in each of them.
+        first, second = ("in", "out") if module.transposed else ("out", "in")
+        size, before = len(module.weight), getattr(module, f"{first}_channels")
         if module.groups > 1:
-            module.groups = rows * module.groups // module.out_channels
-        module.out_channels = rows
-        module.in_channels = module.weight.shape[0 if module.transposed else 1] * module.groups
+            module.groups = size * module.groups // before
+        setattr(module, f"{first}_channels", size)
+        setattr(module, f"{second}_channels", module.weight.shape[1] * module.groups)
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, _NormBase):

@@ -1,15 +1,16 @@
-"""What operators that only move values do to channels: reshaping, joining, parting, indexing.
+"""What operators that only move values do to channels: reshaping, joining, parting, mirroring.
 
-Operators that compute are in value_rules.py and layer_rules.py; which rule is for which operator is
-in rules.py.
+Operators that take some of the values are in taking_rules.py, those that compute in value_rules.py
+and layer_rules.py; which rule is for which operator is in rules.py.
 """
 
 import math
 
 from torch import Tensor
 
+from plantnas.channels.calls import Call
 from plantnas.channels.layouts import Layout, cut, scale_blocks, unify
-from plantnas.channels.tracing import Call, Place, Tracer, Unfollowed
+from plantnas.channels.tracing import Place, Tracer, Unfollowed
 
 
 def reshape(tracer: Tracer, call: Call) -> None:
@@ -20,7 +21,7 @@ def reshape(tracer: Tracer, call: Call) -> None:
     tied to each other, layouts of larger blocks.
     """
     x = call.input
-    place = tracer.place(x) or _entries(tracer, x)
+    place = tracer.place(x) or parameter_entries(tracer, x)
     if place is None:
         return
     found = _same_start(x, call.result, place) or _parted(x, call.result, place)
@@ -30,7 +31,7 @@ def reshape(tracer: Tracer, call: Call) -> None:
     tracer.put(call.result, *found)
 
 
-def _entries(tracer: Tracer, parameter: Tensor) -> Place | None:
+def parameter_entries(tracer: Tracer, parameter: Tensor) -> Place | None:
     """A parameter with one value a channel (layer scale) that the model's code reshapes."""
     long = [i for i, size in enumerate(parameter.shape) if size > 1]
     if not tracer.is_registered(parameter) or len(long) != 1:
@@ -84,19 +85,33 @@ def _tied(layouts: list[Layout]) -> Layout:
 
 
 def transpose(tracer: Tracer, call: Call) -> None:
-    """Exchange two dimensions."""
+    """Exchange two dimensions; the last two where none are named (mT, adjoint)."""
     x = call.input
-    first, second = (call.argument(i, f"dim{i - 1}") % x.ndim for i in (1, 2))
+    first, second = (call.argument(i, f"dim{i - 1}", i - 3) % x.ndim for i in (1, 2))
     order = list(range(x.ndim))
     order[first], order[second] = second, first
     _reorder(tracer, call, order)
 
 
+def reverse(tracer: Tracer, call: Call) -> None:
+    """The dimensions the other way round (t, T)."""
+    _reorder(tracer, call, list(range(call.input.ndim))[::-1])
+
+
 def permute(tracer: Tracer, call: Call) -> None:
     """Put dimensions in another order."""
-    dimensions = call.args[1:] or (call.kwargs["dims"],)
-    order = dimensions[0] if not isinstance(dimensions[0], int) else dimensions
-    _reorder(tracer, call, [each % call.input.ndim for each in order])
+    _reorder(tracer, call, [each % call.input.ndim for each in call.listed(1, "dims")])
+
+
+def move(tracer: Tracer, call: Call) -> None:
+    """Put some dimensions in other places; the others keep their order."""
+    count = call.input.ndim
+    sources = [each % count for each in call.integers(1, "source")]
+    places = [each % count for each in call.integers(2, "destination")]
+    moved = dict(zip(places, sources, strict=True))
+    others = iter(each for each in range(count) if each not in sources)
+    order = [moved[each] if each in moved else next(others) for each in range(count)]
+    _reorder(tracer, call, order)
 
 
 def _reorder(tracer: Tracer, call: Call, dimensions: list[int]) -> None:
@@ -106,11 +121,26 @@ def _reorder(tracer: Tracer, call: Call, dimensions: list[int]) -> None:
 
 def concatenation(tracer: Tracer, call: Call) -> None:
     """Concatenate channels one after another, or other dimensions of tensors alike in channels."""
+    _concatenate(tracer, call, call.argument(1, "dim", 0) % call.result.ndim)
+
+
+def stack_of_dimension(tracer: Tracer, call: Call) -> None:
+    """Concatenate along the dimension that the operator is named after."""
+    if min(tensor.ndim for tensor in call.tensors) < 3:
+        raise Unfollowed(f"{call.name} of fewer than three dimensions")  # it makes dimensions
+    _concatenate(tracer, call, _named_dimension(call))
+
+
+def _named_dimension(call: Call) -> int:
+    """Vertical is the first dimension, horizontal the second, depth the third."""
+    return {"v": 0, "r": 0, "h": 1, "d": 2}[call.name.rpartition(".")[2][0]]
+
+
+def _concatenate(tracer: Tracer, call: Call, dimension: int) -> None:
     tensors = list(call.argument(0, "tensors"))
     places = [tracer.place(tensor) for tensor in tensors]
     if not any(places):
         return
-    dimension = call.argument(1, "dim", 0) % call.result.ndim
     if any(place and place.dimension == dimension for place in places):
         layouts = [tracer.layout_at(tensor, dimension, call.name) for tensor in tensors]
         tracer.put(call.result, dimension, sum(layouts, ()))
@@ -149,13 +179,21 @@ def unbind(tracer: Tracer, call: Call) -> None:
 
 def split(tracer: Tracer, call: Call) -> None:
     """Equal parts: parts of the channels must stay equally wide, so they are tied."""
-    x = call.input
-    place = tracer.place(x)
+    _split(tracer, call, call.argument(2, "dim", 0) % call.input.ndim)
+
+
+def split_of_dimension(tracer: Tracer, call: Call) -> None:
+    """Parts of the dimension that the operator is named after."""
+    _split(tracer, call, _named_dimension(call))
+
+
+def _split(tracer: Tracer, call: Call, dimension: int) -> None:
+    place = tracer.place(call.input)
     if place is None:
         return
     layout = place.layout
-    if call.argument(2, "dim", 0) % x.ndim == place.dimension:
-        sizes = {part.shape[place.dimension] for part in call.result}
+    if dimension == place.dimension:
+        sizes = {part.shape[dimension] for part in call.result}
         layouts = cut(layout, len(call.result)) if len(sizes) == 1 else None
         if "split" in call.name:  # which names sizes, not a number of parts
             tracer.suspect_fixed(place.layout)
@@ -164,6 +202,35 @@ def split(tracer: Tracer, call: Call) -> None:
         layout = _tied(layouts)
     for part in call.result:
         tracer.put(part, place.dimension, layout)
+
+
+def halves(tracer: Tracer, call: Call) -> None:
+    """Gated linear units: the first half of a dimension, times a function of the second."""
+    place = tracer.place(call.input)
+    if place is None:
+        return
+    layout = place.layout
+    if call.argument(1, "dim", -1) % call.input.ndim == place.dimension:
+        layouts = cut(layout, 2)
+        if not layouts:
+            raise Unfollowed(f"{call.name} that halves a channel")
+        layout = _tied(layouts)
+    tracer.put(call.result, place.dimension, layout)
+
+
+def shuffle(tracer: Tracer, call: Call) -> None:
+    """Channel shuffle: parts of the second dimension, which are tied, one of each by turns."""
+    place = tracer.place(call.input)
+    if place is None:
+        return
+    layout = place.layout
+    if place.dimension == 1:
+        parts = call.argument(1, "groups")
+        layouts = cut(layout, parts)
+        if not layouts:
+            raise Unfollowed(f"{call.name} within a channel")
+        layout = scale_blocks(_tied(layouts), parts)
+    tracer.put(call.result, place.dimension, layout)
 
 
 def expand(tracer: Tracer, call: Call) -> None:
@@ -178,37 +245,72 @@ def expand(tracer: Tracer, call: Call) -> None:
     tracer.put(result, dimension, place.layout)
 
 
+def repeat(tracer: Tracer, call: Call) -> None:
+    """Repeat whole dimensions, one after another: channels are joined with themselves."""
+    x, result = call.input, call.result
+    place = tracer.place(x)
+    if place is None:
+        return
+    dimension = place.dimension - x.ndim + result.ndim
+    tracer.put(
+        result, dimension, place.layout * (result.shape[dimension] // x.shape[place.dimension])
+    )
+
+
+def repeat_each(tracer: Tracer, call: Call) -> None:
+    """Repeat each entry of a dimension: each channel becomes a block."""
+    place, times = tracer.place(call.input), call.argument(1, "repeats")
+    if place is None:
+        return
+    dimension, layout = call.argument(2, "dim"), place.layout
+    if dimension is None:
+        raise Unfollowed(f"{call.name} of all dimensions as one")
+    if dimension % call.input.ndim == place.dimension:
+        if not isinstance(times, int):
+            raise Unfollowed(f"{call.name} by computed numbers")
+        layout = scale_blocks(layout, times)
+    tracer.put(call.result, place.dimension, layout)
+
+
 def roll(tracer: Tracer, call: Call) -> None:
-    """Shift along other dimensions than the channels."""
+    """Shift or turn along other dimensions than the channels."""
+    _keep(tracer, call, call.dimensions(2, "dims"))
+
+
+def flip(tracer: Tracer, call: Call) -> None:
+    """Mirror other dimensions than the channels."""
+    _keep(tracer, call, {each % call.input.ndim for each in call.listed(1, "dims")})
+
+
+def mirror(tracer: Tracer, call: Call) -> None:
+    """Left and right are the second dimension, up and down the first."""
+    _keep(tracer, call, {int("lr" in call.name)})
+
+
+def rotation(tracer: Tracer, call: Call) -> None:
+    """Quarter turns in the plane of two dimensions other than the channels."""
+    dimensions = call.integers(2, "dims") or (0, 1)
+    _keep(tracer, call, {each % call.input.ndim for each in dimensions})
+
+
+def triangle(tracer: Tracer, call: Call) -> None:
+    """Zeros above or below a diagonal of the last two dimensions."""
+    _keep(tracer, call, {call.input.ndim - 2, call.input.ndim - 1})
+
+
+def _keep(tracer: Tracer, call: Call, changed: set[int]) -> None:
+    """The channels stay where they are, if these dimensions are others."""
     place = tracer.place(call.input)
     if place is None:
         return
-    if place.dimension in call.dimensions(2, "dims"):
+    if place.dimension in changed:
         raise Unfollowed(f"{call.name} of channels")
     tracer.put(call.result, *place)
 
 
-def index(tracer: Tracer, call: Call) -> None:
-    """Indexing with integers and slices of other dimensions than the channels."""
-    place = tracer.place(call.input)
-    if place is None:
-        return
-    chosen = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
-    # One entry a dimension: whole slices in place of the ellipsis, or of the missing end.
-    at = next((i for i, each in enumerate(chosen) if each is Ellipsis), len(chosen))
-    missing = call.input.ndim - len(chosen) + (at < len(chosen))
-    chosen = (*chosen[:at], *[slice(None)] * missing, *chosen[at + 1 :])
-    if not all(isinstance(each, int | slice) for each in chosen):
-        raise Unfollowed(f"{call.name} with computed indices")
-    channels, size = chosen[place.dimension], call.input.shape[place.dimension]
-    if isinstance(channels, int) or channels.indices(size) != (0, size, 1):
-        raise Unfollowed(f"{call.name} of some channels")
-    if channels != slice(None):
-        tracer.suspect_fixed(place.layout)
-    dropped = sum(isinstance(each, int) for each in chosen[: place.dimension])
-    tracer.put(call.result, place.dimension - dropped, place.layout)
-
-
 def creation(tracer: Tracer, call: Call) -> None:
     """New tensors that take only their shape or type from another."""
+    place = tracer.place(call.input)
+    if place and call.result.shape == call.input.shape and "like" in call.name:
+        tracer.put(call.result, *place)
     tracer.forget_values(call.result)

@@ -7,20 +7,19 @@ activation carries the layout of its one channel dimension.
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
-from torch import Size, Tensor, nn
-from torch.overrides import TorchFunctionMode, resolve_name
-from torch.utils._pytree import tree_leaves
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from plantnas.channels.calls import Call
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
 from plantnas.channels.locating import location, names_of_modules
 from plantnas.channels.on_meta import STAND_INS, broadcasts
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
+from plantnas.channels.unfollowed import reason_of
 from plantnas.errors import UnsupportedArchitecture
 from plantnas.grouping import grouped
 
@@ -34,54 +33,6 @@ class Place(NamedTuple):
 
 class Unfollowed(Exception):
     """Channels reach something that no rule describes; the text says what."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a torch function by the model."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any
-
-    def argument(self, index: int, name: str, default: Any = None) -> Any:
-        """An argument, wherever it was passed."""
-        return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
-
-    def dimensions(self, index: int, name: str) -> set[int]:
-        """The input's dimensions that an argument names, one or several; all if it is not given."""
-        given = self.argument(index, name)
-        given = [given] if isinstance(given, int) else given or range(self.input.ndim)
-        return {dimension % self.input.ndim for dimension in given}
-
-    @property
-    def input(self) -> Any:
-        """The first argument."""
-        return self.argument(0, "input")
-
-    @cached_property
-    def tensors(self) -> list[Tensor]:
-        """All tensors among the arguments, also those in lists."""
-        return tensors_in((self.args, self.kwargs))
-
-    @property
-    def numbers(self) -> str:
-        """The numbers and words among the arguments, but for those that are sizes by the rules."""
-        kind = getattr(self.function, "__name__", "")
-        if kind in ONLY_SIZES:
-            return ""
-        args, kwargs = self.args, dict(self.kwargs)
-        if kind in SIZES:
-            index, name = SIZES[kind]
-            args = (*args[:index], *args[index + 1 :])
-            kwargs.pop(name, None)
-        return repr([leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, PLAIN)])
-
-    @property
-    def name(self) -> str:
-        """The function's name, such as "torch.cat"."""
-        return str(resolve_name(self.function) or getattr(self.function, "__name__", "a function"))
 
 
 Rule = Callable[["Tracer", Call], None]
@@ -168,8 +119,10 @@ class Tracer(TorchFunctionMode):
             self._activations.update({id(tensor): tensor for tensor in tensors_in(call.result)})
         try:
             if call.function not in self.rules:
-                raise Unfollowed(call.name)
+                reason = reason_of(call.name)
+                raise Unfollowed(f"{call.name}, {reason}," if reason else call.name)
             self.rules[call.function](self, call)
+            self._check_sizes(call)
         except Unfollowed as unfollowed:
             self._lose(call, str(unfollowed))
         self._doubt(call)
@@ -202,6 +155,15 @@ class Tracer(TorchFunctionMode):
                 "would grow with it; begin with two"
             )
             self._doubts.append((place.layout, reason))
+
+    def _check_sizes(self, call: Call) -> None:
+        """A rule that does not fit how it was called must not tie what does not belong together."""
+        for tensor in tensors_in(call.result):
+            if id(tensor) in self._places:
+                dimension, layout = self._places[id(tensor)][1]
+                size = sum(piece.size for piece in layout)
+                if not 0 <= dimension < tensor.ndim or tensor.shape[dimension] != size:
+                    raise Unfollowed(f"{call.name} as it is called")
 
     def _lose(self, call: Call, reason: str) -> None:
         """Freeze all channels of a call; a result of the same shape has them all the same."""
@@ -270,7 +232,9 @@ class Tracer(TorchFunctionMode):
         for name in self.names[id(tensor)]:
             known, known_role = self.axes.setdefault((name, dimension), (layout, role))
             unify(known, layout)
-            if known_role != role:
+            if {known_role, role} == {"rows", "entries"} and tensor.ndim == 1:
+                self.axes[name, dimension] = (layout, "rows")  # a bias that the code uses, too
+            elif known_role != role:
                 freeze(layout, f"{name} is used in two ways")
 
     def use_weight(self, weight: Tensor, positions: int) -> None:
@@ -317,31 +281,16 @@ class Tracer(TorchFunctionMode):
             self.arithmetic = "the code decides by its width"
 
 
-PLAIN = (bool, int, float, complex, str, Size)
-
-ONLY_SIZES = {
-    "__getitem__", "broadcast_to", "expand", "new_empty", "new_ones", "new_zeros", "reshape",
-    "split", "split_with_sizes", "unflatten", "view",
-}  # fmt: skip
-"""Functions whose numbers are sizes and indices, which their rules read."""
-
-SIZES = {
-    **dict.fromkeys(
-        ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
-        (6, "groups"),
-    ),
-    "group_norm": (1, "num_groups"),
-    "layer_norm": (1, "normalized_shape"),
-    "new_full": (1, "size"),
-    "rms_norm": (1, "normalized_shape"),
-}
-"""Functions of whose arguments one is a size, or a number of groups, which their rules read."""
-
 METADATA = {
-    "__hash__", "__len__", "dim", "element_size", "get_device", "is_complex", "is_contiguous",
-    "is_floating_point", "ndimension", "nelement", "numel", "requires_grad_", "size", "stride",
+    "__hash__", "__len__", "data_ptr", "dim", "dim_order", "element_size", "get_device",
+    "is_complex", "is_conj", "is_contiguous", "is_distributed", "is_floating_point",
+    "is_inference", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "is_signed",
+    "ndimension", "nelement", "numel", "requires_grad_", "size", "storage_offset", "stride",
 }  # fmt: skip
 """Functions that tell something of a tensor, but not its values."""
 
-VALUE_READS = {"__bool__", "__complex__", "__float__", "__index__", "__int__", "item", "tolist"}
+VALUE_READS = {
+    "__bool__", "__complex__", "__contains__", "__float__", "__index__", "__int__", "__long__",
+    "__nonzero__", "allclose", "equal", "is_nonzero", "item", "tolist",
+}  # fmt: skip
 """Functions that make a number of a tensor."""

@@ -7,6 +7,7 @@ from plantnas.channels.layouts import (
     all_roots,
     cut,
     freeze,
+    join_channels,
     resolve,
     unify,
 )
@@ -121,3 +122,19 @@ def test_cutting_inside_a_channel_is_impossible():
 def test_cutting_into_unequal_parts_is_impossible():
     (node,) = _nodes(5)
     assert cut(_layout(node), 2) is None
+
+
+def test_consecutive_channels_become_one_of_a_larger_block():
+    (node,) = _nodes(8)
+    assert _widths(join_channels(_layout(node), 4)) == [2]
+    assert resolve(_layout(node)) == _layout(*all_roots([node]), block=4)
+
+
+def test_channels_are_not_joined_where_some_would_be_left():
+    first, second = _nodes(3, 5)
+    assert join_channels(_layout(first, second), 4) is None
+
+
+def test_blocks_that_are_large_enough_are_taken_apart():
+    (node,) = _nodes(3)
+    assert join_channels(_layout(node, block=4), 2) == _layout(node, block=2)
