@@ -122,10 +122,13 @@ def _connection_to_read(file: Path) -> sqlite3.Connection:
     whose owner it would be: then the file is taken as one that does not change.
     """
     header = b""
-    with suppress(OSError), file.open("rb") as opened:  # SQLite says it in its own words
-        header = opened.read(_WAL_BYTE + 1)
-    is_open = file.with_name(f"{file.name}-wal").exists()
-    mode = "immutable=1" if header[_WAL_BYTE:] == b"\2" and not is_open else "mode=ro"
+    # A file that is open is not opened here: to close it would take away all locks that SQLite has
+    # on it in this process, as POSIX has it (https://sqlite.org/howtocorrupt.html). Another process
+    # would take itself for the last one, and remove the log that this one goes on writing to.
+    if not file.with_name(f"{file.name}-wal").exists():
+        with suppress(OSError), file.open("rb") as opened:  # SQLite says it in its own words
+            header = opened.read(_WAL_BYTE + 1)
+    mode = "immutable=1" if header[_WAL_BYTE:] == b"\2" else "mode=ro"
     return sqlite3.connect(
         f"{file.as_uri()}?{mode}", _BUSY_SECONDS, uri=True, check_same_thread=False
     )

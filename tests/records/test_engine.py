@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +200,17 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"no such file"):
         open_engine_to_read(f"sqlite:///{tmp_path}/a/study.db")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_leaves_the_locks_of_its_own_process_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "study.db"
+    writing = Database(f"sqlite:///{file}").engine.connect()
+    writing.exec_driver_sql("CREATE TABLE mine (number INTEGER)")
+    writing.commit()
+    with reading(f"sqlite:///{file}") as connection:
+        connection.exec_driver_sql("SELECT * FROM mine")
+    # Another process that is done, and would remove the log if it were the last one.
+    program = f"import sqlite3; sqlite3.connect({str(file)!r}).execute('SELECT * FROM mine')"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert (tmp_path / "study.db-wal").exists()
+    writing.close()
