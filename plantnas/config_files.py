@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from plantnas.config import SearchSpace, StudyConfig
 from plantnas.errors import ConfigurationError, did_you_mean, shown
 from plantnas.files import read_file
+from plantnas.given import check_path
 from plantnas.named_keys import check_names, table_of
 from plantnas.yaml_text import MOST_CHARACTERS, parsed, shown_key
 
@@ -47,7 +48,7 @@ def load_search_space(name_or_path: str) -> SearchSpace:
     return space
 
 
-def load_study(name_or_path: str) -> StudyConfig:
+def load_study(name_or_path: str | Path) -> StudyConfig:
     """A shipped study by name, or the YAML file at a path.
 
     In the file, `search_space` is a shipped one's name, a path (relative to the file) or the
@@ -56,7 +57,8 @@ def load_study(name_or_path: str) -> StudyConfig:
     Raises:
         ConfigurationError: It does not exist or is not valid.
     """
-    path, text = _read(name_or_path, "study", "plantnas.studies")
+    check_path("name_or_path", name_or_path)
+    path, text = _read(str(name_or_path), "study", "plantnas.studies")
     tree = {"name": Path(path).stem, **_mapping(path, text)}
     space = tree.get("search_space")
     if isinstance(space, str):

@@ -31,6 +31,10 @@ class DataError(PlantnasError):
     """A data set is missing, truncated or not what the study was made with."""
 
 
+class ArgumentError(PlantnasError):
+    """A function of plantnas is given what it does not take."""
+
+
 class UnsupportedArchitecture(PlantnasError):
     """A model's channels cannot be followed, or none of them can grow."""
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
-from plantnas.errors import UnsupportedArchitecture, first_line
+from plantnas.errors import ArgumentError, UnsupportedArchitecture, first_line
+from plantnas.given import check_given
 
 WRAPPERS = {
     "torch._dynamo.eval_frame.OptimizedModule": "_orig_mod",
@@ -51,6 +52,33 @@ def bare(model: nn.Module) -> nn.Module:
                 "once on images."
             )
     return model
+
+
+def check_images(argument: str, given: object) -> None:
+    """Refuses what is no batch of images.
+
+    Raises:
+        ArgumentError: It says what is needed.
+    """
+    wanted = "a torch.Tensor of images x channels x height x width"
+    check_given(argument, given, Tensor, wanted)
+    assert isinstance(given, Tensor)
+    if given.ndim < 2 or not given.numel() or given.layout != torch.strided:
+        kind = str(given.layout).removeprefix("torch.")
+        what = f"a {kind} Tensor of shape {list(given.shape)}"
+        raise ArgumentError(f"{argument}: is {what}, where {wanted} is needed.")
+
+
+def check_beside(argument: str, images: Tensor, model: nn.Module) -> None:
+    """Refuses images that are on another device than a model.
+
+    Raises:
+        ArgumentError: It names both devices.
+    """
+    devices = {parameter.device for parameter in model.parameters()}
+    if devices and images.device not in devices:
+        names = ", ".join(sorted(map(str, devices)))
+        raise ArgumentError(f"{argument}: is on {images.device}, where the model is on {names}.")
 
 
 def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:

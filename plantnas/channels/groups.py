@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.fixed import settled
-from plantnas.channels.resizing import WIDER_SHAPES, meta_copy, widths_in, with_shapes
+from plantnas.channels.resizing import (
+    WIDER_SHAPES,
+    meta_copy,
+    named_tensors,
+    widths_in,
+    with_shapes,
+)
 from plantnas.channels.structure import (
     ChannelGroup,
     Segment,
@@ -22,8 +28,9 @@ from plantnas.channels.structure import (
     WeightUse,
 )
 from plantnas.channels.traces import BATCH, traced, tracer_of
-from plantnas.errors import PlantnasError, UnsupportedArchitecture
-from plantnas.modules import bare, copied
+from plantnas.errors import PlantingError, PlantnasError, UnsupportedArchitecture
+from plantnas.given import check_given
+from plantnas.modules import bare, check_images, copied
 
 __all__ = [
     "ChannelGroup",
@@ -63,11 +70,28 @@ def analyse(model: nn.Module, example_input: Tensor) -> Structure:
     Of a network that was made with groups of one channel, they are those of wider ones.
     """
     model = bare(model)
+    check_images("example_input", example_input)
     if (wider_shapes := vars(model).get(WIDER_SHAPES)) is not None:
         with suppress(PlantnasError, KeyError, IndexError):  # it was changed since it was made
             structure = _analysed(with_shapes(model, wider_shapes), example_input)
             return structure.with_widths(widths_in(model, structure))
     return _analysed(model, example_input)
+
+
+def known_structure(
+    model: nn.Module, example_input: Tensor, structure: Structure | None
+) -> Structure:
+    """The structure of a model, which may be known already.
+
+    Raises:
+        PlantingError: What is known is another network's.
+    """
+    if structure is None:
+        return analyse(model, example_input)
+    check_given("structure", structure, Structure, "the model's own")
+    if structure.shapes != {name: tensor.shape for name, tensor in named_tensors(model).items()}:
+        raise PlantingError("structure: is of another network than the model.")
+    return structure
 
 
 def _analysed(model: nn.Module, example_input: Tensor) -> Structure:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.groups import analyse
+from plantnas.channels.groups import known_structure
 from plantnas.channels.initialisations import fresh
 from plantnas.channels.initialising import Grown, Initialisation
 from plantnas.channels.resizing import named_tensors, resized
@@ -27,6 +27,7 @@ from plantnas.channels.structure import (
 from plantnas.channels.traces import check_runs
 from plantnas.channels.wiring import left_out
 from plantnas.errors import PlantingError
+from plantnas.given import check_channels, check_fraction, check_given, check_integer
 from plantnas.modules import bare
 
 FRESH = Initialisation(fresh.fill)
@@ -63,7 +64,9 @@ def plant(
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
-    structure = structure or analyse(model, example_input)
+    structure = known_structure(model, example_input, structure)
+    check_given("generator", generator, (torch.Generator, type(None)), "a torch.Generator")
+    check_given("initialisation", initialisation, Initialisation, "an Initialisation")
     widths = planted_widths(structure, planting)
     grown = Grown(
         network=resized(model, structure, widths),
@@ -78,11 +81,16 @@ def plant(
         initialisation.fill(grown)
         _scale_new_columns(grown.network, structure, widths, initialisation.column_scale)
         grown.restore()
-        tensors = named_tensors(grown.network)
-        for name, mask in left_out(grown.structure).items():
-            tensors[name][mask] = 0
+        _clear_left_out(grown)
     check_runs(grown.network, example_input)
     return grown.network
+
+
+def _clear_left_out(grown: Grown) -> None:
+    """Zeros where the wiring has no entries."""
+    tensors = named_tensors(grown.network)
+    for name, mask in left_out(grown.structure).items():
+        tensors[name][mask] = 0
 
 
 def _scale_new_columns(
@@ -103,6 +111,7 @@ def planted_widths(structure: Structure, planting: Mapping[str, int]) -> dict[st
     Raises:
         PlantingError: As for `plant`.
     """
+    check_channels("planting", planting)
     for name, channels in planting.items():
         group = find_group(structure.groups, name)
         if channels < 0 or channels % group.granularity:
@@ -167,7 +176,8 @@ def crop(
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
-    structure = structure or analyse(model, example_input)
+    structure = known_structure(model, example_input, structure)
+    check_channels("widths", widths)
     wide, small = structure.widths, structure.widths_with(widths)
     for name, width in small.items():
         if width > wide[name]:
@@ -212,13 +222,30 @@ def narrow(
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
-    structure = structure or analyse(model, example_input)
-    if not isinstance(widths, Mapping):
-        widths = structure.fraction_of_widths(widths, minimum)
+    structure = known_structure(model, example_input, structure)
+    check_given("generator", generator, (torch.Generator, type(None)), "a torch.Generator")
+    widths = asked_widths(structure, widths, minimum)
     child = resized(model, structure, structure.widths_with(widths))
     fresh.draw_anew(child, child.modules(), named_tensors(model), generator)
     check_runs(child, example_input)
     return child
+
+
+def asked_widths(
+    structure: Structure, widths: Mapping[str, int] | float, minimum: int
+) -> Mapping[str, int]:
+    """The widths that a caller asks for, by group or as a fraction of all.
+
+    Raises:
+        ArgumentError: It is neither, or the minimum is none.
+        PlantingError: The fraction is not positive.
+    """
+    check_integer("minimum", minimum)
+    if isinstance(widths, Mapping):
+        check_channels("widths", widths)
+        return widths
+    check_fraction("widths", widths)
+    return structure.fraction_of_widths(widths, minimum)
 
 
 def _new_entries(

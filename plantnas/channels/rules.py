@@ -17,6 +17,7 @@ from plantnas.channels import pixel_rules, product_rules, shape_rules, taking_ru
 from plantnas.channels.layer_rules import convolution, linear, per_channel, transposed_convolution
 from plantnas.channels.tracing import Rule
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.given import check_given
 
 
 def register_rule(operator: str | Callable[..., Any], rule: Rule) -> None:
@@ -33,6 +34,8 @@ def register_rule(operator: str | Callable[..., Any], rule: Rule) -> None:
     Raises:
         UnsupportedArchitecture: Torch has no function of that name.
     """
+    check_given("operator", operator, (str, Callable), "a function, or its name in torch,")
+    check_given("rule", rule, Callable, "a function of (tracer, call)")
     functions = list(_named(operator)) if isinstance(operator, str) else [operator]
     if not functions:
         raise UnsupportedArchitecture(

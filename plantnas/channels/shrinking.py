@@ -9,11 +9,12 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.initialisations import fitted
 from plantnas.channels.initialising import Donor, Grown, all_new
 from plantnas.channels.ordering import largest_first
+from plantnas.channels.planting import asked_widths
 from plantnas.channels.reconstruction import places_within, sampled
 from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
 from plantnas.channels.traces import check_runs
-from plantnas.modules import bare
+from plantnas.modules import bare, check_beside
 
 MEMORY = 2**30
 """Bytes that may be sampled of a model. That is enough for all places of most."""
@@ -47,8 +48,8 @@ def shrink(
     """
     model = bare(model)
     structure = analyse(model, images)
-    if not isinstance(widths, Mapping):
-        widths = structure.fraction_of_widths(widths, minimum)
+    check_beside("images", images, model)
+    widths = asked_widths(structure, widths, minimum)
     small = shrunk(sampled_donor(model, structure, images), widths)
     check_runs(small, images)
     return small

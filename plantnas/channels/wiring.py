@@ -13,10 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.groups import analyse
+from plantnas.channels.groups import known_structure
 from plantnas.channels.resizing import update_attributes
-from plantnas.channels.structure import Run, Structure, WeightWiring, classifier_tensors
-from plantnas.errors import UnsupportedArchitecture
+from plantnas.channels.structure import (
+    Run,
+    Structure,
+    WeightWiring,
+    classifier_tensors,
+    find_group,
+)
+from plantnas.errors import PlantingError, UnsupportedArchitecture
+from plantnas.given import check_channels, check_given
 from plantnas.modules import bare, copied
 
 LAYERS = (
@@ -128,10 +135,20 @@ def wired(
         example_input: images x channels x height x width.
         ancestors: The widths of the networks that it was planted from, the seed first.
         structure: Its structure, if it is known already.
+
+    Raises:
+        PlantingError: An ancestor has a group that the network lacks, or more channels.
+        UnsupportedArchitecture: No new channel would reach the outputs.
     """
     network = bare(network)
-    structure = triangular(structure or analyse(network, example_input), network, ancestors)
-    return wired_as(network, structure)
+    structure = known_structure(network, example_input, structure)
+    check_given("ancestors", ancestors, (list, tuple), "a list of widths, one of each ancestor,")
+    for number, widths in enumerate(ancestors):
+        check_channels(f"ancestors: {number}", widths)
+        for name, width in widths.items():
+            if width > find_group(structure.groups, name).width:
+                raise PlantingError(f"ancestors: {number}: {name} is wider than the network's.")
+    return wired_as(network, triangular(structure, network, ancestors))
 
 
 def wired_as(network: nn.Module, structure: Structure) -> nn.Module:

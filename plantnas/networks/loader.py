@@ -14,6 +14,7 @@ from plantnas.errors import (
     first_line,
     missing,
 )
+from plantnas.given import check_given, check_integer, check_text
 from plantnas.modules import bare
 from plantnas.named import raised
 from plantnas.networks import ARCHITECTURES
@@ -40,6 +41,11 @@ def build_network(
     Raises:
         ConfigurationError: The architecture is unknown or refuses its arguments.
     """
+    check_text("architecture", architecture, "a name")
+    for name, count in (("num_classes", num_classes), ("in_channels", in_channels)):
+        check_integer(name, count)
+    check_given("arguments", arguments, (Mapping, type(None)), "{keyword: value}")
+    check_integer("seed", seed, -(2**63), 2**63 - 1)
     place = f"{ARCHITECTURES.key}: {architecture!r}"
     constructor = ARCHITECTURES.find(architecture)
     keywords = {"num_classes": num_classes, **(arguments or {})}
@@ -52,21 +58,28 @@ def build_network(
     else:
         name = "in_chans" if architecture.startswith("timm/") else "in_channels"
         keywords[name] = in_channels
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        try:
-            network = constructor(**keywords)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"{place}: {first_line(error)}") from error
-        except PlantnasError:
-            raise
-        except Exception as error:  # whatever a library's constructor does
-            raise ConfigurationError(f"{place}: {raised(error)}.") from error
+    network = _drawn(constructor, keywords, seed, place)
     if not isinstance(network, nn.Module):
         raise ConfigurationError(
             f"{place}: returned a {type(network).__name__}, where a torch.nn.Module is needed."
         )
     return bare(network)
+
+
+def _drawn(
+    constructor: Callable[..., nn.Module], keywords: dict[str, Any], seed: int, where: str
+) -> nn.Module:
+    """What a constructor makes, with weights that the seed draws."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        try:
+            return constructor(**keywords)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"{where}: {first_line(error)}") from error
+        except PlantnasError:
+            raise
+        except Exception as error:  # whatever a library's constructor does
+            raise ConfigurationError(f"{where}: {raised(error)}.") from error
 
 
 def torchvision_constructor(name: str) -> Callable[..., nn.Module]:

@@ -21,6 +21,7 @@ from plantnas.channels.wiring import whole, wired
 from plantnas.config import SearchSpace
 from plantnas.errors import StorageError, StudyError
 from plantnas.files import write_file
+from plantnas.given import check_integer, check_path
 from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -81,6 +82,9 @@ def load_family(path: str | Path, step: int | None = None) -> nn.Module:
     Raises:
         StorageError: The file is missing, damaged or no family file, or has no such step.
     """
+    check_path("path", path)
+    if step is not None:
+        check_integer("step", step, least=0)
     path = Path(path)
     try:
         return _network(path, path.read_bytes(), step)

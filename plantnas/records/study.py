@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 from plantnas.config import StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantingError, StudyError, did_you_mean
+from plantnas.given import check_integer, check_place
 from plantnas.measured import Evaluation
 from plantnas.place import is_url
 from plantnas.records.abandoned import abandoned_networks
@@ -367,5 +368,7 @@ def load_network(storage: str, name: str, network_id: int) -> "nn.Module":
         StudyError: There is no such study or network.
         StorageError: The database cannot be opened, or the weights are missing or damaged.
     """
+    check_place(storage, name)
+    check_integer("network_id", network_id, most=2**63 - 1)
     records = StudyRecords(Database.to_read(storage, name), name)
     return records.load(records.network(network_id))

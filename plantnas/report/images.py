@@ -1,11 +1,13 @@
 """The images of a study, and the only reading of its test split. Nothing here draws."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from plantnas.errors import DataError
+from plantnas.given import check_given, check_place
 from plantnas.measured import Evaluation, Split
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
@@ -35,6 +37,8 @@ def load_images(
         StudyError: There is no such study.
         DataError: The data cannot be read, or is not what the study was made with.
     """
+    check_place(storage, name)
+    check_given("root", root, (str, Path, type(None)), "a folder")
     records = StudyRecords(Database.to_read(storage, name), name)
     images = _split(records, split, root)
     inputs = _inputs(records, images)
@@ -78,7 +82,7 @@ def evaluate_by_labels(
 def _split(records: StudyRecords, split: str, root: str | None) -> Images:
     config = records.config
     if root is not None:
-        data = config.data.model_copy(update={"root": root})
+        data = config.data.model_copy(update={"root": str(root)})
         config = config.model_copy(update={"data": data})
     if split == "test":
         return _checked(load_test_images(config.data), records, config.data.name)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from plantnas.given import check_place
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
 
@@ -24,7 +25,8 @@ def opened(storage: Storage, name: str) -> Iterator[StudyRecords]:
     if isinstance(storage, Database):
         yield StudyRecords(storage, name)
         return
-    url = storage if isinstance(storage, str) else storage.url
+    url: Any = getattr(storage, "url", storage)
+    check_place(url, name)
     database = Database.to_read(url, name)
     try:
         yield StudyRecords(database, name)

@@ -15,8 +15,9 @@ from typing import get_args
 
 import plotly.graph_objects as go
 
-from plantnas.errors import ConfigurationError, StorageError, first_line, missing
+from plantnas.errors import ConfigurationError, StorageError, first_line, missing, shown
 from plantnas.files import write_file
+from plantnas.given import check_integer
 from plantnas.report.names import PLOTS
 from plantnas.report.opening import Storage, opened
 from plantnas.report.plotting.cost import cost_figure, cost_info
@@ -41,6 +42,8 @@ def pareto(
         split: Whose accuracy: `validation` or `test`.
         cost: `parameters`, `macs`, or `latency`: milliseconds for an image, measured here and now.
     """
+    for option, value in (("split", split), ("cost", cost)):
+        _check_choice(option, value)
     return pareto_figure(pareto_info(_recorded(storage, name), split, cost))
 
 
@@ -60,6 +63,7 @@ def widths(storage: Storage, name: str, network_id: int | None = None) -> go.Fig
     Raises:
         StudyError: There is no such planted network.
     """
+    _check_network(network_id)
     return widths_figure(widths_info(_recorded(storage, name), network_id))
 
 
@@ -79,6 +83,7 @@ def curves(storage: Storage, name: str, network_id: int | None = None) -> go.Fig
     Raises:
         StudyError: There is no such network.
     """
+    _check_network(network_id)
     return curves_figure(curves_info(_recorded(storage, name), network_id))
 
 
@@ -114,11 +119,14 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
         if option not in allowed:
             has = f"It has {' and '.join(allowed)}." if allowed else "It has no options."
             raise ConfigurationError(f"plot {name!r}: has no {option}. {has}")
-        if option in _CHOICES and value not in _CHOICES[option]:
-            raise ConfigurationError(
-                f"{option} {value!r}: is not allowed. Allowed: {', '.join(_CHOICES[option])}."
-            )
+        _check_choice(option, value)
     return plot
+
+
+def _check_choice(option: str, value: object) -> None:
+    if option in _CHOICES and value not in _CHOICES[option]:
+        allowed = ", ".join(_CHOICES[option])
+        raise ConfigurationError(f"{option} {shown(value)}: is not allowed. Allowed: {allowed}.")
 
 
 def _of_the_users(asked: str) -> Callable[[Storage, str], go.Figure]:
@@ -170,6 +178,11 @@ def write_figure(figure: go.Figure, path: Path, width: int = 1100) -> None:
             why = first_line(error)
             raise StorageError(f"{path}: the picture cannot be drawn: {why}") from error
     write_file(path, content)
+
+
+def _check_network(network_id: int | None) -> None:
+    if network_id is not None:
+        check_integer("network_id", network_id, most=2**63 - 1)
 
 
 def _recorded(storage: Storage, name: str) -> StudyData:

@@ -20,6 +20,7 @@ from plantnas.channels.wiring import wired_as
 from plantnas.config import Planting, Search, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
+from plantnas.given import check_given, check_path, check_text
 from plantnas.measured import Epoch
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_tables import (
@@ -82,12 +83,18 @@ class PlantingObjective:
 
     def __init__(
         self,
-        config: StudyConfig | str,
+        config: StudyConfig | str | Path,
         directory: Path | str | None = None,
         device: str = "cpu",
         artifacts: str | None = None,
     ) -> None:
-        self.config = load_study(config) if isinstance(config, str) else config
+        kinds = (StudyConfig, str, Path)
+        check_given("config", config, kinds, "a StudyConfig, a study's name or a file")
+        for name, place in (("directory", directory), ("artifacts", artifacts)):
+            if place is not None:
+                check_path(name, place)
+        check_text("device", device, "a device's name, such as 'cpu',")
+        self.config = config if isinstance(config, StudyConfig) else load_study(config)
         self._directory = directory
         self._device = device
         self._artifacts = artifacts
@@ -146,6 +153,7 @@ class PlantingObjective:
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
+        check_given("study", study, optuna.Study, "an optuna.Study")
         its_own = storage_url(study), study_id_of(study)
         if self._prepared is None or self._study != its_own:
             _check_study(study)

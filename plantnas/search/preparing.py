@@ -14,6 +14,7 @@ from torch import Tensor
 
 from plantnas.channels.initialising import Samples
 from plantnas.errors import ConfigurationError, Say
+from plantnas.given import check_text
 from plantnas.records.record import NetworkRecord
 from plantnas.search.first_networks import SeedMaker, is_told, made_teacher
 from plantnas.search.prepared import (
@@ -87,6 +88,7 @@ def check_device(name: str) -> None:
     Raises:
         ConfigurationError: There is no such device.
     """
+    check_text("device", name, "a device's name, such as 'cpu',")
     try:
         torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError) as error:

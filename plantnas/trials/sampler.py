@@ -16,6 +16,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.given import check_given
 from plantnas.records.optuna_private import (
     remember_trials,
     remembered_trials,
@@ -86,6 +87,8 @@ class PlantingSampler(BaseSampler):
     """
 
     def __init__(self, base_sampler: BaseSampler, policy: str | Policy = "greedy") -> None:
+        check_given("base_sampler", base_sampler, BaseSampler, "a sampler, as optuna.samplers has,")
+        check_given("policy", policy, (str, Policy), "a policy's name, or a policy")
         self._base_sampler = base_sampler
         self._policy = policy_from_name(policy) if isinstance(policy, str) else policy
         self._base_seed = seed_of(base_sampler)

@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
+from plantnas.given import check_given, check_place
 from plantnas.named_keys import find_names
 from plantnas.records.optuna_studies import check_new_study, check_study
 from plantnas.records.optuna_tables import (
@@ -38,6 +39,8 @@ def open_study(config: StudyConfig, url: str) -> optuna.Study:
             policy refuses its settings.
         StorageError: The database cannot be opened.
     """
+    check_given("config", config, StudyConfig, "a StudyConfig, as plantnas.load_study gives it,")
+    check_place(url, config.name)
     config = as_recorded_at(config, url)
     find_names(config)
     sampler = make_sampler(config.search.sampler, config.random_seed)

@@ -11,6 +11,7 @@ import optuna
 
 from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
+from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded
@@ -62,7 +63,12 @@ def run_study(
             trainings has succeeded.
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
-    return run_watched(config, Place(config.name, url, directory), workers, device, say)
+    check_given("config", config, StudyConfig, "a StudyConfig, as plantnas.load_study gives it,")
+    check_place(url, config.name)
+    check_path("directory", directory)
+    check_integer("workers", workers)
+    check_given("say", say, Callable, "a function of a line")
+    return run_watched(config, Place(config.name, url, Path(directory)), workers, device, say)
 
 
 def run_watched(
