@@ -4,6 +4,7 @@ Workers share nothing but the database and the study's folder, so any of them ma
 How they are started and replaced is in local.py, what a worker does in worker.py.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -34,7 +35,9 @@ from plantnas.workers.local import LocalLauncher
 from plantnas.workers.worker import remove_features
 
 Watch = Callable[[optuna.Study], None]
-"""Is called with the study a few times a second while its trials run."""
+"""Is called with the study again and again while its trials run."""
+WATCH_SHARE = 0.02
+"""Of the time: who watches reads all trials, on a core that could train."""
 
 
 def run_study(
@@ -87,13 +90,14 @@ def run_watched(
         workers: Processes that run trials.
         device: Where networks are trained.
         say: Is told what is being prepared, and how the study ended.
-        watch: Is called a few times a second while trials run, and once at the end.
+        watch: Is called while trials run, as often as takes little time, and once at the end.
 
     Raises:
         StudyError: A worker failed, or the study exists with another configuration.
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
     check_device(device)
+    watch_now = sparing(watch)
     with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)
@@ -110,7 +114,7 @@ def run_watched(
                 with launched(launcher, command, workers):
                     prepare(joined, device, say)  # while the workers import torch
                     for ends in polls(launcher):
-                        watch(study)
+                        watch_now(study)
                         _check(ends)
             finally:
                 fail_trials_of_dead_workers(study)
@@ -118,6 +122,20 @@ def run_watched(
         watch(study)
         say(_verdict(study, config))
     return study
+
+
+def sparing(watch: Watch, clock: Callable[[], float] = time.monotonic) -> Watch:
+    """The same, which does nothing while another call would make it take more than its share."""
+    due = clock()
+
+    def watch_now(study: optuna.Study) -> None:
+        nonlocal due
+        start = clock()
+        if start >= due:
+            watch(study)
+            due = start + (clock() - start) / WATCH_SHARE
+
+    return watch_now
 
 
 def _check(ends: Sequence[WorkerEnd | None]) -> None:

@@ -27,7 +27,7 @@ from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import MOST_DIVERGED
 from plantnas.trials.study import existing_study, is_complete
-from plantnas.workers.run import run_study
+from plantnas.workers.run import run_study, sparing
 from plantnas.workers.worker import optimize_until_complete
 from tests.conftest import StudyFolder
 
@@ -310,3 +310,17 @@ def test_a_study_that_is_complete_keeps_no_features(folder: StudyFolder) -> None
     run_study(folder.config, folder.url, folder.directory)
     assert not (folder.directory / "features").exists()
     assert (folder.directory / "weights").is_dir()
+
+
+def test_what_watches_a_run_is_called_again_when_that_takes_no_more_than_its_share() -> None:
+    now, called = [0.0], list[float]()
+
+    def watch(study: optuna.Study) -> None:
+        called.append(now[0])
+        now[0] += 0.5
+
+    study, watch_now = optuna.create_study(), sparing(watch, clock=lambda: now[0])
+    for moment in (0, 1, 20, 24.9, 25, 26, 49.9, 51):
+        now[0] = max(now[0], moment)
+        watch_now(study)
+    assert called == [0, 25, 51]
