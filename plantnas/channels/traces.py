@@ -28,7 +28,7 @@ from plantnas.channels.structure import (
     TensorAxis,
 )
 from plantnas.channels.tracing import Given, Tracer
-from plantnas.errors import UnsupportedArchitecture
+from plantnas.errors import UnsupportedArchitecture, first_line
 from plantnas.modules import copied
 
 BATCH = 2  # more than one image, for batch statistics in training mode
@@ -117,8 +117,8 @@ def failure(cause: BaseException | None, modules: Mapping[int, str]) -> str:
         modules: The names of the model's modules by their ids.
     """
     frames = reversed(list(traceback.walk_tb(cause.__traceback__ if cause else None)))
-    first_line = str(cause).partition("\n")[0].removesuffix(".")
-    return f"{first_line} {location(frames, modules)}".rstrip()
+    line = first_line(cause).removesuffix(".") if cause else ""
+    return f"{line} {location(frames, modules)}".strip()
 
 
 def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, ...]]:
