@@ -16,7 +16,8 @@ from plantnas.config import SearchSpace, StudyConfig
 from plantnas.errors import ConfigurationError, did_you_mean, shown
 from plantnas.files import read_file
 from plantnas.given import check_path
-from plantnas.named_keys import check_names, table_of
+from plantnas.named_keys import check_names, code_names, table_of
+from plantnas.trust import trust
 from plantnas.yaml_text import MOST_CHARACTERS, parsed, shown_key
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -65,7 +66,9 @@ def load_study(name_or_path: str | Path) -> StudyConfig:
         beside = Path(path).parent / space
         space = str(beside) if is_path(space) and not Path(space).is_absolute() else space
         tree["search_space"] = load_search_space(space)
-    return _study(tree, path)
+    config = _study(tree, path)
+    trust(code_names(config))
+    return config
 
 
 def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfig:

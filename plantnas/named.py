@@ -17,6 +17,7 @@ from traceback import FrameSummary, extract_tb
 from typing import Any, Generic, TypeVar
 
 from plantnas.errors import ConfigurationError, PlantnasError, did_you_mean, first_line
+from plantnas.trust import check_trusted
 
 Thing = TypeVar("Thing")
 
@@ -56,6 +57,10 @@ class Table(Generic[Thing]):
         """The shipped names, in their order."""
         return iter(self._shipped)
 
+    def runs_code(self, name: str) -> bool:
+        """Whether a name stands for code that no library has which the table knows."""
+        return ":" in name and name not in self._shipped
+
     def check(self, name: str) -> None:
         """Refuse what is neither a shipped name nor looks like another's; imports nothing.
 
@@ -74,9 +79,11 @@ class Table(Generic[Thing]):
         """What the name stands for; what the user's own raises when it is called is told in a line.
 
         Raises:
-            ConfigurationError: The name is unknown, or the user's own cannot be imported.
+            ConfigurationError: The name is unknown, the user's own cannot be imported, or it is
+                not the user's.
         """
         self.check(name)
+        check_trusted(name, self.key)
         thing: Any = self._shipped.get(name, name)
         beginning = next((each for each in self._collections if name.startswith(each)), None)
         if beginning is not None:

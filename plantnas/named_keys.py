@@ -40,6 +40,13 @@ def check_names(config: StudyConfig) -> None:
         table_of(key).check(attrgetter(key)(config))
 
 
+def code_names(config: StudyConfig) -> list[str]:
+    """The names of a configuration that run code which is neither plantnas's nor a library's."""
+    named = {key: attrgetter(key)(config) for key in TABLES}
+    code = [name for key, name in named.items() if table_of(key).runs_code(name)]
+    return [*code, *imported("plantnas.networks:code_of", "architecture")(config.search_space)]
+
+
 def find_names(config: StudyConfig) -> None:
     """Refuses names that stand for nothing here: those of the user's own are imported.
 

@@ -152,6 +152,14 @@ def quick_databases() -> None:
     _VersionManager._create_alembic_script = once  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True)
+def only_what_a_test_says_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from plantnas import trust
+
+    monkeypatch.delenv(trust.VARIABLE, raising=False)
+    monkeypatch.setattr(trust, "_found", {})
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """A study of digits that takes two seconds, not begun."""

@@ -4,8 +4,9 @@ Every network is recorded as soon as it is trained: the same command goes on whe
 """
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.trials.study import open_study
+from plantnas.trust import trusted
 from plantnas.workers.process import cores, end_with_starter
 
 CANNOT = (ConfigurationError, SizeNotReachable, TrainingDiverged, UnsupportedArchitecture)
@@ -97,7 +99,7 @@ def _outstanding(
 def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that share the cores; however this ends, they do too."""
     threads = max(1, cores() // workers)
-    crew = ProcessPoolExecutor(workers, _context(), _begin_process, (threads,))
+    crew = ProcessPoolExecutor(workers, _context(), _begin_process, (threads, trusted()))
     try:
         yield crew
     except BaseException:
@@ -121,7 +123,8 @@ def _context() -> BaseContext:
     return context
 
 
-def _begin_process(threads: int) -> None:
+def _begin_process(threads: int, variables: Mapping[str, str]) -> None:
+    os.environ.update(variables)  # what was forked may be older than what is trusted
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     end_with_starter(grace_seconds=0)
     torch.set_num_threads(min(threads, torch.get_num_threads()))

@@ -12,6 +12,7 @@ from plantnas.cli.options import (
     Force,
     Storage,
     Study,
+    Trust,
     Workers,
     console,
     existing,
@@ -49,6 +50,7 @@ def baselines(
     ] = "0.005,0.01,0.02,0.04",
     workers: Workers = 1,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
     device: Device = "cpu",
 ) -> None:
@@ -78,6 +80,7 @@ def compare(
     ] = None,
     force: Force = False,
     storage: Storage = None,
+    trust: Trust = False,
 ) -> None:
     """Planting against its baselines: accuracy, cost, and a verdict in words."""
     from plantnas.files import check_outputs

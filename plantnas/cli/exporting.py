@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from plantnas.cli.options import Directory, Force, Storage, Study, existing, show
+from plantnas.cli.options import Directory, Force, Storage, Study, Trust, existing, show
 from plantnas.config_files import is_path
 
 
@@ -31,6 +31,7 @@ def export(
     ] = None,
     force: Force = False,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
 ) -> None:
     """Save a network of a study, or a family of nested ones, as files for elsewhere."""

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from plantnas.cli.options import Device, Directory, Storage, Study, existing, records_of, show
+from plantnas.cli.options import (
+    Device,
+    Directory,
+    Storage,
+    Study,
+    Trust,
+    existing,
+    records_of,
+    show,
+)
 
 
 def finish(
@@ -36,6 +45,7 @@ def finish(
         typer.Option(help="Peak of the schedule; by default that of the seed's, for this size."),
     ] = None,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
     device: Device = "cpu",
 ) -> None:

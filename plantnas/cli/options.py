@@ -14,6 +14,7 @@ from rich.console import Console
 from plantnas.config_files import is_path, load_study
 from plantnas.errors import StorageError, StudyError, did_you_mean
 from plantnas.place import Place, sqlite_url
+from plantnas.trust import ANY, trust
 
 if TYPE_CHECKING:
     from plantnas.records.study import StudyRecords
@@ -59,6 +60,12 @@ def finite(option: float) -> float:
     return option
 
 
+def _trust(is_trusted: bool) -> bool:
+    if is_trusted:
+        trust([ANY])
+    return is_trusted
+
+
 Study = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study's name or the path of its YAML file.")
 ]
@@ -80,6 +87,14 @@ Directory = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
 Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        callback=_trust,
+        help="Import code that the study's database names and you have not: module:attribute.",
+    ),
+]
 
 
 def existing(name_or_file: str, storage: str | None, folder: Path | None) -> Place:

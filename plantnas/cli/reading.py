@@ -12,6 +12,7 @@ from plantnas.cli.options import (
     Force,
     Storage,
     Study,
+    Trust,
     console,
     existing,
     finite,
@@ -35,6 +36,7 @@ def status(
         float, typer.Option(min=0.1, max=3600, callback=finite, help="Seconds between two looks.")
     ] = 2.0,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
 ) -> None:
     """Steps, trials, failures, best networks and cost of a study so far."""
@@ -81,6 +83,7 @@ def plot(
     ] = None,
     force: Force = False,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
 ) -> None:
     """One plot of a study, finished or running."""
@@ -109,6 +112,7 @@ def report(
     ] = None,
     force: Force = False,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
 ) -> None:
     """One page for a study, finished or running: what to pick, what it cost, why, and caveats."""
@@ -143,6 +147,7 @@ def table(
     ] = None,
     force: Force = False,
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
 ) -> None:
     """What a study recorded, as a table for other programs."""
@@ -165,6 +170,7 @@ def dashboard(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1",
     storage: Storage = None,
+    trust: Trust = False,
     folder: Directory = None,
 ) -> None:
     """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""

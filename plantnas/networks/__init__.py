@@ -8,6 +8,7 @@ logits. Nothing here imports torch until one is built, which is done in loader.p
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from plantnas.config import SearchSpace
 from plantnas.named import Table
 
 if TYPE_CHECKING:
@@ -28,3 +29,16 @@ ARCHITECTURES: "Table[Callable[..., nn.Module]]" = Table(
     },
 )
 """The families that plantnas ships, and all of torchvision's and timm's."""
+
+LOADING = frozenset(
+    {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
+    | {"weights", "weights_backbone"}
+)
+"""The arguments by which timm's and torchvision's architectures read files, or download them."""
+
+
+def code_of(space: SearchSpace) -> list[str]:
+    """The architecture of a search space, if its name or its arguments may run any code."""
+    name, arguments = space.architecture, space.arguments
+    loads = any(arguments.get(argument) for argument in LOADING)
+    return [name] if ARCHITECTURES.runs_code(name) or loads else []

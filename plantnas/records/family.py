@@ -12,24 +12,56 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from pydantic import BaseModel, Field
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.channels.wiring import whole, wired
-from plantnas.config import SearchSpace
-from plantnas.errors import StorageError, StudyError
-from plantnas.files import write_file
+from plantnas.config import SearchSpace, Wiring
+from plantnas.config_files import validated
+from plantnas.errors import ConfigurationError, StorageError, StudyError, first_line
+from plantnas.files import read_file, write_file
 from plantnas.given import check_integer, check_path
+from plantnas.networks import code_of
+from plantnas.networks.states import problem_of
 from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.records.study import StudyRecords
+from plantnas.settings import Arguments, Count
+from plantnas.trust import found
+from plantnas.trust import trust as trust_names
 
 _ABOUT_STEP = ("step", "method", "kind", "parameters", "macs", "widths", "planted")
 """What of each record is in a family file, beside its evaluations."""
 
 State = Mapping[str, Tensor]
+
+DAMAGE = (RuntimeError, ValueError, TypeError, LookupError, OverflowError)
+"""What a damaged file makes torch and safetensors raise."""
+
+
+class _Step(BaseModel):
+    """What must be known of a network to build it again."""
+
+    step: int = Field(strict=True, ge=0)
+    widths: dict[str, Count]
+
+
+class _About(BaseModel):
+    """What a family file says of itself; an older plantnas's has no wiring."""
+
+    architecture: str
+    arguments: Arguments
+    wiring: Wiring = "dense"
+    images: ImagesRecord
+    steps: tuple[_Step, ...] = Field(min_length=1)
+
+    @property
+    def search_space(self) -> SearchSpace:
+        """Of the architecture, as a study would have it."""
+        return SearchSpace(architecture=self.architecture, arguments=self.arguments)
 
 
 def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkRecord]) -> None:
@@ -69,7 +101,7 @@ def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkReco
     write_file(path, content)
 
 
-def load_family(path: str | Path, step: int | None = None) -> nn.Module:
+def load_family(path: str | Path, step: int | None = None, trust: bool = False) -> nn.Module:
     """A network of a family file, as it was recorded to the last bit, in eval mode, on the CPU.
 
     It takes normalised images, such as `plantnas.load_images` gives. Property 3 of planting makes
@@ -78,18 +110,27 @@ def load_family(path: str | Path, step: int | None = None) -> nn.Module:
     Args:
         path: A file that `plantnas export STUDY --family FILE` wrote.
         step: 0 for the seed, 1 for the network of the first step, ...; the last one if None.
+        trust: Whether to import an architecture `module:function` that the file names and you have
+            not: it runs code.
 
     Raises:
         StorageError: The file is missing, damaged or no family file, or has no such step.
+        ConfigurationError: Its architecture is not here, or would run code that is not trusted.
     """
     check_path("path", path)
     if step is not None:
         check_integer("step", step, least=0)
     path = Path(path)
     try:
-        return _network(path, path.read_bytes(), step)
+        content = read_file(path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}.") from error
+    if trust:
+        trust_names(code_of(_about(path, content).search_space))
+    try:
+        return _network(path, content, step)
+    except (*DAMAGE, MemoryError) as error:
+        raise StorageError(f"{path}: is a damaged family file: {first_line(error)}.") from error
 
 
 def _tensors(
@@ -119,44 +160,70 @@ def _tensors(
     return stored
 
 
+def _about(path: Path, content: bytes) -> "_About":
+    """What a family file says of itself.
+
+    Raises:
+        StorageError: It is none, or a damaged one.
+    """
+    try:
+        # The file begins with the header's length in 8 bytes, then the header, in JSON.
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = header.get("__metadata__", {}).get("plantnas")
+        about = None if metadata is None else json.loads(metadata)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise StorageError(f"{path}: is no family file, or a damaged one: {error}.") from error
+    if about is None:
+        raise StorageError(f"{path}: is no family file: `plantnas export` did not write it.")
+    try:
+        return validated(_About, about, str(path))
+    except ConfigurationError as error:
+        raise StorageError(f"{error} It is a damaged family file.") from error
+
+
 def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
     try:
         tensors = safetensors.torch.load(content)
-    except SafetensorError as error:
+    except (SafetensorError, *DAMAGE) as error:
         raise StorageError(f"{path}: is no family file, or a damaged one: {error}.") from error
-    # The file begins with the header's length in 8 bytes, then the header, in JSON.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    metadata = header.get("__metadata__", {}).get("plantnas")
-    if metadata is None:
-        raise StorageError(f"{path}: is no family file: `plantnas export` did not write it.")
-    about = json.loads(metadata)
-    widths = {each["step"]: each["widths"] for each in about["steps"]}
+    about = _about(path, content)
+    widths = {each.step: each.widths for each in about.steps}
     last = list(widths)[-1]
     step = last if step is None else step
     if step not in widths:
         steps = ", ".join(map(str, widths))
         raise StorageError(f"{path}: has no step {step}: its steps are {steps}.")
-    space = SearchSpace(architecture=about["architecture"], arguments=about["arguments"])
-    images = ImagesRecord(**about["images"])
+    space, images = about.search_space, about.images
+    found(code_of(space), str(path))
     network, example = network_at(space, images, widths[last]), example_images(images)
     as_made = structure_at_own_widths(space, images)
-    # Of a file that an older plantnas wrote, it is dense.
-    is_dense = about.get("wiring", "dense") == "dense"
 
     def as_it_runs(network: nn.Module, step: int) -> nn.Module:
-        if is_dense:
+        if about.wiring == "dense":
             return network
         ancestors = [widths[each] for each in widths if each < step]
         return wired(network, example, ancestors, structure=as_made.with_widths(widths[step]))
 
     network = as_it_runs(network, last)
-    network.load_state_dict(_state(tensors, last))
+    network.load_state_dict(_checked(path, _state(tensors, last), network))
     if step != last:
         structure = as_made.with_widths(widths[last])
         network = crop(whole(network), example, widths[step], structure=structure)
-        network.load_state_dict({**network.state_dict(), **_state(tensors, step)})
+        own = _checked(path, _state(tensors, step), network)
+        network.load_state_dict({**network.state_dict(), **own})
         network = as_it_runs(network, step)
     return network.eval()
+
+
+def _checked(path: Path, tensors: State, network: nn.Module) -> State:
+    """A state of the file that the network can take.
+
+    Raises:
+        StorageError: No network had it.
+    """
+    if (problem := problem_of(tensors, network.state_dict())) is not None:
+        raise StorageError(f"{path}: is a damaged family file: {problem}")
+    return tensors
 
 
 def _state(tensors: State, step: int) -> dict[str, Tensor]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from plantnas.config import SearchSpace
 from plantnas.measured import Epoch, Evaluation, Split
+from plantnas.networks import code_of
+from plantnas.trust import found
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class StudyRecord:
     @property
     def search_space(self) -> SearchSpace:
         """Which architecture it grows; the rest of the configuration may be an older plantnas's."""
-        return SearchSpace.model_validate(self.configuration["search_space"])
+        space = SearchSpace.model_validate(self.configuration["search_space"])
+        found(code_of(space), f"the database of study {self.name!r}")
+        return space
 
     def ancestors(self, line: "Sequence[NetworkRecord]") -> list[dict[str, int]] | None:
         """The widths of what a network was planted from, if its channels do not see later ones.

@@ -20,6 +20,7 @@ from plantnas.config_files import validated
 from plantnas.errors import PlantingError, StudyError, did_you_mean
 from plantnas.given import check_integer, check_place
 from plantnas.measured import Evaluation
+from plantnas.named_keys import code_names
 from plantnas.place import is_url
 from plantnas.records.abandoned import abandoned_networks
 from plantnas.records.database import Database
@@ -34,6 +35,7 @@ from plantnas.records.record import (
     StudyRecord,
 )
 from plantnas.records.tables import EpochRow, EvaluationRow, NetworkRow, StudyRow
+from plantnas.trust import found, trust
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -92,7 +94,13 @@ class StudyRecords:
         recorded.pop("images")
         for part, keys in _STOOD_FOR.items():
             recorded[part] = {**keys, **recorded[part]}
-        return config_of(recorded, self.name, f"{self.database.url}: study {self.name!r}")
+        config = config_of(recorded, self.name, f"{self.database.url}: study {self.name!r}")
+        found(code_names(config), f"the database of study {self.name!r}")
+        return config
+
+    def trust(self) -> None:
+        """Takes the names that the study's database has for the user's own."""
+        trust(code_names(self.config))
 
     @cached_property
     def images(self) -> ImagesRecord:
@@ -353,7 +361,7 @@ def config_of(tree: dict[str, Any], name: str, where: str) -> StudyConfig:
     return checked.model_copy(update={"name": name})
 
 
-def load_network(storage: str, name: str, network_id: int) -> "nn.Module":
+def load_network(storage: str, name: str, network_id: int, trust: bool = False) -> "nn.Module":
     """A network of a study with its trained weights, in eval mode, on the CPU.
 
     It takes normalised images, such as `plantnas.load_images` gives, and reproduces the recorded
@@ -363,6 +371,8 @@ def load_network(storage: str, name: str, network_id: int) -> "nn.Module":
         storage: URL of the study's database.
         name: Name of the study.
         network_id: Its id in the table `plantnas_networks` and in `networks_frame`.
+        trust: Whether to import an architecture `module:function` that the database names and you
+            have not: it runs code.
 
     Raises:
         StudyError: There is no such study or network.
@@ -371,4 +381,6 @@ def load_network(storage: str, name: str, network_id: int) -> "nn.Module":
     check_place(storage, name)
     check_integer("network_id", network_id, most=2**63 - 1)
     records = StudyRecords(Database.to_read(storage, name), name)
+    if trust:
+        records.trust()
     return records.load(records.network(network_id))

@@ -22,6 +22,7 @@ from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
 from plantnas.given import check_given, check_path, check_text
 from plantnas.measured import Epoch
+from plantnas.named_keys import code_names
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_tables import (
     DIRECTION_WORDS,
@@ -61,6 +62,7 @@ from plantnas.trials.owners import owned
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.stopping import should_stop
 from plantnas.trials.storage import default_directory, storage_url
+from plantnas.trust import trust_if_new
 
 
 class PlantingObjective:
@@ -95,6 +97,7 @@ class PlantingObjective:
                 check_path(name, place)
         check_text("device", device, "a device's name, such as 'cpu',")
         self.config = config if isinstance(config, StudyConfig) else load_study(config)
+        trust_if_new(code_names(self.config))
         self._directory = directory
         self._device = device
         self._artifacts = artifacts

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
 from plantnas.given import check_given, check_place
-from plantnas.named_keys import find_names
+from plantnas.named_keys import code_names, find_names
 from plantnas.records.optuna_studies import check_new_study, check_study
 from plantnas.records.optuna_tables import (
     DIRECTION_WORDS,
@@ -27,6 +27,7 @@ from plantnas.trials.history import diverging
 from plantnas.trials.policies import Policy, next_assignment, policy_from_name, settings_of
 from plantnas.trials.sampler import PlantingSampler
 from plantnas.trials.storage import open_storage, storage_to_read
+from plantnas.trust import trust_if_new
 
 
 def open_study(config: StudyConfig, url: str) -> optuna.Study:
@@ -41,6 +42,7 @@ def open_study(config: StudyConfig, url: str) -> optuna.Study:
     """
     check_given("config", config, StudyConfig, "a StudyConfig, as plantnas.load_study gives it,")
     check_place(url, config.name)
+    trust_if_new(code_names(config))
     config = as_recorded_at(config, url)
     find_names(config)
     sampler = make_sampler(config.search.sampler, config.random_seed)

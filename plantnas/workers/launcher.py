@@ -16,6 +16,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from plantnas.errors import ConfigurationError, Say
 from plantnas.place import Place, is_url
+from plantnas.trust import trusted
 from plantnas.workers.process import GRACE_SECONDS
 
 POLL_SECONDS = 0.25
@@ -74,7 +75,7 @@ class WorkerCommand:
 
     def variables(self) -> dict[str, str]:
         """The environment variables that a worker needs: with the URL, so never to be shown."""
-        return {**self.environment, STORAGE_VARIABLE: self.place.url}
+        return {**trusted(), **self.environment, STORAGE_VARIABLE: self.place.url}
 
 
 class WorkerEnd(NamedTuple):
