@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.channels.cost import parameters_of
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
@@ -166,7 +167,7 @@ class Trainer:
         network.eval().requires_grad_(True).zero_grad()
         for batch in torch.split(drawn, size):
             views = torch.zeros_like(batch)
-            logits = network(*training_data.inputs.batch(views, batch))
+            logits = logits_in(network(*training_data.inputs.batch(views, batch)))
             loss = training_data.loss(logits, *training_data.targets.batch(views, batch))
             loss.backward()  # type: ignore[no-untyped-call]
 

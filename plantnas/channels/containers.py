@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from plantnas.errors import UnsupportedArchitecture
+
 PLAIN = (
     *(NoneType, bool, int, float, complex, str, bytes, EllipsisType, enum.Enum, type, nn.Module),
     *(torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Generator),
@@ -18,12 +20,37 @@ PLAIN = (
 """What holds no activation."""
 ITERABLE = (tuple, list, set, frozenset, deque, KeysView, ValuesView)
 
+LOGITS = ("logits", "out")
+"""What the logits are called where what is returned has names, the first one first."""
+
 FUNCTIONS = (FunctionType, MethodType, partial)
 
 
 def tensors_in(value: Any) -> list[Tensor]:
     """All tensors in nested containers, and in the attributes of objects, in order."""
     return [leaf for leaf in _leaves(value) if isinstance(leaf, Tensor)]
+
+
+def logits_in(answer: Any) -> Tensor:
+    """The logits of what a network returns: itself, what has one of the names, or the first tensor.
+
+    A network may return more: auxiliary heads in training, a dict, a tuple. Nothing else of it is
+    trained or measured.
+
+    Raises:
+        UnsupportedArchitecture: It has no tensor.
+    """
+    if isinstance(answer, Tensor):
+        return answer
+    for name in LOGITS:
+        found = answer.get(name) if isinstance(answer, Mapping) else getattr(answer, name, None)
+        if isinstance(found, Tensor):
+            return found
+    for tensor in tensors_in(answer):
+        return tensor
+    raise UnsupportedArchitecture(
+        f"the model returns a {type(answer).__name__} without a tensor, where logits are needed."
+    )
 
 
 def opaque_in(value: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.containers import opaque_in, tensors_in
+from plantnas.channels.containers import logits_in, opaque_in, tensors_in
 from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
 from plantnas.channels.locating import location, names_of_modules
 from plantnas.channels.on_meta import StandIns
@@ -70,9 +70,11 @@ def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
     with same_draws(), tracer:
         outputs = _outputs(tracer, model, images, training=False)
         weight_uses, evaluated = tuple(tracer.weight_uses), len(tracer.nodes)
-        outputs += _outputs(tracer, model, images, training=True)
-    for output in outputs:
-        tracer.freeze(output, MODEL_OUTPUT)
+        trained = _outputs(tracer, model, images, training=True)
+    for logits, *others in (outputs, trained):
+        tracer.freeze(logits, MODEL_OUTPUT)
+        for output in others:
+            tracer.freeze(output, "it is another of the model's outputs")
     for root in all_roots(tracer.nodes):
         if root.order >= (evaluated,):  # more of it could not change a prediction
             root.freeze("it only runs in training mode")
@@ -83,12 +85,12 @@ def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
         if root not in used:  # such as an output that is not returned, but kept by a module
             root.freeze("no layer uses its channels")
     structure = Structure(*_tables(tracer), weight_uses, tensor_shapes, parameter_names)
-    shapes = [output.shape for output in outputs]
+    shapes = [output.shape for output in (*outputs, *trained)]
     return Trace(structure, shapes, tracer.calls, tracer.fixed_axes())
 
 
 def _outputs(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -> list[Tensor]:
-    """All outputs, also those of auxiliary heads."""
+    """The logits, and all other outputs, such as those of auxiliary heads."""
     try:
         returned = model.train(training)(images)
     except UnsupportedArchitecture as error:
@@ -106,7 +108,8 @@ def _outputs(tracer: Tracer, model: nn.Module, images: Tensor, training: bool) -
             f"{type(model).__name__}: returns a {kind}, where plantnas needs tensors, or tuples, "
             "lists, dicts and objects of them."
         )
-    return outputs
+    logits = logits_in(returned)
+    return [logits, *(output for output in outputs if output is not logits)]
 
 
 def failure(cause: BaseException | None, modules: Mapping[int, str]) -> str:

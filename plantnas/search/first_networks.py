@@ -30,6 +30,7 @@ from plantnas.search.children import network_ahead, recorded_ahead
 from plantnas.search.interruption import give_up_if_asked
 from plantnas.search.prepared import Trained, donor_of, network_record
 from plantnas.search.recording import JoinedStudy
+from plantnas.training.answers import check_answers
 from plantnas.training.fitting import Part, TrainingData, fit, fit_together, validate
 from plantnas.training.nested import NestedOptimizer, nested
 from plantnas.training.optimizers import whole_network_optimizer
@@ -48,6 +49,7 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     if (recorded := _recorded(records, "teacher")) is not None:
         return recorded
     network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
+    check_answers(network, training_data.example, records.images.num_classes, say)
     say(f"training the teacher for {config.teacher.epochs} epochs")
     structure = _narrowed(records.structure, config.search_space.teacher)
     if config.search_space.wiring == "triangular":

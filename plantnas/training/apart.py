@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.channels.planting import crop
 from plantnas.channels.resizing import named_tensors, resized, with_tensors
 from plantnas.channels.structure import Role, Structure, TensorAxis, classifier_tensors
@@ -120,7 +121,7 @@ def _logits_and_inputs(
         )
         for name in names
     ]
-    logits = network(*given)
+    logits = logits_in(network(*given))
     for hook in hooks:
         hook.remove()
     return [logits, *(found[name] for name in names)]

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.measured import Evaluation, Split
 from plantnas.training.loss import Loss, Targets
 from plantnas.training.views import Inputs
@@ -16,7 +17,8 @@ def logits_of(network: nn.Module, inputs: Inputs, view: int = 0) -> Tensor:
     """The network's logits in eval mode, images x classes, float32."""
     was_training = network.training
     network.eval()
-    logits = torch.cat([network(*batch) for batch in inputs.in_order(view, EVALUATION_BATCH)])
+    batches = inputs.in_order(view, EVALUATION_BATCH)
+    logits = torch.cat([logits_in(network(*batch)) for batch in batches])
     network.train(was_training)
     return logits.float()
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch, Evaluation
@@ -175,7 +176,7 @@ def _train_epoch(
                 continue
             before = time.perf_counter()
             with mixed_precision(recipe.precision, device):
-                logits = part.network(*inputs).float()
+                logits = logits_in(part.network(*inputs)).float()
             loss = training_data.loss(logits, labels, answers if part.in_place else teacher_logits)
             (part.weight * loss).backward()  # type: ignore[no-untyped-call]
             if place == 0:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.containers import logits_in
+
 
 class OldPart(nn.Module):
     """The parent of a child, from images to the inputs of its layers that are seen by new rows.
@@ -131,8 +133,7 @@ class NewPart(nn.Module):
             idle.shapes = list(shapes)
         # What images are is old, and is given where it is seen.
         nothing = torch.zeros((), device=features[0].device)
-        logits: Tensor = self.network(nothing.expand(len(features[0]), *self._image_shape))
-        return logits
+        return logits_in(self.network(nothing.expand(len(features[0]), *self._image_shape)))
 
 
 class NewRows(nn.Module):

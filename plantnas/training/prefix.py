@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.channels.resizing import named_tensors
 
 
@@ -100,8 +101,7 @@ class BehindPrefix(nn.Module):
         assert prefix is not None
         with torch.no_grad():
             features = prefix(images)
-        logits: Tensor = self.suffix(*features)
-        return logits
+        return logits_in(self.suffix(*features))
 
 
 def _reached(graph: fx.Graph, planted: Set[str]) -> set[fx.Node]:
@@ -137,6 +137,7 @@ def _same_function(network: nn.Module, cut: Cut, example: Tensor) -> bool:
     features = cut.prefix(example)
     # A batch size that crosses the boundary as a number would be cached like a feature.
     batched = all(isinstance(each, Tensor) and len(each) == len(example) for each in features)
-    same = batched and torch.equal(network(example), cut.suffix(*features))
+    answers = [network(example), cut.suffix(*features)] if batched else []
+    same = batched and torch.equal(*map(logits_in, answers))
     network.train(was_training)
     return same

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.errors import (
     ConfigurationError,
     UnsupportedArchitecture,
@@ -24,6 +25,7 @@ from plantnas.errors import (
     missing,
 )
 from plantnas.records.record import StudyRecord
+from plantnas.training.answers import Answering
 
 Format = Literal["state-dict", "pt2", "onnx"]
 SUFFIXES: dict[Format, str] = {"state-dict": ".pt", "pt2": ".pt2", "onnx": ".onnx"}
@@ -161,6 +163,8 @@ EXPORTERS = {"pt2": (program_file, "The loaded program"), "onnx": (onnx_file, "o
 
 def _program(network: nn.Module, images: Tensor) -> torch.export.ExportedProgram:
     any_number = {0: torch.export.Dim("batch")}
+    if not isinstance(network(images[:1]), Tensor):
+        network = Answering(network)
     return torch.export.export(network, (images[:2],), dynamic_shapes=(any_number,))
 
 
@@ -188,7 +192,7 @@ def _largest_difference(
     """
     largest = 0.0
     for batch in (images, images[:1]):
-        expected = network(batch)
+        expected = logits_in(network(batch))
         difference = (expected - run(batch)).abs().max().item()
         if not difference <= 1e-3 * max(1, expected.abs().max().item()):  # NaN is none
             raise ValueError(f"its logits would differ by up to {difference:.2g}")
