@@ -24,6 +24,7 @@ from plantnas.records.optuna_tables import (
     STEP_KEY,
     STOPPED_AFTER_KEY,
     VALIDATION_LOSS_KEY,
+    WORKER_KEY,
     accuracy_key,
     cost_key,
     parameters_key,
@@ -53,6 +54,11 @@ def assignment_of(trial: optuna.Trial | FrozenTrial) -> Assignment | None:
 def is_assigned(trial: FrozenTrial) -> bool:
     """Whether the trial's assignment has been decided."""
     return ASSIGNMENT_KEY in trial.system_attrs
+
+
+def is_signed(trial: FrozenTrial) -> bool:
+    """Whether a worker has said that it runs the trial: one that has begun without was killed."""
+    return bool(trial.user_attrs.get(WORKER_KEY))
 
 
 def write_assignment(
@@ -89,13 +95,14 @@ def write_assignment(
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
-    """The trial as policies see it."""
+    """The trial as policies see it: one that began and was not signed has no assignment."""
+    is_lost = trial.state == TrialState.RUNNING and not is_signed(trial)
     complete = trial.state == TrialState.COMPLETE
     accuracy, parameters = trial.values if complete else (None, None)
     return TrialRecord(
         number=trial.number,
         state=STATES[trial.state.name].told,
-        assignment=_stored_assignment(trial),
+        assignment=None if is_lost else _stored_assignment(trial),
         accuracy=accuracy,
         parameters=parameters,
         validation_loss=trial.user_attrs.get(VALIDATION_LOSS_KEY),

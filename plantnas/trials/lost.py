@@ -37,7 +37,8 @@ from plantnas.records.optuna_tables import (
     USER_ATTRIBUTES,
     WORKER_KEY,
 )
-from plantnas.trials.assignments import assignment_of, is_assigned
+from plantnas.trials.assignments import assignment_of, is_assigned, is_signed
+from plantnas.trials.clock import now
 from plantnas.trials.owners import began
 
 UNSIGNED_SECONDS = 60
@@ -76,7 +77,10 @@ def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
 
 def trials_of_dead_workers(study: optuna.Study) -> list[FrozenTrial]:
     """The running trials whose worker was a process of this machine that has ended."""
-    return [trial for trial in _running(study) if _is_dead(trial)]
+    running, oldest = _running(study), None
+    if not all(is_signed(trial) for trial in running):
+        oldest = now(study) - timedelta(seconds=UNSIGNED_SECONDS)
+    return [trial for trial in running if _is_dead(trial, oldest)]
 
 
 def fail_trials_without_heartbeats(study: optuna.Study) -> list[int]:
@@ -93,7 +97,7 @@ def fail_trials_without_heartbeats(study: optuna.Study) -> list[int]:
 
 
 def fail(study: optuna.Study, trial: FrozenTrial, what: str) -> bool:
-    """Fail a running trial and retry it, unless it has ended or somebody else was first.
+    """Fail a running trial and retry it if it was signed, unless it has ended.
 
     Args:
         study: Optuna's.
@@ -106,7 +110,8 @@ def fail(study: optuna.Study, trial: FrozenTrial, what: str) -> bool:
     storage, trial_id = storage_of(study), trial_id_of(trial)
     if not fail_if_running(storage, trial_id, reason_of(trial, what)):
         return False
-    retry(study, storage.get_trial(trial_id))
+    if is_signed(trial):  # or else the policy has given its place away already
+        retry(study, storage.get_trial(trial_id))
     return True
 
 
@@ -218,10 +223,12 @@ def _running(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
-def _is_dead(trial: FrozenTrial) -> bool:
+def _is_dead(trial: FrozenTrial, oldest: datetime | None) -> bool:
+    """Whether a trial's worker has ended; one without a name has if it began before a moment."""
     worker: str = trial.user_attrs.get(WORKER_KEY, "")
-    if not worker and trial.datetime_start is not None:
-        return datetime.now() - trial.datetime_start > timedelta(seconds=UNSIGNED_SECONDS)
+    if not worker:
+        begun = trial.datetime_start
+        return begun is not None and oldest is not None and begun < oldest
     host, _, process = worker.partition(":")
     if host != platform.node():
         return False

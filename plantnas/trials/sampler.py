@@ -8,7 +8,7 @@ import copy
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import optuna
@@ -32,6 +32,7 @@ from plantnas.trials.assignments import (
     reference_of,
     write_assignment,
 )
+from plantnas.trials.clock import now
 from plantnas.trials.owners import sign
 from plantnas.trials.policies import Policy, next_assignment, policy_from_name
 from plantnas.trials.scope import Scope, ScopedStudy, is_planting_study, scope_of
@@ -205,8 +206,8 @@ def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial
     while True:
         trials = storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)
         others = [other for other in trials if other.number != trial.number]
-        undecided = any(_is_deciding(other) for other in others if other.number < trial.number)
-        if not undecided or time.monotonic() > deadline:
+        earlier = [other for other in others if other.number < trial.number]
+        if not _is_one_deciding(study, earlier) or time.monotonic() > deadline:
             # Of this trial what its process knows, not what was read before that.
             everyone = [*others, trial]
             remember_trials(study, sorted(everyone, key=lambda one: one.number))
@@ -214,9 +215,12 @@ def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial
         time.sleep(POLL_SECONDS)
 
 
-def _is_deciding(trial: FrozenTrial) -> bool:
-    """Whether a live worker is about to assign this trial."""
-    if trial.state != TrialState.RUNNING or is_assigned(trial) or trial.datetime_start is None:
-        return False
+def _is_one_deciding(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a live worker is about to assign one of the trials."""
+    begun = [
+        trial.datetime_start
+        for trial in trials
+        if trial.state == TrialState.RUNNING and not is_assigned(trial) and trial.datetime_start
+    ]
     # The own deadline of the one who waits bounds what differing clocks can do to this.
-    return datetime.now() - trial.datetime_start < timedelta(seconds=PATIENCE_SECONDS)
+    return bool(begun) and now(study) - max(begun) < timedelta(seconds=PATIENCE_SECONDS)

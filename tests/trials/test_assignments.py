@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from plantnas.records.optuna_tables import ASSIGNMENT_KEY
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY, WORKER_KEY
 from plantnas.trials.assignments import (
     assignment_of,
     record_of,
@@ -76,3 +76,22 @@ def test_every_state_of_optuna_has_a_word(state: str, expected: str) -> None:
 def test_unknown_figures_of_the_seed_are_none(study: optuna.Study) -> None:
     study.set_user_attr("teacher_cost", 5_000)
     assert reference_of(study) == Reference(teacher_cost=5_000)
+
+
+def test_a_trial_that_began_and_was_not_signed_takes_no_place(study: optuna.Study) -> None:
+    """It was taken from the queue by a worker that was killed before it had said so."""
+    trial = study.ask()
+    assignment = Assignment("screen", 1, None)
+    write_assignment(study, trial._cached_frozen_trial, assignment)
+    assert record_of(study.trials[0]).assignment is None
+    trial.set_user_attr(WORKER_KEY, "host:1:1")
+    assert record_of(study.trials[0]).assignment == assignment
+
+
+def test_a_trial_that_waits_in_the_queue_takes_a_place(study: optuna.Study) -> None:
+    stored = {"kind": "screen", "step": 1, "parent": None}
+    waiting = optuna.create_trial(
+        state=optuna.trial.TrialState.WAITING, system_attrs={ASSIGNMENT_KEY: stored}
+    )
+    study.add_trial(waiting)
+    assert record_of(study.trials[0]).assignment == Assignment("screen", 1, None)

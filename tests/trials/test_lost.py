@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 import optuna
@@ -133,6 +133,40 @@ def test_a_trial_that_nobody_signed_is_failed_after_a_minute(
     assert fail_trials_of_dead_workers(study) == expected
     reasons = [trial.user_attrs.get("reason") for trial in study.trials]
     assert reasons == ["a worker that did not sign it ended without a word" if expected else None]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_wrong_fails_no_trial_that_is_not_signed_yet(
+    storage: PatientStorage, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    study = optuna.create_study(storage=storage)
+    storage.create_new_trial(study._study_id)
+    set_clock(monkeypatch, hours)
+    assert fail_trials_of_dead_workers(study) == []
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """This process's clock is wrong; its database's is not."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Wrong:
+            moment = datetime.now(tz) + timedelta(hours=hours)
+            return cls.fromisoformat(moment.isoformat())
+
+    for module in ("lost", "clock"):
+        monkeypatch.setattr(f"plantnas.trials.{module}.datetime", Wrong)
+
+
+def test_a_planting_whose_next_worker_died_before_it_signed_is_left_to_the_policy(
+    study: optuna.Study,
+) -> None:
+    """Its place was given away at once: to queue it again would do more than is wanted."""
+    begin(study)
+    fail_trials_of_dead_workers(study)
+    study._storage.set_trial_state_values(study.trials[1]._trial_id, TrialState.RUNNING)
+    assert fail(study, study.trials[1], ENDED)
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 2
 
 
 def begin(study: optuna.Study) -> optuna.trial.FrozenTrial:
