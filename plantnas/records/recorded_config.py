@@ -8,6 +8,7 @@ from typing import Any
 from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.database import Database
+from plantnas.records.engine import is_missing
 from plantnas.records.optuna_studies import check_study
 from plantnas.records.study import StudyRecords, config_of
 
@@ -51,6 +52,24 @@ def as_recorded_at(config: StudyConfig, url: str) -> StudyConfig:
         return as_recorded(config, records)
     finally:
         records.database.close()
+
+
+def is_recorded(name: str, url: str) -> bool:
+    """Whether a study is recorded in a database, which may not exist; nothing is created.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    if is_missing(url):
+        return False
+    try:
+        database = Database.to_read(url, name)
+    except StudyError:
+        return False
+    try:
+        return database.find_study(name) is not None
+    finally:
+        database.close()
 
 
 def _merged(tree: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,14 @@
 The words are made in headline.py, the figures in plotting/; the pages are the dashboard's own.
 """
 
-from collections.abc import Callable, Sequence
+import platform
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
+from ipaddress import ip_address
+from socket import getfqdn
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
@@ -24,6 +28,7 @@ from plantnas.records.engine import (
     storage_engine_arguments,
 )
 from plantnas.records.optuna_private import study_id_of
+from plantnas.records.optuna_studies import check_owner
 from plantnas.records.optuna_tables import name_values
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -33,12 +38,16 @@ from plantnas.report.study_data import StudyData
 from plantnas.report.terminal import accuracy_text
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
     import plotly.graph_objects as go
 
 FIGURE_HEIGHT = 450
 """Pixels: the dashboard's frame has so many, whatever the figure says, and shows no more."""
 LARGEST_FIGURE = 500_000
 """Characters: a figure is read again every ten seconds, in rows of two thousand characters."""
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+EVERYWHERE = {"0.0.0.0", "::"}
 COLUMNS = (
     "network",
     "made by",
@@ -103,7 +112,8 @@ def serve(
 
     Args:
         url: The database.
-        host: The name or address to listen on. Who reaches it can change and delete studies.
+        host: The name or address to listen on; pages are given to who asks for it by that. Who
+            reaches it can change and delete studies.
         port: Where to listen; 0 takes a free one.
         ready: Is told the dashboard's address, once it answers there.
 
@@ -128,10 +138,13 @@ def server(url: str, host: str, port: int) -> WSGIServer:
     """
     if not is_installed():
         raise PlantnasError(_NOT_INSTALLED)
+    if not host.strip():
+        raise PlantnasError(f"host {host!r}: is empty; to listen everywhere, say 0.0.0.0.")
     from optuna_dashboard import wsgi
 
     arguments = storage_engine_arguments(url)
     check_exists(url)
+    check_owner(url)
     try:
         storage = RDBStorage(url, engine_kwargs=arguments)
     except (SQLAlchemyError, ImportError, RuntimeError) as error:
@@ -139,10 +152,68 @@ def server(url: str, host: str, port: int) -> WSGIServer:
     set_sqlite_pragmas(storage.engine)
     app = wsgi(optuna.storages.get_storage(storage))  # which reads finished trials once
     try:
-        return make_server(host, port, app, _ThreadingServer, _SilentHandler)
-    except (OSError, OverflowError) as error:
+        listening = make_server(host, port, app, _ThreadingServer, _SilentHandler)
+    except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise PlantnasError(f"port {port} of {host}: cannot be listened on: {why}.") from error
+    listening.set_app(_for_its_own_pages(app, host, str(listening.server_address[0])))
+    return listening
+
+
+def _for_its_own_pages(app: "WSGIApplication", host: str, address: str) -> "WSGIApplication":
+    """The app, for browsers that ask for it where it listens, and for its own pages alone.
+
+    A page from elsewhere, whose name its owner lets point to this machine, would otherwise read and
+    delete studies: the browser takes it for one of the dashboard's.
+
+    Args:
+        app: The dashboard.
+        host: Where it listens, as the user says it.
+        address: As the system says it.
+    """
+
+    names = _names_of(host, address)
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        asked, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")
+        name = _name_in(asked)
+        if name not in names and not (address in EVERYWHERE and _is_address(name)):
+            why = f"Host {asked!r} is not where this dashboard listens, which is {host}."
+        elif origin is not None and urlsplit(origin).netloc != asked:
+            why = f"Origin {origin!r} is not this dashboard's own."
+        else:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{why}\n".encode()]
+
+    return answer
+
+
+def _names_of(host: str, address: str) -> set[str]:
+    """What a server is called by who may ask for it."""
+    names = {host.lower(), address}
+    if address in LOOPBACK | EVERYWHERE:
+        names |= LOOPBACK
+    if address in EVERYWHERE:
+        names |= {platform.node().lower(), getfqdn().lower()}
+    return names
+
+
+def _name_in(asked: str) -> str:
+    """The name or address in a Host header; its port may be that of a tunnel."""
+    try:
+        return (urlsplit(f"//{asked}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    """Whether a name is an address, which nobody can let point elsewhere."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 _NOT_INSTALLED = missing("optuna-dashboard", "dashboard")

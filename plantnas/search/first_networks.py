@@ -28,6 +28,7 @@ from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.children import network_ahead, recorded_ahead
 from plantnas.search.interruption import give_up_if_asked
+from plantnas.search.outlines import narrowed, seed_structure
 from plantnas.search.prepared import Trained, donor_of, network_record
 from plantnas.search.recording import JoinedStudy
 from plantnas.training.answers import check_answers
@@ -51,14 +52,14 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
     check_answers(network, training_data.example, records.images.num_classes, say)
     say(f"training the teacher for {config.teacher.epochs} epochs")
-    structure = _narrowed(records.structure, config.search_space.teacher)
+    structure = narrowed(records.structure, config.search_space.teacher)
     if config.search_space.wiring == "triangular":
         triangular(structure, network, [])  # refuses before anything is trained
     recipe = config.teacher.for_size(structure.parameters())
     with phases("training"):
         optimizer = whole_network_optimizer(network, recipe)
         generator = generator_for(config.random_seed, "teacher", "batches")
-        epochs = fit(network, optimizer, training_data, recipe, generator)
+        epochs = fit(network, optimizer, training_data, recipe, generator, _give_up)
     if config.teacher_gives_channels:
         network = largest_first(network, structure)
     with phases("evaluation"):
@@ -89,17 +90,9 @@ class SeedMaker:
     def structure(self) -> Structure:
         """The seed's, which need not be trained: no wider than the teacher that gives channels."""
         config, records = self.joined.config, self.joined.records
-        structure = _narrowed(records.structure, config.search_space.seed)
-        if config.seed.start != "fresh":
-            # A teacher narrower than its architecture may have less than the seed's minimum.
-            given = self.teacher.widths
-            widths = structure.growable_widths.items()
-            structure = structure.with_widths(
-                {name: min(each, given[name]) for name, each in widths}
-            )
-        if config.search_space.wiring == "triangular":
-            return triangular(structure, records.build({}), ())
-        return structure
+        return seed_structure(
+            config, records.structure, self.teacher.widths, lambda: records.build({})
+        )
 
     def tell_costs(self) -> None:
         """Tells Optuna's study what policies compare to: they are functions of it alone."""
@@ -169,7 +162,7 @@ class SeedMaker:
         seed = _fresh(self.joined, "seed", config.search_space.seed, example)
         if config.seed.start == "fresh":
             return seed
-        as_drawn = _narrowed(self.joined.records.structure, config.search_space.seed)
+        as_drawn = narrowed(self.joined.records.structure, config.search_space.seed)
         started = resized(seed, as_drawn, self.structure.widths)
         grown = Grown(
             network=started,
@@ -217,24 +210,19 @@ def _recorded(records: StudyRecords, method: str) -> NetworkRecord | None:
     return next((record for record in records.networks() if record.method == method), None)
 
 
-def _narrowed(structure: Structure, width: Width) -> Structure:
-    """The structure of an architecture at a width; that of its own widths is found once."""
-    return structure.with_widths(structure.fraction_of_widths(width.width, width.minimum))
-
-
 def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> nn.Module:
     """The architecture at the width, with the weights that the study's random seed draws."""
     seed = derived_seed(joined.config.random_seed, method, "weights")
     network, on_cpu = joined.records.build({}, seed), example.cpu()
     generator = torch.Generator().manual_seed(seed)
     structure = joined.records.structure
-    narrowed = narrow(
+    network = narrow(
         network, on_cpu, width.width, generator, minimum=width.minimum, structure=structure
     )
     if isinstance(width, Teacher) and width.weights is not None:
         classifier = classifier_tensors(structure)
-        load_pretrained(narrowed, joined.config.search_space, width.weights, classifier)
-    return narrowed.to(example.device)
+        load_pretrained(network, joined.config.search_space, width.weights, classifier)
+    return network.to(example.device)
 
 
 def _added(records: StudyRecords, record: NetworkRecord) -> NetworkRecord:

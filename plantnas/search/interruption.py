@@ -1,6 +1,7 @@
 """Ends a worker that is asked to end (SIGTERM), as when its machine is taken away, without haste.
 
-Its trial ends with the epoch that it is in. What becomes of the trial is in workers/worker.py.
+Its trial ends with the epoch that it is in. What becomes of the trial is in workers/worker.py. And
+remembers Ctrl-C, whose exception is lost where Python calls a finalizer at that moment.
 """
 
 import signal
@@ -23,6 +24,7 @@ class _Asked:
 
     # Not a threading.Event, whose lock a signal handler may find held by its own thread.
     now = False
+    interrupted = False
 
 
 class Interrupted(PlantnasError):
@@ -46,12 +48,33 @@ def ends_politely() -> Iterator[None]:
         _Asked.now = False  # it was noted for what ran within
 
 
+@contextmanager
+def remembers_interrupts() -> Iterator[None]:
+    """Within, Ctrl-C is noted too, and heard where one asks whether to give up, or at the end.
+
+    In another thread than the main one, or where Ctrl-C does something else, this does nothing.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _remember)
+    try:
+        yield
+        _hear()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _Asked.interrupted = False
+
+
 def give_up_if_asked() -> None:
     """Gives the trial up where it can be, between two epochs, if the process was asked to end.
 
     Raises:
         Interrupted: If the process was asked to end.
+        KeyboardInterrupt: If Ctrl-C was pressed and not heard.
     """
+    _hear()
     if _Asked.now:
         raise Interrupted("interrupted")
 
@@ -61,7 +84,9 @@ def end_if_asked() -> None:
 
     Raises:
         SystemExit: If the process was asked to end.
+        KeyboardInterrupt: If Ctrl-C was pressed and not heard.
     """
+    _hear()
     if _Asked.now:
         raise SystemExit(EXIT_CODE)
 
@@ -82,3 +107,13 @@ def wait(seconds: float) -> None:
 def _note(number: int, interrupted: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _Asked.now = True
+
+
+def _remember(number: int, interrupted: FrameType | None) -> None:
+    _Asked.interrupted = True
+    signal.default_int_handler(number, interrupted)
+
+
+def _hear() -> None:
+    if _Asked.interrupted:
+        raise KeyboardInterrupt

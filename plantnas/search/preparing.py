@@ -27,13 +27,12 @@ from plantnas.search.recording import JoinedStudy
 from plantnas.search.recording import check_configuration as check_configuration
 from plantnas.search.shared_files import SharedFiles
 from plantnas.training.features import FeatureCache
-from plantnas.training.fitting import TrainingData
+from plantnas.training.fitting import TrainingData, labelled
 from plantnas.training.logits import load_logits, save_logits, teacher_logits
-from plantnas.training.loss import Targets, cross_entropy
 from plantnas.training.losses import loss_of
 from plantnas.training.samples import load_samples, save_samples, teacher_samples
-from plantnas.training.seeds import derived_seed, generator_for
-from plantnas.training.views import Inputs, augmented_inputs, image_inputs
+from plantnas.training.seeds import generator_for
+from plantnas.training.views import Inputs
 
 
 def prepare(
@@ -53,7 +52,7 @@ def prepare(
         StorageError: The database or the folder cannot be used.
     """
     config, records, study = joined.config, joined.records, joined.study
-    images = _labelled(joined, torch.device(device))
+    images = labelled(config, joined.dataset, torch.device(device))
     # Workers that join later do not wait for each other.
     purpose = f"prepares study {config.name!r}"
     with nullcontext() if is_told(study, "teacher") else records.database.alone(purpose, say):
@@ -98,19 +97,6 @@ def check_device(name: str) -> None:
         raise ConfigurationError(
             f"device {name!r}: this machine does not have it. Allowed: {', '.join(usable)}."
         ) from error
-
-
-def _labelled(joined: JoinedStudy, device: torch.device) -> TrainingData:
-    """The images on the device, with their labels and nothing of a teacher."""
-    config, dataset = joined.config, joined.dataset
-    seed = derived_seed(config.random_seed, "views")
-    return TrainingData(
-        inputs=augmented_inputs(dataset, config.data, seed, device),
-        targets=Targets(dataset.train.labels.to(device)),
-        validation_inputs=image_inputs(dataset.validation, dataset, device),
-        validation_targets=Targets(dataset.validation.labels.to(device)),
-        loss=cross_entropy,
-    )
 
 
 def _distilled(

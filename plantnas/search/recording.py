@@ -21,12 +21,15 @@ from plantnas.named_keys import find_names
 from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
-from plantnas.records.record import ImagesRecord, StudyRecord
-from plantnas.records.recorded_config import as_recorded
+from plantnas.records.optuna_studies import check_new_study
+from plantnas.records.record import StudyRecord
+from plantnas.records.recorded_config import as_recorded, is_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.search.identity import records_of
+from plantnas.search.outlines import images_record
+from plantnas.search.rehearsing import rehearsed
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
-from plantnas.trials.storage import make_folder, open_database, storage_errors
+from plantnas.trials.storage import check_url, make_folder, open_database, storage_errors
 from plantnas.trials.study import open_study
 
 LIBRARIES = ("plantnas", "torch", "optuna")
@@ -52,8 +55,31 @@ class JoinedStudy:
     directory: Path
 
 
+def new_images(config: StudyConfig, url: str) -> Dataset | None:
+    """The images of a study that is not recorded yet, if it can be searched; None of another one.
+
+    Nothing is made for it before that is known.
+
+    Raises:
+        StudyError: Optuna has another study of that name there.
+        ConfigurationError: The study cannot be searched.
+        DataError: The data cannot be read.
+        StorageError: The database cannot be opened, or is another application's.
+    """
+    check_url(url)
+    find_names(config)
+    check_new_study(config.name, url)
+    if is_recorded(config.name, url):
+        return None
+    return rehearsed(config)
+
+
 def join_study(
-    study: optuna.Study, config: StudyConfig, directory: Path, artifacts: str | None = None
+    study: optuna.Study,
+    config: StudyConfig,
+    directory: Path,
+    artifacts: str | None = None,
+    dataset: Dataset | None = None,
 ) -> JoinedStudy:
     """Reads a study's images, and records the study if it is new.
 
@@ -64,10 +90,12 @@ def join_study(
             artifacts of a new study.
         artifacts: Where this machine finds the artifacts, if elsewhere than recorded; a new
             study's are recorded to be there.
+        dataset: The images, where they have been read already, as `new_images` does.
 
     Raises:
         StudyError: The study exists with another configuration, or its records are not its own.
-        ConfigurationError: A name of the configuration stands for nothing here.
+        ConfigurationError: A name of the configuration stands for nothing here, or a new study
+            cannot be searched.
         DataError: The data cannot be read or is not what the study was made with.
         StorageError: The database or the folder cannot be used.
     """
@@ -75,7 +103,8 @@ def join_study(
     records = records_of(study, open_database(study, artifacts), config.name)
     config = as_recorded(config.model_copy(update={"name": study.study_name}), records)
     check_configuration(records, config)
-    dataset = dataset_of(config)
+    if dataset is None:
+        dataset = rehearsed(config) if records.find() is None else dataset_of(config)
     make_folder(directory)
     _add_study(records, study, config, dataset, artifacts or str(directory / "weights"))
     check_fingerprint(dataset, records.images.fingerprint, config)
@@ -100,12 +129,13 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
         StorageError: The database or the folder cannot be made.
     """
     with storage_errors(url):
+        dataset = new_images(config, url)
         study = open_study(config, url)
         records = records_of(study, Database(url), config.name)
         config = as_recorded(config, records)
         check_configuration(records, config)
-        if records.find() is None:
-            _add_study(records, study, config, dataset_of(config), artifacts)
+        if dataset is not None:
+            _add_study(records, study, config, dataset, artifacts)
         record_changes(records, config)
 
 
@@ -129,16 +159,7 @@ def _add_study(
         place = artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
         if not is_url(place):
             make_folder(Path(place))
-        _, channels, height, width = dataset.train.pixels.shape
-        images = ImagesRecord(
-            num_classes=dataset.num_classes,
-            channels=channels,
-            height=height,
-            width=width,
-            mean=dataset.mean.tolist(),
-            std=dataset.std.tolist(),
-            fingerprint=dataset.fingerprint,
-        )
+        images = images_record(dataset)
         gpus = torch.cuda.device_count()
         records.database.add_study(
             StudyRecord(

@@ -14,13 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.containers import logits_in
-from plantnas.config import Recipe
+from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch, Evaluation
+from plantnas.training.data import Dataset
 from plantnas.training.evaluation import evaluate
-from plantnas.training.loss import Loss, Targets
+from plantnas.training.loss import Loss, Targets, cross_entropy
 from plantnas.training.precision import mixed_precision
-from plantnas.training.views import Inputs
+from plantnas.training.seeds import derived_seed
+from plantnas.training.views import Inputs, augmented_inputs, image_inputs
 
 
 class TrainingDiverged(PlantnasError):
@@ -89,6 +91,18 @@ class Part(NamedTuple):
     in_place: bool = False
     """It learns what the first part has just answered to the same batch, instead of what the
     teacher has: in-place distillation (Yu and Huang 2019, arXiv 1903.05134)."""
+
+
+def labelled(config: StudyConfig, dataset: Dataset, device: torch.device) -> TrainingData:
+    """A study's images on the device, with their labels and nothing of a teacher."""
+    seed = derived_seed(config.random_seed, "views")
+    return TrainingData(
+        inputs=augmented_inputs(dataset, config.data, seed, device),
+        targets=Targets(dataset.train.labels.to(device)),
+        validation_inputs=image_inputs(dataset.validation, dataset, device),
+        validation_targets=Targets(dataset.validation.labels.to(device)),
+        loss=cross_entropy,
+    )
 
 
 def fit(

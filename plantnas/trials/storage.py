@@ -86,14 +86,23 @@ class PatientStorage(SparingStorage):
         return sorted(silent.union(super().stale_trials(study_id)))
 
 
+def check_url(url: str) -> None:
+    """Refuse what is no URL.
+
+    Raises:
+        StorageError: It is none.
+    """
+    if "://" not in url:
+        raise StorageError(f"storage {url!r}: is not a URL such as sqlite:///study.db.")
+
+
 def open_storage(url: str) -> PatientStorage:
     """An Optuna storage with heartbeats and the settings of a database that many workers share.
 
     Raises:
         StorageError: The database cannot be opened.
     """
-    if "://" not in url:
-        raise StorageError(f"storage {url!r}: is not a URL such as sqlite:///study.db.")
+    check_url(url)
     arguments = storage_engine_arguments(url)
     try:
         if file := sqlite_file(url):

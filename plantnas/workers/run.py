@@ -17,9 +17,10 @@ from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
+from plantnas.search.interruption import give_up_if_asked, remembers_interrupts
 from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
-from plantnas.search.recording import join_study, record_changes
+from plantnas.search.recording import join_study, new_images, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study, why_diverged
@@ -98,6 +99,8 @@ def run_watched(
     """
     check_device(device)
     watch_now = sparing(watch)
+    with storage_errors(place.url):
+        dataset = new_images(config, place.url)
     with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)
@@ -105,15 +108,16 @@ def run_watched(
         check_configuration(records, config)
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):
-            joined = join_study(study, config, place.directory)
+            joined = join_study(study, config, place.directory, dataset=dataset)
             record_changes(records, config)
             # Trials of killed workers are put back: to end politely would only delay it.
             launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
             command = WorkerCommand(place, device=device, program=program(0))
             try:
-                with launched(launcher, command, workers):
+                with launched(launcher, command, workers), remembers_interrupts():
                     prepare(joined, device, say)  # while the workers import torch
                     for ends in polls(launcher):
+                        give_up_if_asked()
                         watch_now(study)
                         _check(ends)
             finally:

@@ -30,6 +30,7 @@ from plantnas.search.interruption import (
     end_if_asked,
     ends_politely,
     give_up_if_asked,
+    remembers_interrupts,
     wait,
 )
 from plantnas.search.objective import PlantingObjective
@@ -120,7 +121,7 @@ def optimize_until_complete(
     objective.prepared(study, say)  # before there is a trial, which would wait for its parent
     failures = list[BaseException]()
     watch = _DeathWatch(study)
-    with ends_politely(), in_optimize_loop(study):
+    with ends_politely(), remembers_interrupts(), in_optimize_loop(study):
         while _wait_for_work(study, objective.config.search, watch):
             failure = _run_trial(study, objective)
             end_if_asked()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 from wsgiref.util import setup_testing_defaults
 
 import optuna
@@ -264,6 +266,70 @@ def test_the_server_gives_the_pages_and_their_script(address: str) -> None:
 def test_the_server_gives_the_study(address: str, shown: Shown) -> None:
     with urlopen(f"{address}/api/studies/{shown.study._study_id}") as answer:
         assert json.load(answer)["note"]["body"] == shown.note
+
+
+def status_of(address: str, method: str = "GET", **headers: str) -> int:
+    """The answer to a request for the list of studies, with other headers than a browser's own."""
+    asked = Request(f"{address}/api/studies", method=method, headers=headers)
+    try:
+        with urlopen(asked) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost", "LOCALHOST:8080", "[::1]:80"])
+def test_who_asks_for_where_it_listens_is_answered(address: str, host: str) -> None:
+    assert status_of(address, Host=host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example:80", "["]
+)
+def test_a_name_that_was_made_to_point_here_is_refused(address: str, host: str) -> None:
+    assert status_of(address, Host=host) == 403
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
+def test_a_page_from_elsewhere_is_refused(address: str, shown: Shown, origin: str) -> None:
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(
+            Request(
+                f"{address}/api/studies/{shown.study._study_id}",
+                method="DELETE",
+                headers={"Origin": origin},
+            )
+        )
+    assert shown.json()
+
+
+def test_a_page_of_its_own_is_answered(address: str) -> None:
+    assert status_of(address, Origin=address) == 200
+
+
+@pytest.fixture
+def everywhere(shown: Shown) -> Iterator[str]:
+    """Of a dashboard that listens at every address of the machine."""
+    listening = server(shown.folder.url, "0.0.0.0", 0)
+    thread = threading.Thread(target=listening.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.server_port}"
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
+
+
+def test_who_listens_everywhere_is_asked_for_by_any_address_or_its_own_name(
+    everywhere: str,
+) -> None:
+    asked = ("192.0.2.7:80", platform.node(), "localhost", "evil.example")
+    assert [status_of(everywhere, Host=host) for host in asked] == [200, 200, 200, 403]
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_is_refused(shown: Shown, host: str) -> None:
+    with pytest.raises(PlantnasError, match=r"is empty; to listen everywhere, say 0\.0\.0\.0"):
+        serve(shown.folder.url, host)
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(address: str, shown: Shown) -> None:

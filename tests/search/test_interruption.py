@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,8 +17,12 @@ from plantnas.search.interruption import (
     end_if_asked,
     ends_politely,
     give_up_if_asked,
+    remembers_interrupts,
     wait,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_process_that_is_asked_to_end_goes_on_to_where_it_can_give_up() -> None:
@@ -84,3 +90,61 @@ def test_a_second_sigterm_ends_a_process_at_once() -> None:
     process.terminate()
     assert process.wait(10) == -signal.SIGTERM
     process.stdout.close()
+
+
+class Swallows:
+    """Something whose finalizer is called when Ctrl-C is pressed."""
+
+
+def press_in_a_finalizer() -> None:
+    """Python prints what a finalizer raises, and goes on."""
+    thing = Swallows()
+    weakref.finalize(thing, os.kill, os.getpid(), signal.SIGINT)
+    del thing
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def heard_after(press: Callable[[], None], *asks: Callable[[], None]) -> list[str]:
+    """What was done before an interrupt was heard."""
+    done = list[str]()
+    try:
+        with remembers_interrupts():
+            press()
+            done.append("pressed")
+            for ask in asks:
+                ask()
+                done.append("asked")
+    except KeyboardInterrupt:
+        done.append("heard")
+    return done
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("ask", [give_up_if_asked, end_if_asked, lambda: wait(60)])
+def test_an_interrupt_that_a_finalizer_swallowed_is_heard(ask: Callable[[], None]) -> None:
+    assert heard_after(press_in_a_finalizer, ask) == ["pressed", "heard"]
+    give_up_if_asked()  # what runs in this process later was not interrupted
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_nobody_heard_is_heard_at_the_end() -> None:
+    assert heard_after(press_in_a_finalizer) == ["pressed", "heard"]
+
+
+def test_an_interrupt_comes_at_once_as_ever() -> None:
+    assert heard_after(press, give_up_if_asked) == ["heard"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_else_is_done_on_ctrl_c_is_still_done() -> None:
+    heard = list[int]()
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with remembers_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]

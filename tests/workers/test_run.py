@@ -275,11 +275,13 @@ def test_what_a_run_may_change_is_recorded_before_its_workers_start(
 
 
 def test_a_study_whose_limits_leave_no_room_says_so(small: StudyFolder, tmp_path: Path) -> None:
-    study = replace(small, directory=tmp_path).with_settings(search__maximum_parameters=700)
+    study = replace(small, directory=tmp_path).with_settings(
+        search__steps=2, search__maximum_parameters=900
+    )
     study.run()
     messages: list[str] = []
     run_study(study.config, study.url, study.directory, say=messages.append)
-    assert messages[-1].startswith("Study 'tiny' ended after step 0 of 1: nothing more")
+    assert messages[-1].startswith("Study 'tiny' ended after step 1 of 2: nothing more")
 
 
 @pytest.fixture

@@ -1,0 +1,57 @@
+"""What a study's configuration and images determine, before anything is recorded or trained.
+
+The networks of these structures are made in first_networks.py.
+"""
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from plantnas.channels.structure import Structure
+from plantnas.channels.wiring import triangular
+from plantnas.config import StudyConfig, Width
+from plantnas.records.record import ImagesRecord
+from plantnas.training.data import Dataset
+
+
+def images_record(dataset: Dataset) -> ImagesRecord:
+    """What is recorded of a study's images."""
+    _, channels, height, width = dataset.train.pixels.shape
+    return ImagesRecord(
+        num_classes=dataset.num_classes,
+        channels=channels,
+        height=height,
+        width=width,
+        mean=dataset.mean.tolist(),
+        std=dataset.std.tolist(),
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def narrowed(structure: Structure, width: Width) -> Structure:
+    """The structure of an architecture at a width; that of its own widths is found once."""
+    return structure.with_widths(structure.fraction_of_widths(width.width, width.minimum))
+
+
+def seed_structure(
+    config: StudyConfig,
+    structure: Structure,
+    teacher_widths: Mapping[str, int],
+    build: Callable[[], nn.Module],
+) -> Structure:
+    """The seed's structure, which is no wider than a teacher that gives channels.
+
+    Args:
+        config: The study's.
+        structure: Of the architecture at its own widths.
+        teacher_widths: Of the teacher's groups.
+        build: Makes the architecture, which triangular wiring is found in.
+    """
+    seed = narrowed(structure, config.search_space.seed)
+    if config.seed.start != "fresh":
+        # A teacher narrower than its architecture may have less than the seed's minimum.
+        widths = seed.growable_widths.items()
+        seed = seed.with_widths({name: min(each, teacher_widths[name]) for name, each in widths})
+    if config.search_space.wiring == "triangular":
+        return triangular(seed, build(), ())
+    return seed

@@ -1,0 +1,213 @@
+"""A study tried out on a few images, before anything of it is made and anything is trained.
+
+What is refused here would be refused, or fail, after hours. Its trials are in objective.py.
+"""
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import numpy as np
+import optuna
+import torch
+from optuna.exceptions import ExperimentalWarning
+from torch import nn
+
+from plantnas.channels.initialisations import ROWS
+from plantnas.channels.initialising import Donor, Initialisation, Samples
+from plantnas.channels.planting import plant
+from plantnas.channels.structure import Structure
+from plantnas.config import Recipe, StudyConfig
+from plantnas.errors import ConfigurationError, PlantnasError
+from plantnas.named import fault_of_the_users, raised
+from plantnas.records.building import network_at, structure_at_own_widths
+from plantnas.search.outlines import images_record, narrowed, seed_structure
+from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.training.data import Dataset, dataset_of
+from plantnas.training.evaluation import logits_of
+from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, labelled
+from plantnas.training.images import UNLABELLED
+from plantnas.training.logits import teacher_logits
+from plantnas.training.losses import LOSSES
+from plantnas.training.optimizers import whole_network_optimizer
+from plantnas.training.samples import teacher_samples
+from plantnas.trials.base_samplers import make_sampler
+from plantnas.trials.sampler import PlantingSampler
+from plantnas.trials.study import make_policy
+
+BATCH = 8
+"""Images of a batch; there are two."""
+MEMORY = 2.0**28
+"""Bytes that what the teacher computes inside may take here."""
+PROPOSALS = 2
+"""Of the sampler: the second is made in the knowledge of the first."""
+
+
+def rehearsed(config: StudyConfig) -> Dataset:
+    """The images of a study that is new, after it was tried out on them.
+
+    Raises:
+        DataError: They cannot be read.
+        PlantnasError: As `rehearse`.
+    """
+    dataset = dataset_of(config)
+    rehearse(config, dataset)
+    return dataset
+
+
+def rehearse(config: StudyConfig, dataset: Dataset) -> None:
+    """Refuses a study that cannot be searched, in a second: random generators are left as they are.
+
+    Raises:
+        ConfigurationError: No group may grow as it says, no planting is within its limits, its
+            sampler proposes none, or its networks cannot be trained on the images.
+        UnsupportedArchitecture: Channels of its networks cannot be followed.
+    """
+    space, images = config.search_space, images_record(dataset)
+    with _random_states_kept():
+        structure = structure_at_own_widths(space, images)
+        teacher = narrowed(structure, space.teacher)
+        widths = teacher.growable_widths
+        seed = seed_structure(config, structure, widths, lambda: network_at(space, images, {}))
+        room = room_to_grow(seed, widths, space.grow, config.search)
+        _check_window(room)
+        _check_proposals(config, room)
+        try:
+            _check_training(config, dataset, teacher, seed, room)
+        except PlantnasError:
+            raise
+        except Exception as error:  # of the networks: whatever they compute
+            raise ConfigurationError(
+                f"search_space.architecture: {space.architecture!r}: cannot be trained: "
+                f"{raised(error)}."
+            ) from error
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    """Within, the generators that every library has may be used: they are put back."""
+    # Of Python and NumPy, whose generators code of the user's may draw from.
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _check_window(room: Room) -> None:
+    if room.has_none():
+        parameters = room.structure.parameters()
+        raise ConfigurationError(
+            f"search: nothing can be planted in the seed, of {parameters:,} parameters: no child "
+            f"costs between {room.minimum:,.0f} and {room.maximum:,.0f} (minimum_growth, "
+            f"maximum_growth) with at most {room.maximum_parameters:,.0f} parameters "
+            "(maximum_parameters) and no more channels than the teacher."
+        )
+
+
+def _check_proposals(config: StudyConfig, room: Room) -> None:
+    settings = config.search.sampler
+    policy = make_policy(config.search)
+    sampler = PlantingSampler(make_sampler(settings, config.random_seed), policy)
+    suggest = suggest_shares if config.search_space.grow.proposal == "shares" else suggest_counts
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+            for _ in range(PROPOSALS):
+                trial = study.ask()
+                suggest(trial, room)
+                study.tell(trial, (0.5, room.minimum))
+    except PlantnasError:
+        raise
+    except Exception as error:  # of a sampler, in its own words, or of code of the user's
+        if (fault := fault_of_the_users(error)) is not None:
+            raise ConfigurationError(f"code of yours {fault}.") from error
+        raise ConfigurationError(
+            f"search.sampler.arguments: {settings.arguments!r}: {settings.name} cannot propose a "
+            f"planting: {raised(error)}."
+        ) from error
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _check_training(
+    config: StudyConfig, dataset: Dataset, teacher: Structure, seed: Structure, room: Room
+) -> None:
+    """Trains copies of teacher and seed on two batches, and plants in the seed."""
+    space, images = config.search_space, images_record(dataset)
+    data = labelled(config, _few_of(dataset), torch.device("cpu"))
+    large = network_at(space, images, teacher.growable_widths)
+    _check_outputs(config, large, data, dataset.num_classes)
+    _fit(large, config.teacher, teacher, data)
+    targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))
+    answers = teacher_logits(large, data.validation_inputs)
+    data = replace(
+        data,
+        targets=targets,
+        validation_targets=data.validation_targets._replace(teacher_logits=answers),
+        loss=LOSSES.find(config.distillation.loss)(config.distillation),
+    )
+    small = network_at(space, images, seed.growable_widths)
+    _fit(small, config.seed, seed, data)
+    planting = {name: group.granularity for name, group in room.groups.items()}
+    start = Initialisation(
+        ROWS.find(config.planting.rows),
+        config.planting.column_init,
+        _donor(config, large, teacher, data),
+    )
+    generator = torch.Generator().manual_seed(config.random_seed)
+    child = plant(small, data.example, planting, generator, initialisation=start, structure=seed)
+    _fit(child, config.planting, seed.after(planting), data)
+
+
+def _few_of(dataset: Dataset) -> Dataset:
+    """Two batches of labelled images to train on, and one to validate."""
+    train, validation = dataset.train, dataset.validation
+    with_label = (train.labels != UNLABELLED).nonzero().flatten()
+    few = train.subset(with_label[: 2 * BATCH])
+    return replace(
+        dataset,
+        train=few,
+        validation=validation.subset(torch.arange(len(validation.labels))[:BATCH]),
+    )
+
+
+def _check_outputs(
+    config: StudyConfig, network: nn.Module, data: TrainingData, num_classes: int
+) -> None:
+    outputs = logits_of(network, data.validation_inputs)
+    if outputs.ndim != 2 or outputs.shape[1] != num_classes:
+        shape = " x ".join(map(str, outputs.shape[1:]))
+        raise ConfigurationError(
+            f"search_space.architecture: {config.search_space.architecture!r}: answers an image by "
+            f"{shape} numbers, where the data has {num_classes} classes."
+        )
+
+
+def _fit(network: nn.Module, recipe: Recipe, structure: Structure, data: TrainingData) -> None:
+    brief = {"epochs": 1, "batch_size": BATCH, "precision": "float32"}
+    recipe = recipe.model_copy(update=brief).for_size(structure.parameters())
+    generator = torch.Generator().manual_seed(0)
+    with suppress(TrainingDiverged):  # two batches do not say whether all would
+        fit(network, whole_network_optimizer(network, recipe), data, recipe, generator)
+
+
+def _donor(
+    config: StudyConfig, network: nn.Module, structure: Structure, data: TrainingData
+) -> Donor | None:
+    """The teacher's copy, with what it computes inside where channels may be fitted to that."""
+    if not config.teacher_gives_channels:
+        return None
+    donor = Donor(network.eval(), structure)
+    if not config.fits_channels:
+        return donor
+    kept = teacher_samples(donor, data.inputs, MEMORY, torch.Generator().manual_seed(0))
+    (images,) = data.inputs.batch(kept.views, kept.indices)
+    return donor._replace(samples=Samples(images, kept.outputs, kept.indices))
