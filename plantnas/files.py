@@ -1,10 +1,12 @@
 """Writes files that are complete or not there, and locks. What is in them is elsewhere."""
 
 import errno
+import glob
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -103,12 +105,38 @@ def _is_within(path: Path, kept: Path) -> bool:
     return path.resolve().is_relative_to(kept.resolve()) or _is_same(path, kept)
 
 
+OLD_SECONDS = 60
+"""A file that was touched since may be another machine's, whose processes are not known here."""
+
+
+def _remove_old_partials(path: Path) -> None:
+    with suppress(OSError):
+        for each in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+            process = each.name.removeprefix(f"{path.name}.").removesuffix(".partial")
+            is_old = time.time() - each.stat().st_mtime > OLD_SECONDS
+            if is_old and process.isdecimal() and _has_ended(int(process)):
+                each.unlink(missing_ok=True)
+
+
+def _has_ended(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:  # another user's
+        return False
+    return False
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it: it is complete or not there.
+
+    What processes left that were killed while they wrote it is removed.
 
     Raises:
         StorageError: It cannot be written.
     """
+    _remove_old_partials(path)
     try:
         write_atomically(path, lambda file: file.write(content))
     except OSError as error:

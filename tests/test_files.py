@@ -2,6 +2,9 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -186,3 +189,26 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"a.pt: cannot be written: Is a directory"):
         write_file(tmp_path / "a.pt", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "age", "stays"),
+    [
+        ("page.html.{ended}.partial", 120, False),
+        ("page.html.{ended}.partial", 5, True),  # another machine's, perhaps
+        ("page.html.{alive}.partial", 120, True),
+        ("other.html.{ended}.partial", 120, True),
+        ("page.html.mine.partial", 120, True),
+    ],
+)
+def test_what_a_killed_process_left_of_a_file_goes_when_it_is_written_again(
+    tmp_path: Path, name: str, age: float, stays: bool
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    partial = tmp_path / name.format(ended=ended.pid, alive=os.getppid())
+    partial.touch()
+    os.utime(partial, (time.time() - age,) * 2)
+    write_file(tmp_path / "page.html", b"new")
+    assert (tmp_path / "page.html").read_bytes() == b"new"
+    assert partial.exists() == stays

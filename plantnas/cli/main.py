@@ -3,8 +3,12 @@
 Heavy imports are inside the commands, so that help and mistakes answer at once.
 """
 
+import errno
 import os
+import re
 import sys
+import tempfile
+import traceback
 from typing import NoReturn
 
 import typer
@@ -18,7 +22,7 @@ from plantnas.cli.reading import dashboard, plot, report, status, table
 from plantnas.cli.searching import quickstart, run
 from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
-from plantnas.errors import PlantnasError
+from plantnas.errors import PlantnasError, first_line
 from plantnas.named import fault_of_the_users
 from plantnas.workers.launcher import COMPLAINT
 
@@ -40,9 +44,21 @@ app.add_typer(databases, name="db")
 INTERRUPTED = 130
 """The exit code that Typer and shells give to a command that Ctrl-C ended."""
 
+DEFECT = 70
+"""The exit code of what nobody has thought of: EX_SOFTWARE of sysexits.h."""
+
+OF_THE_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP),
+}
+"""Errors of the system that are no defect of plantnas, wherever they come up."""
+
 
 def main() -> None:
-    """The command `plantnas`: one line and exit code 2 for what the user can mend."""
+    """The command `plantnas`: one line and exit code 2 for what the user can mend.
+
+    Of what nobody has thought of, one line and exit code 70; a file has the traceback.
+    """
     # Before torch is loaded. Threads that spin while they wait for one another made the training of
     # a small teacher over 20 times slower on a machine with anything else to do.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -52,13 +68,41 @@ def main() -> None:
         _end(error.format_message(), 2)
     except PlantnasError as error:
         _end(str(error), 2)
+    except BrokenPipeError:  # who reads what is printed has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (Exception, SystemExit) as error:
-        if (fault := fault_of_the_users(error)) is None:
+        if (fault := fault_of_the_users(error)) is not None:
+            _end(f"code of yours {fault}", 2)
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            place = f"{error.filename}: " if error.filename else ""
+            _end(f"{place}{error.strerror}.", 2)
+        if isinstance(error, SystemExit):
             raise
-        _end(f"code of yours {fault}", 2)
+        _end(_defect(error), DEFECT)
     if exit_code == INTERRUPTED:
         _end("interrupted. The same command goes on where it stopped.", INTERRUPTED)
     sys.exit(exit_code)
+
+
+def _defect(error: BaseException) -> str:
+    """What is said of an exception that nobody has thought of, whose traceback is written."""
+    trace = "".join(traceback.format_exception(error))
+    says = f"a defect of plantnas: {type(error).__name__}: {first_line(error)[:200]}"
+    try:
+        handle, path = tempfile.mkstemp(prefix="plantnas-defect-", suffix=".txt")
+        with open(handle, "w", errors="backslashreplace") as file:
+            file.write(_without_passwords(trace))
+    except OSError as refused:
+        where = f"Its traceback cannot be written: {refused.strerror}."
+    else:
+        where = f"Its traceback is in {path}: please send it to the authors."
+    return _without_passwords(f"{says.removesuffix('.')}. {where}")
+
+
+def _without_passwords(text: str) -> str:
+    """The text, whose URLs say who logs in and not by which password."""
+    return re.sub(r"(://[^:@/\s]*):[^@/\s]*@", r"\1:***@", text)
 
 
 def _end(message: str, exit_code: int) -> NoReturn:

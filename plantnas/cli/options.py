@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from plantnas.config_files import is_path, load_study
-from plantnas.errors import StorageError, StudyError, did_you_mean
+from plantnas.errors import StorageError, StudyError, did_you_mean, shown
 from plantnas.place import Place, sqlite_url
 from plantnas.trust import ANY, trust
 
@@ -26,6 +26,8 @@ STUDIES = Path("plantnas-studies")
 """The folder of studies in the folder where a command is run."""
 
 LONGEST_URL = 4096
+LONGEST_NAME = 512
+"""Optuna's limit."""
 
 
 def _from_file(storage: str | None) -> str | None:
@@ -103,11 +105,12 @@ def existing(name_or_file: str, storage: str | None, folder: Path | None) -> Pla
     Raises:
         StudyError: There is no such study. A database is not made by asking for it.
     """
+    from plantnas.records.engine import is_missing
     from plantnas.records.optuna_studies import check_study
 
     place = place_of(name_or_file, storage, folder)
     file = STUDIES / place.name / "study.db"
-    if storage is None and folder is None and not file.exists():
+    if storage is None and folder is None and is_missing(place.url):
         here = sorted(each.parent.name for each in STUDIES.glob("*/study.db"))
         hint = did_you_mean(place.name, here) if here else "There is no other study either."
         raise StudyError(
@@ -125,7 +128,16 @@ def place_of(name_or_file: str, storage: str | None, folder: Path | None) -> Pla
 
 
 def place_named(name: str, storage: str | None, folder: Path | None) -> Place:
-    """Where the study of that name is or would be."""
+    """Where the study of that name is or would be.
+
+    Raises:
+        StudyError: No study can have that name.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise StudyError(
+            f"study {shown(name)}: is no name, which has 1 to {LONGEST_NAME} characters that can "
+            "be printed."
+        )
     folder = folder or STUDIES / name
     return Place(name, storage or sqlite_url(folder), folder)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from plantnas.errors import Say, StorageError, StudyError, did_you_mean
+from plantnas.errors import Say, StorageError, StudyError, did_you_mean, first_line
 from plantnas.place import is_url
+from plantnas.records.damage import check_types, damage_told
 from plantnas.records.engine import (
     open_engine,
     open_engine_to_read,
@@ -139,10 +140,12 @@ class Database:
 
     def find_study(self, name: str) -> StudyRecord | None:
         """The study of that name, or None."""
-        with self.transaction() as connection:
+        what = f"{self.url}: study {name!r}"
+        with damage_told(what), self.transaction() as connection:
             row = connection.execute(select(StudyRow).where(StudyRow.name == name)).one_or_none()
-        if row is None:
-            return None
+            if row is None:
+                return None
+            check_types(StudyRow, [row])
         return StudyRecord(**{key: value for key, value in row._mapping.items() if key != "id"})
 
     def study_names(self) -> list[str]:
@@ -172,6 +175,8 @@ class Database:
         except SQLAlchemyError as error:
             url = self.engine.url.render_as_string(hide_password=False)
             raise StorageError(f"{self.url}: {where}{reason(error, url)}") from error
+        except (OverflowError, UnicodeEncodeError) as error:  # of a driver, before it asks
+            raise StorageError(f"{self.url}: {where}{first_line(error)}.") from error
 
     def study_id(self, connection: Connection, name: str) -> int:
         """Our id of the study of that name.

@@ -5,20 +5,17 @@ The tables are in ``tables.py``, what is written to them in ``database.py``.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from plantnas.errors import StorageError, first_line
+from plantnas.errors import StorageError, first_line, shown
 
 # A shorter wait left trials of other workers stuck: a commit may wait for many others.
 _BUSY_SECONDS = 60
-
-# Where the header of an SQLite file says how its log is kept: https://sqlite.org/fileformat2.html
-_WAL_BYTE = 18
 
 
 def storage_engine_arguments(url: str) -> dict[str, Any]:
@@ -121,14 +118,12 @@ def _connection_to_read(file: Path) -> sqlite3.Connection:
     While nobody else has a file in WAL mode open, a plain reader would make two files beside it,
     whose owner it would be: then the file is taken as one that does not change.
     """
-    header = b""
-    # A file that is open is not opened here: to close it would take away all locks that SQLite has
-    # on it in this process, as POSIX has it (https://sqlite.org/howtocorrupt.html). Another process
-    # would take itself for the last one, and remove the log that this one goes on writing to.
-    if not file.with_name(f"{file.name}-wal").exists():
-        with suppress(OSError), file.open("rb") as opened:  # SQLite says it in its own words
-            header = opened.read(_WAL_BYTE + 1)
-    mode = "immutable=1" if header[_WAL_BYTE:] == b"\2" else "mode=ro"
+    # Its header would tell the mode, but a file is never opened here: to close it would take away
+    # all locks that SQLite has on it in this process, as POSIX has it
+    # (https://sqlite.org/howtocorrupt.html). Another process would take itself for the last one,
+    # and remove the log that this one goes on writing to.
+    is_open = any(file.with_name(f"{file.name}-{log}").exists() for log in ("wal", "journal"))
+    mode = "mode=ro" if is_open else "immutable=1"
     return sqlite3.connect(
         f"{file.as_uri()}?{mode}", _BUSY_SECONDS, uri=True, check_same_thread=False
     )
@@ -184,11 +179,14 @@ def reason(error: BaseException, url: str) -> str:
 
 def _parsed(url: str) -> URL:
     try:
-        return make_url(url)
-    except ArgumentError as error:
+        parsed = make_url(url)
+        if not url.isprintable():
+            raise ValueError("it has characters that cannot be printed")
+    except (ArgumentError, ValueError) as error:
         # A malformed URL may still hold a password: it is shown only where none can be in it.
-        shown = "The storage" if "@" in url or "password" in url else repr(url)
+        place = "The storage" if "@" in url or "password" in url else shown(url)
         raise StorageError(
-            f"{shown}: not a database URL, which looks like 'sqlite:///study.db' or "
+            f"{place}: not a database URL, which looks like 'sqlite:///study.db' or "
             "'postgresql://user@host/database'."
         ) from error
+    return parsed

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from plantnas.measured import SPLITS, Epoch, Evaluation
+from plantnas.records.damage import check_types, damage_told
 from plantnas.records.record import AheadRecord, BaselineRun, NetworkRecord
 from plantnas.records.tables import (
     AheadRow,
@@ -55,8 +56,21 @@ def rows_of_network(record: NetworkRecord) -> dict[type[OfNetwork], list[dict[st
 
 
 def read_networks(connection: Connection, condition: ColumnElement[bool]) -> list[NetworkRecord]:
-    """The networks that satisfy the condition, by id: one query a table, however many there are."""
+    """The networks that satisfy the condition, by id: one query a table, however many there are.
+
+    Raises:
+        StorageError: A row is damaged.
+    """
+    with damage_told("a network"):
+        return _read_networks(connection, condition)
+
+
+def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> list[NetworkRecord]:
     rows = connection.execute(select(NetworkRow).where(condition).order_by(NetworkRow.id)).all()
+    check_types(NetworkRow, rows)
+    for row in rows:
+        if row.parent_id is not None and row.parent_id >= row.id:
+            raise ValueError(f"network {row.id} descends from the later network {row.parent_id}")
     widths = _read_rows(connection, WidthRow, WidthRow.position, condition)
     evaluations = _read_rows(connection, EvaluationRow, EvaluationRow.split, condition)
     epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
@@ -92,6 +106,8 @@ def _read_rows(
     """The other columns of some networks' rows in one table, by network id, in a column's order."""
     query = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
     rows_of: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in connection.execute(query.where(condition).order_by(column)):
+    rows = connection.execute(query.where(condition).order_by(column)).all()
+    check_types(table, rows)
+    for row in rows:
         rows_of[row.network_id].append(row[1:])
     return rows_of

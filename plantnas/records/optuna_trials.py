@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, TableClause, select
 
 from plantnas.grouping import grouped
+from plantnas.records.damage import damage_told
 from plantnas.records.optuna_studies import study_names
 from plantnas.records.optuna_tables import (
     INTERMEDIATE_VALUES,
@@ -35,19 +36,24 @@ _distribution = lru_cache(maxsize=1024)(json_to_distribution)
 
 
 def trials_of(connection: Connection, name: str) -> list[FrozenTrial] | None:
-    """The trials of a study by number, or None if Optuna has no study of that name."""
+    """The trials of a study by number, or None if Optuna has no study of that name.
+
+    Raises:
+        StorageError: A row is damaged.
+    """
     if name not in study_names(connection):
         return None
     query = select(TRIALS).join(STUDIES, STUDIES.c.study_id == TRIALS.c.study_id)
     of_study = query.where(STUDIES.c.study_name == name).order_by(TRIALS.c.number)
     # First: a trial that ends meanwhile is a running one, and what an ended one has is found.
-    trials = connection.execute(of_study).all()
-    parts = (VALUES, PARAMETERS, USER_ATTRIBUTES, SYSTEM_ATTRIBUTES, INTERMEDIATE_VALUES)
-    belonging = {part.name: _by_trial(connection, part, name) for part in parts}
-    return [
-        _trial(trial, {part: rows.get(trial.trial_id, []) for part, rows in belonging.items()})
-        for trial in trials
-    ]
+    with damage_told(f"study {name!r}: a trial"):
+        trials = connection.execute(of_study).all()
+        parts = (VALUES, PARAMETERS, USER_ATTRIBUTES, SYSTEM_ATTRIBUTES, INTERMEDIATE_VALUES)
+        belonging = {part.name: _by_trial(connection, part, name) for part in parts}
+        return [
+            _trial(trial, {part: rows.get(trial.trial_id, []) for part, rows in belonging.items()})
+            for trial in trials
+        ]
 
 
 def _by_trial(connection: Connection, part: TableClause, name: str) -> Mapping[int, list[Row[Any]]]:

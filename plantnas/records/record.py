@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from plantnas.config import SearchSpace
 from plantnas.measured import Epoch, Evaluation, Split
 from plantnas.networks import code_of
+from plantnas.records.damage import damage_told
 from plantnas.trust import found
 
 
@@ -63,12 +64,14 @@ class StudyRecord:
     @property
     def images(self) -> ImagesRecord:
         """What its images are like."""
-        return ImagesRecord(**self.configuration["images"])
+        with damage_told(f"study {self.name!r}: its images"):
+            return ImagesRecord(**self.configuration["images"])
 
     @property
     def search_space(self) -> SearchSpace:
         """Which architecture it grows; the rest of the configuration may be an older plantnas's."""
-        space = SearchSpace.model_validate(self.configuration["search_space"])
+        with damage_told(f"study {self.name!r}: its search space"):
+            space = SearchSpace.model_validate(self.configuration["search_space"])
         found(code_of(space), f"the database of study {self.name!r}")
         return space
 

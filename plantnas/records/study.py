@@ -17,12 +17,13 @@ from sqlalchemy import Connection, insert, select, update
 
 from plantnas.config import StudyConfig
 from plantnas.config_files import validated
-from plantnas.errors import PlantingError, StudyError, did_you_mean
+from plantnas.errors import PlantingError, StorageError, StudyError, did_you_mean
 from plantnas.given import check_integer, check_place
 from plantnas.measured import Evaluation
 from plantnas.named_keys import code_names
 from plantnas.place import is_url
 from plantnas.records.abandoned import abandoned_networks
+from plantnas.records.damage import damage_told
 from plantnas.records.database import Database
 from plantnas.records.network_rows import network_row, read_networks, rows_of_network
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
@@ -91,9 +92,10 @@ class StudyRecords:
             ConfigurationError: It is of a plantnas whose settings this one does not know.
         """
         recorded = dict(self.record.configuration)
-        recorded.pop("images")
-        for part, keys in _STOOD_FOR.items():
-            recorded[part] = {**keys, **recorded[part]}
+        with damage_told(f"study {self.name!r}: its configuration"):
+            recorded.pop("images")
+            for part, keys in _STOOD_FOR.items():
+                recorded[part] = {**keys, **recorded[part]}
         config = config_of(recorded, self.name, f"{self.database.url}: study {self.name!r}")
         found(code_names(config), f"the database of study {self.name!r}")
         return config
@@ -195,7 +197,15 @@ class StudyRecords:
             # Asked once: as a part of the condition it would cost each of the queries seconds.
             if abandoned := [each.id for each in abandoned_networks(connection, self.name)]:
                 condition &= NetworkRow.id.not_in(abandoned)
-            return read_networks(connection, condition)
+            networks = read_networks(connection, condition)
+        ids = {record.id for record in networks}
+        for record in networks:
+            if record.parent_id is not None and record.parent_id not in ids:
+                raise StorageError(
+                    f"{self.database.url}: network {record.parent_id}, which network {record.id} "
+                    "descends from, is not there: the database is damaged."
+                )
+        return networks
 
     def abandoned(self) -> list[int]:
         """The ids of the networks whose trial failed: they are in the tables, but no results."""

@@ -116,4 +116,4 @@ def _remember(number: int, interrupted: FrameType | None) -> None:
 
 def _hear() -> None:
     if _Asked.interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("it was lost in a finalizer")

@@ -79,7 +79,7 @@ def join_study(
     config: StudyConfig,
     directory: Path,
     artifacts: str | None = None,
-    dataset: Dataset | None = None,
+    already_read: Dataset | None = None,
 ) -> JoinedStudy:
     """Reads a study's images, and records the study if it is new.
 
@@ -90,7 +90,7 @@ def join_study(
             artifacts of a new study.
         artifacts: Where this machine finds the artifacts, if elsewhere than recorded; a new
             study's are recorded to be there.
-        dataset: The images, where they have been read already, as `new_images` does.
+        already_read: The images, of `new_images`.
 
     Raises:
         StudyError: The study exists with another configuration, or its records are not its own.
@@ -103,7 +103,9 @@ def join_study(
     records = records_of(study, open_database(study, artifacts), config.name)
     config = as_recorded(config.model_copy(update={"name": study.study_name}), records)
     check_configuration(records, config)
-    if dataset is None:
+    if already_read is not None:
+        dataset = already_read
+    else:
         dataset = rehearsed(config) if records.find() is None else dataset_of(config)
     make_folder(directory)
     _add_study(records, study, config, dataset, artifacts or str(directory / "weights"))

@@ -25,8 +25,8 @@ from plantnas.named import fault_of_the_users, raised
 from plantnas.records.building import network_at, structure_at_own_widths
 from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.training.answers import check_answers
 from plantnas.training.data import Dataset, dataset_of
-from plantnas.training.evaluation import logits_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, labelled
 from plantnas.training.images import UNLABELLED
 from plantnas.training.logits import teacher_logits
@@ -138,14 +138,14 @@ def _check_proposals(config: StudyConfig, room: Room) -> None:
 
 
 def _check_training(
-    config: StudyConfig, dataset: Dataset, teacher: Structure, seed: Structure, room: Room
+    config: StudyConfig, dataset: Dataset, widest: Structure, narrowest: Structure, room: Room
 ) -> None:
     """Trains copies of teacher and seed on two batches, and plants in the seed."""
     space, images = config.search_space, images_record(dataset)
     data = labelled(config, _few_of(dataset), torch.device("cpu"))
-    large = network_at(space, images, teacher.growable_widths)
-    _check_outputs(config, large, data, dataset.num_classes)
-    _fit(large, config.teacher, teacher, data)
+    large = network_at(space, images, widest.growable_widths)
+    check_answers(large, data.example, dataset.num_classes, lambda message: None)
+    _fit(large, config.teacher, widest, data)
     targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))
     answers = teacher_logits(large, data.validation_inputs)
     data = replace(
@@ -154,17 +154,19 @@ def _check_training(
         validation_targets=data.validation_targets._replace(teacher_logits=answers),
         loss=LOSSES.find(config.distillation.loss)(config.distillation),
     )
-    small = network_at(space, images, seed.growable_widths)
-    _fit(small, config.seed, seed, data)
+    small = network_at(space, images, narrowest.growable_widths)
+    _fit(small, config.seed, narrowest, data)
     planting = {name: group.granularity for name, group in room.groups.items()}
     start = Initialisation(
         ROWS.find(config.planting.rows),
         config.planting.column_init,
-        _donor(config, large, teacher, data),
+        _donor(config, large, widest, data),
     )
     generator = torch.Generator().manual_seed(config.random_seed)
-    child = plant(small, data.example, planting, generator, initialisation=start, structure=seed)
-    _fit(child, config.planting, seed.after(planting), data)
+    child = plant(
+        small, data.example, planting, generator, initialisation=start, structure=narrowest
+    )
+    _fit(child, config.planting, narrowest.after(planting), data)
 
 
 def _few_of(dataset: Dataset) -> Dataset:
@@ -177,18 +179,6 @@ def _few_of(dataset: Dataset) -> Dataset:
         train=few,
         validation=validation.subset(torch.arange(len(validation.labels))[:BATCH]),
     )
-
-
-def _check_outputs(
-    config: StudyConfig, network: nn.Module, data: TrainingData, num_classes: int
-) -> None:
-    outputs = logits_of(network, data.validation_inputs)
-    if outputs.ndim != 2 or outputs.shape[1] != num_classes:
-        shape = " x ".join(map(str, outputs.shape[1:]))
-        raise ConfigurationError(
-            f"search_space.architecture: {config.search_space.architecture!r}: answers an image by "
-            f"{shape} numbers, where the data has {num_classes} classes."
-        )
 
 
 def _fit(network: nn.Module, recipe: Recipe, structure: Structure, data: TrainingData) -> None:

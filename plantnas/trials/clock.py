@@ -21,7 +21,7 @@ def now(study: optuna.Study) -> datetime:
     if not isinstance(backend, RDBStorage):
         return datetime.now()
     with backend.engine.begin() as connection:
-        moment = connection.scalar(select(func.now()))
+        moment: datetime | None = connection.scalar(select(func.now()))
     assert moment is not None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone().replace(tzinfo=None)

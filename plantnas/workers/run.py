@@ -99,8 +99,7 @@ def run_watched(
     """
     check_device(device)
     watch_now = sparing(watch)
-    with storage_errors(place.url):
-        dataset = new_images(config, place.url)
+    already_read = new_images(config, place.url)
     with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)
@@ -108,7 +107,7 @@ def run_watched(
         check_configuration(records, config)
         fail_trials_of_dead_workers(study)
         if not is_complete(study, config.search):
-            joined = join_study(study, config, place.directory, dataset=dataset)
+            joined = join_study(study, config, place.directory, already_read=already_read)
             record_changes(records, config)
             # Trials of killed workers are put back: to end politely would only delay it.
             launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,3 +115,52 @@ def test_what_code_of_the_users_raises_is_one_line(
     of_study = ["--directory", str(finished.directory)] if arguments[-1] != "mine.yaml" else []
     places = [] if arguments[0] == "groups" else of_study
     assert_one_line(plantnas(*arguments, *places), *parts)
+
+
+@pytest.fixture
+def defective(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of files about defects; the command `studies` has one."""
+    fail = partial(dict[str, str]().__getitem__, "postgresql://me:s3cret@host/studies")
+    monkeypatch.setattr("plantnas.cli.listing.shipped_studies", fail)
+    folder = tmp_path / "defects"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_what_nobody_has_thought_of_is_a_line_and_a_file_with_the_traceback(
+    plantnas: Callable[..., Ended], defective: Path
+) -> None:
+    ended = plantnas("studies")
+    assert ended.exit_code == 70
+    assert ended.stderr.startswith("plantnas: a defect of plantnas: KeyError: 'postgresql://me")
+    assert ended.stderr.count("\n") == 1
+    (file,) = defective.iterdir()
+    assert str(file) in ended.stderr
+    assert "Traceback (most recent call last)" in file.read_text()
+    assert "s3cret" not in file.read_text() + ended.stderr
+
+
+def test_where_no_file_can_be_written_a_defect_is_told_all_the_same(
+    plantnas: Callable[..., Ended], defective: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(defective / "missing"))
+    ended = plantnas("studies")
+    assert ended.exit_code == 70
+    assert "Its traceback cannot be written: No such file or directory." in ended.stderr
+
+
+def test_an_error_of_the_system_is_no_defect(
+    plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plantnas.cli.listing.shipped_studies", partial(os.listdir, "n" * 300))
+    assert_one_line(plantnas("studies"), "nnn: File name too long.")
+
+
+@pytest.mark.parametrize("words", [("export",), ("finish",), ("plot", "curves")])
+def test_a_number_of_a_network_that_no_database_can_hold_is_one_line(
+    plantnas: Callable[..., Ended], finished: StudyFolder, words: tuple[str, ...]
+) -> None:
+    option = "--network-id" if words[0] == "export" else "--network"
+    place = ("--directory", finished.directory)
+    assert_one_line(plantnas(*words, "tiny", option, 10**23, *place))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -194,6 +195,24 @@ def test_a_folder_that_cannot_be_written_to_is_read(sealed: Path) -> None:
 def test_a_name_that_no_file_can_have_is_refused() -> None:
     with pytest.raises(StorageError, match=r"cannot be opened: File name too long\."):
         open_engine_to_read(f"sqlite:///{'a' * 300}/study.db")
+
+
+def test_to_read_a_file_leaves_the_locks_of_this_process(names: Path) -> None:
+    """The system drops them when any descriptor of the file is closed, such as a plain reader's."""
+    with closing(sqlite3.connect(names, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with reading(f"sqlite:///{names}") as connection:
+            connection.execute(text("SELECT name FROM names"))
+        tried = subprocess.run(
+            [sys.executable, "-c", WRITES, names], capture_output=True, text=True
+        )
+        assert "database is locked" in tried.stderr
+
+
+WRITES = """
+import sqlite3, sys
+sqlite3.connect(sys.argv[1], timeout=0.1).execute("DELETE FROM names")
+"""
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
