@@ -4,14 +4,13 @@ What a call does to channels is in the rules (rules.py), which ask for arguments
 takes one by its place, by its name, and by NumPy's name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from torch import Size, Tensor
+from torch import Tensor
 from torch.overrides import resolve_name
-from torch.utils._pytree import tree_leaves
 
 from plantnas.channels.containers import tensors_in
 
@@ -60,16 +59,37 @@ class Call:
 
     @property
     def numbers(self) -> str:
-        """The numbers and words among the arguments, but for those that are sizes by the rules."""
+        """All numbers and words among the arguments."""
+        return repr(list(_plain_in((self.args, self.kwargs))))
+
+    @property
+    def numbers_beside_sizes(self) -> str:
+        """The same, but for those that are sizes by the rules; slices of all that there is are."""
         kind = getattr(self.function, "__name__", "")
         if kind in ONLY_SIZES:
             return ""
-        args, kwargs = self.args, dict(self.kwargs)
-        if kind in SIZES:
-            index, name = SIZES[kind]
-            args = (*args[:index], *args[index + 1 :])
-            kwargs.pop(name, None)
-        return repr([leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, PLAIN)])
+        if kind == "__getitem__":
+            return repr(list(_plain_in(self._chosen())))
+        if kind not in SIZES:
+            return self.numbers
+        index, name = SIZES[kind]
+        args = (*self.args[:index], *self.args[index + 1 :])
+        return repr(list(_plain_in((args, {**self.kwargs, name: None}))))
+
+    def _chosen(self) -> list[Any]:
+        """What is taken by an index along each dimension."""
+        given = self.args[1] if isinstance(self.args[1], tuple) else (self.args[1],)
+        behind, chosen = sum(each is not None and each is not Ellipsis for each in given), []
+        dimension = 0
+        for each in given:
+            if each is Ellipsis:
+                dimension = self.input.ndim - behind
+                continue
+            size = self.input.shape[dimension] if dimension < self.input.ndim else 0
+            is_whole = isinstance(each, slice) and each.indices(size) == (0, size, 1)
+            chosen.append(None if is_whole else each)
+            dimension, behind = dimension + (each is not None), behind - (each is not None)
+        return chosen
 
     @property
     def others(self) -> list[Tensor]:
@@ -87,14 +107,25 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-PLAIN = (bool, int, float, complex, str, Size)
+def _plain_in(value: Any) -> Iterator[Any]:
+    """The numbers and words in nested arguments."""
+    if isinstance(value, PLAIN):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _plain_in(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _plain_in(each)
+
+
+PLAIN = (bool, int, float, complex, str, slice)
 
 ONLY_SIZES = {
-    "__getitem__", "broadcast_to", "expand", "narrow", "narrow_copy", "new_empty", "new_ones",
-    "new_zeros", "repeat", "reshape", "split", "split_with_sizes", "tile", "unflatten",
-    "unsafe_split", "unsafe_split_with_sizes", "view",
+    "broadcast_to", "expand", "repeat", "reshape", "split", "split_with_sizes", "tile",
+    "unflatten", "unsafe_split", "unsafe_split_with_sizes", "view",
 }  # fmt: skip
-"""Functions whose numbers are sizes and indices, which their rules read."""
+"""Functions whose numbers are sizes, which their rules read."""
 
 SIZES = {
     **dict.fromkeys(
@@ -103,7 +134,8 @@ SIZES = {
     ),
     "group_norm": (1, "num_groups"),
     "layer_norm": (1, "normalized_shape"),
-    "new_full": (1, "size"),
+    "narrow": (3, "length"),
+    "narrow_copy": (3, "length"),
     "rms_norm": (1, "normalized_shape"),
 }
 """Functions of whose arguments one is a size, or a number of groups, which their rules read."""

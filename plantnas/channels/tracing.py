@@ -39,10 +39,32 @@ Rule = Callable[["Tracer", Call], None]
 
 
 class Given(NamedTuple):
-    """A call, and the numbers and words that it was given, but for the sizes among them."""
+    """A call, as far as it is to be the same at other widths.
+
+    Attributes:
+        function: What was called.
+        numbers: The numbers and words that it was given, but for the sizes among them.
+        sizes: All of them.
+        shapes: Of each result with channels their dimension, and the sizes of all others.
+    """
 
     function: Any
     numbers: str
+    sizes: str
+    shapes: list[tuple[int, tuple[int, ...]]]
+
+    def is_alike(self, other: "Given") -> bool:
+        """Whether another call differs in no more than the sizes of channels.
+
+        Numbers are sizes only where a rule knows what the result's channels are.
+        """
+        if self.numbers != other.numbers:
+            return False
+        if not self.shapes and not other.shapes:
+            return self.sizes == other.sizes
+        if [each for each, _ in self.shapes] != [each for each, _ in other.shapes]:
+            return True  # with one channel, dimensions may be taken for one another
+        return self.shapes == other.shapes
 
 
 class Tracer(TorchFunctionMode):
@@ -108,7 +130,6 @@ class Tracer(TorchFunctionMode):
 
     def _follow(self, call: Call) -> None:
         self._used.clear()
-        self._compare(call)
         if any(id(tensor) in self._activations for tensor in call.tensors):
             # What is computed from the images must not decide what the model does.
             if getattr(call.function, "__name__", "") in VALUE_READS:
@@ -125,6 +146,7 @@ class Tracer(TorchFunctionMode):
             self._check_sizes(call)
         except Unfollowed as unfollowed:
             self._lose(call, str(unfollowed))
+        self._compare(call)
         self._doubt(call)
         for tensor in call.tensors:
             if id(tensor) in self.names and id(tensor) not in self._used:
@@ -133,13 +155,20 @@ class Tracer(TorchFunctionMode):
 
     def _compare(self, call: Call) -> None:
         """Keeps a call, and in mind if it is another one than was expected."""
-        self.calls.append(Given(call.function, call.numbers))
+        shapes = []
+        for tensor in tensors_in(call.result):
+            if id(tensor) in self._places:
+                dimension = self._places[id(tensor)][1].dimension
+                shape = tuple(tensor.shape)
+                shapes.append((dimension, shape[:dimension] + shape[dimension + 1 :]))
+        given = Given(call.function, call.numbers_beside_sizes, call.numbers, shapes)
+        self.calls.append(given)
         if not self._expected or self.arithmetic:
             return
         expected = self._expected[len(self.calls) - 1 :][:1]
         if not expected or expected[0].function != call.function:
             self.arithmetic = f"the code decides by its width before {call.name} {self._location()}"
-        elif expected[0].numbers != call.numbers:
+        elif not expected[0].is_alike(given):
             self.arithmetic = f"the code computes with its width: {call.name} {self._location()}"
 
     def _doubt(self, call: Call) -> None:

@@ -31,6 +31,14 @@ COMPUTED_WITH = {
     "pixels": lambda m, x: F.adaptive_avg_pool2d(x, x.shape[1]),
     "of a weight": lambda m, x: x * len(m.first.weight),
     "of a module": lambda m, x: x * m.first.out_channels,
+    "ones that are summed": lambda m, x: x * x.new_ones(x.shape[1]).sum(),
+    "expanded and summed": lambda m, x: x * m.head.bias[0].expand(x.shape[1]).sum(),
+    "pixels by slice": lambda m, x: x[:, :, : x.shape[1]],
+    "a row by its number": lambda m, x: x[..., x.shape[1] % 3, :].unsqueeze(2),
+    "rows from a number on": lambda m, x: x[:, :, x.shape[1] % 3 : x.shape[1] % 3 + 2],
+    "rows by narrowing": lambda m, x: x.narrow(2, x.shape[1] % 3, 2),
+    "pixels that are resized": lambda m, x: F.interpolate(x, size=(x.shape[1], 4)),
+    "rows that are repeated": lambda m, x: x[:, :, :1].expand(-1, -1, x.shape[1], -1).relu(),
     "rounded": lambda m, x: x * (x.shape[1] // 3),
 }
 
@@ -70,6 +78,8 @@ SIZES = {
     "view": lambda m, x: x.view(x.shape[0], x.shape[1], -1).view(x.shape),
     "halves": lambda m, x: torch.cat(x.split(x.shape[1] // 2, 1), 1),
     "whole slice": lambda m, x: x[:, : x.shape[1]],
+    "whole slice behind an ellipsis": lambda m, x: x[..., 0 : x.shape[1], None, :, :].squeeze(2),
+    "whole part": lambda m, x: x.narrow(1, 0, x.shape[1]),
     "zeros": lambda m, x: x * x.new_full((x.shape[0], 1, 1, 1), 2.0),
     "constant": lambda m, x: F.dropout(x * 2.5, 0.1, m.training),
     "not a number": lambda m, x: torch.clamp(x, max=float("nan")),
