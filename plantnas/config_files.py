@@ -88,7 +88,11 @@ def with_overrides(config: StudyConfig, overrides: dict[str, Any]) -> StudyConfi
         for parent in parents:
             branch = branch.setdefault(parent, {})
         branch[key] = value
-    return _study(tree, config.name)
+    if overrides.get("name") is not None:
+        return _study(tree, config.name)
+    # One that Optuna knows already may have a name that no file may give.
+    changed = _study(tree | {"name": "any"}, config.name)
+    return changed.model_copy(update={"name": config.name})
 
 
 def validated(schema: type[Model], tree: dict[str, Any], where: str) -> Model:

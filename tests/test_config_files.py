@@ -276,6 +276,14 @@ def test_a_key_that_others_follow_is_what_is_wrong_with_it() -> None:
         with_overrides(config, {"planting.rows": "teachers"})
 
 
+def test_a_study_keeps_the_name_that_optuna_has_for_it() -> None:
+    recorded = load_study("digits").model_copy(update={"name": "of any: letters / ok"})
+    changed = with_overrides(recorded, {"search.steps": 7})
+    assert (changed.name, changed.search.steps) == ("of any: letters / ok", 7)
+    with pytest.raises(ConfigurationError, match="name: '/' is not allowed"):
+        with_overrides(recorded, {"name": "/"})
+
+
 def test_overrides_leave_the_study_itself_as_it_was() -> None:
     config = load_study("digits")
     with_overrides(config, {"search.sampler.arguments": {}})

@@ -231,4 +231,6 @@ def _rdb_storage(study: optuna.Study) -> RDBStorage:
 def default_directory(study: optuna.Study) -> Path:
     """Where a study's files are unless told: beside its SQLite file, or in plantnas-studies."""
     file = sqlite_file(storage_url(study))
-    return file.parent if file else Path("plantnas-studies") / study.study_name
+    # A name may have any letters; in a folder's, these would lead elsewhere.
+    name = study.study_name.replace("%", "%25").replace("/", "%2F")
+    return file.parent if file else Path("plantnas-studies") / name

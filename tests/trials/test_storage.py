@@ -64,6 +64,11 @@ def test_the_url_of_a_study_is_found_behind_optunas_cache(tmp_path: Path) -> Non
     assert default_directory(study) == tmp_path
 
 
+def test_the_folder_of_a_study_has_its_name_whatever_letters_that_has() -> None:
+    study = optuna.create_study(storage="sqlite:///:memory:", study_name="../of 100 %")
+    assert default_directory(study) == Path("plantnas-studies") / "..%2Fof 100 %25"
+
+
 def test_a_study_in_memory_has_no_database() -> None:
     with pytest.raises(StorageError, match="InMemoryStorage, but plantnas needs an SQL database"):
         storage_url(optuna.create_study())
