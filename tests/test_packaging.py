@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from functools import cache
@@ -191,6 +192,29 @@ def test_a_wheel_holds_code_types_and_yaml(tmp_path: Path) -> None:
     yaml = {f"plantnas/{path.relative_to(ROOT).as_posix()}" for path in YAML_FILES}
     templates = {path.relative_to(ROOT).as_posix() for path in TEMPLATES.iterdir()}
     assert names == code | yaml | templates | {"plantnas/py.typed"}
+
+
+@pytest.mark.slow
+def test_a_source_distribution_holds_all_that_its_tests_need(tmp_path: Path) -> None:
+    copied = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*cache", ".venv", ".git", "site")
+    shutil.copytree(ROOT, tmp_path / "here", ignore=copied, dirs_exist_ok=True)
+    build = "from setuptools.build_meta import build_sdist; print(build_sdist('dist'))"
+    done = subprocess.run(
+        [sys.executable, "-c", build], cwd=tmp_path / "here", capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (archive,) = (tmp_path / "here" / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    needed = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("plantnas", "tests", "docs", "examples", "benchmarks", *YAML_FOLDERS, ".ci")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "cache" not in path.as_posix()
+    }
+    needed |= {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "mkdocs.yml"}
+    needed |= {"pyproject.toml", "setup.cfg", ".gitignore", ".pre-commit-config.yaml"}
+    assert names >= needed
 
 
 def build_wheel(folder: Path) -> Path:
