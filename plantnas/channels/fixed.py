@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
 from plantnas.channels.traces import Trace, failure, traced, tracer_of
+from plantnas.channels.tracing import Given
 from plantnas.errors import UnsupportedArchitecture
 
 
@@ -65,6 +66,24 @@ class Attempts:
         if key not in self._looks:
             self._looks[key] = self._at({**self.trace.structure.widths, **widths})
         return self._looks[key]
+
+    def without_noise(self) -> "Attempts":
+        """The same, in which calls of other numbers each time, such as a clock's, are not compared.
+
+        They say nothing of widths. Where other functions are called, nothing that follows is.
+        """
+        calls = self.trace.calls
+        run = resized(self.model, self.trace.structure, self.trace.structure.widths)
+        tracer = tracer_of(run)
+        traced(tracer, run, self.images)
+        kept = list[Given | None]()
+        for one, other in zip(calls, tracer.calls, strict=False):
+            if one is not None and one.function != other.function:
+                break
+            kept.append(one if one is not None and one.is_alike(other) else None)
+        if len(kept) < max(len(calls), len(tracer.calls)):
+            kept.append(None)  # and whatever follows
+        return Attempts(self.model, self.images, self.trace._replace(calls=kept))
 
     def _at(self, widths: Mapping[str, int]) -> Look:
         structure = self.trace.structure
@@ -164,8 +183,9 @@ def _computed_with(structure: Structure, attempts: Attempts) -> dict[str, str]:
     for widths in (more, less):
         names = [name for name in widths if name not in reasons]
         reasons.update(_by_bisection(names, arithmetic_at(widths)))
-    # What is computed otherwise each time, such as from a clock, says nothing of widths.
-    return {} if reasons and attempts.at({}).arithmetic else reasons
+    if reasons and attempts.at({}).arithmetic:
+        return _computed_with(structure, attempts.without_noise())
+    return reasons
 
 
 def _misread(structure: Structure, found: Structure, widths: Mapping[str, int]) -> set[str]:

@@ -40,17 +40,18 @@ class Trace(NamedTuple):
     Attributes:
         structure: The tables.
         shapes: Of all outputs.
-        calls: Of torch's functions, with the numbers that they were given.
+        calls: Of torch's functions, with the numbers that they were given; None for one that is
+            another each time.
         fixed_axes: The dimensions whose sizes a line of code may fix, by the line.
     """
 
     structure: Structure
     shapes: list[torch.Size]
-    calls: list[Given]
+    calls: Sequence[Given | None]
     fixed_axes: dict[str, set[tuple[str, int]]]
 
 
-def tracer_of(model: nn.Module, expected: Sequence[Given] = ()) -> Tracer:
+def tracer_of(model: nn.Module, expected: Sequence[Given | None] = ()) -> Tracer:
     """What watches a run of a model.
 
     Args:

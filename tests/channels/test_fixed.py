@@ -107,6 +107,12 @@ def test_a_number_that_a_model_counts_up_freezes_nothing(between):
     assert counting.runs == 0
 
 
+def test_a_number_of_a_width_is_found_beside_one_that_is_another_each_time(between):
+    groups = channel_groups(between(lambda m, x: x * time.perf_counter() / x.shape[1]), IMAGES)
+    assert groups["first"].frozen.startswith("the code computes with its width: torch.Tensor.div")
+    assert groups["second"].growable
+
+
 def test_pythons_random_numbers_are_left_alone(between):
     state = random.getstate()
     channel_groups(between(lambda m, x: x * random.random()), IMAGES)
