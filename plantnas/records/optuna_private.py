@@ -12,6 +12,8 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._heartbeat import BaseHeartbeat, get_heartbeat_thread, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.records.damage import damage_told
+
 TRANSACTIONS = (
     *(
         name
@@ -135,8 +137,13 @@ class OpenStorage(RDBStorage):
         included: set[int],
         after: int,
     ) -> list[FrozenTrial]:
-        """The trials of these ids, and those of larger ids than `after`: what the cache lacks."""
-        return super()._get_trials(study_id, states, included, after)
+        """The trials of these ids, and those of larger ids than `after`: what the cache lacks.
+
+        Raises:
+            StorageError: A row is damaged.
+        """
+        with damage_told(f"study {study_id} of Optuna's: a trial"):
+            return super()._get_trials(study_id, states, included, after)
 
     def stale_trials(self, study_id: int) -> list[int]:
         """The ids of the running trials whose worker gives no sign of life."""

@@ -94,7 +94,7 @@ def _trial(trial_row: Row[Any], belonging: Mapping[str, list[Row[Any]]]) -> Froz
 
 
 def _number(stored: float | None, kind: str) -> float:
-    return _NOT_FINITE[kind] if stored is None else stored
+    return _NOT_FINITE[kind] if stored is None else float(stored)  # SQLite takes a text, too
 
 
 def _local(moment: datetime | None) -> datetime | None:

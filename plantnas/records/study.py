@@ -324,10 +324,10 @@ class StudyRecords:
 
     def load_ahead(self, ahead: AheadRecord) -> "nn.Module":
         """The network that was trained along with another one, as `load_whole` gives that."""
-        from plantnas.records.weights import load_weights
+        from plantnas.records.weights import load_weights, take_weights
 
         network = self.build(ahead.widths)
-        network.load_state_dict(load_weights(self.store, ahead.artifact_id, ahead.sha256))
+        take_weights(network, load_weights(self.store, ahead.artifact_id, ahead.sha256))
         return network.eval()
 
     def _add(self, connection: Connection, record: NetworkRecord) -> int:

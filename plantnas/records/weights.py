@@ -13,8 +13,9 @@ import safetensors.torch
 from optuna import Study, Trial
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
-from torch import Tensor
+from torch import Tensor, nn
 
+from plantnas.errors import StorageError
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
 from plantnas.records.optuna_artifacts import ArtifactStore
 
@@ -70,3 +71,16 @@ def load_weights(store: ArtifactStore, artifact_id: str, sha256: str) -> dict[st
         StorageError: If the file is missing, truncated or another one.
     """
     return safetensors.torch.load(read_artifact(store, artifact_id, sha256, "weights"))
+
+
+def take_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Puts weights into a network that was built at recorded widths.
+
+    Raises:
+        StorageError: They are those of another network.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        says = " ".join(str(error).split())[:200]
+        raise StorageError(f"weights: are not those of the recorded widths: {says}.") from error

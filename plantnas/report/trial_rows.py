@@ -7,7 +7,7 @@ than ten seconds for 20 000 trials. Tests compare what is read here with what th
 import json
 
 import pandas as pd
-from sqlalchemy import Engine, String, and_, cast, inspect, select
+from sqlalchemy import Connection, Engine, String, and_, cast, inspect, select
 
 from plantnas.records.optuna_tables import (
     HELD_BACK_LOSS_KEY,
@@ -29,7 +29,7 @@ ATTRIBUTES = (
 """The user attributes, of those that a search writes to its trials, that are read."""
 
 
-def trial_rows(engine: Engine, name: str) -> pd.DataFrame:
+def trial_rows(connection: Engine | Connection, name: str) -> pd.DataFrame:
     """A row for each trial, by number; none if Optuna has no study of that name.
 
     Returns:
@@ -56,9 +56,9 @@ def trial_rows(engine: Engine, name: str) -> pd.DataFrame:
         .where(STUDIES.c.study_name == name)
         .order_by(TRIALS.c.number)
     )
-    if not inspect(engine).has_table(TRIALS.name):  # Optuna has never opened this database
+    if not inspect(connection).has_table(TRIALS.name):  # Optuna has never opened this database
         return pd.DataFrame(columns=list(query.selected_columns.keys()))
-    frame = pd.read_sql_query(query, engine)
+    frame = pd.read_sql_query(query, connection)
     for key in ATTRIBUTES:
         frame[key] = frame[key].map(json.loads, na_action="ignore")
     trained = frame[HELD_BACK_LOSS_KEY].isna()

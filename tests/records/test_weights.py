@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from plantnas.errors import StorageError
 from plantnas.records.artifacts import AtomicFileSystemArtifactStore
-from plantnas.records.weights import load_weights, save_weights
+from plantnas.records.weights import load_weights, save_weights, take_weights
 
 
 @pytest.fixture
@@ -158,3 +158,9 @@ def test_a_file_in_the_way_of_the_folder_is_an_error_of_one_line(tmp_path: Path)
 def test_an_artifact_outside_the_folder_is_refused(store: AtomicFileSystemArtifactStore) -> None:
     with pytest.raises(StorageError, match="is not a name within it"):
         store.write("../elsewhere", io.BytesIO(b"1"))
+
+
+def test_weights_of_other_widths_are_refused_in_one_line() -> None:
+    with pytest.raises(StorageError, match="size mismatch for weight") as raised:
+        take_weights(nn.Linear(3, 2), nn.Linear(4, 2).state_dict())
+    assert "\n" not in str(raised.value)

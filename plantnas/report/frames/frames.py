@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, func, select
 from sqlalchemy.orm import aliased
 
+from plantnas.records.damage import damage_told
 from plantnas.records.optuna_tables import STATES, WITHOUT_NETWORK
 from plantnas.records.study import StudyRecords
 from plantnas.records.tables import (
@@ -223,15 +224,19 @@ def _frame(records: StudyRecords, query: "Query") -> pd.DataFrame:
 
     Raises:
         StudyError: If there is no such study.
+        StorageError: If a row is damaged.
     """
     of_study = query.join(StudyRow, StudyRow.id == NetworkRow.study_id)
     of_study = of_study.where(StudyRow.name == records.name)
     if abandoned := records.abandoned():
         of_study = of_study.where(NetworkRow.id.not_in(abandoned))
-    frame = pd.read_sql_query(of_study, records.database.engine)
-    if frame.empty:
-        _ = records.record  # tells an unknown study from one without rows
-    return _typed(frame, {column.name: _type_of(column) for column in query.selected_columns})
+    types = {column.name: _type_of(column) for column in query.selected_columns}
+    with damage_told(f"study {records.name!r}: a network"):
+        with records.database.transaction() as connection:
+            frame = pd.read_sql_query(of_study, connection)
+        if frame.empty:
+            _ = records.record  # tells an unknown study from one without rows
+        return _typed(frame, types)
 
 
 def _trials(records: StudyRecords) -> pd.DataFrame:
@@ -239,8 +244,16 @@ def _trials(records: StudyRecords) -> pd.DataFrame:
 
     Raises:
         StudyError: If there is no such study.
+        StorageError: If a row is damaged.
     """
-    trials = trial_rows(records.database.engine, records.name)
+    with damage_told(f"study {records.name!r}: a trial"):
+        with records.database.transaction() as connection:
+            trials = trial_rows(connection, records.name)
+        return _with_networks(records, trials)
+
+
+def _with_networks(records: StudyRecords, trials: pd.DataFrame) -> pd.DataFrame:
+    """The frame of trials, with the networks that each has planted and left."""
     columns = (NetworkRow.id, NetworkRow.method, NetworkRow.trial_number)
     networks = _frame(records, select(*columns).order_by(NetworkRow.id))
     of_trial = networks.dropna(subset="trial_number").drop_duplicates("trial_number", keep="last")

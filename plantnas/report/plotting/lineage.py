@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from math import log, pi, sqrt
+from math import log, nan, pi, sqrt
 from typing import NamedTuple
 
 import plotly.graph_objects as go
@@ -207,7 +207,7 @@ def _marker_traces(nodes: Sequence[LineagePoint]) -> list[go.Scatter]:
             textfont={"size": 11, "color": "#333333"},
             marker={
                 "size": [diameters[point.network_id] for point in theirs],
-                "color": [None if p.accuracy is None else 100 * p.accuracy for p in theirs],
+                "color": [nan if p.accuracy is None else 100 * p.accuracy for p in theirs],
                 "coloraxis": "coloraxis",
                 "symbol": symbol,
                 "opacity": 0.7 if screened else 1.0,
