@@ -70,6 +70,9 @@ class Call:
             return ""
         if kind == "__getitem__":
             return repr(list(_plain_in(self._chosen())))
+        if kind == "group_norm" and (groups := self.argument(1, "num_groups")) > 1:
+            # As many channels each, which their rule lets grow by whole groups.
+            return f"{self.input.shape[1] / groups} channels a group"
         if kind not in SIZES:
             return self.numbers
         index, name = SIZES[kind]
@@ -132,7 +135,6 @@ SIZES = {
         ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
         (6, "groups"),
     ),
-    "group_norm": (1, "num_groups"),
     "layer_norm": (1, "normalized_shape"),
     "narrow": (3, "length"),
     "narrow_copy": (3, "length"),

@@ -109,7 +109,7 @@ def _analyse(model: nn.Module, example_input: Tensor) -> Structure:
     with torch.no_grad():
         run = copied(model)  # what its code keeps from one run is not there in the next
         tracer = tracer_of(run)
-        structure = settled(model, images, traced(tracer, run, images))
+        structure = settled(model, images, traced(tracer, run, images)).closed
     if structure.growable:
         return structure
     groups = list(structure.groups.values())

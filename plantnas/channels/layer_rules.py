@@ -124,3 +124,46 @@ def per_channel(tracer: Tracer, call: Call) -> None:
     for tensor in entries:
         tracer.size_axis(tensor, 0, place.layout, "entries")
     tracer.put(call.result, 1, place.layout)
+
+
+def normalisation(tracer: Tracer, call: Call) -> None:
+    """Layer and RMS normalisation of the last dimensions: where these are channels, of all of them.
+
+    A network normalises its own channels alone, so that crops are exact; old channels change with
+    new ones.
+    """
+    place = tracer.place(call.input)
+    if place is None:
+        return
+    outside = call.input.ndim - len(call.argument(1, "normalized_shape"))
+    if place.dimension >= outside:
+        _size_entries(tracer, call, place.dimension - outside, place.layout)
+        tracer.mix(place.layout, call)
+    tracer.put(call.result, *place)
+
+
+def group_normalisation(tracer: Tracer, call: Call) -> None:
+    """Normalisation of groups of channels, which grow by whole groups, one group as a whole."""
+    place, groups = tracer.place(call.input), call.argument(1, "num_groups")
+    if place is None:
+        return
+    if place.dimension != 1 or call.argument(2, "weight") is None:
+        raise Unfollowed(f"{call.name}, which mixes all channels,")
+    _size_entries(tracer, call, 0, place.layout)
+    if groups == 1:
+        tracer.mix(place.layout, call)
+    else:
+        group_channels = call.input.shape[1] // groups
+        for channels, block in resolve(place.layout):
+            granularity = group_channels // math.gcd(group_channels, block)
+            # With one group it would be a layer's normalisation: another function of the width.
+            channels.require(granularity, minimum=2 * granularity)
+    tracer.put(call.result, *place)
+
+
+def _size_entries(tracer: Tracer, call: Call, dimension: int, layout: Layout) -> None:
+    """The weight and the bias of a normalisation have an entry a channel in this dimension."""
+    for tensor in (call.argument(2, "weight"), call.argument(3, "bias")):
+        if isinstance(tensor, Tensor):
+            _require_registered(tracer, call, tensor)
+            tracer.size_axis(tensor, dimension, layout, "entries")

@@ -16,7 +16,8 @@ class Channels:
 
     A node that was merged into another, split in two or regrouped points to its `parts` and its
     other attributes are out of date. `order` says when it was made, so that the earliest node of a
-    group names it. `unfollowed` channels are of a constant number and come from nowhere.
+    group names it. `frozen` and `mixed` are as a `ChannelGroup` has them. `unfollowed` channels are
+    of a constant number and come from nowhere.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Channels:
         self.granularity = 1
         self.minimum = 1
         self.frozen: str | None = None
+        self.mixed: str | None = None
         self.parts: Layout = ()
 
     def pieces(self) -> Layout:
@@ -41,6 +43,10 @@ class Channels:
         """Say why the channels cannot grow; the first reason stays."""
         self.frozen = self.frozen or reason
 
+    def mix(self, reason: str) -> None:
+        """Say why new channels change what the old ones make; the first reason stays."""
+        self.mixed = self.mixed or reason
+
     def require(self, granularity: int, minimum: int = 1) -> None:
         """Let the width change only by multiples of `granularity`, and not below `minimum`."""
         self.granularity = math.lcm(self.granularity, granularity)
@@ -52,14 +58,14 @@ class Channels:
         """Make two nodes of this one, the first with `width` channels."""
         for number, size in enumerate((width, self.width - width)):
             part = Channels(size, self.origin, (*self.order, number), self.unfollowed)
-            part.frozen = self.frozen
+            part.frozen, part.mixed = self.frozen, self.mixed
             part.require(self.granularity)
             self.parts = (*self.parts, Piece(part, 1))
 
     def regroup(self, size: int) -> None:
         """Let every `size` consecutive channels (which must divide the width) be one."""
         whole = Channels(self.width // size, self.origin, (*self.order, 0), self.unfollowed)
-        whole.frozen = self.frozen
+        whole.frozen, whole.mixed = self.frozen, self.mixed
         granularity = self.granularity // math.gcd(self.granularity, size)
         whole.require(granularity, minimum=math.ceil(self.minimum / size))
         self.parts = (Piece(whole, size),)
@@ -134,6 +140,8 @@ def unify(left: Layout, right: Layout) -> None:
         root.require(other.granularity, other.minimum)
         if other.frozen:
             root.freeze(other.frozen)
+        if other.mixed:
+            root.mix(other.mixed)
 
 
 def _equalise_blocks(fine: Piece, coarse: Piece) -> bool:

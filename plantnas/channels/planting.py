@@ -43,7 +43,7 @@ def plant(
     initialisation: Initialisation = FRESH,
     structure: Structure | None = None,
 ) -> nn.Module:
-    """The wider network that computes the same function.
+    """The wider network that computes the same function, if new columns of old rows are zero.
 
     New columns of old rows are zero; all other new entries are those of the initialisation. Where
     the structure's wiring is triangular, old rows have no new columns, but for the outputs'.
@@ -60,13 +60,15 @@ def plant(
 
     Raises:
         PlantingError: An unknown or frozen group, a number that is not a multiple of the group's
-            granularity, nothing planted, or a donor that is narrower than the child.
+            granularity, nothing planted, or a donor that is narrower than the child. A group that
+            a layer normalises as a whole, unless the initialisation gives up the function.
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
     structure = known_structure(model, example_input, structure)
     check_given("generator", generator, (torch.Generator, type(None)), "a torch.Generator")
     check_given("initialisation", initialisation, Initialisation, "an Initialisation")
+    structure = structure.opened if initialisation.column_scale else structure.closed
     widths = planted_widths(structure, planting)
     grown = Grown(
         network=resized(model, structure, widths),
@@ -148,9 +150,9 @@ def planted_entries(
     Raises:
         PlantingError: As for `plant`.
     """
-    widths = planted_widths(structure, planting)
+    widths = planted_widths(structure.opened, planting)
     new = _new_entries(structure, named_tensors(model), widths)
-    for name, mask in left_out(structure.with_widths(widths)).items():
+    for name, mask in left_out(structure.opened.with_widths(widths)).items():
         if name in new:
             new[name] &= ~mask.to(new[name].device)
     return {name: new[name] for name in model.state_dict().keys() & new.keys()}
@@ -176,7 +178,7 @@ def crop(
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
-    structure = known_structure(model, example_input, structure)
+    structure = known_structure(model, example_input, structure).opened
     check_channels("widths", widths)
     wide, small = structure.widths, structure.widths_with(widths)
     for name, width in small.items():
@@ -225,6 +227,7 @@ def narrow(
     structure = known_structure(model, example_input, structure)
     check_given("generator", generator, (torch.Generator, type(None)), "a torch.Generator")
     widths = asked_widths(structure, widths, minimum)
+    structure = structure.opened
     child = resized(model, structure, structure.widths_with(widths))
     fresh.draw_anew(child, child.modules(), named_tensors(model), generator)
     check_runs(child, example_input)

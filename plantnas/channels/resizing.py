@@ -155,5 +155,11 @@ def update_attributes(module: nn.Module) -> None:
     elif isinstance(module, _NormBase):
         entries = next(tensor for tensor in named_tensors(module).values() if tensor.ndim)
         module.num_features = len(entries)
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        module.normalized_shape = tuple(module.weight.shape)
+    elif isinstance(module, nn.GroupNorm):
+        if module.num_groups > 1:  # which are as large as before
+            module.num_groups = len(module.weight) * module.num_groups // module.num_channels
+        module.num_channels = len(module.weight)
     elif isinstance(module, nn.PReLU):
         module.num_parameters = len(module.weight)

@@ -14,7 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from plantnas.channels import pixel_rules, product_rules, shape_rules, taking_rules, value_rules
-from plantnas.channels.layer_rules import convolution, linear, per_channel, transposed_convolution
+from plantnas.channels.layer_rules import (
+    convolution,
+    group_normalisation,
+    linear,
+    normalisation,
+    per_channel,
+    transposed_convolution,
+)
 from plantnas.channels.tracing import Rule
 from plantnas.errors import UnsupportedArchitecture
 from plantnas.given import check_given
@@ -63,6 +70,8 @@ _OPERATORS: dict[Rule, str] = {
     transposed_convolution: "conv_transpose1d conv_transpose2d conv_transpose3d",
     linear: "linear",
     per_channel: "batch_norm instance_norm prelu",
+    normalisation: "layer_norm rms_norm",
+    group_normalisation: "group_norm",
     value_rules.pointwise: (
         # activation functions
         "relu relu_ relu6 hardtanh hardtanh_ leaky_relu leaky_relu_ rrelu rrelu_ elu elu_ celu "
@@ -117,7 +126,7 @@ _OPERATORS: dict[Rule, str] = {
     value_rules.broadcast: "broadcast_tensors",
     value_rules.watched: "__format__ __repr__ numpy register_hook retain_grad",
     value_rules.mixing: (
-        "layer_norm group_norm rms_norm local_response_norm multi_head_attention_forward "
+        "local_response_norm multi_head_attention_forward "
         "native_layer_norm native_group_norm renorm renorm_"
     ),
     product_rules.matrix_product: "matmul __matmul__ __rmatmul__ bmm mm",

@@ -5,7 +5,7 @@ is built or run. How the tables are found is in groups.py; what is done with the
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
@@ -102,6 +102,10 @@ class ChannelGroup:
             an ordinary one.
         followed: False for the constant number of channels of an input of unknown origin; such a
             group is only there where others are concatenated with it.
+        mixed: Why old channels change with new ones, in words; None if they do not. A crop is exact
+            all the same, for each network normalises its own channels, but planting does not
+            preserve the function. So such a group is frozen, for this reason, but in a structure
+            that is `opened`.
     """
 
     name: str
@@ -111,11 +115,17 @@ class ChannelGroup:
     frozen: str | None
     minimum: int = 1
     followed: bool = True
+    mixed: str | None = None
 
     @property
     def growable(self) -> bool:
         """Whether channels can be planted in it."""
         return self.frozen is None
+
+    @property
+    def only_crops(self) -> bool:
+        """Whether it is frozen only because planting in it would not preserve the function."""
+        return self.frozen is not None and self.frozen == self.mixed
 
     @property
     def least(self) -> int:
@@ -199,6 +209,32 @@ class Structure:
     def growable_widths(self) -> dict[str, int]:
         """The widths of the groups in which channels can be planted."""
         return {name: group.width for name, group in self.growable.items()}
+
+    @property
+    def opened(self) -> "Structure":
+        """The structure in which groups grow too whose planting changes the function."""
+        groups = {
+            name: replace(each, frozen=None) if each.only_crops else each
+            for name, each in self.groups.items()
+        }
+        return replace(self, groups=groups)
+
+    @property
+    def closed(self) -> "Structure":
+        """The structure in which all planting preserves the function."""
+        groups = {
+            name: replace(each, frozen=each.frozen or each.mixed)
+            for name, each in self.groups.items()
+        }
+        return replace(self, groups=groups)
+
+    def fixed_but(self, names: Container[str], reason: str) -> "Structure":
+        """The structure in which no other groups grow than these."""
+        groups = {
+            name: each if name in names else replace(each, frozen=each.frozen or reason)
+            for name, each in self.groups.items()
+        }
+        return replace(self, groups=groups)
 
     @property
     def axes_of(self) -> dict[str, list[TensorAxis]]:
@@ -370,6 +406,12 @@ def find_group(groups: Mapping[str, ChannelGroup], name: str) -> ChannelGroup:
 
 def check_growable(group: ChannelGroup) -> None:
     """Raise PlantingError, with the reason, if the group is frozen."""
+    if group.only_crops:
+        raise PlantingError(
+            f"{group.name}: a planting would not preserve the function, since {group.frozen}; "
+            "crops stay exact. Such groups grow where new columns do not start at zero: an "
+            "Initialisation with a column_scale, in studies planting.column_init."
+        )
     if group.frozen is not None:
         raise PlantingError(f"{group.name}: the channel group cannot change, since {group.frozen}.")
 

@@ -149,6 +149,7 @@ def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, 
             root.frozen,
             root.minimum,
             not root.unfollowed,
+            root.mixed,
         )
         for root, modules in members.items()
     }

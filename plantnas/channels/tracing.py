@@ -234,6 +234,12 @@ class Tracer(TorchFunctionMode):
         if place := self.place(tensor):
             freeze(place.layout, reason)
 
+    def mix(self, layout: Layout, call: Call) -> None:
+        """Say that in a call old channels change with new ones, though crops stay exact."""
+        reason = f"its channels reach {call.name}, which mixes all channels, {self._location()}"
+        for channels, _ in resolve(layout):
+            channels.mix(reason.rstrip())
+
     def new_channels(self, width: int, origin: str, unfollowed: bool = False) -> Layout:
         """A layout of channels that nothing has constrained yet."""
         self.nodes.append(Channels(width, origin, (len(self.nodes),), unfollowed))

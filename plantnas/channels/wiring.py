@@ -50,6 +50,7 @@ def triangular(
     Raises:
         UnsupportedArchitecture: No new channel would reach the outputs.
     """
+    structure = structure.closed  # old activations must not change
     groups, classifier = dict(structure.groups), classifier_tensors(structure)
     for axis in structure.axes:
         if axis.role != "columns" or axis.tensor in classifier or _is_layer(network, axis.tensor):

@@ -42,8 +42,8 @@ def network_at(
 
 
 def structure_at_own_widths(search_space: SearchSpace, images_record: ImagesRecord) -> Structure:
-    """The structure of an architecture as it is made; it is found once a process."""
-    return _structure(_architecture(search_space, images_record))
+    """The structure of an architecture as it is made, `opened`; it is found once a process."""
+    return _structure(_architecture(search_space, images_record)).opened
 
 
 def _architecture(search_space: SearchSpace, images_record: ImagesRecord) -> "_Architecture":

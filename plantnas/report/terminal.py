@@ -64,7 +64,9 @@ def groups_table(structure: Structure) -> Table:
     for group, parameters, macs in _groups_with_costs(structure):
         cost = ["" if number is None else f"{number:,}" for number in (parameters, macs)]
         numbers = [str(group.width), str(group.granularity), str(len(group.members)), *cost]
-        table.add_row(group.name, *numbers, "yes" if group.growable else f"no: {group.frozen}")
+        refusal = "where the function may change" if group.only_crops else "no"
+        grows = "yes" if group.growable else f"{refusal}: {group.frozen}"
+        table.add_row(group.name, *numbers, grows)
     return table
 
 
@@ -72,7 +74,8 @@ def groups_json(structure: Structure) -> str:
     """The same as a JSON list of objects, with the members' names.
 
     `parameters` and `macs` are what one more granule of channels costs, and `frozen` says why a
-    group cannot grow; they are null where that has no meaning.
+    group cannot grow; they are null where that has no meaning. `only_crops`: it grows in studies
+    whose children do not start with their parent's function.
     """
     rows = [
         {
@@ -84,6 +87,7 @@ def groups_json(structure: Structure) -> str:
             "parameters": parameters,
             "macs": macs,
             "frozen": group.frozen,
+            "only_crops": group.only_crops,
         }
         for group, parameters, macs in _groups_with_costs(structure)
     ]

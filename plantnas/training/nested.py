@@ -18,7 +18,7 @@ from plantnas.channels.wiring import left_out
 from plantnas.config import Recipe
 from plantnas.training.optimizers import EntryOptimizer, flattened
 
-NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
+NORMALISATIONS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 """The layers whose entries each network has for itself: what they see depends on the widths."""
 
 

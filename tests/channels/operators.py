@@ -30,6 +30,11 @@ SAMPLES: dict[str, Sample] = {
     ),
     "instance_norm": lambda x, p: (x, None, None, p("weight", CHANNELS), p("bias", CHANNELS)),
     "dropout": lambda x, p: (x, 0.5, False),
+    "group_norm": lambda x, p: (x, x.shape[1] // 2, p("weight", CHANNELS), p("bias", CHANNELS)),
+    "torch.group_norm": lambda x, p: (
+        *(x, x.shape[1] // 2, p("weight", CHANNELS), p("bias", CHANNELS)),
+        *(1e-5, False),
+    ),
     "prelu": lambda x, p: (x, p("slopes", CHANNELS)),
     "leaky_relu": lambda x, p: (x, 0.2),
     "to": lambda x, p: (x, torch.float64),

@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from plantnas.channels.groups import channel_groups
-from plantnas.channels.planting import crop, plant
-from plantnas.errors import UnsupportedArchitecture
+from plantnas.channels.groups import analyse, channel_groups
+from plantnas.channels.initialisations import fresh
+from plantnas.channels.initialising import Initialisation
+from plantnas.channels.planting import crop, narrow, plant
+from plantnas.channels.wiring import triangular
+from plantnas.errors import PlantingError, UnsupportedArchitecture
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -104,3 +107,113 @@ def test_batch_norm_finds_its_images_wherever_they_are_passed(between):
         )
 
     assert channel_groups(between(code, norm=nn.BatchNorm2d(4)), IMAGE)["first"].growable
+
+
+# Normalisation of all channels, or of groups of them
+
+
+class Block(nn.Module):
+    """A ConvNeXt block in small: its stem's channels are normalised by a layer that is passed."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, 8, 1), norm
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.up, self.down, self.head = nn.Linear(8, 12), nn.Linear(12, 8), nn.Linear(8, 2)
+        self.scale = nn.Parameter(torch.rand(8))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.stem(images)
+        y = self.depthwise(x)
+        if isinstance(self.norm, nn.GroupNorm):
+            y = self.norm(y).permute(0, 2, 3, 1)
+        else:
+            y = self.norm(y.permute(0, 2, 3, 1))
+        y = self.scale * self.down(self.up(y).relu())
+        return self.head((x + y.permute(0, 3, 1, 2)).mean((2, 3)))
+
+
+def _block(norm: nn.Module) -> tuple[nn.Module, torch.Tensor]:
+    torch.manual_seed(0)
+    block = Block(norm).double().eval()
+    for parameter in block.norm.parameters():
+        nn.init.uniform_(parameter, 0.5, 1.5)
+    return block, torch.randn(2, 3, 8, 8, dtype=torch.float64)
+
+
+OF_ALL = [nn.LayerNorm(8), nn.RMSNorm(8), nn.GroupNorm(1, 8), nn.LayerNorm(8, bias=False)]
+GIVING_UP = Initialisation(fresh.fill, column_scale=1.0)
+"""The function of the parent, for what a study gains by columns that are not zero."""
+
+
+@pytest.mark.parametrize("norm", OF_ALL)
+def test_a_layer_that_normalises_all_channels_lets_them_grow_where_the_function_may_change(norm):
+    block, images = _block(norm)
+    structure = analyse(block, images)
+    assert "mixes all channels, in norm" in str(structure.groups["stem"].frozen)
+    assert structure.groups["stem"].only_crops
+    assert list(structure.opened.growable) == ["stem", "up"]
+    child = plant(block, images, {"stem": 3, "up": 2}, initialisation=GIVING_UP)
+    assert analyse(child, images) == structure.opened.after({"stem": 3, "up": 2}).closed
+
+
+@pytest.mark.parametrize("norm", OF_ALL)
+def test_a_crop_of_what_was_planted_there_is_the_parent_bit_for_bit(norm):
+    block, images = _block(norm)
+    child = plant(block, images, {"stem": 3, "up": 2}, initialisation=GIVING_UP)
+    cropped = crop(child, images, {"stem": 8, "up": 12})
+    assert all(map(torch.equal, cropped.state_dict().values(), block.state_dict().values()))
+    assert torch.equal(cropped(images), block(images))
+    assert not torch.allclose(child(images), block(images))
+
+
+@pytest.mark.parametrize("norm", OF_ALL)
+def test_planting_there_is_refused_where_it_should_preserve_the_function(norm):
+    block, images = _block(norm)
+    with pytest.raises(PlantingError, match="stem: a planting would not preserve the function, si"):
+        plant(block, images, {"stem": 3})
+    child = plant(block, images, {"up": 2})
+    torch.testing.assert_close(child(images), block(images), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("norm", OF_ALL)
+def test_the_architecture_is_made_narrower_there(norm):
+    block, images = _block(norm)
+    narrowed = narrow(block, images, {"stem": 4})
+    assert narrowed(images).shape == (2, 2)
+    assert analyse(narrowed, images).widths["stem"] == 4
+
+
+def test_groups_that_are_normalised_each_grow_as_a_whole_and_preserve_the_function():
+    block, images = _block(nn.GroupNorm(4, 8))
+    group = channel_groups(block, images)["stem"]
+    assert (group.growable, group.granularity, group.minimum) == (True, 2, 4)
+    child = plant(block, images, {"stem": 4, "up": 1})
+    assert (child.norm.num_groups, child.norm.num_channels) == (6, 12)
+    torch.testing.assert_close(child(images), block(images), rtol=1e-9, atol=1e-9)
+    cropped = crop(child, images, {"stem": 8, "up": 12})
+    assert cropped.norm.num_groups == 4
+    assert torch.equal(cropped(images), block(images))
+
+
+def test_a_number_of_groups_that_the_code_fixes_freezes_what_they_hold(between):
+    """With more channels each group would hold more of them."""
+
+    def code(model, x):
+        return nn.functional.group_norm(x, 2, model.norm.weight, model.norm.bias)
+
+    groups = channel_groups(between(code, norm=nn.GroupNorm(2, 4)), IMAGE)
+    assert "group_norm" in str(groups["first"].frozen)
+    assert not groups["first"].only_crops
+
+
+def test_normalisation_along_pixels_leaves_channels_apart(between):
+    groups = channel_groups(between(lambda m, x: m.norm(x), norm=nn.LayerNorm([16, 16])), IMAGE)
+    assert groups["first"].growable
+
+
+@pytest.mark.parametrize("norm", OF_ALL)
+def test_triangular_wiring_refuses_what_changes_old_activations(norm):
+    block, images = _block(norm)
+    with pytest.raises(UnsupportedArchitecture, match=r"stem: its channels reach .*mixes all"):
+        triangular(analyse(block, images).opened, block, ())

@@ -40,7 +40,7 @@ def test_a_reason_names_the_module_and_the_line_of_the_users_code():
 
 def test_torchs_own_lines_are_not_named():
     model = nn.Sequential(
-        nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4), nn.Conv2d(4, 3, 1), nn.Conv2d(3, 2, 1)
+        nn.Conv2d(3, 4, 1), nn.LayerNorm([4, 16, 16]), nn.Conv2d(4, 3, 1), nn.Conv2d(3, 2, 1)
     )
     assert str(channel_groups(model, IMAGE)["0"].frozen).endswith("all channels, in 1")
 

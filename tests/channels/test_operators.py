@@ -33,6 +33,7 @@ NOT_CALLED = {
     **dict.fromkeys(
         ("new_empty", "new_full", "new_ones", "new_tensor", "new_zeros"), "no channels"
     ),
+    **dict.fromkeys(("layer_norm", "rms_norm"), "planting around them changes the function"),
     "aminmax": "it takes its dimension by name alone",
 }
 RANDOM = (

@@ -82,7 +82,7 @@ def test_what_a_frozen_operator_returns_ties_the_layers_around_it():
             return self.head((x + self.down(self.up(self.norm(x)).relu())).mean((1, 2)))
 
     groups = channel_groups(Normalised(), IMAGE)
-    assert groups["stem"].members == ("stem", "up", "down", "head")
+    assert groups["stem"].members == ("stem", "norm", "up", "down", "head")
     assert "layer_norm" in str(groups["stem"].frozen)
     assert [name for name, group in groups.items() if group.growable] == ["up"]
 

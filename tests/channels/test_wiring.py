@@ -204,7 +204,7 @@ def test_channels_that_go_into_a_layer_of_another_kind_cannot_grow() -> None:
 def test_an_architecture_in_which_no_new_channel_would_be_seen_is_refused(between: Any) -> None:
     model = between(
         lambda self, x: x + self.outer(self.inner(self.norm(x)).relu()),
-        norm=nn.GroupNorm(2, 4),
+        norm=nn.GroupNorm(1, 4),
         inner=nn.Conv2d(4, 4, 1),
         outer=nn.Conv2d(4, 4, 1),
     )

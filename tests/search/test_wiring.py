@@ -210,7 +210,7 @@ from torch import nn
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
-        self.norm, self.inner = nn.GroupNorm(2, 8), nn.Conv2d(8, 16, 1)
+        self.norm, self.inner = nn.GroupNorm(1, 8), nn.Conv2d(8, 16, 1)
         self.outer = nn.Conv2d(16, 8, 1)
     def forward(self, x):
         return x + self.outer(self.inner(self.norm(x)).relu())

@@ -14,7 +14,7 @@ def fill(grown: Grown) -> None:
     """
     if grown.donor is None:
         raise PlantingError("There is no teacher whose channels the new ones could start from.")
-    widths, donor = grown.structure.growable_widths, grown.donor
+    widths, donor = grown.structure.opened.growable_widths, grown.donor
     cropped = crop(donor.network, grown.example, widths, structure=donor.structure)
     given = named_tensors(cropped)
     tensors = named_tensors(grown.network)
