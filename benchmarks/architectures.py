@@ -133,7 +133,7 @@ def measure(name: str) -> Result:
         planted - analysed,
         model_bytes / 1e6,
         (peak - before) / model_bytes + 1,
-        _is_exact(model.double(), torch.randn(4, 3, size, size).double(), structure),
+        is_exact(model.double(), torch.randn(4, 3, size, size).double(), structure),
         unsearched=_unsearched(name, size),
     )
 
@@ -154,7 +154,8 @@ def _plant_all(model: nn.Module, images: Tensor) -> None:
     plant(model, images, _granules(structure), structure=structure)
 
 
-def _is_exact(model: nn.Module, images: Tensor, structure: Structure) -> bool:
+def is_exact(model: nn.Module, images: Tensor, structure: Structure) -> bool:
+    """Whether planting and cropping do what they promise, in the precision of the model."""
     _settle(model, images)
     planting = _granules(structure)
     child = plant(model, images, planting, structure=structure).eval()
