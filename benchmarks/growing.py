@@ -19,6 +19,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def count(name: str) -> Count:
     return Count(len(structure.growable), followed, len(opened.growable))
 
 
-def counts_at(revision: str, names: list[str]) -> dict[str, Count]:
+def counts_at(revision: str, names: Sequence[str]) -> dict[str, Count]:
     """The same by the plantnas of another revision, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(
@@ -136,6 +137,29 @@ def write(rows: list[str]) -> None:
     PAGE.write_text("\n".join([before + MARKERS[0], *rows, MARKERS[1] + after]))
 
 
+def compared(revision: str, names: Sequence[str], checked: Collection[str]) -> list[str]:
+    """The lines of the table, which are printed as they come; some names are planted, too."""
+    before = counts_at(revision, names)
+    titles = ["architecture", revision, "now", "where the function may change", "exact"]
+    rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    print(*rows, sep="\n")
+    counts = list[Count]()
+    for name in names:
+        now = count(name)
+        exact = ""
+        if name in checked and not now.refused:
+            exact = "yes" if is_exact(name) else "no"
+        opened = "" if now.refused else now.opened
+        rows.append(f"| {name} | {before[name]} | {now} | {opened} | {exact} |")
+        print(rows[-1], flush=True)
+        counts.append(now)
+    growable, groups, opened, _ = zip(*counts, strict=True)
+    earlier = sum(each.growable for each in before.values())
+    rows.append(f"| all | {earlier} | {sum(growable)} of {sum(groups)} | {sum(opened)} | |")
+    print(rows[-1])
+    return rows
+
+
 def main() -> None:
     """Read the arguments, count, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -151,24 +175,7 @@ def main() -> None:
         for name in names:
             print(json.dumps(count(name)), flush=True)
         return
-    before = counts_at(arguments.revision, names)
-    titles = ["architecture", arguments.revision, "now", "where the function may change", "exact"]
-    rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    print(*rows, sep="\n")
-    counts = list[Count]()
-    for name in names:
-        now = count(name)
-        exact = "yes" if arguments.exact and not now.refused and is_exact(name) else ""
-        if arguments.exact and not (exact or now.refused):
-            exact = "no"
-        opened = "" if now.refused else now.opened
-        rows.append(f"| {name} | {before[name]} | {now} | {opened} | {exact} |")
-        print(rows[-1], flush=True)
-        counts.append(now)
-    growable, groups, opened, _ = zip(*counts, strict=True)
-    earlier = sum(each.growable for each in before.values())
-    rows.append(f"| all | {earlier} | {sum(growable)} of {sum(groups)} | {sum(opened)} | |")
-    print(rows[-1])
+    rows = compared(arguments.revision, names, names if arguments.exact else ())
     if arguments.write:
         write(rows)
 

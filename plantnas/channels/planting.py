@@ -43,7 +43,7 @@ def plant(
     initialisation: Initialisation = FRESH,
     structure: Structure | None = None,
 ) -> nn.Module:
-    """The wider network that computes the same function, if new columns of old rows are zero.
+    """The wider network that computes the same function.
 
     New columns of old rows are zero; all other new entries are those of the initialisation. Where
     the structure's wiring is triangular, old rows have no new columns, but for the outputs'.
@@ -53,15 +53,13 @@ def plant(
         example_input: images x channels x height x width.
         planting: {group name: number of new channels}; 0 is allowed, all 0 is not.
         generator: Source of all draws; torch's default generator if None.
-        initialisation: What the new entries are. By default, new rows are as the module's own
-            `reset_parameters` draws them, new BatchNorm entries weight 1, bias 0, mean 0, variance
-            1, and entries of a parameter that no torch layer owns the mean of the old ones.
+        initialisation: What the new entries are. By default as each module's `reset_parameters`
+            draws them, and the mean of the old ones where no torch layer owns the parameter.
         structure: The parent's structure, if it is known already.
 
     Raises:
-        PlantingError: An unknown or frozen group, a number that is not a multiple of the group's
-            granularity, nothing planted, or a donor that is narrower than the child. A group that
-            a layer normalises as a whole, unless the initialisation gives up the function.
+        PlantingError: An unknown or frozen group (also for the function's sake, if new columns are
+            zero), no multiple of its granularity, nothing planted, or a donor that is too narrow.
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)

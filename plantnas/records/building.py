@@ -4,7 +4,7 @@ Trained weights are in ``weights.py``, what is recorded of a network in ``study.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from plantnas.channels.structure import Structure
 from plantnas.config import SearchSpace
 from plantnas.networks import ARCHITECTURES
 from plantnas.networks.loader import build_network
-from plantnas.records.record import ImagesRecord
+from plantnas.records.record import ImagesRecord, StudyRecord
 
 
 def example_images(images_record: ImagesRecord) -> Tensor:
@@ -44,6 +44,25 @@ def network_at(
 def structure_at_own_widths(search_space: SearchSpace, images_record: ImagesRecord) -> Structure:
     """The structure of an architecture as it is made, `opened`; it is found once a process."""
     return _structure(_architecture(search_space, images_record)).opened
+
+
+def structure_of(asked: StudyRecord, growing: Collection[str]) -> Structure:
+    """The channel groups of a study's architecture at its own widths.
+
+    Where children do not start with their parent's function, groups grow too whose planting
+    changes it.
+
+    Args:
+        asked: The study's record.
+        growing: What grew when it was begun, and alone grows on; nothing if it was not yet.
+    """
+    structure = structure_at_own_widths(asked.search_space, asked.images)
+    is_free = asked.configuration.get("planting", {}).get("column_init", 0) > 0
+    if not is_free or asked.search_space.wiring != "dense":
+        structure = structure.closed
+    if not growing:
+        return structure
+    return structure.fixed_but(growing, "it could not grow when the study was begun")
 
 
 def _architecture(search_space: SearchSpace, images_record: ImagesRecord) -> "_Architecture":

@@ -111,3 +111,9 @@ def _read_rows(
     for row in rows:
         rows_of[row.network_id].append(row[1:])
     return rows_of
+
+
+def grown_groups(connection: Connection, study_id: int) -> frozenset[str]:
+    """The channel groups that a study's teacher names; none before there is one."""
+    of_teacher = (NetworkRow.study_id == study_id) & (NetworkRow.method == "teacher")
+    return frozenset(name for each in read_networks(connection, of_teacher) for name in each.widths)

@@ -25,7 +25,7 @@ from plantnas.place import is_url
 from plantnas.records.abandoned import abandoned_networks
 from plantnas.records.damage import damage_told
 from plantnas.records.database import Database
-from plantnas.records.network_rows import network_row, read_networks, rows_of_network
+from plantnas.records.network_rows import grown_groups, network_row, read_networks, rows_of_network
 from plantnas.records.ownership import Guard, id_of_recorded, no_guard
 from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
@@ -67,7 +67,6 @@ class StudyRecords:
     def __init__(self, database: Database, name: str) -> None:
         """Reads nothing yet: the study may be recorded later."""
         self.database, self.name = database, name
-        self._grown = frozenset[str]()
 
     @property
     def patience(self) -> Patience:
@@ -286,26 +285,12 @@ class StudyRecords:
 
     @property
     def structure(self) -> "Structure":
-        """The channel groups of the study's architecture at its own widths.
+        """The channel groups of the study's architecture at its own widths."""
+        from plantnas.records.building import structure_of
 
-        Where children do not start with their parent's function, groups grow too whose planting
-        changes it. What grows is what grew when the study was begun: its teacher names it.
-        """
-        from plantnas.records.building import structure_at_own_widths
-
-        record = self.record
-        structure = structure_at_own_widths(record.search_space, record.images)
-        is_free = record.configuration.get("planting", {}).get("column_init", 0) > 0
-        if not is_free or record.search_space.wiring != "dense":
-            structure = structure.closed
-        if not self._grown:
-            with self.database.transaction() as connection:
-                of_study = NetworkRow.study_id == self._id(connection)
-                teachers = read_networks(connection, of_study & (NetworkRow.method == "teacher"))
-            self._grown = frozenset(teachers[0].widths) if teachers else frozenset()
-        if not self._grown:
-            return structure
-        return structure.fixed_but(self._grown, "it could not grow when the study was begun")
+        with self.database.transaction() as connection:
+            growing = grown_groups(connection, self._id(connection))
+        return structure_of(self.record, growing)
 
     def build(self, widths: Mapping[str, int], seed: int = 0) -> "nn.Module":
         """The study's architecture at some widths, with fresh weights that the seed draws."""

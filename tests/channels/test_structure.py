@@ -123,13 +123,6 @@ def test_what_is_frozen_for_the_function_alone_is_opened_and_closed_again() -> N
     assert list(OF_THREE.growable) == ["free"]
     assert list(OF_THREE.opened.growable) == ["free", "mixed"]
     assert OF_THREE.opened.closed == OF_THREE
-    assert [each.only_crops for each in OF_THREE.groups.values()] == [False, True, False]
-
-
-def test_a_planting_that_would_change_the_function_is_refused_with_the_way_out() -> None:
-    with pytest.raises(PlantingError, match=r"mixed: .* since a norm; crops stay exact\. .*_scale"):
-        OF_THREE.widths_with({"mixed": 5})
-    assert OF_THREE.opened.widths_with({"mixed": 5})["mixed"] == 5
 
 
 def test_groups_that_are_not_named_are_fixed_with_a_reason() -> None:
