@@ -15,6 +15,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from plantnas.channels.calls import Call
+
 
 def batch_norm(
     images: Tensor,
@@ -85,7 +87,15 @@ STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
 
 
 class StandIns(TorchFunctionMode):
-    """What runs under it has the stand-ins."""
+    """What runs under it has the stand-ins.
+
+    Attributes:
+        calls: What is called, with the numbers that it is given, but for the sizes among them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, str]] = []
 
     def __torch_function__(
         self,
@@ -95,7 +105,10 @@ class StandIns(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run the function, or what stands in for it."""
-        return STAND_INS.get(function, function)(*args, **(kwargs or {}))
+        result = STAND_INS.get(function, function)(*args, **(kwargs or {}))
+        call = Call(function, args, kwargs or {}, result)
+        self.calls.append((call.name, call.numbers_beside_sizes))
+        return result
 
 
 def broadcasts(

@@ -24,7 +24,7 @@ from plantnas.channels.structure import (
     find_group,
     shared_regions,
 )
-from plantnas.channels.traces import check_runs
+from plantnas.channels.traces import check_alike, check_runs
 from plantnas.channels.wiring import left_out
 from plantnas.errors import PlantingError
 from plantnas.given import check_channels, check_fraction, check_given, check_integer
@@ -82,7 +82,7 @@ def plant(
         _scale_new_columns(grown.network, structure, widths, initialisation.column_scale)
         grown.restore()
         _clear_left_out(grown)
-    check_runs(grown.network, example_input)
+    check_alike(grown.network, model, example_input)
     return grown.network
 
 
@@ -190,7 +190,7 @@ def crop(
         for name, new in named_tensors(child).items():
             for box, wide_box in shared_regions(axes_of.get(name, ()), new.ndim, small, wide):
                 new[box] = tensors[name][wide_box]
-    check_runs(child, example_input)
+    check_alike(child, model, example_input)
     return child
 
 

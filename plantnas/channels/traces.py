@@ -191,27 +191,55 @@ def same_draws() -> Iterator[None]:
                 numpy.random.set_state(numpy_state)
 
 
-def check_runs(network: nn.Module, example_input: Tensor) -> None:
+def check_runs(network: nn.Module, example_input: Tensor) -> list[tuple[str, str]]:
     """Refuses a network whose own code cannot run at its widths, in either mode.
 
     Args:
         network: Any; left untouched.
         example_input: images x channels x height x width; only the first image's shape counts.
 
+    Returns:
+        What it calls, with the numbers that it gives, but for the sizes among them.
+
     Raises:
         UnsupportedArchitecture: It cannot run.
     """
     images = torch.cat([example_input[:1]] * BATCH)
     try:
-        _check_runs(meta_copy(network), images.to("meta"))
+        return _calls_of(meta_copy(network), images.to("meta"))
     except UnsupportedArchitecture:  # as for an analysis, what reads values needs a real run
-        _check_runs(copied(network), images)
+        return _calls_of(copied(network), images)
 
 
-def _check_runs(network: nn.Module, images: Tensor) -> None:
+def check_alike(network: nn.Module, parent: nn.Module, example_input: Tensor) -> None:
+    """Refuses a network that cannot run, or whose code decides or computes by its other widths.
+
+    An analysis looks at some widths alone: a threshold may be beyond them.
+
+    Args:
+        network: Any; left untouched.
+        parent: The network of other widths that it was made from.
+        example_input: As for `check_runs`.
+
+    Raises:
+        UnsupportedArchitecture: As said.
+    """
+    calls, expected = check_runs(network, example_input), check_runs(parent, example_input)
+    if calls == expected or expected != check_runs(parent, example_input):  # as by a clock
+        return
+    pairs = zip(calls, expected, strict=False)
+    name = next((one[0] for one, other in pairs if one != other), "its end")
+    raise UnsupportedArchitecture(
+        f"{type(network).__name__}: its code decides or computes by the widths that it would have, "
+        f"which changes what it computes: {name}."
+    )
+
+
+def _calls_of(network: nn.Module, images: Tensor) -> list[tuple[str, str]]:
     """As `check_runs`, of a network that may be run freely."""
+    run = StandIns()
     try:
-        with torch.no_grad(), same_draws(), StandIns():
+        with torch.no_grad(), same_draws(), run:
             network.eval()(images)
             network.train()(images)
     except Exception as error:  # whatever a network's own code raises
@@ -219,3 +247,4 @@ def _check_runs(network: nn.Module, images: Tensor) -> None:
             f"{type(network).__name__}: cannot run at the widths that it would have: "
             f"{failure(error, names_of_modules(network))}."
         ) from error
+    return run.calls

@@ -302,3 +302,14 @@ def test_a_network_that_reads_values_is_run_for_real_before_it_is_given_away(bet
     model = between(lambda m, x: x * (2.0 if x.detach().new_ones(1).item() > 0 else 1.0))
     images = torch.randn(2, 3, 4, 4)
     torch.testing.assert_close(plant(model, images, {"first": 2})(images), model(images))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [lambda m, x: 2 * x if x.shape[1] > 40 else x, lambda m, x: x.clamp(max=max(x.shape[1], 40))],
+)
+def test_a_threshold_far_from_a_networks_widths_refuses_the_planting_that_crosses_it(between, code):
+    model, images = between(code), torch.zeros(2, 3, 4, 4)
+    plant(model, images, {"first": 3})
+    with pytest.raises(UnsupportedArchitecture, match="decides or computes by the widths"):
+        plant(model, images, {"first": 60})
