@@ -128,7 +128,7 @@ def _room(prepared: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
         minimum_growth=max(1.0, SMALLEST * min(sizes) / seed.record.parameters),
         maximum_growth=(1 + TOLERANCE) * max(sizes) / seed.record.parameters,
     )
-    growth = Growth(groups=prepared.config.search_space.grow.groups, up_to=1e9)
+    growth = Growth(groups=prepared.config.search_space.grow.groups, up_to=1e6)
     return room_to_grow(seed.structure, prepared.teacher.widths, growth, window)
 
 
