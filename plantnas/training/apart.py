@@ -70,9 +70,9 @@ def apart(
     """
     assert structure.ancestors
     growth = Growth(structure, structure.ancestors[-1])
-    parent = crop(network, example, growth.old_growable, structure=structure)
     taken = _Taken(network, growth, recipe)
     try:
+        parent = crop(network, example, growth.old_growable, structure=structure)
         old = OldPart(parent, taken.layers, example)
         new = NewPart(taken.network, taken.layers, old, example.shape[1:])
         rates = {
