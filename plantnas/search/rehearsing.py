@@ -30,7 +30,7 @@ from plantnas.training.data import Dataset, dataset_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, labelled
 from plantnas.training.images import UNLABELLED
 from plantnas.training.logits import teacher_logits
-from plantnas.training.losses import LOSSES
+from plantnas.training.losses import loss_of
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.samples import teacher_samples
 from plantnas.trials.base_samplers import make_sampler
@@ -152,7 +152,7 @@ def _check_training(
         data,
         targets=targets,
         validation_targets=data.validation_targets._replace(teacher_logits=answers),
-        loss=LOSSES.find(config.distillation.loss)(config.distillation),
+        loss=loss_of(config.distillation),
     )
     small = network_at(space, images, narrowest.growable_widths)
     _fit(small, config.seed, narrowest, data)
