@@ -22,7 +22,7 @@ from plantnas.cli.reading import dashboard, plot, report, status, table
 from plantnas.cli.searching import quickstart, run
 from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
-from plantnas.errors import PlantnasError, first_line
+from plantnas.errors import PlantnasError, first_line, one_line
 from plantnas.named import fault_of_the_users
 from plantnas.workers.launcher import COMPLAINT
 
@@ -107,5 +107,5 @@ def _without_passwords(text: str) -> str:
 
 def _end(message: str, exit_code: int) -> NoReturn:
     if message:  # a bare `plantnas` has shown its help
-        typer.echo(f"{COMPLAINT}{message}", err=True)
+        typer.echo(f"{COMPLAINT}{one_line(message)}", err=True)
     sys.exit(exit_code)

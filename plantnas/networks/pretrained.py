@@ -1,5 +1,6 @@
 """Weights that a network starts from: torchvision's pretrained ones, or a user's checkpoint."""
 
+import warnings
 from collections.abc import Set
 from io import BytesIO
 from pathlib import Path
@@ -81,7 +82,9 @@ def _checkpoint(file_name: str, where: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigurationError(f"{where}: cannot be read: {error.strerror}.") from error
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is damaged, an error tells
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch raise anything
         raise ConfigurationError(
             f"{where}: is no checkpoint that torch.load reads with weights_only=True."

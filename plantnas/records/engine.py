@@ -135,7 +135,10 @@ def sqlite_file(url: str) -> Path | None:
     database = parsed.database or ":memory:"
     if parsed.get_backend_name() != "sqlite" or database.startswith((":memory:", "file:")):
         return None
-    return Path(database).resolve()
+    try:
+        return Path(database).resolve()
+    except (ValueError, RuntimeError) as error:  # a NUL in the name, links that lead in a circle
+        raise StorageError(f"{shown_url(url)}: is the name of no file.") from error
 
 
 def check_exists(url: str) -> None:

@@ -73,6 +73,9 @@ def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> li
             raise ValueError(f"network {row.id} descends from the later network {row.parent_id}")
     widths = _read_rows(connection, WidthRow, WidthRow.position, condition)
     evaluations = _read_rows(connection, EvaluationRow, EvaluationRow.split, condition)
+    for network_id, values_of in evaluations.items():
+        if any(Evaluation(*values).images < 1 for values in values_of):
+            raise ValueError(f"network {network_id} was evaluated on no image")
     epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
     phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
     baselines = _read_rows(connection, BaselineRow, BaselineRow.network_id, condition)

@@ -224,7 +224,7 @@ class Ground:
             self._keep("traceback", complaint.getvalue(), case)
         elif code not in codes:
             self._keep("exit code", f"{code}: {complaint.getvalue()}", case)
-        elif code == 2:
+        elif code == 2 and (complaint.getvalue() or not out.getvalue()):  # or help was shown
             self._one_line(complaint.getvalue().removesuffix("\n"), case)
 
     def _one_line(self, message: str, case: Case) -> None:
