@@ -46,20 +46,28 @@ def structure_at_own_widths(search_space: SearchSpace, images_record: ImagesReco
     return _structure(_architecture(search_space, images_record)).opened
 
 
-def structure_of(asked: StudyRecord, growing: Collection[str]) -> Structure:
-    """The channel groups of a study's architecture at its own widths.
+def structure_to_plant(
+    search_space: SearchSpace, images_record: ImagesRecord, column_init: float
+) -> Structure:
+    """The channel groups of an architecture at its own widths, as a study plants in them.
 
     Where children do not start with their parent's function, groups grow too whose planting
     changes it.
+    """
+    structure = structure_at_own_widths(search_space, images_record)
+    is_free = column_init > 0 and search_space.wiring == "dense"
+    return structure if is_free else structure.closed
+
+
+def structure_of(asked: StudyRecord, growing: Collection[str]) -> Structure:
+    """The channel groups of a study's architecture at its own widths.
 
     Args:
         asked: The study's record.
         growing: What grew when it was begun, and alone grows on; nothing if it was not yet.
     """
-    structure = structure_at_own_widths(asked.search_space, asked.images)
-    is_free = asked.configuration.get("planting", {}).get("column_init", 0) > 0
-    if not is_free or asked.search_space.wiring != "dense":
-        structure = structure.closed
+    column_init = asked.configuration.get("planting", {}).get("column_init", 0)
+    structure = structure_to_plant(asked.search_space, asked.images, column_init)
     if not growing:
         return structure
     return structure.fixed_but(growing, "it could not grow when the study was begun")

@@ -22,7 +22,7 @@ from plantnas.channels.structure import Structure
 from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.named import fault_of_the_users, raised
-from plantnas.records.building import network_at, structure_at_own_widths
+from plantnas.records.building import network_at, structure_to_plant
 from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
@@ -67,7 +67,7 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
     """
     space, images = config.search_space, images_record(dataset)
     with _random_states_kept():
-        structure = structure_at_own_widths(space, images)
+        structure = structure_to_plant(space, images, config.planting.column_init)
         teacher = narrowed(structure, space.teacher)
         widths = teacher.growable_widths
         seed = seed_structure(config, structure, widths, lambda: network_at(space, images, {}))
