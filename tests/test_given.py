@@ -107,6 +107,7 @@ WRONG: dict[str, list[Any]] = {
     "split": [None, 3, "training"],
     "step": [-1, *NO_COUNT],
     "storage": [None, 3, b"x", Path("study.db"), "a\0b"],
+    "trust": [None, 0, 1, "no"],
     "structure": [3, "", {}, analyse(network(6), IMAGES)],
     "url": NO_TEXT,
     "widths": [math.inf, True, 10**30, *NO_CHANNELS],

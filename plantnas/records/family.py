@@ -23,7 +23,7 @@ from plantnas.config import SearchSpace, Wiring
 from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError, StorageError, StudyError, first_line
 from plantnas.files import read_file, write_file
-from plantnas.given import check_integer, check_path
+from plantnas.given import check_given, check_integer, check_path
 from plantnas.networks import code_of
 from plantnas.networks.states import problem_of
 from plantnas.records.building import example_images, network_at, structure_at_own_widths
@@ -118,6 +118,7 @@ def load_family(path: str | Path, step: int | None = None, trust: bool = False) 
         ConfigurationError: Its architecture is not here, or would run code that is not trusted.
     """
     check_path("path", path)
+    check_given("trust", trust, bool, "True or False")
     if step is not None:
         check_integer("step", step, least=0)
     path = Path(path)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 from plantnas.config import StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantingError, StorageError, StudyError, did_you_mean
-from plantnas.given import check_integer, check_place
+from plantnas.given import check_given, check_integer, check_place
 from plantnas.measured import Evaluation
 from plantnas.named_keys import code_names
 from plantnas.place import is_url
@@ -391,6 +391,7 @@ def load_network(storage: str, name: str, network_id: int, trust: bool = False) 
     """
     check_place(storage, name)
     check_integer("network_id", network_id, most=2**63 - 1)
+    check_given("trust", trust, bool, "True or False")
     records = StudyRecords(Database.to_read(storage, name), name)
     if trust:
         records.trust()

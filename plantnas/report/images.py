@@ -45,6 +45,7 @@ def load_images(
     """
     check_place(storage, name)
     check_given("root", root, (str, Path, type(None)), "a folder")
+    check_given("trust", trust, bool, "True or False")
     records = StudyRecords(Database.to_read(storage, name), name)
     if trust:
         records.trust()
