@@ -156,7 +156,7 @@ class Simulation:
         number: int,
     ) -> None:
         self._records = records
-        self._search = Search(steps=10**6, trials_per_step=setting.trials_per_step)
+        self._search = Search(steps=1000, trials_per_step=setting.trials_per_step)
         self._networks = networks
         self._setting = setting
         self._rng = random.Random(number)

@@ -15,12 +15,10 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.records.family import load_family, save_family
-from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.cleaning import clean
 from plantnas.workers.run import run_study
-from plantnas.workers.worker import optimize_until_complete
 from tests.search.test_objective import (
     assert_same_weights,
     complete,
@@ -149,19 +147,6 @@ def test_two_workers_train_one_seed(looking: StudyFolder, tmp_path: Path) -> Non
     networks = folder.records.networks()
     assert [each.method for each in networks].count("seed") == 1
     assert {each.step for each in networks if each.kind == "grow"} == {1, 2}
-
-
-def test_a_study_in_which_nothing_can_be_planted_still_has_its_seed(
-    looking: StudyFolder, tmp_path: Path
-) -> None:
-    folder = replace(looking, directory=tmp_path / "study").with_settings(
-        search__maximum_parameters=1
-    )
-    study = folder.open()
-    optimize_until_complete(study, PlantingObjective(folder.config, folder.directory))
-    (teacher, seed) = folder.records.networks()
-    assert (teacher.method, seed.method, seed.ahead) == ("teacher", "seed", None)
-    assert "seed_accuracy" in study.user_attrs
 
 
 def test_what_the_last_version_left_is_gone_on_with_as_it_was(

@@ -17,7 +17,7 @@ from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.channels.wiring import seen, triangular
 from plantnas.config import Growth, Search
 from plantnas.config_files import load_search_space
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, StudyError
 from plantnas.networks.loader import build_network
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from tests.structures import structure_of
@@ -223,13 +223,14 @@ def test_a_planting_that_a_later_trial_screened_meanwhile_is_not_screened_again(
 
 
 @pytest.mark.parametrize("limit", [660, 700], ids=["below a channel", "below the window"])
-def test_a_seed_without_room_ends_the_study_after_one_proposal(
+def test_a_seed_without_room_is_refused_before_anything_is_trained(
     brief: StudyFolder, tmp_path: Path, limit: int
 ) -> None:
     folder = replace(brief, directory=tmp_path).with_settings(search__maximum_parameters=limit)
-    first, last = folder.run(trials=10).trials
-    assert "not between" in first.user_attrs["reason"]
-    assert last.user_attrs["reason"] == "the study is complete"
+    with pytest.raises(ConfigurationError, match="nothing can be planted in the seed"):
+        folder.run(trials=10)
+    with pytest.raises(StudyError, match="has none yet"):
+        folder.records.networks()
 
 
 def test_a_study_ends_when_its_parameters_are_used_up(brief: StudyFolder, tmp_path: Path) -> None:

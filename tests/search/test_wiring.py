@@ -15,7 +15,7 @@ from plantnas.baselines.finishing import finish_networks, plan_for
 from plantnas.channels.cost import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
-from plantnas.errors import UnsupportedArchitecture
+from plantnas.errors import StudyError, UnsupportedArchitecture
 from plantnas.place import Place
 from plantnas.records.family import load_family
 from plantnas.report.export.choice import Wanted
@@ -229,4 +229,5 @@ def test_an_architecture_that_it_cannot_be_is_refused_before_anything_is_trained
     study = replace(brief, directory=folder / "study").with_settings(**asked)
     with pytest.raises(UnsupportedArchitecture, match=r"reach .*group_norm.* Use search_space"):
         study.objective().prepared(study.open())
-    assert not study.records.networks()
+    with pytest.raises(StudyError, match="has none yet"):
+        study.records.networks()

@@ -27,6 +27,7 @@ from plantnas.report.front import validation_accuracy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import MOST_DIVERGED
 from plantnas.trials.study import existing_study, is_complete
+from plantnas.trust import VARIABLE
 from plantnas.workers.run import run_study, sparing
 from plantnas.workers.worker import optimize_until_complete
 from tests.conftest import StudyFolder
@@ -192,6 +193,7 @@ def test_two_workers_share_a_study_of_a_plain_script_and_its_module(
     scripted: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(scripted.directory.parent)
+    monkeypatch.setenv(VARIABLE, "mine:small")  # which another process said
     check_complete(scripted)
     assert not trials_of(scripted, TrialState.FAIL)
     workers = Counter(trial.user_attrs[WORKER_KEY] for trial in trials_of(scripted))
