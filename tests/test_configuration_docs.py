@@ -21,6 +21,8 @@ REQUIRED = {
     "search_space": {"architecture": "plain"},
 }
 """What has no default."""
+NONSENSE = 10**6
+"""Limits from here on are not told: whoever exceeds one has mistyped."""
 
 
 def rows(model: BaseModel, schema: dict[str, Any], place: str = "") -> Iterator[str]:
@@ -70,7 +72,12 @@ def values(schema: dict[str, Any]) -> str:
     kinds = {"object": "keys and values", "boolean": "`true`, `false`", "null": "`null`"}
     kind = kinds.get(schema["type"], schema["type"])
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[limit]:.10g}" for limit, sign in signs.items() if limit in schema]
+    told = {limit: schema[limit] for limit in signs if limit in schema}
+    if told.get("maximum", 0) >= NONSENSE:
+        del told["maximum"]
+    if "minimum" in told:
+        told.pop("exclusiveMinimum", None)
+    limits = [f"{signs[limit]} {value:.10g}" for limit, value in told.items()]
     if "pattern" in schema:
         limits.append(f"`{schema['pattern']}`")
     return f"{kind} {', '.join(limits)}".strip()
