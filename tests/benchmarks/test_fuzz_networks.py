@@ -33,7 +33,7 @@ def _verdict(network: nn.Module) -> Verdict:
 
 @pytest.mark.slow
 @settings(
-    max_examples=40,
+    max_examples=24,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
