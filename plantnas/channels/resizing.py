@@ -79,16 +79,10 @@ def widths_in(network: nn.Module, structure: Structure) -> dict[str, int]:
         PlantingError: A group has a width that it cannot have.
         UnsupportedArchitecture: No widths of the architecture give these shapes.
     """
-    tensors, known, nothing = (
-        named_tensors(network),
-        structure.widths,
-        dict.fromkeys(structure.groups, 0),
-    )
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    unknown, axes = (
-        set(structure.growable),
-        [axis for axis in structure.axes if axis.tensor in shapes],
-    )
+    known, nothing = structure.widths, dict.fromkeys(structure.groups, 0)
+    shapes = {name: tuple(tensor.shape) for name, tensor in named_tensors(network).items()}
+    unknown = set(structure.growable)
+    axes = [axis for axis in structure.axes if axis.tensor in shapes]
     while solved := next((axis for axis in axes if len(_groups_of(axis) & unknown) == 1), None):
         (name,) = _groups_of(solved) & unknown
         others = solved.size({**known, **dict.fromkeys(unknown, 0)})
