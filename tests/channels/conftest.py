@@ -13,8 +13,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from plantnas.channels.groups import analyse
-from plantnas.channels.planting import narrow
+from plantnas.channels.groups import analyse, channel_groups
+from plantnas.channels.planting import narrow, plant
 from plantnas.channels.structure import Structure
 
 Builder = Callable[[], nn.Module]
@@ -276,3 +276,13 @@ def grouped() -> Network:
 @pytest.fixture
 def between() -> type[Between]:
     return Between
+
+
+def assert_first_grows(between: Callable[..., nn.Module], code: object) -> None:
+    """The layer before some code can be planted, which leaves what the network computes."""
+    torch.manual_seed(0)
+    model = between(code).double().eval()
+    images = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    assert channel_groups(model, images)["first"].frozen is None
+    child = plant(model, images, {"first": 2})
+    torch.testing.assert_close(child(images), model(images), rtol=1e-9, atol=1e-9)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from plantnas.channels.groups import channel_groups
-from plantnas.channels.planting import plant
+from tests.channels.conftest import assert_first_grows
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -28,12 +28,7 @@ def _reason(between, code, **modules) -> str:
     ],
 )
 def test_pixels_may_be_taken(between, code):
-    torch.manual_seed(0)
-    model = between(code).double().eval()
-    images = torch.randn(2, 3, 16, 16, dtype=torch.float64)
-    assert channel_groups(model, images)["first"].frozen is None
-    child = plant(model, images, {"first": 2})
-    torch.testing.assert_close(child(images), model(images), rtol=1e-9, atol=1e-9)
+    assert_first_grows(between, code)
 
 
 @pytest.mark.parametrize(

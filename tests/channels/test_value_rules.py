@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from plantnas.channels.groups import channel_groups
-from plantnas.channels.planting import plant
+from tests.channels.conftest import assert_first_grows
 
 IMAGE = torch.zeros(1, 3, 16, 16)
 
@@ -30,12 +30,7 @@ IMAGE = torch.zeros(1, 3, 16, 16)
     ],
 )
 def test_operators_that_keep_channels_apart_are_followed(between, code):
-    torch.manual_seed(0)
-    model = between(code).double().eval()
-    images = torch.randn(2, 3, 16, 16, dtype=torch.float64)
-    assert channel_groups(model, images)["first"].frozen is None
-    child = plant(model, images, {"first": 2})
-    torch.testing.assert_close(child(images), model(images), rtol=1e-9, atol=1e-9)
+    assert_first_grows(between, code)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import platform
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.error import HTTPError
@@ -244,17 +245,24 @@ def test_too_large_a_figure_leaves_out_its_largest_traces_and_says_so() -> None:
     assert len(figure.to_json()) < LARGEST_FIGURE
 
 
-@pytest.fixture
-def address(shown: Shown) -> Iterator[str]:
-    """Of a dashboard that answers."""
-    shown.publish()
-    listening = server(shown.folder.url, "127.0.0.1", 0)
+@contextmanager
+def served(shown: Shown, host: str) -> Iterator[str]:
+    """The address of this machine's own at which a dashboard answers that listens at a host."""
+    listening = server(shown.folder.url, host, 0)
     thread = threading.Thread(target=listening.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{listening.server_port}"
     listening.shutdown()
     thread.join()
     listening.server_close()
+
+
+@pytest.fixture
+def address(shown: Shown) -> Iterator[str]:
+    """Of a dashboard that answers."""
+    shown.publish()
+    with served(shown, "127.0.0.1") as found:
+        yield found
 
 
 def test_the_server_gives_the_pages_and_their_script(address: str) -> None:
@@ -310,13 +318,8 @@ def test_a_page_of_its_own_is_answered(address: str) -> None:
 @pytest.fixture
 def everywhere(shown: Shown) -> Iterator[str]:
     """Of a dashboard that listens at every address of the machine."""
-    listening = server(shown.folder.url, "0.0.0.0", 0)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.server_port}"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    with served(shown, "0.0.0.0") as found:
+        yield found
 
 
 def test_who_listens_everywhere_is_asked_for_by_any_address_or_its_own_name(
