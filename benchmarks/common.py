@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from plantnas.config import SearchSpace
+from plantnas.search_space import SearchSpace
 
 SPACES = {
     "plain": SearchSpace(architecture="plain"),

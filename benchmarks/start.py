@@ -41,9 +41,10 @@ from plantnas.channels.planting import narrow
 from plantnas.channels.reconstruction import reconstruct
 from plantnas.channels.shrinking import shrunk
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import Data, SearchSpace, SeedRecipe, TeacherRecipe
+from plantnas.config import Data, SeedRecipe, TeacherRecipe
 from plantnas.measured import Evaluation
 from plantnas.networks.loader import build_network
+from plantnas.search_space import SearchSpace
 from plantnas.training.data import load_dataset
 from plantnas.training.fitting import TrainingData, fit, validate
 from plantnas.training.logits import teacher_logits

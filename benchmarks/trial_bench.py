@@ -13,9 +13,10 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import plant, planted_entries, planted_widths
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.channels.wiring import triangular
-from plantnas.config import Data, Planting, Recipe, SearchSpace
+from plantnas.config import Data, Planting, Recipe
 from plantnas.records.building import example_images, network_at
 from plantnas.records.record import ImagesRecord
+from plantnas.search_space import SearchSpace
 from plantnas.training import data as data_sets
 from plantnas.training.apart import apart
 from plantnas.training.data import load_dataset

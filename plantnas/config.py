@@ -1,6 +1,7 @@
-"""Frozen models of the YAML files: a search space, a study, and all their settings.
+"""Frozen models of a study's YAML file: all settings but its search space's.
 
-Reading them, with one clear line for each mistake, is in config_files.py.
+Those are in search_space.py. Reading the files, with one clear line for each mistake, is in
+config_files.py.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from plantnas.grouping import flat
+from plantnas.search_space import SearchSpace
 from plantnas.settings import (
     Amount,
     Arguments,
@@ -26,7 +28,6 @@ from plantnas.settings import (
 )
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Wiring = Literal["dense", "triangular"]
 StoppingRule = Literal["none", "median", "halving"]
 
 # What was measured best for each start: docs/recipe.md. One of the user's own has those of `fresh`.
@@ -51,69 +52,6 @@ def _screens(given: dict[str, Any]) -> int:
     """How many screens a step has, by default."""
     is_settled = given.get("ahead") and given.get("probes") and given.get("policy") == "greedy"
     return 1 if is_settled else 4
-
-
-class Width(Settings):
-    """How wide a network of the search space is."""
-
-    width: Factor = 1.0
-    """Fraction of the architecture's own widths."""
-    minimum: Count = 1
-    """No channel group gets fewer channels than this, unless the architecture's own are fewer."""
-
-
-class Teacher(Width):
-    """How wide the teacher is, and what its training starts from."""
-
-    weights: str | None = None
-    """What the teacher is fine-tuned from: `DEFAULT` for torchvision's pretrained weights, or the
-    path of a checkpoint. A classifier of another shape starts afresh."""
-
-    @model_validator(mode="after")
-    def _weights_have_the_architectures_widths(self) -> "Teacher":
-        if self.weights is not None and self.width != 1:
-            raise ValueError(f"width {self.width} must be 1 where weights are given")
-        return self
-
-
-class Growth(Settings):
-    """Which channel groups may grow in a step, and by how much."""
-
-    groups: tuple[str, ...] = ("*",)
-    """Shell patterns of group names."""
-    up_to: Factor = 2.0
-    """A step adds at most this multiple of a group's width. No group outgrows the teacher's."""
-    proposal: Literal["counts", "shares"] = "counts"
-    """`counts`: one integer a group, the number of new channels. `shares`: each group's share of
-    the growth and its total; the planting is scaled to them, which suits tens of groups."""
-
-
-class SearchSpace(Settings):
-    """An architecture, the widths of its seed and teacher, and what may grow."""
-
-    architecture: str
-    """A family of plantnas, `torchvision/NAME`, `timm/NAME`, or `module:function`."""
-    arguments: Arguments = Field(default={})
-    """More keyword arguments of the architecture's constructor."""
-    teacher: Teacher = Teacher()
-    """The network that is distilled from; no network of the study is wider."""
-    seed: Width = Width(width=0.125)
-    """The network that is planted first."""
-    grow: Growth = Growth()
-    """Which channel groups may grow."""
-    wiring: Wiring = "dense"
-    """Whether old channels see new ones. `dense`: they have new columns, which are trained.
-    `triangular`: they have none, so that every network is a part of the next, activation for
-    activation, and trials cost less; what old channels do not see is no parameter."""
-
-    @model_validator(mode="after")
-    def _default_weights_are_torchvisions(self) -> "SearchSpace":
-        if self.teacher.weights == "DEFAULT" and not self.architecture.startswith("torchvision/"):
-            raise ValueError(
-                f"teacher.weights DEFAULT is for torchvision's architectures, not for "
-                f"{self.architecture!r}; give the path of a checkpoint"
-            )
-        return self
 
 
 class Data(Settings):
@@ -185,6 +123,9 @@ class Recipe(Settings):
 class TeacherRecipe(Recipe):
     """How the teacher is trained."""
 
+    epochs: int = Field(default=12, strict=True, ge=0, le=MOST_EPOCHS)
+    """Times that each training image is seen, every time in a random view. 0: the teacher is kept
+    as `search_space.teacher.weights` make it."""
     learning_rate: Rate | None = 0.005
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017). `null`: as for the seed by default."""
@@ -356,6 +297,15 @@ class StudyConfig(Settings):
     memory_gigabytes: Factor = 2.0
     """Limit of the cached features of the frozen prefix, of all workers of a machine together; what
     is sampled of a teacher that channels are fitted to takes at most half as much."""
+
+    @model_validator(mode="after")
+    def _a_teacher_that_is_kept_was_trained(self) -> "StudyConfig":
+        if self.teacher.epochs == 0 and self.search_space.teacher.weights is None:
+            raise ValueError(
+                "teacher.epochs 0 keeps the teacher as it is: search_space.teacher.weights must "
+                "say what that is"
+            )
+        return self
 
     @model_validator(mode="after")
     def _the_last_steps_training_ends(self) -> "StudyConfig":

@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from plantnas.config import SearchSpace, StudyConfig
+from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, did_you_mean, shown
 from plantnas.files import read_file
 from plantnas.given import check_path
 from plantnas.named_keys import check_names, code_names, table_of
+from plantnas.search_space import SearchSpace
 from plantnas.trust import trust
 from plantnas.yaml_text import MOST_CHARACTERS, parsed, shown_key
 

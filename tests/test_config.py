@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from plantnas.config import Planting, Recipe, Search, SeedRecipe, StudyConfig, Width
+from plantnas.config import Planting, Recipe, Search, SeedRecipe, StudyConfig
+from plantnas.search_space import Width
 
 STUDY: dict[str, Any] = {
     "name": "mine",
@@ -261,3 +262,9 @@ def test_fitted_rows_have_columns_of_zero_and_none_is_silently_ignored() -> None
     assert Planting(rows="fitted").column_init == 0
     with pytest.raises(ValidationError, match=r"column_init 1\.0 must be 0 where rows is 'fitted'"):
         Planting(rows="fitted", column_init=1)
+
+
+def test_a_teacher_that_is_kept_needs_weights() -> None:
+    with pytest.raises(ValidationError, match=r"epochs 0 keeps .*: search_space.teacher.weights"):
+        study(**{"teacher.epochs": 0})
+    assert study(**{"teacher.epochs": 0, "search_space.teacher.weights": "a.pt"})

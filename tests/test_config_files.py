@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plantnas.config import SearchSpace, StudyConfig
+from plantnas.config import StudyConfig
 from plantnas.config_files import (
     load_search_space,
     load_study,
@@ -15,6 +15,7 @@ from plantnas.config_files import (
 )
 from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
+from plantnas.search_space import SearchSpace
 
 MINE = "search_space: plain-small\ndata: {name: digits}\n"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from plantnas import config
 from plantnas.config import StudyConfig
 from plantnas.named_keys import TABLES, table_of
+from plantnas.settings import Settings
 
 PAGE = Path(__file__).parents[1] / "docs/configuration.md"
 REQUIRED = {
@@ -86,7 +86,7 @@ def values(schema: dict[str, Any]) -> str:
 def meaning(model: type[BaseModel], field: str) -> str:
     """The docstring behind a field, of the class that has one."""
     for parent in model.__mro__:
-        if parent.__module__ == config.__name__ and (text := docstrings(parent).get(field)):
+        if issubclass(parent, Settings) and (text := docstrings(parent).get(field)):
             return " ".join(text.split())
     raise AssertionError(f"{model.__name__}.{field} has no docstring")
 

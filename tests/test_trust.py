@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from plantnas.config import SearchSpace, StudyConfig
+from plantnas.config import StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import ConfigurationError
 from plantnas.named import Table
 from plantnas.named_keys import code_names
 from plantnas.networks import code_of
+from plantnas.search_space import SearchSpace
 from plantnas.trust import ANY, VARIABLE, check_trusted, found, trust, trust_if_new, trusted
 
 RULES = Table("rule", {"sum": sum}, "a function of numbers")

@@ -8,8 +8,8 @@ logits. Nothing here imports torch until one is built, which is done in loader.p
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from plantnas.config import SearchSpace
 from plantnas.named import Table
+from plantnas.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from plantnas.config import SearchSpace
 from plantnas.errors import ConfigurationError, one_line
 from plantnas.files import read_file
 from plantnas.modules import WRAPPERS
 from plantnas.networks.states import problem_of
+from plantnas.search_space import SearchSpace
 
 DEFAULT = "DEFAULT"
 """Stands for torchvision's best weights of an architecture."""
@@ -24,7 +24,7 @@ COUNT_OF_AVERAGED = "n_averaged"
 
 def load_pretrained(
     network: nn.Module, space: SearchSpace, weights: str, classifier: Set[str]
-) -> None:
+) -> list[str]:
     """Gives a network pretrained weights, in place.
 
     Args:
@@ -34,6 +34,9 @@ def load_pretrained(
         weights: `DEFAULT` for torchvision's, from the disk or downloaded; or the path of a
             checkpoint: a state_dict, or a dict with one as `state_dict` or `model`.
         classifier: Names of the tensors of the network's last layers.
+
+    Returns:
+        The names of the classifier's tensors that stay as they are.
 
     Raises:
         ConfigurationError: The weights cannot be had, or are not of this architecture.
@@ -47,9 +50,12 @@ def load_pretrained(
         problem = problem_of(state, own)
     if problem is not None:
         raise ConfigurationError(f"{place}: {problem}")
-    for name in classifier & state.keys():
-        if state[name].shape != own[name].shape:
-            state[name] = own[name]
+    fresh = [
+        name
+        for name in own
+        if name in classifier & state.keys() and state[name].shape != own[name].shape
+    ]
+    state |= {name: own[name] for name in fresh}
     try:
         network.load_state_dict(state)
     except Exception as error:  # a module of the user's may have code of its own for it
@@ -59,6 +65,7 @@ def load_pretrained(
         raise ConfigurationError(
             f"{place}: does not fit {space.architecture!r}: {_shortened(reasons[0])}{more}"
         ) from error
+    return fresh
 
 
 def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import Structure
-from plantnas.config import SearchSpace
 from plantnas.networks import ARCHITECTURES
 from plantnas.networks.loader import build_network
 from plantnas.records.record import ImagesRecord, StudyRecord
+from plantnas.search_space import SearchSpace
 
 
 def example_images(images_record: ImagesRecord) -> Tensor:

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.channels.wiring import whole, wired
-from plantnas.config import SearchSpace, Wiring
 from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError, StorageError, StudyError, first_line
 from plantnas.files import read_file, write_file
@@ -29,6 +28,7 @@ from plantnas.networks.states import problem_of
 from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.records.study import StudyRecords
+from plantnas.search_space import SearchSpace, Wiring
 from plantnas.settings import Arguments, Count
 from plantnas.trust import found
 from plantnas.trust import trust as trust_names

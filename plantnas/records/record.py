@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from plantnas.config import SearchSpace
 from plantnas.measured import Epoch, Evaluation, Split
 from plantnas.networks import code_of
 from plantnas.records.damage import damage_told
+from plantnas.search_space import SearchSpace
 from plantnas.trust import found
 
 

@@ -17,20 +17,20 @@ from plantnas.channels.initialising import Donor, Grown, Initialisation, Samples
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import narrow
 from plantnas.channels.resizing import resized
-from plantnas.channels.structure import Structure, classifier_tensors
+from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import triangular
-from plantnas.config import Teacher, Width
 from plantnas.errors import Say, StorageError
 from plantnas.measured import Epoch
-from plantnas.networks.pretrained import load_pretrained
 from plantnas.records.optuna_tables import accuracy_key, cost_key, parameters_key
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.children import network_ahead, recorded_ahead
 from plantnas.search.interruption import give_up_if_asked
+from plantnas.search.loading import load_teacher
 from plantnas.search.outlines import narrowed, seed_structure
 from plantnas.search.prepared import Trained, donor_of, network_record
 from plantnas.search.recording import JoinedStudy
+from plantnas.search_space import Width
 from plantnas.training.answers import check_answers
 from plantnas.training.fitting import Part, TrainingData, fit, fit_together, validate
 from plantnas.training.nested import NestedOptimizer, nested
@@ -49,17 +49,23 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     config, records, phases = joined.config, joined.records, Phases()
     if (recorded := _recorded(records, "teacher")) is not None:
         return recorded
-    network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
-    check_answers(network, training_data.example, records.images.num_classes, say)
-    say(f"training the teacher for {config.teacher.epochs} epochs")
     structure = narrowed(records.structure, config.search_space.teacher)
+    network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
+    load_teacher(network.cpu(), config, structure)
+    network = network.to(training_data.example.device)
+    check_answers(network, training_data.example, records.images.num_classes, say)
     if config.search_space.wiring == "triangular":
         triangular(structure, network, [])  # refuses before anything is trained
-    recipe = config.teacher.for_size(structure.parameters())
-    with phases("training"):
-        optimizer = whole_network_optimizer(network, recipe)
-        generator = generator_for(config.random_seed, "teacher", "batches")
-        epochs = fit(network, optimizer, training_data, recipe, generator, _give_up)
+    epochs = tuple[Epoch, ...]()
+    if config.teacher.epochs == 0:
+        say("keeping the teacher as it is")
+    else:
+        say(f"training the teacher for {config.teacher.epochs} epochs")
+        recipe = config.teacher.for_size(structure.parameters())
+        with phases("training"):
+            optimizer = whole_network_optimizer(network, recipe)
+            generator = generator_for(config.random_seed, "teacher", "batches")
+            epochs = fit(network, optimizer, training_data, recipe, generator, _give_up)
     if config.teacher_gives_channels:
         network = largest_first(network, structure)
     with phases("evaluation"):
@@ -219,9 +225,6 @@ def _fresh(joined: JoinedStudy, method: str, width: Width, example: Tensor) -> n
     network = narrow(
         network, on_cpu, width.width, generator, minimum=width.minimum, structure=structure
     )
-    if isinstance(width, Teacher) and width.weights is not None:
-        classifier = classifier_tensors(structure)
-        load_pretrained(network, joined.config.search_space, width.weights, classifier)
     return network.to(example.device)
 
 

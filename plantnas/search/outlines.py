@@ -9,8 +9,9 @@ from torch import nn
 
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import triangular
-from plantnas.config import StudyConfig, Width
+from plantnas.config import StudyConfig
 from plantnas.records.record import ImagesRecord
+from plantnas.search_space import Width
 from plantnas.training.data import Dataset
 
 

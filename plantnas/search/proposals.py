@@ -11,8 +11,9 @@ from plantnas.channels.cost import COSTS, Cost
 from plantnas.channels.sizing import shares_around
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.channels.wiring import seen
-from plantnas.config import Growth, Search
+from plantnas.config import Search
 from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.search_space import Growth
 
 MOST = 2.0**20
 """A scale of shares at which every group that grows is at its limit."""

@@ -23,6 +23,7 @@ from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.named import fault_of_the_users, raised
 from plantnas.records.building import network_at, structure_to_plant
+from plantnas.search.loading import load_teacher
 from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
@@ -144,6 +145,7 @@ def _check_training(
     space, images = config.search_space, images_record(dataset)
     data = labelled(config, _few_of(dataset), torch.device("cpu"))
     large = network_at(space, images, widest.growable_widths)
+    load_teacher(large, config, widest)
     check_answers(large, data.example, dataset.num_classes, lambda message: None)
     _fit(large, config.teacher, widest, data)
     targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))
@@ -182,7 +184,7 @@ def _few_of(dataset: Dataset) -> Dataset:
 
 
 def _fit(network: nn.Module, recipe: Recipe, structure: Structure, data: TrainingData) -> None:
-    brief = {"epochs": 1, "batch_size": BATCH, "precision": "float32"}
+    brief = {"epochs": min(1, recipe.epochs), "batch_size": BATCH, "precision": "float32"}
     recipe = recipe.model_copy(update=brief).for_size(structure.parameters())
     generator = torch.Generator().manual_seed(0)
     with suppress(TrainingDiverged):  # two batches do not say whether all would

@@ -144,9 +144,9 @@ class Ground:
             self._one_line(str(error), case)
 
     def _checkpoint(self, case: Case) -> None:
-        from plantnas.config import SearchSpace
         from plantnas.networks.loader import build_network
         from plantnas.networks.pretrained import load_pretrained
+        from plantnas.search_space import SearchSpace
 
         Path("a.pt").write_bytes(changed(self.checkpoint, case.changes))
         network = build_network("plain-small", 10, 1)

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
-from plantnas.config import SearchSpace, Teacher
-from plantnas.config_files import validated
 from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
 from plantnas.networks.pretrained import load_pretrained
+from plantnas.search_space import SearchSpace, Teacher
 
 SQUEEZENET = SearchSpace(architecture="torchvision/squeezenet1_1")
 SQUEEZENET_FILE = "squeezenet1_1-b8a52dc0.pth"
@@ -207,28 +206,6 @@ def test_versions_of_modules_that_are_none_are_left_out(checkpoint: Path) -> Non
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         loaded(PLAIN, str(tmp_path / "none.pt"))
-
-
-@pytest.mark.parametrize(
-    ("space", "message"),
-    [
-        (
-            {"architecture": "plain", "teacher": {"weights": "a.pt", "width": 0.5}},
-            "file: teacher: width 0.5 must be 1 where weights are given.",
-        ),
-        (
-            {"architecture": "plain", "teacher": {"weights": "DEFAULT"}},
-            "file: teacher.weights DEFAULT is for torchvision's architectures, not for 'plain'; "
-            "give the path of a checkpoint.",
-        ),
-    ],
-)
-def test_a_search_space_that_cannot_have_weights_is_refused(
-    space: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        validated(SearchSpace, space, "file")
-    assert str(caught.value) == message
 
 
 def test_a_studys_teacher_is_fine_tuned_from_its_checkpoint(

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from plantnas.channels.groups import widths
-from plantnas.config import SearchSpace
 from plantnas.records.building import example_images, network_at
 from plantnas.records.record import ImagesRecord
+from plantnas.search_space import SearchSpace
 
 SPACE = SearchSpace(architecture="plain-small")
 IMAGES = ImagesRecord(7, 2, 8, 12, mean=[0.0, 0.0], std=[1.0, 1.0], fingerprint="")

@@ -15,11 +15,12 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.channels.wiring import seen, triangular
-from plantnas.config import Growth, Search
+from plantnas.config import Search
 from plantnas.config_files import load_search_space
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.networks.loader import build_network
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.search_space import Growth
 from tests.structures import structure_of
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.containers import logits_in
-from plantnas.config import SearchSpace
 from plantnas.errors import UnsupportedArchitecture
 from plantnas.report.export.formats import program_file
+from plantnas.search_space import SearchSpace
 from plantnas.training.answers import Answering, check_answers
 
 if TYPE_CHECKING:

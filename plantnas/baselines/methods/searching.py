@@ -14,7 +14,7 @@ from plantnas.baselines.budget import Budget, TimeBudget, Trainer
 from plantnas.baselines.methods import SearchMethod
 from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
-from plantnas.config import Growth, Search
+from plantnas.config import Search
 from plantnas.errors import ConfigurationError
 from plantnas.records.optuna_tables import COMPLETE_KEY
 from plantnas.records.record import BaselineRun, NetworkRecord
@@ -22,6 +22,7 @@ from plantnas.report.entries import seconds_of, validation_rank
 from plantnas.report.front import validation_accuracy
 from plantnas.search.prepared import PreparedStudy
 from plantnas.search.proposals import Room, room_to_grow, suggest_shares
+from plantnas.search_space import Growth
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.trials.base_samplers import make_sampler

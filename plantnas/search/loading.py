@@ -1,0 +1,35 @@
+"""Gives a study's teacher the weights that it is to start from, or to stay with.
+
+What the weights are is in networks/pretrained.py; how the teacher is trained in first_networks.py.
+"""
+
+from torch import nn
+
+from plantnas.channels.structure import Structure, classifier_tensors
+from plantnas.config import StudyConfig
+from plantnas.errors import ConfigurationError
+from plantnas.networks.pretrained import load_pretrained
+
+
+def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure) -> None:
+    """Gives a teacher the weights that its search space names, if it names any.
+
+    Args:
+        network: The teacher's, on the CPU, with fresh weights; it is changed in place.
+        config: The study's.
+        structure: The network's.
+
+    Raises:
+        ConfigurationError: The weights cannot be had, are not of this architecture, or have no
+            classifier for these classes where the teacher is kept as it is.
+    """
+    weights = config.search_space.teacher.weights
+    if weights is None:
+        return
+    fresh = load_pretrained(network, config.search_space, weights, classifier_tensors(structure))
+    if fresh and config.teacher.epochs == 0:
+        raise ConfigurationError(
+            f"teacher.epochs: 0 keeps the teacher as it is, but search_space.teacher.weights: "
+            f"{weights}: has no {fresh[0]!r} of this shape: the classifier of this data must be "
+            "trained."
+        )

@@ -1,0 +1,76 @@
+"""Frozen models of a search space: an architecture, how wide its networks are, and what may grow.
+
+The rest of a study's settings are in config.py; what an architecture's name stands for is in
+networks/.
+"""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from plantnas.settings import Arguments, Count, Factor, Settings
+
+Wiring = Literal["dense", "triangular"]
+
+
+class Width(Settings):
+    """How wide a network of the search space is."""
+
+    width: Factor = 1.0
+    """Fraction of the architecture's own widths."""
+    minimum: Count = 1
+    """No channel group gets fewer channels than this, unless the architecture's own are fewer."""
+
+
+class Teacher(Width):
+    """How wide the teacher is, and what its training starts from."""
+
+    weights: str | None = None
+    """What the teacher is fine-tuned from: `DEFAULT` for torchvision's pretrained weights, or the
+    path of a checkpoint. A classifier of another shape starts afresh."""
+
+    @model_validator(mode="after")
+    def _weights_have_the_architectures_widths(self) -> "Teacher":
+        if self.weights is not None and self.width != 1:
+            raise ValueError(f"width {self.width} must be 1 where weights are given")
+        return self
+
+
+class Growth(Settings):
+    """Which channel groups may grow in a step, and by how much."""
+
+    groups: tuple[str, ...] = ("*",)
+    """Shell patterns of group names."""
+    up_to: Factor = 2.0
+    """A step adds at most this multiple of a group's width. No group outgrows the teacher's."""
+    proposal: Literal["counts", "shares"] = "counts"
+    """`counts`: one integer a group, the number of new channels. `shares`: each group's share of
+    the growth and its total; the planting is scaled to them, which suits tens of groups."""
+
+
+class SearchSpace(Settings):
+    """An architecture, the widths of its seed and teacher, and what may grow."""
+
+    architecture: str
+    """A family of plantnas, `torchvision/NAME`, `timm/NAME`, or `module:function`."""
+    arguments: Arguments = Field(default={})
+    """More keyword arguments of the architecture's constructor."""
+    teacher: Teacher = Teacher()
+    """The network that is distilled from; no network of the study is wider."""
+    seed: Width = Width(width=0.125)
+    """The network that is planted first."""
+    grow: Growth = Growth()
+    """Which channel groups may grow."""
+    wiring: Wiring = "dense"
+    """Whether old channels see new ones. `dense`: they have new columns, which are trained.
+    `triangular`: they have none, so that every network is a part of the next, activation for
+    activation, and trials cost less; what old channels do not see is no parameter."""
+
+    @model_validator(mode="after")
+    def _default_weights_are_torchvisions(self) -> "SearchSpace":
+        if self.teacher.weights == "DEFAULT" and not self.architecture.startswith("torchvision/"):
+            raise ValueError(
+                f"teacher.weights DEFAULT is for torchvision's architectures, not for "
+                f"{self.architecture!r}; give the path of a checkpoint"
+            )
+        return self
