@@ -7,14 +7,16 @@ computes of them, are found too (fixed.py). No values are compared: that plantin
 function follows from the rules.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from plantnas.channels.fixed import settled
 from plantnas.channels.resizing import (
-    WIDER_SHAPES,
+    ANALYSED_SHAPES,
     meta_copy,
     named_tensors,
     widths_in,
@@ -23,6 +25,7 @@ from plantnas.channels.resizing import (
 from plantnas.channels.structure import (
     ChannelGroup,
     Segment,
+    Shape,
     Structure,
     TensorAxis,
     WeightUse,
@@ -43,6 +46,8 @@ __all__ = [
     "widths",
 ]
 
+AS_THEY_ARE: Mapping[str, Shape] = MappingProxyType({})
+"""No tensor has another shape than the model's own."""
 SHOWN_GROUPS = 5  # that a message lists
 
 
@@ -67,14 +72,15 @@ def widths(model: nn.Module, example_input: Tensor) -> dict[str, int]:
 def analyse(model: nn.Module, example_input: Tensor) -> Structure:
     """The tables of a model's structure. Arguments and errors as for `channel_groups`.
 
-    Of a network that was made with groups of one channel, they are those of wider ones.
+    Of a network that plantnas has made, they are those of the network that it was made from, at
+    other widths.
     """
     model = bare(model)
     check_images("example_input", example_input)
-    if (wider_shapes := vars(model).get(WIDER_SHAPES)) is not None:
+    if (shapes := vars(model).get(ANALYSED_SHAPES)) is not None:
         with suppress(PlantnasError, KeyError, IndexError):  # it was changed since it was made
-            structure = _analysed(with_shapes(model, wider_shapes), example_input)
-            return structure.with_widths(widths_in(model, structure))
+            structure = _analysed(model, example_input, shapes).opened
+            return structure.with_widths(widths_in(model, structure)).closed
     return _analysed(model, example_input)
 
 
@@ -94,13 +100,16 @@ def known_structure(
     return structure
 
 
-def _analysed(model: nn.Module, example_input: Tensor) -> Structure:
+def _analysed(
+    model: nn.Module, example_input: Tensor, shapes: Mapping[str, Shape] = AS_THEY_ARE
+) -> Structure:
+    """The structure of a model, some of whose tensors have other shapes while it is analysed."""
     try:
-        structure = _analyse(meta_copy(model), example_input.to("meta"))
+        structure = _analyse(with_shapes(meta_copy(model), shapes), example_input.to("meta"))
     except UnsupportedArchitecture:
         # Values that Python reads (.item()) and tensors that are not registered need a real run.
         with torch.random.fork_rng():
-            structure = _analyse(copied(model), example_input)
+            structure = _analyse(with_shapes(model, shapes), example_input)
     return structure
 
 

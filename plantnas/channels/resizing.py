@@ -15,13 +15,12 @@ from plantnas.channels.structure import Shape, Structure, TensorAxis
 from plantnas.errors import UnsupportedArchitecture
 from plantnas.modules import copied
 
-WIDER_SHAPES = "_plantnas_wider_shapes"
-"""A network's attribute: {tensor name: shape} of its architecture where no group has one channel.
+ANALYSED_SHAPES = "_plantnas_analysed_shapes"
+"""A network's attribute: {tensor name: shape} of the network of its architecture that was analysed.
 
-With one channel, what has an entry a channel looks like what all channels share.
+At other widths it might be read otherwise: with one channel, what has an entry a channel looks like
+what all channels share, and code may decide by a width.
 """
-TOLD_APART = 5
-"""Channels that a group of one has in these shapes."""
 
 
 def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -> nn.Module:
@@ -33,7 +32,7 @@ def resized(model: nn.Module, structure: Structure, widths: Mapping[str, int]) -
         widths: The width of every group.
     """
     child = with_shapes(model, structure.shapes_with(widths))
-    remember_wider_shapes(child, structure, widths)
+    remember_analysed_shapes(child, structure)
     return child
 
 
@@ -51,21 +50,9 @@ def with_shapes(model: nn.Module, shapes: Mapping[str, Shape]) -> nn.Module:
     return child
 
 
-def remember_wider_shapes(
-    network: nn.Module, structure: Structure, widths: Mapping[str, int]
-) -> None:
-    """Notes on a network what its architecture is like where no group that grows has one channel.
-
-    Args:
-        network: Has an attribute afterwards if a group has one channel, and none otherwise.
-        structure: The architecture's tables.
-        widths: The width of every group in the network.
-    """
-    vars(network).pop(WIDER_SHAPES, None)
-    single = [name for name in structure.growable if widths[name] == 1]
-    if single:
-        wider = {**widths, **dict.fromkeys(single, TOLD_APART)}
-        vars(network)[WIDER_SHAPES] = structure.shapes_with(wider)
+def remember_analysed_shapes(network: nn.Module, structure: Structure) -> None:
+    """Notes on a network, in an attribute, at which shapes its architecture was analysed."""
+    vars(network)[ANALYSED_SHAPES] = structure.analysed_shapes or structure.shapes
 
 
 def widths_in(network: nn.Module, structure: Structure) -> dict[str, int]:

@@ -6,7 +6,7 @@ is built or run. How the tables are found is in groups.py; what is done with the
 
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -157,6 +157,8 @@ class Structure:
         ancestors: Where wiring is triangular, the widths of every group in each network that this
             one was planted from, the seed first: a channel has no input from one of a later step.
             None where wiring is dense.
+        analysed_shapes: The shapes of the network that was analysed, if this one was derived of it:
+            a network of other widths is read as that one was.
     """
 
     groups: dict[str, ChannelGroup]
@@ -165,6 +167,7 @@ class Structure:
     shapes: dict[str, Shape]
     parameter_names: tuple[str, ...]
     ancestors: tuple[Mapping[str, int], ...] | None = None
+    analysed_shapes: dict[str, Shape] | None = field(default=None, compare=False)
 
     @property
     def widths(self) -> dict[str, int]:
@@ -267,6 +270,7 @@ class Structure:
             self,
             groups=groups,
             shapes=self.shapes_with(changes),
+            analysed_shapes=self.analysed_shapes or self.shapes,
             ancestors=self._ancestors_at(widths),
         )
 

@@ -186,6 +186,38 @@ def test_one_channel_that_nothing_else_can_share_grows():
     assert channel_groups(model, IMAGE)["0"].growable
 
 
+class Threshold(nn.Module):
+    """Computes otherwise from a number of joined channels on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.first, self.second = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = torch.cat([self.first(x), self.second(x)], 1)
+        return self.head((2 * x if x.shape[1] >= self.limit else x).mean((2, 3)))
+
+
+def test_a_threshold_that_an_analysis_does_not_meet_is_met_by_no_analysis_of_a_child():
+    model = Threshold(limit=12)
+    structure = analyse(model, IMAGE)
+    assert list(structure.growable) == ["first", "second"]  # one more, and two more: not twelve
+    child = plant(model, IMAGE, {"second": 3})  # with two more of second, it would be
+    assert analyse(child, IMAGE) == structure.after({"second": 3})
+    with pytest.raises(UnsupportedArchitecture, match="its code decides or computes by the width"):
+        plant(child, IMAGE, {"second": 1})
+
+
+def test_a_child_is_read_as_its_parent_where_the_function_may_change():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(1, 4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), *model)
+    structure = analyse(model, IMAGE)
+    child = narrow(model, IMAGE, {"1": 1})
+    assert analyse(child, IMAGE).opened == structure.opened.with_widths({"1": 1})
+
+
 def test_a_narrowed_network_that_was_changed_afterwards_is_read_as_it_is():
     one = narrow(OneEach("slopes"), IMAGE, {"conv": 1})
     one.conv, one.slopes, one.gate = nn.Conv2d(3, 2, 3), nn.PReLU(2), nn.Conv2d(2, 1, 1)

@@ -28,7 +28,7 @@ from plantnas.baselines.sizes import (
 )
 from plantnas.channels.cost import parameters_of
 from plantnas.channels.groups import analyse
-from plantnas.channels.resizing import remember_wider_shapes
+from plantnas.channels.resizing import remember_analysed_shapes
 from plantnas.channels.structure import Structure
 from plantnas.errors import UnsupportedArchitecture
 
@@ -159,7 +159,7 @@ def remove_channels(
         at = partial(ranked_widths, structure.growable, by_group, floors)
         widths = sized(at, structure, parameters, tolerance)
     # With what is remembered, the structure is the same where a group has one channel left.
-    remember_wider_shapes(network, structure, {**structure.widths, **widths})
+    remember_analysed_shapes(network, structure)
     _cut(network, example, structure, scores, widths)
     found = analyse(network, example)
     if found.growable_widths != widths or found.shapes != structure.shapes_with(widths):
