@@ -24,6 +24,7 @@ from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
 from plantnas.errors import PlantnasError, first_line, one_line
 from plantnas.named import fault_of_the_users
+from plantnas.search.interruption import remembers_interrupts
 from plantnas.workers.launcher import COMPLAINT
 
 app = typer.Typer(
@@ -63,7 +64,10 @@ def main() -> None:
     # a small teacher over 20 times slower on a machine with anything else to do.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        exit_code = app(standalone_mode=False) or 0
+        with remembers_interrupts():
+            exit_code = app(standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        exit_code = INTERRUPTED
     except typer.TyperException as error:  # a mistake in the command line itself
         _end(error.format_message(), 2)
     except PlantnasError as error:

@@ -176,6 +176,7 @@ def dashboard(
     """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""
     from plantnas.errors import PlantnasError
     from plantnas.report.dashboard import publish, serve
+    from plantnas.search.interruption import forget_interrupt
     from plantnas.trials.storage import open_database
     from plantnas.trials.study import existing_study
 
@@ -184,6 +185,7 @@ def dashboard(
     if (why := publish(opened, open_database(opened))) is not None:
         raise PlantnasError(why)
     serve(place.url, host, port, lambda address: show(f"{address} (Ctrl-C ends it)"))
+    forget_interrupt()
 
 
 def _status(records: "StudyRecords") -> Group:

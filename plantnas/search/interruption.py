@@ -4,7 +4,9 @@ Its trial ends with the epoch that it is in. What becomes of the trial is in wor
 remembers Ctrl-C, whose exception is lost where Python calls a finalizer at that moment.
 """
 
+import _thread
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -52,19 +54,36 @@ def ends_politely() -> Iterator[None]:
 def remembers_interrupts() -> Iterator[None]:
     """Within, Ctrl-C is noted too, and heard where one asks whether to give up, or at the end.
 
-    In another thread than the main one, or where Ctrl-C does something else, this does nothing.
+    It comes again a moment after a finalizer has swallowed it. In another thread than the main one,
+    or where Ctrl-C does something else, as within itself, this does nothing.
     """
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
+    before = sys.unraisablehook
+
+    def told_of_lost(lost: "sys.UnraisableHookArgs") -> None:
+        if _Asked.interrupted and lost.exc_type is KeyboardInterrupt:
+            # Not by a Timer: its thread asks for locks that a finalizer's own may hold.
+            _thread.start_new_thread(_press_again, ())
+        else:
+            before(lost)
+
     signal.signal(signal.SIGINT, _remember)
+    sys.unraisablehook = told_of_lost
     try:
         yield
         _hear()
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = before
         _Asked.interrupted = False
+
+
+def forget_interrupt() -> None:
+    """Takes Ctrl-C for heard: what it was to end has ended by it, and did what was wanted."""
+    _Asked.interrupted = False
 
 
 def give_up_if_asked() -> None:
@@ -112,6 +131,12 @@ def _note(number: int, interrupted: FrameType | None) -> None:
 def _remember(number: int, interrupted: FrameType | None) -> None:
     _Asked.interrupted = True
     signal.default_int_handler(number, interrupted)
+
+
+def _press_again() -> None:
+    time.sleep(_SLICE_SECONDS)
+    if _Asked.interrupted:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def _hear() -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from plantnas.errors import ConfigurationError, Say
 from plantnas.place import Place, is_url
+from plantnas.search.interruption import give_up_if_asked
 from plantnas.trust import trusted
 from plantnas.workers.process import GRACE_SECONDS
 
@@ -156,8 +157,13 @@ def launched(launcher: Launcher, command: WorkerCommand, workers: int) -> Iterat
 
 
 def polls(launcher: Launcher) -> Iterator[Sequence[WorkerEnd | None]]:
-    """How the workers have ended so far, a few times a second, until all have."""
+    """How the workers have ended so far, a few times a second, until all have.
+
+    Raises:
+        KeyboardInterrupt: If Ctrl-C was pressed and not heard.
+    """
     while None in (ends := launcher.poll()):
+        give_up_if_asked()
         yield ends
         time.sleep(POLL_SECONDS)
     yield ends

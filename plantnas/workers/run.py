@@ -17,7 +17,7 @@ from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.search.interruption import give_up_if_asked, remembers_interrupts
+from plantnas.search.interruption import remembers_interrupts
 from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
 from plantnas.search.recording import join_study, new_images, record_changes
@@ -116,7 +116,6 @@ def run_watched(
                 with launched(launcher, command, workers), remembers_interrupts():
                     prepare(joined, device, say)  # while the workers import torch
                     for ends in polls(launcher):
-                        give_up_if_asked()
                         watch_now(study)
                         _check(ends)
             finally:

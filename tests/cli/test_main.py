@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -155,6 +157,30 @@ def test_an_error_of_the_system_is_no_defect(
 ) -> None:
     monkeypatch.setattr("plantnas.cli.listing.shipped_studies", partial(os.listdir, "n" * 300))
     assert_one_line(plantnas("studies"), "nnn: File name too long.")
+
+
+class Finalized:
+    """Something in whose finalizer Ctrl-C is pressed, which Python ignores there."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_an_interrupt_that_a_finalizer_swallowed_ends_any_command(
+    plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    def swallow() -> list[str]:
+        Finalized()
+        time.sleep(seconds)
+        return []
+
+    monkeypatch.setattr("plantnas.cli.listing.shipped_studies", swallow)
+    ended = plantnas("studies")
+    assert ended.exit_code == 130
+    assert ended.stderr.endswith(
+        "plantnas: interrupted. The same command goes on where it stopped.\n"
+    )
 
 
 @pytest.mark.parametrize("words", [("export",), ("finish",), ("plot", "curves")])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from plantnas.search.interruption import (
     Interrupted,
     end_if_asked,
     ends_politely,
+    forget_interrupt,
     give_up_if_asked,
     remembers_interrupts,
     wait,
@@ -132,6 +134,23 @@ def test_an_interrupt_that_a_finalizer_swallowed_is_heard(ask: Callable[[], None
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_that_nobody_heard_is_heard_at_the_end() -> None:
     assert heard_after(press_in_a_finalizer) == ["pressed", "heard"]
+
+
+def test_an_interrupt_that_a_finalizer_swallowed_comes_again_where_nobody_asks() -> None:
+    assert heard_after(press_in_a_finalizer, lambda: time.sleep(600)) == ["pressed", "heard"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_has_ended_what_it_was_to_end_is_heard() -> None:
+    assert heard_after(press_in_a_finalizer, forget_interrupt) == ["pressed", "asked"]
+
+
+def test_what_else_a_finalizer_raises_is_told_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[object]()
+    monkeypatch.setattr("sys.unraisablehook", lambda lost: told.append(lost.exc_type))
+    with remembers_interrupts():
+        weakref.finalize(Swallows(), divmod, 1, 0)
+    assert told == [ZeroDivisionError]
 
 
 def test_an_interrupt_comes_at_once_as_ever() -> None:
