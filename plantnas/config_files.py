@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, did_you_mean, shown
 from plantnas.files import read_file
 from plantnas.given import check_path
+from plantnas.mistakes import mistake_in
 from plantnas.named_keys import check_names, code_names, table_of
 from plantnas.search_space import SearchSpace
 from plantnas.trust import trust
-from plantnas.yaml_text import MOST_CHARACTERS, parsed, shown_key
+from plantnas.yaml_text import MOST_CHARACTERS, parsed
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -105,7 +105,7 @@ def validated(schema: type[Model], tree: dict[str, Any], where: str) -> Model:
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError(f"{where}: {_line(schema, error.errors()[0])}") from error
+        raise ConfigurationError(f"{where}: {mistake_in(error, schema)}") from error
 
 
 def _study(tree: dict[str, Any], where: str) -> StudyConfig:
@@ -159,21 +159,3 @@ def _mapping(file_name: str, text: str) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise ConfigurationError(f"{file_name}: has {type(tree).__name__}, where keys are needed.")
     return tree
-
-
-def _line(schema: type[Model], mistake: ErrorDetails) -> str:
-    key = shown_key(".".join(str(part) for part in mistake["loc"]))
-    if mistake["type"] == "extra_forbidden":
-        *parts, unknown = map(str, mistake["loc"])
-        fields = schema.model_fields
-        for part in parts:
-            annotation = fields[part].annotation if part in fields else None
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                fields = annotation.model_fields
-        return f"{key}: unknown key. {did_you_mean(unknown, list(fields))}"
-    if mistake["type"] == "missing":
-        return f"{key}: is missing."
-    message = mistake["msg"].removeprefix("Value error, ")
-    if mistake["type"] == "value_error":
-        return f"{key}: {message}." if key else f"{message}."
-    return f"{key}: {shown(mistake['input'])} is not allowed: {message}."

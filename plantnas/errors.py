@@ -75,6 +75,11 @@ def shown(thing: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
+def shown_key(key: str) -> str:
+    """A dotted key for a message, shortened."""
+    return key if len(key) <= 80 else f"{key[:77]}..."
+
+
 def first_line(error: BaseException) -> str:
     """What an exception says, without its further lines; its type's name if it says nothing."""
     lines = str(error).strip().splitlines()

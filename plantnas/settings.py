@@ -7,15 +7,38 @@ do is refused before it is begun.
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
-from plantnas.errors import shown
+from plantnas.errors import ConfigurationError, shown
+from plantnas.mistakes import mistake_in
 
 
 class Settings(BaseModel):
     """Base of all settings: immutable, and every key must be known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __init__(self, **said: Any) -> None:
+        """Settings as Python says them; what is left out has its default.
+
+        Raises:
+            ConfigurationError: The first thing that is wrong, in the line that a file gives.
+        """
+        try:
+            super().__init__(**said)
+        except ValidationError as error:
+            mistake = mistake_in(error, type(self))
+            raise ConfigurationError(f"{type(self).__name__}: {mistake}") from error
+
+    # Pydantic makes those within others itself, without a call: it tells of theirs with its place.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 Switch = Annotated[bool, Field(strict=True)]
@@ -51,21 +74,35 @@ ImageChannels = Annotated[Literal[1, 3], BeforeValidator(_integer)]
 """Grey or coloured."""
 
 
+_TOO_LARGE = 10**100
+"""Of integers: what is larger no file could have said, and Python may refuse to write it."""
+
+
 def _plain(said: Any) -> Any:
-    """What a file could have said: text, finite numbers, true, false, null, lists and mappings."""
+    """What a file could have said, not nested beyond reason."""
+    try:
+        _check_plain(said)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    return said
+
+
+def _check_plain(said: Any) -> None:
+    """Refuses what is no text, finite number, true, false, null, list or mapping."""
     if isinstance(said, dict):
         for key, part in said.items():
             if not isinstance(key, str):
                 raise ValueError(f"key {shown(key)} must be text")
-            _plain(part)
+            _check_plain(part)
     elif isinstance(said, list | tuple):
         for part in said:
-            _plain(part)
+            _check_plain(part)
+    elif isinstance(said, int) and abs(said) >= _TOO_LARGE:
+        raise ValueError("an integer is too large")
     elif isinstance(said, float) and not math.isfinite(said):
         raise ValueError(f"{said} is no finite number")
     elif not isinstance(said, str | int | float | None):
         raise ValueError(f"{shown(said)} is no text, number, true, false, null, list or mapping")
-    return said
 
 
 Arguments = Annotated[dict[str, Any], AfterValidator(_plain)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from plantnas.errors import ConfigurationError, shown
+from plantnas.errors import ConfigurationError, shown, shown_key
 
 MOST_CHARACTERS = 2**18
 """Of a file; the largest that ships has a thousand. The parser takes a second for so many."""
@@ -144,11 +144,6 @@ class _Checker:
         if isinstance(node, yaml.ScalarNode):
             _check_scalar(node)
         return []
-
-
-def shown_key(key: str) -> str:
-    """A dotted key for a message, shortened."""
-    return key if len(key) <= 80 else f"{key[:77]}..."
 
 
 def _name(node: yaml.Node) -> str:

@@ -62,7 +62,7 @@ TAKEN: dict[str, dict[str, Any]] = {
 
 NO_FUNCTIONS = {"PlantnasError", "UnsupportedArchitecture", "__version__", "plots"}
 PYDANTICS = {"StudyConfig"}
-"""Checks its arguments itself, and says so in an error of its own."""
+"""Its settings are tried in test_config.py."""
 
 NO_IMAGES = [None, 3, "x", (IMAGES,), IMAGES.numpy(), torch.zeros(3), torch.zeros(0, 3, 8, 8)]
 NO_CHANNELS = [

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from plantnas.errors import ConfigurationError
 from plantnas.settings import (
     Amount,
     Arguments,
@@ -33,26 +33,41 @@ class Sample(Settings):
     arguments: Arguments = {}  # noqa: RUF012  # pydantic copies it
 
 
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
 NUMBERS = ("count", "amount", "factor", "weight", "rate", "share", "channels")
 
 
 @pytest.mark.parametrize("key", NUMBERS)
 @pytest.mark.parametrize("value", [True, "1", None, [1], 10**40, -1])
 def test_a_number_is_a_number_of_sane_size(key: str, value: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigurationError):
         Sample(**{key: value})
 
 
 @pytest.mark.parametrize("key", NUMBERS)
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_a_number_is_finite(key: str, value: float) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigurationError):
         Sample(**{key: value})
+
+
+class Outer(Settings):
+    """Settings within settings."""
+
+    sample: Sample = Sample()
+
+
+def test_a_mistake_within_has_its_place() -> None:
+    with pytest.raises(ConfigurationError, match=r"^Outer: sample\.count: -1 is not allowed: "):
+        Outer(sample={"count": -1})
+    with pytest.raises(ConfigurationError, match=r"^Outer: sample\.counts: unknown key\. Did you"):
+        Outer(sample={"counts": 1})
 
 
 @pytest.mark.parametrize("value", [1, 0, "true", "yes", None])
 def test_a_switch_is_true_or_false(value: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigurationError):
         Sample(switch=value)
 
 
@@ -68,8 +83,10 @@ def test_arguments_are_what_a_file_could_say(arguments: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), [float("inf")], {1: 2}, {"b": object()}, b"x", {1, 2}, 1j]
+    "value",
+    [float("nan"), [float("inf")], {1: 2}, {"b": object()}, b"x", {1, 2}, 1j, 10**5000, ENDLESS],
+    ids=lambda value: type(value).__name__,
 )
 def test_other_arguments_are_refused(value: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigurationError):
         Sample(arguments={"a": value})
