@@ -254,8 +254,8 @@ class Search(Settings):
     sampler: Sampler = Sampler()
     """Proposes plantings."""
     cost: str = "parameters"
-    """What accuracy is traded for, the second objective of the trials: `parameters`, `macs`, or
-    `module:function` of yours: (structure, widths) -> number."""
+    """What accuracy is traded for, the second objective of the trials; `module:function` of yours:
+    (structure, widths) -> number."""
     minimum_growth: Factor = Field(default=2, ge=1)
     """A planting has at least this multiple of its parent's cost, or is not trained."""
     maximum_growth: Factor = Field(default=4.5, gt=1)

@@ -16,7 +16,7 @@ TABLES = {
     "seed.start": "plantnas.channels.initialisations:STARTS",
     "planting.rows": "plantnas.channels.initialisations:ROWS",
     "distillation.loss": "plantnas.training.losses:LOSSES",
-    "search.cost": "plantnas.channels.cost:COSTS",
+    "search.cost": "plantnas.channels.costs:COSTS",
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",
     "search.sampler.name": "plantnas.trials.base_samplers:SAMPLERS",

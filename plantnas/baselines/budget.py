@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from plantnas.channels.containers import logits_in
-from plantnas.channels.cost import parameters_of
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch

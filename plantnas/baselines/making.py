@@ -11,7 +11,7 @@ from plantnas.baselines.methods import FamilyMethod, FamilyOrder, Method, Order
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
-from plantnas.channels.cost import parameters_of
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.config import Recipe
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords

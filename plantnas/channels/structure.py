@@ -12,10 +12,13 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from plantnas.channels.channel_group import ChannelGroup, check_growable, find_group
+from plantnas.channels.counted import Activation, Buffer, Segment, WeightUse
 from plantnas.errors import PlantingError
 from plantnas.grouping import grouped
 
 __all__ = [
+    "Activation",
+    "Buffer",
     "ChannelGroup",
     "Role",
     "Run",
@@ -44,13 +47,6 @@ class Run(NamedTuple):
     step: int
     start: int
     stop: int
-
-
-class Segment(NamedTuple):
-    """A stretch of a tensor's dimension: `block` consecutive entries a channel of `group`."""
-
-    group: str
-    block: int
 
 
 @dataclass(frozen=True)
@@ -104,16 +100,6 @@ class TensorAxis:
         return found
 
 
-class WeightUse(NamedTuple):
-    """A convolution or linear layer ran once with this weight.
-
-    Each entry of the weight takes `positions` multiply-accumulates an image.
-    """
-
-    tensor: str
-    positions: int
-
-
 class WeightWiring(NamedTuple):
     """When the channels of a weight were planted: a row sees the columns up to its own step.
 
@@ -159,6 +145,8 @@ class Structure:
             None where wiring is dense.
         analysed_shapes: The shapes of the network that was analysed, if this one was derived of it:
             a network of other widths is read as that one was.
+        buffers: What a file of the network has beside its parameters.
+        activations: All that an image becomes in evaluation mode, in the order in which it does.
     """
 
     groups: dict[str, ChannelGroup]
@@ -168,6 +156,8 @@ class Structure:
     parameter_names: tuple[str, ...]
     ancestors: tuple[Mapping[str, int], ...] | None = None
     analysed_shapes: dict[str, Shape] | None = field(default=None, compare=False)
+    buffers: tuple[Buffer, ...] = ()
+    activations: tuple[Activation, ...] = ()
 
     @property
     def widths(self) -> dict[str, int]:
@@ -301,7 +291,7 @@ class Structure:
         Raises:
             PlantingError: A width that the network cannot have.
         """
-        entries = self._entries(widths)
+        entries = self.entries(widths)
         return sum(entries[name] for name in self.parameter_names)
 
     def macs(self, widths: Mapping[str, int] = SAME_WIDTHS) -> int:
@@ -311,7 +301,7 @@ class Structure:
         image has the size of the example input that the structure was found with. Arguments and
         errors as for `parameters`.
         """
-        entries = self._entries(widths)
+        entries = self.entries(widths)
         return sum(positions * entries[name] for name, positions in self.weight_uses)
 
     @property
@@ -331,8 +321,11 @@ class Structure:
                 found[name] = WeightWiring(*runs["rows"], *runs.get("columns", (None, [])))
         return found
 
-    def _entries(self, widths: Mapping[str, int]) -> dict[str, int]:
-        """How many entries of each tensor there are: what rows do not see does not count."""
+    def entries(self, widths: Mapping[str, int] = SAME_WIDTHS) -> dict[str, int]:
+        """How many entries of each tensor there are: what rows do not see does not count.
+
+        Arguments and errors as for `parameters`.
+        """
         counts = {name: math.prod(shape) for name, shape in self.shapes_with(widths).items()}
         if self.ancestors is None:
             return counts

@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -16,12 +17,15 @@ from torch import Tensor, nn
 
 from plantnas.channels.containers import logits_in, opaque_in, tensors_in
 from plantnas.channels.layouts import Channels, all_roots, freeze, resolve
+from plantnas.channels.liveness import Life, Liveness
 from plantnas.channels.locating import location, names_of_modules
 from plantnas.channels.on_meta import StandIns
 from plantnas.channels.resizing import meta_copy, named_tensors
 from plantnas.channels.rules import RULES
 from plantnas.channels.structure import (
     MODEL_OUTPUT,
+    Activation,
+    Buffer,
     ChannelGroup,
     Segment,
     Structure,
@@ -69,8 +73,10 @@ def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
     freeze(layout, "it is the model's input")
     tracer.put(images, 1, layout)
     with same_draws(), tracer:
+        tracer.liveness.note([], [images])
         outputs = _outputs(tracer, model, images, training=False)
         weight_uses, evaluated = tuple(tracer.weight_uses), len(tracer.nodes)
+        lives, tracer.liveness = tracer.liveness.lives, Liveness()
         trained = _outputs(tracer, model, images, training=True)
     for logits, *others in (outputs, trained):
         tracer.freeze(logits, MODEL_OUTPUT)
@@ -85,7 +91,16 @@ def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
     for root in all_roots(tracer.nodes):
         if root not in used:  # such as an output that is not returned, but kept by a module
             root.freeze("no layer uses its channels")
-    structure = Structure(*_tables(tracer), weight_uses, tensor_shapes, parameter_names)
+    names, groups, axes = _tables(tracer)
+    structure = Structure(
+        groups,
+        axes,
+        weight_uses,
+        tensor_shapes,
+        parameter_names,
+        buffers=_buffers(model),
+        activations=tuple(_activation(tracer, life, names) for life in lives),
+    )
     shapes = [output.shape for output in (*outputs, *trained)]
     return Trace(structure, shapes, tracer.calls, tracer.fixed_axes())
 
@@ -125,8 +140,10 @@ def failure(cause: BaseException | None, modules: Mapping[int, str]) -> str:
     return f"{line} {location(frames, modules)}".strip()
 
 
-def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, ...]]:
-    """What the tracer saw, in terms of named groups.
+def _tables(
+    tracer: Tracer,
+) -> tuple[dict[Channels, str], dict[str, ChannelGroup], tuple[TensorAxis, ...]]:
+    """The names of groups, and what the tracer saw in terms of them.
 
     Dimensions that hold nothing but unfollowed channels are left out: they are constant.
     """
@@ -153,11 +170,37 @@ def _tables(tracer: Tracer) -> tuple[dict[str, ChannelGroup], tuple[TensorAxis, 
         )
         for root, modules in members.items()
     }
-    return groups, tuple(
+    named_axes = tuple(
         TensorAxis(
             tensor, dimension, tuple(Segment(names[root], block) for root, block in layout), role
         )
         for (tensor, dimension), (layout, role) in axes.items()
+    )
+    return names, groups, named_axes
+
+
+def _activation(tracer: Tracer, life: Life, name_of: Mapping[Channels, str]) -> Activation:
+    """An activation in terms of named groups."""
+    tensor = life.tensor
+    size, place = tensor.numel() * tensor.element_size(), tracer.place(tensor)
+    if place is None:
+        return Activation(ceil(size / BATCH), (), 1, life.made, life.used)
+    pieces = [(name_of.get(root), root.width, block) for root, block in place.layout]
+    return Activation(
+        bytes=ceil(size / tensor.shape[place.dimension] / BATCH),
+        segments=tuple(Segment(name, block) for name, _, block in pieces if name is not None),
+        constant=sum(width * block for name, width, block in pieces if name is None),
+        made=life.made,
+        used=life.used,
+    )
+
+
+def _buffers(model: nn.Module) -> tuple[Buffer, ...]:
+    saved = model.state_dict(keep_vars=True)
+    return tuple(
+        Buffer(name, buffer.element_size(), buffer.is_floating_point())
+        for name, buffer in model.named_buffers()
+        if name in saved
     )
 
 

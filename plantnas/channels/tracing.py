@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from plantnas.channels.calls import Call
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, unify
+from plantnas.channels.liveness import Liveness
 from plantnas.channels.locating import location, names_of_modules
 from plantnas.channels.on_meta import STAND_INS, broadcasts
 from plantnas.channels.resizing import named_tensors
@@ -76,6 +77,7 @@ class Tracer(TorchFunctionMode):
         nodes: All channels that were made.
         axes: (tensor name, dimension) to the layout and role of that dimension.
         weight_uses: Uses of weights; the caller clears it between runs.
+        liveness: When activations are needed; the caller takes another one between runs.
         batch: Images in the batch that runs.
         modules: Names of the model's modules by their ids.
         losses: Where activations of unknown channels came from, in words.
@@ -101,6 +103,7 @@ class Tracer(TorchFunctionMode):
         self.nodes: list[Channels] = []
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
         self.weight_uses: list[WeightUse] = []
+        self.liveness = Liveness()
         self.losses: list[str] = []
         self._doubts: list[tuple[Layout, str]] = []
         self._fixed: list[tuple[str, Layout]] = []
@@ -146,6 +149,8 @@ class Tracer(TorchFunctionMode):
             self._check_sizes(call)
         except Unfollowed as unfollowed:
             self._lose(call, str(unfollowed))
+        results = [each for each in tensors_in(call.result) if id(each) in self._activations]
+        self.liveness.note(call.tensors, results)
         self._compare(call)
         self._doubt(call)
         for tensor in call.tensors:

@@ -11,7 +11,7 @@ import optuna
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.cost import COSTS
+from plantnas.channels.costs import cost_of
 from plantnas.channels.initialisations import ROWS, STARTS
 from plantnas.channels.initialising import Donor, Grown, Initialisation, Samples, all_new
 from plantnas.channels.ordering import largest_first
@@ -103,7 +103,7 @@ class SeedMaker:
     def tell_costs(self) -> None:
         """Tells Optuna's study what policies compare to: they are functions of it alone."""
         study, structure, teacher = self.joined.study, self.structure, self.teacher
-        cost = COSTS.find(self.joined.config.search.cost)
+        cost = cost_of(self.joined.config.search.cost)
         study.set_user_attr(parameters_key("seed"), structure.parameters())
         study.set_user_attr(cost_key("seed"), cost(structure, {}))
         study.set_user_attr(parameters_key("teacher"), teacher.parameters)

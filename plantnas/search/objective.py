@@ -14,7 +14,7 @@ from typing import NoReturn
 import optuna
 from optuna.trial import TrialState
 
-from plantnas.channels.cost import COSTS
+from plantnas.channels.costs import cost_of
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import wired_as
 from plantnas.config import Planting, Search, StudyConfig
@@ -152,7 +152,7 @@ class PlantingObjective:
             ahead=_ahead_record(ahead, prepared, trial),
         )
         _keep(trial, prepared, record, recipe.epochs)
-        return evaluation.accuracy, float(COSTS.find(config.search.cost)(structure, {}))
+        return evaluation.accuracy, float(cost_of(config.search.cost)(structure, {}))
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
@@ -194,7 +194,7 @@ def _probe(
     }
     for key, value in shown.items():
         trial.set_user_attr(key, value)
-    cost = COSTS.find(prepared.config.search.cost)
+    cost = cost_of(prepared.config.search.cost)
     return -loss, float(cost(structure, {}))
 
 

@@ -7,7 +7,7 @@ from math import inf
 
 import optuna
 
-from plantnas.channels.cost import COSTS, Cost
+from plantnas.channels.costs import Cost, cost_of
 from plantnas.channels.sizing import shares_around
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.channels.wiring import seen
@@ -31,7 +31,7 @@ class Room:
         structure: The parent's.
         limits: New channels at most, for each of them; a positive multiple of its
             granularity. Groups that may not grow are not there.
-        cost: What the window is of, one of `COSTS`.
+        cost: What the window is of, the cost of a study.
         minimum: The child costs at least as much ...
         maximum: ... and at most as much.
         maximum_parameters: The child has at most as many, whatever the cost.
@@ -90,7 +90,7 @@ def room_to_grow(
     Raises:
         ConfigurationError: A pattern of `growth` fits no group, or there is no such cost.
     """
-    groups, cost = structure.growable, COSTS.find(search.cost)
+    groups, cost = structure.growable, cost_of(search.cost)
     for pattern in growth.groups:
         if not any(fnmatchcase(name, pattern) for name in groups):
             raise ConfigurationError(

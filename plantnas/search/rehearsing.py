@@ -73,6 +73,7 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         widths = teacher.growable_widths
         seed = seed_structure(config, structure, widths, lambda: network_at(space, images, {}))
         room = room_to_grow(seed, widths, space.grow, config.search)
+        room.cost_at(widths)  # one of the user's tells what is wrong with it, here as for the seed
         _check_window(room)
         _check_proposals(config, room)
         try:

@@ -14,7 +14,7 @@ from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.channels.wiring import left_out, seen, triangular, whole, wired, wired_as
 from plantnas.errors import UnsupportedArchitecture
 from tests.channels.conftest import SMALL, SqueezeExcitation, difference
-from tests.channels.test_cost import _counted_macs
+from tests.channels.costs.test_macs import _counted_macs
 
 COLUMNS = Initialisation(fresh.fill, column_scale=1.0)
 """So that old rows would see new channels if they had columns of them."""

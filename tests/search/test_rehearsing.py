@@ -56,6 +56,9 @@ def loss(settings):
 
 def cost(structure, widths):
     raise ArithmeticError("no cost today")
+
+def of_the_seed(structure, widths):
+    return float("nan") if structure.parameters(widths) > 50_000 else structure.parameters(widths)
 """
 
 
@@ -72,7 +75,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"search_space.architecture": "mine:Cut"}, "'mine:Cut': cannot be trained: raised Runtime"),
     ({"search.maximum_parameters": 100}, "nothing can be planted in the seed"),
     ({"search.minimum_growth": 90.0, "search.maximum_growth": 99.0}, "nothing can be planted"),
-    ({"search.cost": "mine:cost"}, "no cost today"),
+    ({"search.cost": "mine:cost"}, r"search.cost: 'mine:cost': raised .*no cost today \(mine.py:"),
+    ({"search.cost": "mine:of_the_seed"}, "search.cost: 'mine:of_the_seed' returned nan, but"),
     ({"planting.rows": "mine:nan_rows"}, "no rows today"),
     ({"distillation.loss": "mine:loss"}, "no loss today"),
     (

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import plantnas
 from plantnas.baselines.finishing import finish_networks, plan_for
-from plantnas.channels.cost import parameters_of
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import StudyError, UnsupportedArchitecture

@@ -26,7 +26,7 @@ from plantnas.baselines.sizes import (
     sized,
     uniform_widths,
 )
-from plantnas.channels.cost import parameters_of
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.resizing import remember_analysed_shapes
 from plantnas.channels.structure import Structure
