@@ -24,7 +24,7 @@ class Epoch(NamedTuple):
     """What one epoch of training gave."""
 
     epoch: int
-    """Its number, from 1; 0 stands for a finished network before its training."""
+    """Its number, from 1; 0 stands for what a network that was not drawn afresh was before it."""
     learning_rate: float
     """The rate of its last step; of number 0, the peak of the schedule that follows."""
     training_loss: float

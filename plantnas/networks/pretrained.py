@@ -1,63 +1,86 @@
-"""Weights that a network starts from: torchvision's pretrained ones, or a user's checkpoint."""
+"""Weights that a network starts from: torchvision's pretrained ones, or a user's checkpoint.
 
-import warnings
+How a checkpoint is read is in checkpoints.py.
+"""
+
 from collections.abc import Set
-from io import BytesIO
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 from torch import nn
 
 from plantnas.errors import ConfigurationError, one_line
-from plantnas.files import read_file
-from plantnas.modules import WRAPPERS
+from plantnas.networks.checkpoints import Checkpoint, read_checkpoint, unwrapped
 from plantnas.networks.states import problem_of
 from plantnas.search_space import SearchSpace
 
 DEFAULT = "DEFAULT"
 """Stands for torchvision's best weights of an architecture."""
 
-COUNT_OF_AVERAGED = "n_averaged"
-"""What torch.optim.swa_utils.AveragedModel has of its own in a checkpoint."""
+MOST_NAMED = 4
+"""Tensors that a message names."""
+
+
+class Fit(NamedTuple):
+    """What a network took of a checkpoint.
+
+    Attributes:
+        source: Where the tensors are from, in words.
+        taken: How many it took.
+        fresh: The names of those of its own that stay as they were drawn: a classifier's.
+        beside: The names of those of the checkpoint that are no part of it.
+    """
+
+    source: str
+    taken: int
+    fresh: list[str]
+    beside: list[str]
+
+    def __str__(self) -> str:
+        """All of it, in a line."""
+        told = f"{self.taken} of {self.taken + len(self.fresh)} tensors from {self.source}"
+        if self.fresh:
+            told += f"; {len(self.fresh)} left as drawn: {_named(self.fresh)}"
+        if self.beside:
+            told += f"; {len(self.beside)} of the checkpoint not used: {_named(self.beside)}"
+        return told
 
 
 def load_pretrained(
     network: nn.Module, space: SearchSpace, weights: str, classifier: Set[str]
-) -> list[str]:
+) -> Fit:
     """Gives a network pretrained weights, in place.
 
     Args:
         network: At the widths of the weights. Its classifier stays as it is where the weights' has
-            another shape, as it has for another number of classes.
+            another shape, as it has for another number of classes, or is not there.
         space: What the network was built from.
         weights: `DEFAULT` for torchvision's, from the disk or downloaded; or the path of a
-            checkpoint: a state_dict, or a dict with one as `state_dict` or `model`.
+            checkpoint, of safetensors or of torch.
         classifier: Names of the tensors of the network's last layers.
-
-    Returns:
-        The names of the classifier's tensors that stay as they are.
 
     Raises:
         ConfigurationError: The weights cannot be had, or are not of this architecture.
     """
     place = f"search_space.teacher.weights: {weights}"
-    state = _torchvision_state(space, place) if weights == DEFAULT else _checkpoint(weights, place)
+    if weights == DEFAULT:
+        checkpoint = Checkpoint(_torchvision_state(space, place), space.architecture)
+    else:
+        checkpoint = read_checkpoint(weights, place)
     own = network.state_dict()
-    problem = problem_of(state, {})
-    if problem is None:
-        state = _of_the_module(state, own.keys())
-        problem = problem_of(state, own)
+    problem = problem_of(checkpoint.state, {})
+    if problem is not None:
+        raise ConfigurationError(f"{place}: {problem}")
+    state, prefix, beside = unwrapped(checkpoint.state, own.keys())
+    problem = problem_of(state, own)
     if problem is not None:
         raise ConfigurationError(f"{place}: {problem}")
     fresh = [
         name
         for name in own
-        if name in classifier & state.keys() and state[name].shape != own[name].shape
+        if name in classifier and (name not in state or state[name].shape != own[name].shape)
     ]
-    state |= {name: own[name] for name in fresh}
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state | {name: own[name] for name in fresh})
     except Exception as error:  # a module of the user's may have code of its own for it
         first, *more_lines = (line.strip() for line in str(error).splitlines() or [repr(error)])
         reasons = more_lines or [first]
@@ -65,7 +88,8 @@ def load_pretrained(
         raise ConfigurationError(
             f"{place}: does not fit {space.architecture!r}: {_shortened(reasons[0])}{more}"
         ) from error
-    return fresh
+    source = checkpoint.source + (f", each without its {prefix!r}" if prefix else "")
+    return Fit(source, len(own) - len(fresh), fresh, beside)
 
 
 def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:
@@ -83,39 +107,10 @@ def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:
     return state
 
 
-def _checkpoint(file_name: str, where: str) -> dict[str, Any]:
-    try:
-        file = BytesIO(read_file(Path(file_name)))
-    except OSError as error:
-        raise ConfigurationError(f"{where}: cannot be read: {error.strerror}.") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is damaged, an error tells
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise anything
-        raise ConfigurationError(
-            f"{where}: is no checkpoint that torch.load reads with weights_only=True."
-        ) from error
-    for key in ("state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not any(map(torch.is_tensor, content.values())):
-        raise ConfigurationError(f"{where}: holds no state_dict.")
-    return dict(content)  # without the versions of its modules, which may be anything
-
-
-def _of_the_module(state: dict[str, Any], own: Set[str]) -> dict[str, Any]:
-    """The tensors of a checkpoint by the names that the module has for them.
-
-    What compiles, distributes or averages a module puts its own name before each.
-    """
-    for prefix in sorted({f"{name}." for name in WRAPPERS.values()}):
-        inside = {key: value for key, value in state.items() if key.startswith(prefix)}
-        others = state.keys() - inside.keys() - {COUNT_OF_AVERAGED}
-        if inside and not others and not own & inside.keys():
-            unwrapped = {key.removeprefix(prefix): value for key, value in inside.items()}
-            return _of_the_module(unwrapped, own)
-    return state
+def _named(names: list[str]) -> str:
+    """The first few of them."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _shortened(message: str) -> str:

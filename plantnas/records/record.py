@@ -143,7 +143,8 @@ class NetworkRecord:
         widths: Channels of each group, in the order of the network.
         planted: New channels of each planted group; zeros are not kept.
         evaluations: At most one for each split.
-        epochs: Its own training, in order; NaN stays NaN. A finished one's begin with number 0.
+        epochs: Its own training, in order; NaN stays NaN. A finished one's, and a loaded teacher's,
+            begin with number 0.
         artifact_id: Where ``weights.load_weights`` finds its weights.
         sha256: Hexadecimal hash of these.
         seconds: What each phase of making it took, e.g. ``{"training": 8.1}``.

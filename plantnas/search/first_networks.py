@@ -32,7 +32,14 @@ from plantnas.search.prepared import Trained, donor_of, network_record
 from plantnas.search.recording import JoinedStudy
 from plantnas.search_space import Width
 from plantnas.training.answers import check_answers
-from plantnas.training.fitting import Part, TrainingData, fit, fit_together, validate
+from plantnas.training.fitting import (
+    Part,
+    TrainingData,
+    before_training,
+    fit,
+    fit_together,
+    validate,
+)
 from plantnas.training.nested import NestedOptimizer, nested
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
@@ -51,26 +58,31 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
         return recorded
     structure = narrowed(records.structure, config.search_space.teacher)
     network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
-    load_teacher(network.cpu(), config, structure)
+    load_teacher(network.cpu(), config, structure, say)
     network = network.to(training_data.example.device)
     check_answers(network, training_data.example, records.images.num_classes, say)
     if config.search_space.wiring == "triangular":
         triangular(structure, network, [])  # refuses before anything is trained
-    epochs = tuple[Epoch, ...]()
-    if config.teacher.epochs == 0:
+    recipe, history = config.teacher.for_size(structure.parameters()), list[Epoch]()
+    is_loaded = config.search_space.teacher.weights is not None
+    if is_loaded:
+        history.append(before_training(network, training_data, recipe.peak))
+        say(f"teacher: its validation accuracy is {history[0].validation_accuracy:.2%} as loaded")
+    if recipe.epochs == 0:
         say("keeping the teacher as it is")
     else:
-        say(f"training the teacher for {config.teacher.epochs} epochs")
-        recipe = config.teacher.for_size(structure.parameters())
+        say(f"training the teacher for {recipe.epochs} epochs")
         with phases("training"):
             optimizer = whole_network_optimizer(network, recipe)
             generator = generator_for(config.random_seed, "teacher", "batches")
-            epochs = fit(network, optimizer, training_data, recipe, generator, _give_up)
+            history += fit(network, optimizer, training_data, recipe, generator, _give_up)
     if config.teacher_gives_channels:
         network = largest_first(network, structure)
     with phases("evaluation"):
         evaluation = validate(network, training_data)
-    trained = Trained(network, structure, epochs, evaluation, phases.seconds)
+    if is_loaded and recipe.epochs:
+        say(f"teacher: its validation accuracy is {evaluation.accuracy:.2%} after its training")
+    trained = Trained(network, structure, tuple(history), evaluation, phases.seconds)
     return _added(records, network_record("teacher", trained, records.store, joined.study))
 
 

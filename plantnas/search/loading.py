@@ -7,17 +7,18 @@ from torch import nn
 
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import StudyConfig
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, Say
 from plantnas.networks.pretrained import load_pretrained
 
 
-def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure) -> None:
+def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure, say: Say) -> None:
     """Gives a teacher the weights that its search space names, if it names any.
 
     Args:
         network: The teacher's, on the CPU, with fresh weights; it is changed in place.
         config: The study's.
         structure: The network's.
+        say: Is told what of the weights it took.
 
     Raises:
         ConfigurationError: The weights cannot be had, are not of this architecture, or have no
@@ -26,10 +27,11 @@ def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure) 
     weights = config.search_space.teacher.weights
     if weights is None:
         return
-    fresh = load_pretrained(network, config.search_space, weights, classifier_tensors(structure))
-    if fresh and config.teacher.epochs == 0:
+    fit = load_pretrained(network, config.search_space, weights, classifier_tensors(structure))
+    say(f"teacher: {fit}; its channels correspond to the students'")
+    if fit.fresh and config.teacher.epochs == 0:
         raise ConfigurationError(
-            f"teacher.epochs: 0 keeps the teacher as it is, but search_space.teacher.weights: "
-            f"{weights}: has no {fresh[0]!r} of this shape: the classifier of this data must be "
-            "trained."
+            "teacher.epochs: 0 keeps the teacher as it is, but search_space.teacher.weights: "
+            f"{weights}: has no {fit.fresh[0]!r} of this shape: the classifier of this data must "
+            "be trained."
         )

@@ -146,7 +146,7 @@ def _check_training(
     space, images = config.search_space, images_record(dataset)
     data = labelled(config, _few_of(dataset), torch.device("cpu"))
     large = network_at(space, images, widest.growable_widths)
-    load_teacher(large, config, widest)
+    load_teacher(large, config, widest, lambda message: None)
     check_answers(large, data.example, dataset.num_classes, lambda message: None)
     _fit(large, config.teacher, widest, data)
     targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))

@@ -213,6 +213,12 @@ def validate(network: nn.Module, training_data: TrainingData) -> Evaluation:
     return evaluate(network, inputs, targets, training_data.loss, "validation")
 
 
+def before_training(network: nn.Module, training_data: TrainingData, peak: float) -> Epoch:
+    """What a network is before it is trained, beside the peak of the schedule that follows."""
+    start = validate(network, training_data)
+    return Epoch(0, peak, float("nan"), start.loss, start.accuracy, seconds=0.0)
+
+
 def _drawn_batches(
     training_data: TrainingData, batch_size: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Tensor]]:

@@ -35,12 +35,20 @@ def test_a_teacher_that_is_kept_computes_what_it_did(brief: StudyFolder, tmp_pat
     folder, network = kept(brief, tmp_path)
     said: list[str] = []
     prepared = folder.objective().prepared(folder.open(), said.append)
-    assert "keeping the teacher as it is" in said
+    right = prepared.validate(network).accuracy
+    assert said[:3] == [
+        "teacher: 26 of 26 tensors from weights.pt; its channels correspond to the students'",
+        f"teacher: its validation accuracy is {right:.2%} as loaded",
+        "keeping the teacher as it is",
+    ]
     found = folder.records.load(prepared.teacher)
     torch.testing.assert_close(found(prepared.example), network(prepared.example))
     evaluation = prepared.teacher.evaluation_on("validation")
     assert evaluation is not None
-    assert evaluation.accuracy == prepared.validate(network).accuracy
+    assert evaluation.accuracy == right
+    assert [(each.epoch, each.validation_accuracy) for each in prepared.teacher.epochs] == [
+        (0, right)
+    ]
 
 
 def test_a_teacher_without_a_classifier_for_the_data_is_not_kept(

@@ -4,10 +4,8 @@ from torch import nn
 
 from plantnas.baselines.methods import Method, Order
 from plantnas.channels.shrinking import shrunk
-from plantnas.config import Recipe
-from plantnas.measured import Epoch
 from plantnas.report.front import FINISH
-from plantnas.search.prepared import PreparedStudy
+from plantnas.training.fitting import before_training
 
 
 def train_finished(order: Order) -> nn.Module:
@@ -18,15 +16,9 @@ def train_finished(order: Order) -> nn.Module:
     prepared, trainer = order.prepared, order.trainer
     with trainer.phases("start"):
         network = shrunk(prepared.sampled_donor, order.target.widths)
-    trainer.epochs.append(before_training(prepared, network, trainer.recipe))
+    trainer.epochs.append(before_training(network, prepared.data, trainer.recipe.peak))
     trainer.train(network, trainer.budget.left)
     return network
-
-
-def before_training(prepared: PreparedStudy, network: nn.Module, recipe: Recipe) -> Epoch:
-    """What a network is before it is trained, beside the peak of the schedule that follows."""
-    start = prepared.validate(network)
-    return Epoch(0, recipe.peak, float("nan"), start.loss, start.accuracy, seconds=0.0)
 
 
 METHODS = (Method(FINISH, train_finished, from_teacher=True, kind=FINISH),)

@@ -17,14 +17,13 @@ from torch.optim.swa_utils import update_bn
 
 from plantnas.baselines.budget import Member
 from plantnas.baselines.methods import FamilyMethod, FamilyOrder
-from plantnas.baselines.methods.finish import before_training
 from plantnas.baselines.sizes import SizeNotReachable, Widths, uniform_widths
 from plantnas.channels.initialisations import fitted
 from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import crop, plant
 from plantnas.channels.shrinking import shrunk
 from plantnas.report.front import FINISH
-from plantnas.training.fitting import Optimizer, Part, fit_together
+from plantnas.training.fitting import Optimizer, Part, before_training, fit_together
 from plantnas.training.nested import Nested, NestedOptimizer, nested
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
@@ -58,7 +57,9 @@ def train_family(wanted: FamilyOrder) -> list[Member]:
     if len(parts) > 1:
         parts[0] = parts[0]._replace(every=2)
         parts[-1] = parts[-1]._replace(weight=2.0)
-    before = [before_training(prepared, member.network, wanted.recipe) for member in members]
+    before = [
+        before_training(member.network, prepared.data, wanted.recipe.peak) for member in members
+    ]
     trained = _trained(wanted, members, parts, phases)
     return [
         member._replace(epochs=(start, *member.epochs))
