@@ -132,6 +132,9 @@ def seconds_key(phase: str) -> str:
 ASSIGNMENT_KEY = "plantnas:assignment"
 """An Assignment as JSON, or null when the study was complete."""
 
+UNSIGNED_KEY = "plantnas:unsigned_since"
+"""When it was first seen to run without its worker's name, in seconds of the database's clock."""
+
 FIXED_PARAMS_KEY = "fixed_params"
 """Optuna's own, for the parameters of an enqueued trial."""
 

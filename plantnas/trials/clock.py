@@ -1,6 +1,6 @@
-"""What time it is for all who look at a study: by the clock of its database, of which there is one.
+"""What time it is for all who look at a study: by its database's clock, of which there is one.
 
-The clocks of the machines differ, and jump.
+The clocks of machines differ, and jump: when a trial began, by its worker's, tells others little.
 """
 
 from datetime import UTC, datetime
@@ -12,16 +12,20 @@ from sqlalchemy import func, select
 from plantnas.records.optuna_private import backend_of, storage_of
 
 
+def is_of_many(study: optuna.Study) -> bool:
+    """Whether workers with other clocks may run the study's trials: it is in a database."""
+    return isinstance(backend_of(storage_of(study)), RDBStorage)
+
+
 def now(study: optuna.Study) -> datetime:
-    """The moment, as Optuna gives those of trials: local, without saying so.
+    """The moment, with its time zone.
 
     A storage that is no database is of one process, whose own clock it has.
     """
     backend = backend_of(storage_of(study))
     if not isinstance(backend, RDBStorage):
-        return datetime.now()
+        return datetime.now(UTC)
     with backend.engine.begin() as connection:
         moment: datetime | None = connection.scalar(select(func.now()))
     assert moment is not None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone().replace(tzinfo=None)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -34,14 +34,15 @@ from plantnas.records.optuna_tables import (
     REASON_KEY,
     STEP_KEY,
     TRIALS,
+    UNSIGNED_KEY,
     USER_ATTRIBUTES,
     WORKER_KEY,
 )
 from plantnas.trials.assignments import assignment_of, is_assigned, is_signed
-from plantnas.trials.clock import now
+from plantnas.trials.clock import is_of_many, now
 from plantnas.trials.owners import began
 
-UNSIGNED_SECONDS = 60
+UNSIGNED = timedelta(seconds=60)
 """A worker signs a trial within milliseconds; after so long without a name, it died before.
 
 Optuna commits a trial before the sampler is asked to sign it. A new trial could have its worker's
@@ -49,6 +50,9 @@ name from the first, as an attribute of a template, but one from the queue could
 could have a heartbeat. With a name and no heartbeat a trial is never stale to Optuna: if its worker
 dies then, those on other machines would wait for ever, and not for a minute.
 """
+
+ANY_CLOCK = timedelta(days=1)
+"""What began so long ago by its worker's clock did by any other, in whatever time zone."""
 
 RETRIES = 1
 """A planting whose worker dies is tried so often again; then the policy assigns its place anew."""
@@ -72,15 +76,19 @@ def fail_trials_of_dead_workers(study: optuna.Study) -> list[int]:
     Returns:
         The numbers of the failed trials.
     """
+    _note_unsigned(study)
     return [trial.number for trial in trials_of_dead_workers(study) if fail(study, trial, ENDED)]
 
 
 def trials_of_dead_workers(study: optuna.Study) -> list[FrozenTrial]:
     """The running trials whose worker was a process of this machine that has ended."""
-    running, oldest = _running(study), None
-    if not all(is_signed(trial) for trial in running):
-        oldest = now(study) - timedelta(seconds=UNSIGNED_SECONDS)
-    return [trial for trial in running if _is_dead(trial, oldest)]
+    running = _running(study)
+    unsigned = [trial for trial in running if not is_signed(trial)]
+    dead = [trial for trial in running if is_signed(trial) and _has_ended(trial)]
+    if unsigned:
+        moment, longest = now(study), ANY_CLOCK if is_of_many(study) else UNSIGNED
+        dead += [trial for trial in unsigned if _is_overdue(trial, moment, longest)]
+    return sorted(dead, key=lambda trial: trial.number)
 
 
 def fail_trials_without_heartbeats(study: optuna.Study) -> list[int]:
@@ -223,12 +231,40 @@ def _running(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
-def _is_dead(trial: FrozenTrial, oldest: datetime | None) -> bool:
-    """Whether a trial's worker has ended; one without a name has if it began before a moment."""
-    worker: str = trial.user_attrs.get(WORKER_KEY, "")
-    if not worker:
-        begun = trial.datetime_start
-        return begun is not None and oldest is not None and begun < oldest
+def _note_unsigned(study: optuna.Study) -> None:
+    """Notes by the database's clock since when trials are known to run without being signed."""
+    new = [each for each in _running(study) if not is_signed(each) and not _noted(each)]
+    if not new or not is_of_many(study):
+        return
+    moment = now(study).timestamp()
+    for trial in new:
+        with suppress(UpdateFinishedTrialError):
+            storage_of(study).set_trial_system_attr(trial_id_of(trial), UNSIGNED_KEY, moment)
+
+
+def _noted(trial: FrozenTrial) -> float:
+    """Since when a trial is known to run without being signed; 0 if nobody has looked."""
+    noted = trial.system_attrs.get(UNSIGNED_KEY)
+    return noted if isinstance(noted, float) else 0.0
+
+
+def _is_overdue(trial: FrozenTrial, moment: datetime, longest: timedelta) -> bool:
+    """Whether a live worker would have signed a trial long since.
+
+    Args:
+        trial: A running one that nobody has signed.
+        moment: It is now.
+        longest: What began so long ago by its worker's clock is overdue.
+    """
+    noted, begun = _noted(trial), trial.datetime_start
+    if noted and moment.timestamp() - noted > UNSIGNED.total_seconds():
+        return True
+    return begun is not None and moment - begun.astimezone() > longest
+
+
+def _has_ended(trial: FrozenTrial) -> bool:
+    """Whether the worker that signed a trial was a process of this machine that has ended."""
+    worker: str = trial.user_attrs[WORKER_KEY]
     host, _, process = worker.partition(":")
     if host != platform.node():
         return False

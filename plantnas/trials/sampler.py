@@ -8,7 +8,7 @@ import copy
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import optuna
@@ -32,7 +32,7 @@ from plantnas.trials.assignments import (
     reference_of,
     write_assignment,
 )
-from plantnas.trials.clock import now
+from plantnas.trials.clock import is_of_many
 from plantnas.trials.owners import sign
 from plantnas.trials.policies import Policy, next_assignment, policy_from_name
 from plantnas.trials.scope import Scope, ScopedStudy, is_planting_study, scope_of
@@ -96,6 +96,8 @@ class PlantingSampler(BaseSampler):
         self._samplers: dict[Scope, BaseSampler] = {}
         # Of the trials that this process runs: a trial's attributes are a query, this is not.
         self._scopes: dict[int, Scope] = {}
+        # The trials that were waited for in vain, by Optuna's id: whoever began them has died.
+        self._given_up: set[int] = set()
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Assign the trial, unless it came with an assignment, and prepare its base sampler."""
@@ -172,7 +174,7 @@ class PlantingSampler(BaseSampler):
 
     def _assign(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Let the policy decide what the trial is for, and store it."""
-        history = {other.number: record_of(other) for other in _decided_trials(study, trial)}
+        history = {other.number: record_of(other) for other in self._decided_trials(study, trial)}
         records, reference = list(history.values()), reference_of(study)
         if FIXED_PARAMS_KEY in trial.system_attrs:
             write_assignment(study, trial, self._policy.screen(records, reference))
@@ -181,6 +183,26 @@ class PlantingSampler(BaseSampler):
         repeated = None if assignment is None else assignment.repeats
         params = None if repeated is None else history[repeated].params
         write_assignment(study, trial, assignment, params)
+
+    def _decided_trials(self, study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:
+        """The study's other trials, once those with lower numbers have their assignments.
+
+        Optuna keeps them, with this one, for those who read trials while this one begins: to read
+        all running trials again takes as long as all else that a sampler does.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            trials = storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)
+            others = [other for other in trials if other.number != trial.number]
+            earlier = [other for other in others if other.number < trial.number]
+            deciding = _deciding(study, earlier) - self._given_up
+            if not deciding or time.monotonic() > deadline:
+                self._given_up |= deciding
+                # Of this trial what its process knows, not what was read before that.
+                everyone = [*others, trial]
+                remember_trials(study, sorted(everyone, key=lambda one: one.number))
+                return others
+            time.sleep(POLL_SECONDS)
 
     def _scoped(self, study: optuna.Study, trial: FrozenTrial) -> tuple[BaseSampler, ScopedStudy]:
         """The base sampler of the trial's parent, and the study as it may see it."""
@@ -196,31 +218,15 @@ class PlantingSampler(BaseSampler):
         return sampler, ScopedStudy(study, scope, objectives=1 if one else None)
 
 
-def _decided_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:
-    """The study's other trials, once those with lower numbers have their assignments.
+def _deciding(study: optuna.Study, trials: Sequence[FrozenTrial]) -> set[int]:
+    """The trials that a live worker may be about to assign, by Optuna's id.
 
-    Optuna keeps them, with this one, for those who read trials while this one begins: to read all
-    running trials again takes as long as all else that a sampler does.
+    When one began says nothing where workers have clocks of their own.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        trials = storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)
-        others = [other for other in trials if other.number != trial.number]
-        earlier = [other for other in others if other.number < trial.number]
-        if not _is_one_deciding(study, earlier) or time.monotonic() > deadline:
-            # Of this trial what its process knows, not what was read before that.
-            everyone = [*others, trial]
-            remember_trials(study, sorted(everyone, key=lambda one: one.number))
-            return others
-        time.sleep(POLL_SECONDS)
-
-
-def _is_one_deciding(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether a live worker is about to assign one of the trials."""
-    begun = [
-        trial.datetime_start
-        for trial in trials
-        if trial.state == TrialState.RUNNING and not is_assigned(trial) and trial.datetime_start
+    undecided = [
+        trial for trial in trials if trial.state == TrialState.RUNNING and not is_assigned(trial)
     ]
-    # The own deadline of the one who waits bounds what differing clocks can do to this.
-    return bool(begun) and now(study) - max(begun) < timedelta(seconds=PATIENCE_SECONDS)
+    if not is_of_many(study):
+        oldest = datetime.now() - timedelta(seconds=PATIENCE_SECONDS)
+        undecided = [each for each in undecided if (each.datetime_start or oldest) > oldest]
+    return {trial_id_of(trial) for trial in undecided}

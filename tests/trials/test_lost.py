@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from sqlalchemy import text
 
 from plantnas.place import sqlite_url
-from plantnas.records.optuna_tables import ASSIGNMENT_KEY, WORKER_KEY
+from plantnas.records.optuna_tables import ASSIGNMENT_KEY, UNSIGNED_KEY, WORKER_KEY
 from plantnas.trials.assignments import is_assigned, write_assignment
 from plantnas.trials.history import Assignment
 from plantnas.trials.lost import (
@@ -122,17 +122,48 @@ def test_workers_of_other_machines_are_left_to_their_heartbeats(study: optuna.St
 def test_a_trial_that_nobody_signed_is_failed_after_a_minute(
     study: optuna.Study, seconds: int, expected: list[int]
 ) -> None:
-    begun = datetime.now() - timedelta(seconds=seconds)
-    study.add_trial(
-        optuna.trial.FrozenTrial(
-            number=0, trial_id=0, state=TrialState.RUNNING, value=None, datetime_start=begun,
-            datetime_complete=None, params={}, distributions={}, user_attrs={}, system_attrs={},
-            intermediate_values={},
-        )
-    )  # fmt: skip
+    add_unsigned(study, timedelta(seconds=seconds))
     assert fail_trials_of_dead_workers(study) == expected
     reasons = [trial.user_attrs.get("reason") for trial in study.trials]
     assert reasons == ["a worker that did not sign it ended without a word" if expected else None]
+
+
+def add_unsigned(study: optuna.Study, age: timedelta) -> int:
+    """A running trial without its worker's name, by Optuna's id; by its worker's clock so old."""
+    begun = optuna.create_trial(state=TrialState.RUNNING)
+    begun.datetime_start = datetime.now() - age
+    return study._storage.create_new_trial(study._study_id, begun)
+
+
+@pytest.mark.parametrize("age", [timedelta(minutes=-3), timedelta(minutes=3), timedelta(hours=12)])
+def test_a_trial_whose_workers_clock_is_wrong_has_its_minute_to_be_signed(
+    storage: PatientStorage, age: timedelta
+) -> None:
+    study = optuna.create_study(storage=storage)
+    trial_id = add_unsigned(study, age)
+    assert fail_trials_of_dead_workers(study) == []
+    assert trials_of_dead_workers(study) == []
+    noted = storage.get_trial(trial_id).system_attrs[UNSIGNED_KEY]
+    storage.set_trial_system_attr(trial_id, UNSIGNED_KEY, noted - 61)  # as a minute later
+    assert fail_trials_of_dead_workers(study) == [0]
+
+
+def test_a_trial_that_was_signed_late_is_its_workers(storage: PatientStorage) -> None:
+    study = optuna.create_study(storage=storage)
+    trial_id = add_unsigned(study, timedelta(minutes=3))
+    assert fail_trials_of_dead_workers(study) == []
+    sign(study, storage.get_trial(trial_id))
+    storage.set_trial_system_attr(trial_id, UNSIGNED_KEY, 1.0)
+    assert fail_trials_of_dead_workers(study) == []
+
+
+def test_a_trial_that_is_days_old_and_was_never_signed_is_failed_at_once(
+    storage: PatientStorage,
+) -> None:
+    study = optuna.create_study(storage=storage)
+    add_unsigned(study, timedelta(days=2))
+    assert trials_of_dead_workers(study)
+    assert fail_trials_of_dead_workers(study) == [0]
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

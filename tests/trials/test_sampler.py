@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -14,6 +15,7 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.errors import ConfigurationError
+from plantnas.place import sqlite_url
 from plantnas.trials.history import Assignment
 from plantnas.trials.policies import Beam, Greedy, Policy
 from plantnas.trials.sampler import PlantingSampler, assignment_of
@@ -316,6 +318,29 @@ def test_nobody_waits_for_a_worker_that_died_before_it_decided(
     study, slept = new_study(RandomSampler(seed=0)), list[float]()
     add_undecided(study, seconds_old=6)
     monkeypatch.setattr("time.sleep", slept.append)
+    assert assignment_of(study.ask()) == Assignment("screen", 1, None)
+    assert slept == []
+
+
+def test_a_trial_whose_workers_clock_is_behind_is_waited_for_and_a_dead_one_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study, slept = (
+        new_study(RandomSampler(seed=0), storage=RDBStorage(sqlite_url(tmp_path))),
+        list[float](),
+    )
+    add_undecided(study, seconds_old=3600)
+    monkeypatch.setattr("plantnas.trials.sampler.PATIENCE_SECONDS", 1.0)
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        real(0.1)
+
+    monkeypatch.setattr("time.sleep", sleep)
+    assert assignment_of(study.ask()) == Assignment("screen", 1, None)
+    assert slept
+    slept.clear()
     assert assignment_of(study.ask()) == Assignment("screen", 1, None)
     assert slept == []
 
