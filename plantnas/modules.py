@@ -4,6 +4,7 @@ What their channels do is found in plantnas/channels.
 """
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,16 +94,52 @@ def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
     """
     given = memo or {}
     try:
-        return copy.deepcopy(model, dict(given))
+        return _deep_copy(model, dict(given))
     except Exception:  # torch's own refusal of such tensors, or whatever the user's objects raise
         detached = {id(each): each.detach().clone() for each in _with_history(model)}
     try:
-        return copy.deepcopy(model, detached | given)
+        return _deep_copy(model, detached | given)
     except Exception as error:
         what = _uncopied(model, detached | given) or first_line(error)
         raise UnsupportedArchitecture(
             f"{type(model).__name__}: cannot be copied: {what.removesuffix('.')}."
         ) from error
+
+
+HOOKS = tuple(name for name, value in vars(nn.Module()).items() if value == {})
+"""The tables of a module, all of them empty in most: to copy these by deepcopy takes longest."""
+UNCHANGED = frozenset({bool, int, float, str, type(None)})
+COPYING = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__new__")
+
+
+def _deep_copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """As `copy.deepcopy`, in a third of the time."""
+    kind = type(module)
+    if id(module) in memo or not _is_copied_by_attributes(kind):
+        return copy.deepcopy(module, memo)
+    memo[id(module)] = child = kind.__new__(kind)
+    for key, value in vars(module).items():
+        if type(value) in UNCHANGED:
+            vars(child)[key] = value
+        elif key in HOOKS and type(value) in (dict, OrderedDict):
+            items = value.items() if value else ()
+            vars(child)[key] = type(value)((each, _copy_of(held, memo)) for each, held in items)
+        else:
+            vars(child)[key] = copy.deepcopy(value, memo)
+    return child
+
+
+def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
+    if isinstance(value, nn.Module):
+        return _deep_copy(value, memo)
+    return copy.deepcopy(value, memo)
+
+
+def _is_copied_by_attributes(kind: type) -> bool:
+    """Whether a kind of module says nothing of how it is copied; torch's own add old names."""
+    says = any(getattr(kind, name, None) != getattr(nn.Module, name, None) for name in COPYING)
+    takes_state = getattr(kind, "__setstate__", None)
+    return not says and getattr(takes_state, "__module__", "").startswith("torch.nn.")
 
 
 def _name_inside(model: object) -> str | None:

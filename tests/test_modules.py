@@ -125,6 +125,52 @@ def test_a_copy_is_of_the_values_and_shares_nothing() -> None:
     assert child.kept[0] is child.last
 
 
+class OwnCopy(nn.Linear):
+    def __deepcopy__(self, memo: dict[int, object]) -> OwnCopy:
+        child = OwnCopy(2, 2)
+        child.copies = True
+        return child
+
+
+class OwnState(nn.Linear):
+    """Leaves a lock at home."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {key: value for key, value in vars(self).items() if key != "lock"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        super().__setstate__(state)
+        self.lock = threading.Lock()
+
+
+def test_a_copy_is_what_deepcopy_makes() -> None:
+    model, shared = plain(), nn.Linear(2, 2)
+    model.shared, model.again, model.inside = shared, shared, nn.ModuleDict({"shared": shared})
+    table = dict[str, int]()
+    model.outside, model.table, model.same_table = [shared], table, table
+    model.own, model.state = OwnCopy(2, 2), OwnState()
+    heard = list[str]()
+    shared.register_forward_hook(lambda *_: heard.append("ran"))
+    child = copied(model)
+    assert child.shared is child.again is child.inside["shared"] is child.outside[0]
+    assert child.shared is not shared
+    assert child.own.copies
+    assert child.state.lock is not model.state.lock
+    assert vars(child)["table"] is vars(child)["same_table"]
+    assert vars(child)["table"] is not table
+    child.shared(torch.zeros(1, 2))
+    assert heard == ["ran"]
+    assert [*vars(child)] == [*vars(model)]
+    assert {name: [*vars(each)] for name, each in child.named_modules() if name != "own"} == {
+        name: [*vars(each)] for name, each in model.named_modules() if name != "own"
+    }
+    assert str(child) == str(model)
+
+
 def test_what_refuses_to_be_copied_is_named_in_one_line() -> None:
     model = plain()
     model[2].recorder = threading.Lock()

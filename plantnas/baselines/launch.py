@@ -113,13 +113,13 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
 def _context() -> BaseContext:
     """Starts processes that have imported torch already, where a platform can: it takes seconds.
 
-    They are forks of one that has imported it, with what optimisers and channel pruning import,
+    They are forks of one that has imported it, with what channel pruning imports,
     and computes nothing.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "torch._dynamo", "torch_pruning"])
+    context.set_forkserver_preload([__name__, "torch_pruning"])
     return context
 
 

@@ -104,17 +104,17 @@ def _analysed(
     model: nn.Module, example_input: Tensor, shapes: Mapping[str, Shape] = AS_THEY_ARE
 ) -> Structure:
     """The structure of a model, some of whose tensors have other shapes while it is analysed."""
+    images = torch.cat([example_input[:1]] * BATCH)
     try:
-        structure = _analyse(with_shapes(meta_copy(model), shapes), example_input.to("meta"))
+        structure = _analyse(with_shapes(meta_copy(model), shapes), images.to("meta"))
     except UnsupportedArchitecture:
         # Values that Python reads (.item()) and tensors that are not registered need a real run.
         with torch.random.fork_rng():
-            structure = _analyse(with_shapes(model, shapes), example_input)
+            structure = _analyse(with_shapes(model, shapes), images)
     return structure
 
 
-def _analyse(model: nn.Module, example_input: Tensor) -> Structure:
-    images = torch.cat([example_input[:1]] * BATCH)
+def _analyse(model: nn.Module, images: Tensor) -> Structure:
     with torch.no_grad():
         run = copied(model)  # what its code keeps from one run is not there in the next
         tracer = tracer_of(run)

@@ -1,10 +1,12 @@
 """Operators whose result on meta tensors, which hold no values, is known without torch.
 
-Torch finds the shapes of batch normalisations and activation functions by all of their arithmetic,
-in Python, which was most of an analysis. What channels do in an operator is in rules.py.
+Torch finds the shapes of batch normalisations, activation functions, sums and the like by all of
+their arithmetic, in Python, which was most of an analysis, and imports its compiler for it, which
+takes two seconds of a process. What is not plain here is left to torch. What channels do in an
+operator is in rules.py.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from typing import Any
@@ -68,6 +70,106 @@ def pointwise(function: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
+def linear(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """What the layer makes of them without its bias, where that fits."""
+    if images.is_meta and bias is not None and bias.shape == weight.shape[:1]:
+        return functional.linear(images, weight)
+    return functional.linear(images, weight, bias)
+
+
+def layer_norm(
+    images: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """A tensor like the images, which have as many entries as the norm."""
+    sizes = [tuple(each.shape) for each in (weight, bias) if each is not None]
+    if _is_plain(images) and images.is_contiguous() and len(normalized_shape) <= images.ndim:
+        last = tuple(images.shape[images.ndim - len(normalized_shape) :])
+        if {last, tuple(normalized_shape), *sizes} == {last}:
+            return torch.empty_like(images)
+    return functional.layer_norm(images, normalized_shape, weight, bias, eps)
+
+
+def of_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method or function of one floating-point tensor, whose result is like it."""
+    is_in_place = function.__name__.endswith("_")
+
+    def stand_in(*args: Any, **settings: Any) -> Any:
+        if len(args) != 1 or not _is_plain(args[0]):
+            return function(*args, **settings)
+        return args[0] if is_in_place else torch.empty_like(args[0])
+
+    return stand_in
+
+
+def of_two(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Arithmetic with a floating-point tensor: like it, if the other is a number or like it."""
+    is_in_place = function.__name__.endswith("_")
+
+    def stand_in(*args: Any, **settings: Any) -> Any:
+        if settings or len(args) != 2 or not _is_plain(args[0]):
+            return function(*args, **settings)
+        one, other = args
+        if type(other) not in (int, float) and not (_is_plain(other) and _are_alike(one, other)):
+            return function(*args)
+        return one if is_in_place else torch.empty_like(one)
+
+    return stand_in
+
+
+def mean(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The mean has the shape of the sum, which torch finds fast."""
+
+    def stand_in(*args: Any, **settings: Any) -> Any:
+        return (torch.sum if args and _is_plain(args[0]) else function)(*args, **settings)
+
+    return stand_in
+
+
+def adaptive_avg_pool2d(images: Tensor, output_size: Any) -> Tensor:
+    """To one place it is a mean, of whose arithmetic nothing is needed."""
+    if _is_plain(images) and images.ndim == 4 and output_size in (1, (1, 1), [1, 1]):
+        return images.new_empty((*images.shape[:2], 1, 1))
+    return functional.adaptive_avg_pool2d(images, output_size)
+
+
+def cat(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Contiguous activations of one type, joined in a dimension."""
+
+    def stand_in(*args: Any, **settings: Any) -> Any:
+        if settings or len(args) != 2:
+            return function(*args, **settings)
+        parts, dimension = args
+        if not all(_is_plain(part) and part.is_contiguous() for part in parts):
+            return function(*args)
+        sizes = [list(part.shape) for part in parts]
+        if not -len(sizes[0]) <= dimension < len(sizes[0]):
+            return function(*args)
+        joined = sizes[0].copy()
+        joined[dimension] = sum(size[dimension] for size in sizes if len(size) == len(joined))
+        fits = all(
+            size[:dimension] == joined[:dimension]
+            and size[dimension:][1:] == joined[dimension:][1:]
+            and part.dtype == parts[0].dtype
+            for size, part in zip(sizes, parts, strict=True)
+        )
+        return parts[0].new_empty(joined) if fits else function(*args)
+
+    return stand_in
+
+
+def _is_plain(tensor: object) -> bool:
+    """Whether it has a shape and a floating-point type, and no values."""
+    return isinstance(tensor, Tensor) and tensor.is_meta and tensor.is_floating_point()
+
+
+def _are_alike(one: Tensor, other: Tensor) -> bool:
+    return (one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype)
+
+
 ACTIVATIONS: tuple[Callable[..., Any], ...] = (
     functional.relu,
     functional.relu6,
@@ -77,11 +179,27 @@ ACTIVATIONS: tuple[Callable[..., Any], ...] = (
     functional.leaky_relu,
     functional.elu,
     functional.mish,
+    functional.dropout,
+)
+OF_ONE: tuple[Callable[..., Any], ...] = (
+    *(torch.relu, Tensor.relu, Tensor.relu_, functional.gelu),
+)
+OF_TWO: tuple[Callable[..., Any], ...] = (
+    *(torch.add, torch.sub, torch.mul, torch.div),
+    *(Tensor.add, Tensor.sub, Tensor.mul, Tensor.div),
+    *(Tensor.add_, Tensor.sub_, Tensor.mul_, Tensor.div_),
 )
 
 STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.batch_norm: batch_norm,
+    functional.layer_norm: layer_norm,
+    functional.linear: linear,
+    functional.adaptive_avg_pool2d: adaptive_avg_pool2d,
     **{function: pointwise(function) for function in ACTIVATIONS},
+    **{function: of_one(function) for function in OF_ONE},
+    **{function: of_two(function) for function in OF_TWO},
+    **{function: mean(function) for function in (torch.mean, Tensor.mean)},
+    torch.cat: cat(torch.cat),
 }
 """What runs in place of an operator while a model is analysed."""
 

@@ -1,35 +1,73 @@
-"""The optimisers by name: one for whole networks, one for planted entries alone."""
+"""The optimisers by name, for whole networks or for planted entries alone.
 
-from collections.abc import Mapping, Sequence
+Torch's functions do the arithmetic. Its classes around them import its compiler, which takes two
+seconds of each process.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import ParamsT
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from plantnas.config import Recipe
 
+Move = Callable[[Tensor, float], None]
+"""Moves the values of one vector, of which it keeps the moments, by their gradients and a rate."""
 
-def torch_optimizer(parameters: ParamsT, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser. Its learning rate is set before each step."""
-    rate, decay = recipe.peak, recipe.weight_decay
-    if recipe.optimizer == "sgd":
-        momentum = recipe.betas[0]
-        return torch.optim.SGD(
-            parameters, lr=rate, momentum=momentum, nesterov=momentum > 0, weight_decay=decay
+
+def move_of(values: Tensor, recipe: Recipe) -> Move:
+    """A step of the recipe's optimiser, as `torch.optim` makes it of one parameter."""
+    return _by_momentum(values, recipe) if recipe.optimizer == "sgd" else _by_adam(values, recipe)
+
+
+def _by_momentum(values: Tensor, recipe: Recipe) -> Move:
+    momenta: list[Tensor | None] = [None]
+
+    def move(gradients: Tensor, rate: float) -> None:
+        sgd(
+            *([values], [gradients], momenta),
+            weight_decay=recipe.weight_decay,
+            momentum=recipe.betas[0],
+            lr=rate,
+            dampening=0.0,
+            nesterov=recipe.betas[0] > 0,
+            maximize=False,
         )
-    adam = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return adam(parameters, lr=rate, betas=recipe.betas, weight_decay=decay, fused=True)
+
+    return move
+
+
+def _by_adam(values: Tensor, recipe: Recipe) -> Move:
+    firsts, seconds = [torch.zeros_like(values)], [torch.zeros_like(values)]
+    steps = [torch.zeros((), dtype=torch.float32, device=values.device)]
+
+    def move(gradients: Tensor, rate: float) -> None:
+        adam(
+            *([values], [gradients], firsts, seconds, [], steps),
+            fused=True,
+            decoupled_weight_decay=recipe.optimizer == "adamw",
+            amsgrad=False,
+            beta1=recipe.betas[0],
+            beta2=recipe.betas[1],
+            lr=rate,
+            weight_decay=recipe.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    return move
 
 
 class EntryOptimizer:
     """Trains chosen entries of a network's parameters and can touch nothing else.
 
     The parameters that have chosen entries become views of one flat vector, and their gradients
-    views of another. The optimiser holds one parameter for each learning rate, the vector of the
-    entries chosen for it: it never sees the others, whatever its momentum or weight decay, and a
-    step costs a few operations instead of a few a tensor. Parameters without a chosen entry get no
-    gradient.
+    views of another. The optimiser is given one vector for each learning rate, of the entries
+    chosen for it: it never sees the others, whatever its momentum or weight decay, and a step costs
+    a few operations instead of a few a tensor. Parameters without a chosen entry get no gradient.
 
     Attributes:
         values: The parameters with chosen entries, one behind the other.
@@ -68,12 +106,11 @@ class EntryOptimizer:
         self._indices = [
             (factors == value).nonzero().flatten().to(self.values.device) for value in self._factors
         ]
-        self._entries = [nn.Parameter(self.values[index]) for index in self._indices]
-        self._optimizer = torch_optimizer(
-            [{"params": [entries]} for entries in self._entries], recipe
-        )
+        self._entries = [self.values[index] for index in self._indices]
+        self._moves = [move_of(entries, recipe) for entries in self._entries]
+        self._learning_rate = recipe.peak
         self._l2_sp = l2_sp
-        self._origins = [entries.detach().clone() for entries in self._entries] if l2_sp else []
+        self._origins = [entries.clone() for entries in self._entries] if l2_sp else []
 
     @property
     def trained_entries(self) -> int:
@@ -86,19 +123,17 @@ class EntryOptimizer:
 
     def step(self) -> None:
         """Moves the chosen entries, and pulls them back towards their starts."""
+        rates = [self._learning_rate * factor for factor in self._factors]
+        for index, move, rate in zip(self._indices, self._moves, rates, strict=True):
+            move(self.gradients[index], rate)
+        for entries, start, rate in zip(self._entries, self._origins, rates, strict=False):
+            entries.lerp_(start, min(1.0, rate * self._l2_sp))
         for index, entries in zip(self._indices, self._entries, strict=True):
-            entries.grad = self.gradients[index]
-        self._optimizer.step()
-        for group, start in zip(self._optimizer.param_groups, self._origins, strict=False):
-            (entries,) = group["params"]
-            entries.detach().lerp_(start, min(1.0, group["lr"] * self._l2_sp))
-        for index, entries in zip(self._indices, self._entries, strict=True):
-            self.values[index] = entries.detach()
+            self.values[index] = entries
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """The rate of the next step."""
-        for group, factor in zip(self._optimizer.param_groups, self._factors, strict=True):
-            group["lr"] = learning_rate * factor
+        self._learning_rate = learning_rate
 
 
 def flattened(members: Sequence[nn.Parameter]) -> tuple[Tensor, Tensor]:

@@ -79,6 +79,85 @@ def test_an_activation_of_whole_numbers_has_torchs_type() -> None:
         assert on_meta.STAND_INS[function](numbers).dtype == function(numbers).dtype
 
 
+X = empty(2, 3, 4, 5)
+LAST = X.to(memory_format=torch.channels_last)
+WHOLE = empty(2, 3, 4, 5, dtype=torch.int64)
+CALLS = [
+    *((each, (X,)) for each in on_meta.OF_ONE),
+    (torch.relu, (LAST,)),
+    (torch.relu, (WHOLE,)),
+    *((each, (X, other)) for each in on_meta.OF_TWO for other in (X, 2, 0.5)),
+    (torch.add, (LAST, LAST)),
+    (torch.add, (LAST, X)),
+    (torch.add, (X, empty(1, 3, 1, 1))),
+    (torch.add, (empty(1, 3, 1, 1), X)),
+    (torch.mul, (X, X.double())),
+    (torch.mul, (WHOLE, 0.5)),
+    (torch.mul, (X, 1j)),
+    (torch.mul, (X, torch.tensor(2.0))),
+    (torch.mean, (X,)),
+    (torch.mean, (X, (2, 3))),
+    (Tensor.mean, (X, 1, True)),
+    (Tensor.mean, (LAST, (2, 3), True)),
+    (functional.adaptive_avg_pool2d, (X, 1)),
+    (functional.adaptive_avg_pool2d, (X, (1, 1))),
+    (functional.adaptive_avg_pool2d, (X[0], 1)),
+    (functional.adaptive_avg_pool2d, (X, (2, None))),
+    (torch.cat, ([X, X], 1)),
+    (torch.cat, ((X, empty(2, 3, 4, 7)), -1)),
+    (torch.cat, ([LAST, LAST], 1)),
+    (torch.cat, ([X, WHOLE], 1)),
+    (torch.cat, ([X, X],)),
+    (functional.linear, (X, empty(7, 5), empty(7))),
+    (functional.linear, (X[0, 0], empty(7, 5), empty(7))),
+    (functional.linear, (X, empty(7, 5))),
+    (functional.layer_norm, (X, (4, 5), empty(4, 5), empty(4, 5))),
+    (functional.layer_norm, (LAST, (5,), empty(5))),
+    (functional.dropout, (LAST, 0.5)),
+]
+"""Where stand-ins know the result, and where they are to ask torch."""
+
+
+@pytest.mark.parametrize(("function", "args"), CALLS)
+def test_a_result_has_the_shape_type_and_strides_that_torch_finds(function, args) -> None:
+    torchs, ours = (each(*args) for each in (function, on_meta.STAND_INS[function]))
+    assert (ours.shape, ours.dtype, ours.device) == (torchs.shape, torchs.dtype, torchs.device)
+    assert ours.stride() == torchs.stride()
+    assert (ours is args[0]) == (torchs is args[0])
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (torch.add, (X, empty(2, 4, 4, 5))),
+        (torch.cat, ([X, empty(2, 3, 3, 5)], 1)),
+        (torch.cat, ([X, X[0]], 1)),
+        (torch.cat, ([X, X], 4)),
+        (functional.linear, (X, empty(7, 4), empty(7))),
+        (functional.linear, (X, empty(7, 5), empty(6))),
+        (functional.layer_norm, (X, (5,), empty(4))),
+        (functional.layer_norm, (X, (4,), empty(4))),
+        (torch.mean, (WHOLE,)),
+        (torch.mean, (X, 7)),
+    ],
+)
+def test_what_does_not_fit_is_refused_as_torch_refuses_it(function, args) -> None:
+    errors = []
+    for each in (function, on_meta.STAND_INS[function]):
+        with pytest.raises((RuntimeError, IndexError)) as error:
+            each(*args)
+        errors.append(type(error.value))
+    assert errors[0] == errors[1]
+
+
+def test_values_are_computed_by_torch() -> None:
+    ones = torch.ones(2, 3)
+    for function in (torch.relu, torch.mean):
+        assert torch.equal(on_meta.STAND_INS[function](ones), function(ones))
+    assert torch.equal(on_meta.STAND_INS[torch.add](ones, ones), ones + ones)
+    assert torch.equal(on_meta.STAND_INS[torch.cat]([ones, ones], 1), torch.cat([ones, ones], 1))
+
+
 @pytest.mark.slow
 def test_the_structure_is_what_it_is_without_stand_ins(network, monkeypatch) -> None:
     monkeypatch.setattr(tracing, "STAND_INS", {})
