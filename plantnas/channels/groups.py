@@ -59,7 +59,8 @@ def channel_groups(model: nn.Module, example_input: Tensor) -> dict[str, Channel
         example_input: images x channels x height x width; only the first image's shape counts.
 
     Raises:
-        UnsupportedArchitecture: The model cannot be run, or no group can grow.
+        UnsupportedArchitecture: The model cannot be run, or no group can grow, not even where the
+            function may change.
     """
     return analyse(model, example_input).groups
 
@@ -119,7 +120,7 @@ def _analyse(model: nn.Module, images: Tensor) -> Structure:
         run = copied(model)  # what its code keeps from one run is not there in the next
         tracer = tracer_of(run)
         structure = settled(model, images, traced(tracer, run, images)).closed
-    if structure.growable:
+    if structure.opened.growable:
         return structure
     groups = list(structure.groups.values())
     reasons = [f"{group.name}: {group.frozen}" for group in groups[:SHOWN_GROUPS]]

@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.conv import _ConvNd
 
+from plantnas.channels.remembered_sizes import update_attributes
 from plantnas.channels.structure import Shape, Structure, TensorAxis
 from plantnas.errors import UnsupportedArchitecture
 from plantnas.modules import copied
@@ -46,7 +45,7 @@ def with_shapes(model: nn.Module, shapes: Mapping[str, Shape]) -> nn.Module:
             changed.add(name.rpartition(".")[0])
     child = copied(model, memo)
     for owner in changed:
-        update_attributes(child.get_submodule(owner))
+        update_attributes(child.get_submodule(owner), model.get_submodule(owner))
     return child
 
 
@@ -97,7 +96,7 @@ def with_tensors(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
     child = copied(layer, memo)
     if bias is None:
         child.register_parameter("bias", None)
-    update_attributes(child)
+    update_attributes(child, layer)
     return child
 
 
@@ -119,28 +118,3 @@ def named_tensors(model: nn.Module) -> dict[str, Tensor]:
 def _like(old: Tensor, new: Tensor) -> Tensor:
     """The new tensor, as a parameter if the old one is."""
     return nn.Parameter(new, old.requires_grad) if isinstance(old, nn.Parameter) else new
-
-
-def update_attributes(module: nn.Module) -> None:
-    """Makes the sizes that torch's own modules remember agree with their tensors."""
-    if isinstance(module, _ConvNd):
-        # The first dimension counts over all groups, the second in each of them.
-        first, second = ("in", "out") if module.transposed else ("out", "in")
-        size, before = len(module.weight), getattr(module, f"{first}_channels")
-        if module.groups > 1:
-            module.groups = size * module.groups // before
-        setattr(module, f"{first}_channels", size)
-        setattr(module, f"{second}_channels", module.weight.shape[1] * module.groups)
-    elif isinstance(module, nn.Linear):
-        module.out_features, module.in_features = module.weight.shape
-    elif isinstance(module, _NormBase):
-        entries = next(tensor for tensor in named_tensors(module).values() if tensor.ndim)
-        module.num_features = len(entries)
-    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
-        module.normalized_shape = tuple(module.weight.shape)
-    elif isinstance(module, nn.GroupNorm):
-        if module.num_groups > 1:  # which are as large as before
-            module.num_groups = len(module.weight) * module.num_groups // module.num_channels
-        module.num_channels = len(module.weight)
-    elif isinstance(module, nn.PReLU):
-        module.num_parameters = len(module.weight)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import known_structure
-from plantnas.channels.resizing import update_attributes
+from plantnas.channels.remembered_sizes import update_attributes
 from plantnas.channels.structure import (
     Run,
     Structure,
@@ -216,7 +216,7 @@ class Stepwise(nn.Module):
                         shared[id(tensor), step] = nn.Parameter(taken, tensor.requires_grad)
                     memo[id(tensor)] = shared[id(tensor), step]
             self.steps.append(copied(layer, memo))
-            update_attributes(self.steps[-1])
+            update_attributes(self.steps[-1], layer)
         sizes, self._outputs = [0] * len(numbers), list[tuple[int, slice]]()
         for run in wiring.rows:
             place, size = numbers.index(run.step), run.stop - run.start
@@ -255,7 +255,7 @@ class Stepwise(nn.Module):
                 tensor[self._box(step, len(shape))] = getattr(part, name).detach()
             memo[id(given)] = nn.Parameter(tensor, given.requires_grad)
         layer = copied(first, memo)
-        update_attributes(layer)
+        update_attributes(layer, first)
         return layer
 
     def _box(self, step: int, dimensions: int) -> tuple[Tensor | slice, ...]:

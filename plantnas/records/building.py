@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import Structure
+from plantnas.errors import UnsupportedArchitecture
 from plantnas.networks import ARCHITECTURES
 from plantnas.networks.loader import build_network
 from plantnas.records.record import ImagesRecord, StudyRecord
@@ -53,10 +54,19 @@ def structure_to_plant(
 
     Where children do not start with their parent's function, groups grow too whose planting
     changes it.
+
+    Raises:
+        UnsupportedArchitecture: They do, and all groups are such.
     """
     structure = structure_at_own_widths(search_space, images_record)
-    is_free = column_init > 0 and search_space.wiring == "dense"
-    return structure if is_free else structure.closed
+    if column_init > 0 and search_space.wiring == "dense":
+        return structure
+    if not structure.closed.growable:
+        raise UnsupportedArchitecture(
+            f"{search_space.architecture}: no channel group can grow without a change of the "
+            "function: that needs planting.column_init above 0 and wiring: dense."
+        )
+    return structure.closed
 
 
 def structure_of(asked: StudyRecord, growing: Collection[str]) -> Structure:

@@ -227,7 +227,7 @@ def test_a_narrowed_network_that_was_changed_afterwards_is_read_as_it_is():
 
 
 def test_a_refusal_lists_five_groups_and_counts_the_others():
-    layers = [nn.Conv2d(3, 3, 1), *(nn.LayerNorm([3, 4, 4]) for _ in range(2))]
+    layers = [nn.Conv2d(3, 3, 1), *(nn.Softmax(1) for _ in range(2))]
     model = nn.Sequential(*[each for _ in range(8) for each in copy.deepcopy(layers)])
     with pytest.raises(UnsupportedArchitecture, match=r"; and \d+ more[;)]") as refusal:
         analyse(model, torch.zeros(1, 3, 4, 4))

@@ -4,10 +4,12 @@ import importlib
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from plantnas.channels.groups import widths
-from plantnas.records.building import example_images, network_at
+from plantnas.errors import UnsupportedArchitecture
+from plantnas.records.building import example_images, network_at, structure_to_plant
 from plantnas.records.record import ImagesRecord
 from plantnas.search_space import SearchSpace
 
@@ -46,6 +48,17 @@ def network(num_classes, in_channels):
         nn.Conv2d(in_channels, 4, 1), *{layers}, nn.Flatten(), nn.Linear(4 * 96, num_classes)
     )
 """
+
+
+def test_an_architecture_that_only_grows_where_the_function_may_change_is_refused_elsewhere(
+    folder: Path,
+) -> None:
+    (folder / "only_mixed.py").write_text(MADE.format(layers="[nn.GroupNorm(1, 4)]"))
+    importlib.invalidate_caches()
+    space = SearchSpace(architecture="only_mixed:network")
+    assert structure_to_plant(space, IMAGES, column_init=0.1).growable_widths == {"0": 4}
+    with pytest.raises(UnsupportedArchitecture, match=r"needs planting\.column_init above 0"):
+        structure_to_plant(space, IMAGES, column_init=0)
 
 
 def test_another_function_of_the_same_name_is_another_architecture(folder: Path) -> None:
