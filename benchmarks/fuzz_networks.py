@@ -99,23 +99,25 @@ def check(network: nn.Module, images: Tensor, rng: Random) -> None:
         name: group.granularity * rng.randint(1, 3) for name, group in structure.growable.items()
     }
     small = {name: max(width, structure.groups[name].least) for name, width in small.items()}
-    seed = narrow(network, images, small).eval()
+    seed = narrow(network, images, small, structure=structure).eval()
     _check_shapes("narrowing", network, seed, images)
     _check_same("a narrow network's structure", analyse(seed, images), structure.with_widths(small))
     _check_planted(seed, images, structure.with_widths(small), rng)
-    crop(network, images, {n: min(w, structure.widths[n]) for n, w in small.items()})(images)
+    smaller = {name: min(width, structure.widths[name]) for name, width in small.items()}
+    crop(network, images, smaller, structure=structure)(images)
     if not _is_equal(before, network.state_dict()):
         raise Wrong("the network itself was changed")
 
 
 def _check_planted(network: nn.Module, images: Tensor, structure: Structure, rng: Random) -> None:
-    """Plants without the structure, as users do, and compares with what it says."""
+    """Plants, and compares the child with what the structure says of it."""
     planting = {
         name: group.granularity * rng.randint(0, 2) for name, group in structure.growable.items()
     }
     if not any(planting.values()):
         planting = {name: group.granularity for name, group in structure.growable.items()}
-    child, grown = plant(network, images, planting).eval(), structure.after(planting)
+    child = plant(network, images, planting, structure=structure).eval()
+    grown = structure.after(planting)
     for output, expected in zip(*_outputs(child, network, images), strict=True):
         scale = expected.abs().max().clamp_min(1e-3)
         if (
@@ -127,7 +129,7 @@ def _check_planted(network: nn.Module, images: Tensor, structure: Structure, rng
     if sum(parameter.numel() for parameter in child.parameters()) != grown.parameters():
         raise Wrong("another number of parameters than was predicted")
     old = {name: structure.groups[name].width for name in planting}
-    if not _is_equal(crop(child, images, old).state_dict(), network.state_dict()):
+    if not _is_equal(crop(child, images, old, structure=grown).state_dict(), network.state_dict()):
         raise Wrong(f"cropping what was planted by {planting} does not give the parent")
 
 
