@@ -30,7 +30,7 @@ def baseline_record(
     network, epochs, phases = member
     with phases("evaluation"):
         evaluation = prepared.validate(network)
-    structure = prepared.records.structure
+    structure = prepared.records.structure.opened  # which a baseline may narrow in any study
     structure = structure.with_widths(widths_in(network, structure))
     trained = Trained(network, structure, tuple(epochs), evaluation, phases.seconds)
     return network_record(method, trained, prepared.weights, owner)

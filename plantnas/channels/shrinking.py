@@ -39,7 +39,8 @@ def shrink(
         images: images x channels x height x width, as the model takes them, on its device: some
             hundreds that it was trained on. Labels are not needed. All are run at once.
         widths: {group name: channels to keep}, where groups that are not named keep all; or a
-            fraction of every growable group's width, rounded to the group's granularity.
+            fraction of every growable group's width, rounded to the group's granularity. Groups
+            grow, and shrink, that a LayerNorm, an RMSNorm or a GroupNorm mixes, too.
         minimum: No width becomes smaller than this through a fraction; a smaller one stays.
 
     Raises:
@@ -47,7 +48,7 @@ def shrink(
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
-    structure = analyse(model, images)
+    structure = analyse(model, images).opened
     check_beside("images", images, model)
     widths = asked_widths(structure, widths, minimum)
     small = shrunk(sampled_donor(model, structure, images), widths)

@@ -30,6 +30,7 @@ from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.resizing import remember_analysed_shapes
 from plantnas.channels.structure import Structure
+from plantnas.channels.traces import check_runs
 from plantnas.errors import UnsupportedArchitecture
 
 Criterion = Literal["l1", "bn-scale", "fpgm", "taylor", "group-norm", "random"]
@@ -98,14 +99,14 @@ def prune_by(
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
     network = copy.deepcopy(teacher).requires_grad_(True)
-    structure = analyse(network, example)
+    structure = analyse(network, example).opened
     floors = None
     if way.ranked_globally:
         groups = structure.growable.items()
         floors = {name: at_least(group, LEAST_KEPT * group.width) for name, group in groups}
     else:
         uniform_widths(structure, parameters)  # refused before anything is trained
-    regularize = _sparsity(way.criterion, network, example, structure)
+    regularize = _sparsity(way.criterion, network, example, structure.closed)
     if regularize is not None:
         epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
         trainer.train(network, min(epochs, trainer.budget.left - 1), "sparsity", regularize)
@@ -146,8 +147,7 @@ def remove_channels(
         SizeNotReachable: Whole channels do not add up to the size.
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
-    # torch-pruning follows autograd, so nothing may be frozen.
-    structure = analyse(network.eval().requires_grad_(True), example)
+    structure = structure_to_prune(network, example, importance)
     scores = _scores(network, example, structure, importance)
     if floors is None:
         widths = uniform_widths(structure, parameters, tolerance)
@@ -158,15 +158,35 @@ def remove_channels(
             by_group.setdefault(names[module], score.tolist())
         at = partial(ranked_widths, structure.growable, by_group, floors)
         widths = sized(at, structure, parameters, tolerance)
-    # With what is remembered, the structure is the same where a group has one channel left.
-    remember_analysed_shapes(network, structure)
     _cut(network, example, structure, scores, widths)
-    found = analyse(network, example)
-    if found.growable_widths != widths or found.shapes != structure.shapes_with(widths):
-        raise UnsupportedArchitecture(
-            "torch-pruning left other widths than were asked for: its groups of coupled channels "
-            f"are not those of this architecture ({_first_difference(found, widths)})."
-        )
+
+
+def structure_to_prune(network: nn.Module, example: Tensor, importance: Importance) -> Structure:
+    """The structure of a network, in which those groups grow whose channels may go.
+
+    Groups that a normalisation mixes are among them if torch-pruning can score and take their
+    channels, which is tried: it knows LayerNorm and GroupNorm.
+
+    Args:
+        network: Is in evaluation mode afterwards, and takes gradients.
+        example: Two images, on its device.
+        importance: Scores channels.
+
+    Raises:
+        UnsupportedArchitecture: Its channels cannot be followed.
+    """
+    # torch-pruning follows autograd, so nothing may be frozen.
+    structure = analyse(network.eval().requires_grad_(True), example)
+    opened = structure.opened
+    if len(opened.growable) == len(structure.growable):
+        return structure
+    halves = {name: at_least(group, group.width / 2) for name, group in opened.growable.items()}
+    tried = copy.deepcopy(network)
+    try:
+        _cut(tried, example, opened, _scores(tried, example, opened, importance), halves)
+    except UnsupportedArchitecture:
+        return structure
+    return opened
 
 
 def _scores(
@@ -192,6 +212,9 @@ def _cut(
     scores: dict[nn.Module, Tensor],
     widths: Mapping[str, int],
 ) -> None:
+    """Takes channels out by their scores, in place, and sees that nothing else has gone."""
+    # With what is remembered, the structure is the same where a group has one channel left.
+    remember_analysed_shapes(network, structure)
     names = _group_names(network, structure)
     # torch-pruning keeps int(width * (1 - ratio)) channels.
     ratios = {
@@ -203,6 +226,15 @@ def _cut(
     )
     with _said_in_words():
         pruner.step()
+    found = analyse(network, example)
+    if found.opened.widths != structure.widths_with(widths) or (
+        found.shapes != structure.shapes_with(widths)
+    ):
+        raise UnsupportedArchitecture(
+            "torch-pruning left other widths than were asked for: its groups of coupled channels "
+            f"are not those of this architecture ({_first_difference(found, widths)})."
+        )
+    check_runs(network, example)
 
 
 def _pruner(
