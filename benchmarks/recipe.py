@@ -159,6 +159,14 @@ def opened(given: argparse.Namespace) -> Bench:
     return Bench(prepared, given.network, given.start, test)
 
 
+def _test_accuracy(bench: Bench, network: nn.Module) -> float | None:
+    """In per cent; None without the test images."""
+    if bench.test is None:
+        return None
+    records = bench.prepared.records
+    return 100 * evaluate_by_labels(records, network, *bench.test, "test").accuracy
+
+
 def run(bench: Bench, task: Task) -> Result:
     """One lineage or network from scratch."""
     start = time.perf_counter()
@@ -169,9 +177,7 @@ def run(bench: Bench, task: Task) -> Result:
         [sum(parameter.numel() for parameter in network.parameters()) for network in networks],
         [each.loss for each in metrics],
         [100 * each.accuracy for each in metrics],
-        None
-        if bench.test is None
-        else 100 * evaluate_by_labels(networks[-1], *bench.test, "test").accuracy,
+        _test_accuracy(bench, networks[-1]),
         time.perf_counter() - start,
     )
 

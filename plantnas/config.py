@@ -19,13 +19,14 @@ from plantnas.settings import (
     Arguments,
     Count,
     Factor,
-    ImageChannels,
     Rate,
     Settings,
     Share,
-    Switch,
     Weight,
 )
+from plantnas.tasks import Data as Data
+from plantnas.tasks import Distillation as Distillation
+from plantnas.tasks import LabelLossName
 
 Precision = Literal["auto", "float32", "bfloat16"]
 StoppingRule = Literal["none", "median", "halving"]
@@ -52,35 +53,6 @@ def _screens(given: dict[str, Any]) -> int:
     """How many screens a step has, by default."""
     is_settled = given.get("ahead") and given.get("probes") and given.get("policy") == "greedy"
     return 1 if is_settled else 4
-
-
-class Data(Settings):
-    """The data set and its fixed augmented views."""
-
-    name: str
-    """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*."""
-    root: str | None = None
-    """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist."""
-    download: Switch = False
-    """Let torchvision download the data set into `root`."""
-    train: Amount | None = None
-    """Number of training images; all that validation leaves, if not given."""
-    validation: Amount = 1000
-    """Number of images taken from the training split to choose networks by."""
-    views: int = Field(default=2, strict=True, gt=0, le=1000)
-    """Fixed views of each training image, the first being the image itself: the teacher sees what
-    the student sees (Beyer et al. 2022)."""
-    flip: Switch = True
-    """Every other view is mirrored."""
-    shift: int = Field(default=0, strict=True, ge=0, le=1000)
-    """Views but the first are shifted by up to this many pixels, at random."""
-    channels: ImageChannels | None = None
-    """3 repeats the channel of grey images."""
-    image_size: int | None = Field(default=None, strict=True, gt=0, le=4096)
-    """imagefolder: images are resized and cropped to this height and width (default 64)."""
-    unlabelled: Switch = False
-    """Distil from images without labels too: stl10's unlabelled split; of other data sets, the
-    training images that `train` and `validation` leave."""
 
 
 class Recipe(Settings):
@@ -123,6 +95,10 @@ class Recipe(Settings):
 class TeacherRecipe(Recipe):
     """How the teacher is trained."""
 
+    loss: LabelLossName | None = None
+    """The loss by labels, of the teacher and of whatever learns by labels: `cross_entropy` of
+    classes, `binary_cross_entropy` of several labels, `mse` or `l1` of numbers; the first of its
+    task if not given."""
     epochs: int = Field(default=12, strict=True, ge=0, le=MOST_EPOCHS)
     """Times that each training image is seen, every time in a random view. 0: the teacher is kept
     as `search_space.teacher.weights` make it."""
@@ -146,18 +122,6 @@ class SeedRecipe(Recipe):
     """Pull of each entry towards where it started (Li, Grandvalet and Davoine 2018), decoupled as
     AdamW's weight decay: a step moves it by the learning rate times this of the way back, so that
     it stays of use to the wider networks that follow. 0 where `start` is not `teacher`."""
-
-
-class Distillation(Settings):
-    """Knowledge distillation (Hinton, Vinyals and Dean 2015) from the teacher's logits."""
-
-    loss: str = "kd"
-    """What is minimised. `kd`: the divergence of the network's softened answers from the teacher's,
-    and the cross-entropy of the labels (Hinton, Vinyals and Dean 2015)."""
-    temperature: Factor = 4.0
-    """Divides both networks' logits; their divergence is multiplied by its square."""
-    label_weight: float = Field(default=0.1, strict=True, ge=0, le=1)
-    """Weight of the labels' cross-entropy; the teacher's has the rest."""
 
 
 class Planting(Recipe):
@@ -234,6 +198,11 @@ class Search(Settings):
     """While the seed or a planting is grown, the network of the next size is trained along, at the
     widths of the next step's best probe, and the next planting goes on from it: the weight of its
     loss (Yu et al. 2019 train nested networks so). 0, or `probes: 0`: nothing is trained ahead."""
+    metric: str | None = None
+    """What is maximised, as it is on validation: `accuracy`, `balanced_accuracy`, `f1` (the mean
+    over classes or labels), `map` (mean average precision), `auroc`, `r2`, or `module:function` of
+    yours: (outputs, targets) -> number. If not given: `accuracy` of classes, `map` of several
+    labels, `r2` of numbers. All that a task has are recorded."""
     policy: str = "greedy"
     """`greedy`: the best planting of a step is the next parent (Mitsuno et al. 2020). `beam`: the
     best `beam_width` are. `pareto`: each trial draws its parent from the front."""

@@ -16,6 +16,7 @@ TABLES = {
     "seed.start": "plantnas.channels.initialisations:STARTS",
     "planting.rows": "plantnas.channels.initialisations:ROWS",
     "distillation.loss": "plantnas.training.losses:LOSSES",
+    "search.metric": "plantnas.training.metrics:METRICS",
     "search.cost": "plantnas.channels.costs:COSTS",
     "search.policy": "plantnas.trials.policies:POLICIES",
     "search.winner": "plantnas.trials.winners:WINNER_RULES",
@@ -36,14 +37,13 @@ def check_names(config: StudyConfig) -> None:
     Raises:
         ConfigurationError: A name is unknown; the message has its key and the nearest one.
     """
-    for key in TABLES:
-        table_of(key).check(attrgetter(key)(config))
+    for key, name in _named(config).items():
+        table_of(key).check(name)
 
 
 def code_names(config: StudyConfig) -> list[str]:
     """The names of a configuration that run code which is neither plantnas's nor a library's."""
-    named = {key: attrgetter(key)(config) for key in TABLES}
-    code = [name for key, name in named.items() if table_of(key).runs_code(name)]
+    code = [name for key, name in _named(config).items() if table_of(key).runs_code(name)]
     return [*code, *imported("plantnas.networks:code_of", "architecture")(config.search_space)]
 
 
@@ -53,5 +53,11 @@ def find_names(config: StudyConfig) -> None:
     Raises:
         ConfigurationError: A name is unknown, or the user's own cannot be imported.
     """
-    for key in TABLES:
-        table_of(key).find(attrgetter(key)(config))
+    for key, name in _named(config).items():
+        table_of(key).find(name)
+
+
+def _named(config: StudyConfig) -> dict[str, str]:
+    """The name that each key has, of those that have one."""
+    named = {key: attrgetter(key)(config) for key in TABLES}
+    return {key: name for key, name in named.items() if name is not None}

@@ -34,7 +34,9 @@ def rows(model: BaseModel, schema: dict[str, Any], place: str = "") -> Iterator[
             yield from rows(value, schema, f"{key}.")
         else:
             default = "required" if is_required(key) else f"`{as_yaml(value)}`"
-            allowed = names(key) if key in TABLES else values(definition["properties"][name])
+            allowed = values(definition["properties"][name])
+            if key in TABLES:
+                allowed = names(key) + (" or `null`" if value is None else "")
             yield f"| `{key}` | {allowed} | {default} | {meaning(type(model), name)} |"
 
 

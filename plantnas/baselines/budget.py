@@ -17,7 +17,7 @@ from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch
 from plantnas.records.record import NetworkRecord
 from plantnas.training.fitting import Optimizer, Stop, TrainingData, fit
-from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.loss import Targets
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.phases import Phases
 
@@ -191,5 +191,5 @@ def by_labels(training_data: TrainingData) -> TrainingData:
         training_data,
         targets=Targets(training_data.targets.labels),
         validation_targets=Targets(training_data.validation_targets.labels),
-        loss=cross_entropy,
+        loss=training_data.label_loss,
     )

@@ -25,8 +25,9 @@ from plantnas.report.front import (
     FINISH,
     PLANTING,
     lineage,
+    metric_of,
     teacher_of,
-    validation_accuracy,
+    validation_text,
     winning_lineage,
 )
 from plantnas.search.objective import PlantingObjective
@@ -190,13 +191,13 @@ def summary(record: NetworkRecord, source: NetworkRecord) -> str:
         record: The finished network.
         source: The one that it has its widths from.
     """
-    before, last = record.epochs[0], record.epochs[-1]
+    before, last, metric = record.epochs[0], record.epochs[-1], metric_of([record])
     return (
         f"Network {record.id}: widths {' '.join(map(str, record.widths.values()))}, "
-        f"{record.parameters:,} parameters, validation accuracy "
-        f"{before.validation_accuracy:.2%} before training, {validation_accuracy(record):.2%} "
+        f"{record.parameters:,} parameters, validation {metric.words} "
+        f"{metric.short(before.validation_accuracy)} before training, {validation_text(record)} "
         f"after {last.epoch} epochs; network {source.id}, which has these widths nested, has "
-        f"{validation_accuracy(source):.2%}."
+        f"{validation_text(source)}."
     )
 
 

@@ -28,7 +28,7 @@ from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import wasted_seconds
-from plantnas.report.front import validation_accuracy
+from plantnas.report.front import validation_text
 from plantnas.report.study_data import study_data
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.prepared import PreparedStudy
@@ -188,6 +188,6 @@ def _line(task: Task, request: Request, record: NetworkRecord | None, why: str |
     if record is None:
         return f"{what}: not made: {why}"
     return (
-        f"{what}: {record.parameters:,} parameters, {validation_accuracy(record):.2%} on "
+        f"{what}: {record.parameters:,} parameters, {validation_text(record)} on "
         f"validation, {seconds_of([record]):.0f} seconds"
     )

@@ -189,17 +189,19 @@ def dashboard(
 
 
 def _status(records: "StudyRecords") -> Group:
+    from plantnas.report.front import metric_of
     from plantnas.report.headline import headline
     from plantnas.report.study_data import optuna_trials
     from plantnas.report.terminal import cost_table, front_table
     from plantnas.search.progress import progress, progress_table
 
-    steps = progress_table(progress(optuna_trials(records) or []))
+    steps = progress(optuna_trials(records) or [])
     if records.find() is None:  # its data is being read
-        return Group(steps)
+        return Group(progress_table(steps))
     networks = records.networks()
+    trained = progress_table(steps, metric_of(networks))
     tables = cost_table(networks), front_table(networks)
-    return Group(steps, *tables, f"{records.name}: {headline(networks)}")
+    return Group(trained, *tables, f"{records.name}: {headline(networks)}")
 
 
 def _has_ended(study: "optuna.Study", records: "StudyRecords") -> bool:

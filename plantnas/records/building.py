@@ -23,7 +23,7 @@ from plantnas.search_space import SearchSpace
 
 def example_images(images_record: ImagesRecord) -> Tensor:
     """Two blank images of the shape that a study records: 2 x channels x height x width."""
-    return torch.zeros(2, images_record.channels, images_record.height, images_record.width)
+    return torch.zeros(2, *images_record.sizes)
 
 
 def network_at(

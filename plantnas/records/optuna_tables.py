@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlalchemy import DateTime, Enum, Float, Integer, String, Text, column, table
 
+from plantnas.measured import ACCURACY, Metric
+
 if TYPE_CHECKING:
     import optuna
 
@@ -83,7 +85,7 @@ NAMES = {
 """The names of all of Optuna's tables."""
 
 DIRECTION_WORDS: list[Literal["maximize", "minimize"]] = ["maximize", "minimize"]
-"""What becomes of the two values of a planting study's trials: accuracy, and a cost."""
+"""What becomes of the two values of a planting study's trials: a metric, and a cost."""
 
 
 # User attributes of a trial: for people, plots and the dashboard
@@ -172,23 +174,28 @@ COMPLETE_KEY = "complete"
 
 # What the two values of a trial, and its states, are called
 
-METRIC_NAMES = ["validation accuracy", "parameters"]
+VALIDATION = "validation "
+METRIC_NAMES = [f"{VALIDATION}accuracy", "parameters"]
 
 
-def name_values(study: "optuna.Study", cost: str = METRIC_NAMES[1]) -> None:
-    """Name the two values of a study's trials, unless they have names.
+def name_values(
+    study: "optuna.Study", cost: str = METRIC_NAMES[1], metric: Metric = ACCURACY
+) -> None:
+    """Name the two values of a study's trials, unless they have other names than every study has.
 
     Args:
         study: The study.
         cost: What its second value is, as `search.cost` says it.
+        metric: What its first value is.
     """
     # Whoever has a study has imported Optuna; those who only read its tables do without.
     from optuna.exceptions import ExperimentalWarning
 
-    if study.metric_names is None:
+    named = study.metric_names
+    if named is None or (named[0] == METRIC_NAMES[0] and metric != ACCURACY):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names([METRIC_NAMES[0], cost])
+            study.set_metric_names([f"{VALIDATION}{metric.words}", cost])
 
 
 Outcome = Literal["complete", "running", "waiting", "failed", "refused"]

@@ -9,6 +9,7 @@ from plantnas.measured import Epoch, Evaluation, Split
 from plantnas.networks import code_of
 from plantnas.records.damage import damage_told
 from plantnas.search_space import SearchSpace
+from plantnas.tasks import Task
 from plantnas.trust import found
 
 
@@ -17,22 +18,36 @@ class ImagesRecord:
     """What a study's images are like.
 
     Attributes:
-        num_classes: How many classes they are of.
+        num_classes: How many numbers a network answers: one for each class, label or number.
         channels: Of each image, as are the next two.
-        height: Pixels.
-        width: Pixels.
-        mean: Of the training pixels of each channel, in 0 .. 255.
+        height: Pixels; None of inputs that are no images.
+        width: Pixels; None of inputs that are no images.
+        mean: Of the training pixels of each channel, in 0 .. 255; none of inputs that networks
+            take as they are.
         std: Their standard deviation.
         fingerprint: Hexadecimal SHA-256 of the images and of how they are split.
+        shape: Of each input that is no image, its channels first; None of images.
+        task: What is learnt.
     """
 
     num_classes: int
     channels: int
-    height: int
-    width: int
+    height: int | None
+    width: int | None
     mean: list[float]
     std: list[float]
     fingerprint: str
+    shape: list[int] | None = None
+    task: Task = "classification"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of each image: channels x height x width, or whatever it has."""
+        if self.shape is not None:
+            return tuple(self.shape)
+        assert self.height is not None
+        assert self.width is not None
+        return self.channels, self.height, self.width
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,11 @@ class WidthRow(OfNetwork, Table):
 
 
 class EvaluationRow(OfNetwork, Table):
-    """Accuracy (0 to 1) and loss of a network on one split, over so many images."""
+    """Accuracy (0 to 1) and loss of a network on one split, over so many images.
+
+    Of a study that maximises something else, the accuracy is that. What else was measured is in the
+    metrics, by name.
+    """
 
     __tablename__ = "plantnas_evaluations"
     __table_args__ = (CheckConstraint("split IN ('train', 'validation', 'test')", name="split"),)
@@ -165,6 +169,7 @@ class EvaluationRow(OfNetwork, Table):
     accuracy: Mapped[float | None]
     loss: Mapped[float | None]
     images: Mapped[int]
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class EpochRow(OfNetwork, Table):

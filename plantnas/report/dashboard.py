@@ -32,7 +32,7 @@ from plantnas.records.optuna_studies import check_owner
 from plantnas.records.optuna_tables import name_values
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.report.front import front_and_references, teacher_of
+from plantnas.report.front import front_and_references, metric_of, teacher_of
 from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.study_data import StudyData
 from plantnas.report.terminal import accuracy_text
@@ -58,7 +58,7 @@ COLUMNS = (
     "validation %",
     "test %",
 )
-"""The columns of the table in a study's note."""
+"""The columns of the table in a study's note; its metric is in the last two."""
 YOURS = "*Above is what plantnas writes; what you write below this line stays.*"
 """The end of our part of a study's note."""
 
@@ -265,7 +265,9 @@ def note_text(name: str, study_id: int, networks: Sequence[NetworkRecord]) -> st
 def _front_table(study_id: int, networks: Sequence[NetworkRecord]) -> str:
     """The front in Markdown; numbers of trials lead to their pages."""
     teacher, address = teacher_of(networks), f"/dashboard/studies/{study_id}/trials?numbers="
-    rows = [COLUMNS, tuple("---" if name == "made by" else "---:" for name in COLUMNS)]
+    heading = metric_of(networks).heading
+    columns = (*COLUMNS[:-2], f"validation {heading}", f"test {heading}")
+    rows = [columns, tuple("---" if name == "made by" else "---:" for name in columns)]
     for record in front_and_references(networks):
         number = record.trial_number
         row = (

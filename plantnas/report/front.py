@@ -1,8 +1,10 @@
 """Which networks of a study to choose from: its Pareto front. The plot of it is in plotting/."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
+from plantnas.measured import Metric
 from plantnas.records.record import NetworkRecord
 
 PLANTING = "planting"
@@ -15,9 +17,20 @@ FAMILY = "family"
 
 
 def validation_accuracy(record: NetworkRecord) -> float:
-    """Accuracy on the validation split, by which networks are chosen."""
+    """Accuracy on the validation split, by which networks are chosen, or the study's own metric."""
     evaluation = record.evaluation_on("validation")
-    return evaluation.accuracy if evaluation else 0.0
+    return evaluation.accuracy if evaluation else -inf
+
+
+def validation_text(record: NetworkRecord) -> str:
+    """The same as a sentence has it."""
+    return metric_of([record]).short(validation_accuracy(record))
+
+
+def metric_of(networks: Sequence[NetworkRecord]) -> Metric:
+    """What the study of some networks maximises: as any of them was evaluated."""
+    evaluations = (evaluation for record in networks for evaluation in record.evaluations)
+    return next((evaluation.metric for evaluation in evaluations), Metric())
 
 
 def is_choosable(record: NetworkRecord) -> bool:

@@ -8,9 +8,15 @@ import shlex
 from collections.abc import Sequence
 from math import sqrt
 
-from plantnas.measured import Split
+from plantnas.measured import Evaluation, Metric, Split
 from plantnas.records.record import NetworkRecord
-from plantnas.report.front import FINISH, pareto_front, teacher_of, validation_accuracy
+from plantnas.report.front import (
+    FINISH,
+    metric_of,
+    pareto_front,
+    teacher_of,
+    validation_accuracy,
+)
 
 TOLERANCE = 0.005
 """A network so much less accurate on validation than the teacher is as good as the teacher."""
@@ -50,7 +56,7 @@ def headline(networks: Sequence[NetworkRecord]) -> str:
             why = "No grown network is better than a smaller seed or teacher"
         split = _common_split(teacher)
         evaluation = teacher.evaluation_on(split)
-        accuracy = f" and {split} accuracy {_percent(evaluation.accuracy)}" if evaluation else ""
+        accuracy = f" and {split} {_shown(evaluation)}" if evaluation else ""
         return f"{why}; the teacher has {teacher.parameters:,} parameters{accuracy}"
     percent = 100 * choice.parameters / teacher.parameters
     # Of less than one per cent two digits are shown, so that it is never nothing.
@@ -65,22 +71,26 @@ def caveats(study_count: int, networks: Sequence[NetworkRecord]) -> list[str]:
         study_count: Studies that the figures are of, which differ in their random seeds.
         networks: Those of all these studies.
     """
+    metric = metric_of(networks)
+    of_accuracy = metric == Metric()
+    values = "accuracies" if of_accuracy else f"values of {metric.words}"
     said = [f"{study_count} random seeds: differences smaller than their spread are noise."]
     if study_count == 1:
-        said = ["One random seed: differences of half a point of accuracy are within its noise."]
+        least = "half a point of" if of_accuracy else "a few thousandths of"
+        said = [f"One random seed: differences of {least} {metric.words} are within its noise."]
     if any(record.kind == "grow" for record in networks):
         said.append(
-            "Networks were chosen by their validation accuracies, which are therefore optimistic."
+            f"Networks were chosen by their validation {values}, which are therefore optimistic."
         )
     if networks and not any(record.evaluation_on("test") for record in networks):
-        said.append("The test split has not been read yet: all accuracies are those of validation.")
+        said.append(f"The test split has not been read yet: all {values} are those of validation.")
     said.append(_fine_grain(networks))
     if study_count == 1:
         said.append(_broken_promise(networks))
     if networks and not any(record.kind == "baseline" for record in networks):
         said.append(
-            "There are no baselines here: how accurate channel pruning or training from scratch "
-            "would be at these sizes is not known."
+            f"There are no baselines here: how {'accurate' if of_accuracy else 'good'} channel "
+            "pruning or training from scratch would be at these sizes is not known."
         )
     return [sentence for sentence in said if sentence]
 
@@ -100,23 +110,26 @@ def _difference(choice: NetworkRecord, teacher: NetworkRecord) -> str:
     ours, theirs = choice.evaluation_on(split), teacher.evaluation_on(split)
     if ours is None or theirs is None:
         return "an accuracy that was not measured"
+    metric = ours.metric
     # Of the figures as they are shown, so that a reader's subtraction gives the same.
-    points = round(100 * ours.accuracy, 2) - round(100 * theirs.accuracy, 2)
-    if abs(points) < 0.005:
-        return f"equal {split} accuracy ({_percent(ours.accuracy)})"
-    shown = f"{abs(points):.2f} points {'more' if points > 0 else 'less'} {split} accuracy"
-    return f"{shown} ({_percent(ours.accuracy)} against {_percent(theirs.accuracy)})"
+    figures = metric.figure(ours.accuracy), metric.figure(theirs.accuracy)
+    if figures[0] == figures[1]:
+        return f"equal {split} {metric.words} ({metric.text(ours.accuracy)})"
+    points = float(figures[0]) - float(figures[1])
+    amount = f"{abs(points):.2f} points" if metric.scale == 100 else f"{abs(points):.4f}"
+    shown = f"{amount} {'more' if points > 0 else 'less'} {split} {metric.words}"
+    return f"{shown} ({metric.text(ours.accuracy)} against {metric.text(theirs.accuracy)})"
 
 
-def _percent(accuracy: float) -> str:
-    return f"{100 * accuracy:.2f} %"
+def _shown(evaluation: Evaluation) -> str:
+    return f"{evaluation.metric.words} {evaluation.metric.text(evaluation.accuracy)}"
 
 
 def _fine_grain(networks: Sequence[NetworkRecord]) -> str:
     """How far the number of images lets an accuracy be from what it would be on all images."""
     choice = first_choice(networks) or teacher_of(networks)
     evaluation = choice.evaluation_on(_common_split(choice)) if choice else None
-    if evaluation is None:
+    if evaluation is None or evaluation.metric != Metric():
         return ""
     # Half the 95 % interval by Agresti and Coull: two right and two wrong more, so never ± 0.
     images = evaluation.images + 4
@@ -124,7 +137,7 @@ def _fine_grain(networks: Sequence[NetworkRecord]) -> str:
     points = 196 * sqrt(share * (1 - share) / images)
     return (
         f"The {evaluation.split} split has {evaluation.images:,} images, so that an accuracy of "
-        f"{_percent(evaluation.accuracy)} is known to ± {points:.1f} points (95 %)."
+        f"{evaluation.metric.text(evaluation.accuracy)} is known to ± {points:.1f} points (95 %)."
     )
 
 
@@ -139,7 +152,10 @@ def _broken_promise(networks: Sequence[NetworkRecord]) -> str:
     gap = validation_accuracy(choice) - test.accuracy
     if gap < LARGEST_GAP:
         return ""
+    less = f"{100 * gap:.2f} points less accurate"
+    if test.metric.scale != 100:
+        less = f"{gap:.4f} of {test.metric.words} worse"
     return (
-        f"Network {choice.id} is {100 * gap:.2f} points less accurate on the test split than on "
+        f"Network {choice.id} is {less} on the test split than on "
         "the validation split by which it was chosen."
     )

@@ -12,10 +12,17 @@ from plantnas.measured import Evaluation, Split
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.training.data import check_fingerprint, dataset_of, load_test_images
+from plantnas.training.data import (
+    check_fingerprint,
+    dataset_of,
+    load_test_images,
+    outputs_of,
+)
 from plantnas.training.evaluation import evaluate
-from plantnas.training.images import UNLABELLED, Images
-from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.giving import task_of
+from plantnas.training.images import Images, with_label
+from plantnas.training.loss import Targets, label_loss
+from plantnas.training.metrics import metrics_of
 from plantnas.training.views import Inputs
 
 
@@ -37,7 +44,8 @@ def load_images(
             not: it runs code.
 
     Returns:
-        Normalised images, images x channels x height x width, float32, and their labels, int64.
+        Normalised images, images x channels x height x width, float32, and their labels, int64; of
+        other data what its reader gives.
 
     Raises:
         StudyError: There is no such study.
@@ -60,7 +68,7 @@ def evaluate_on(
     networks: Sequence[NetworkRecord],
     root: str | None = None,
 ) -> None:
-    """Records accuracy and cross-entropy on a split of those networks that lack them.
+    """Records metrics and the loss by labels on a split of those networks that lack them.
 
     Raises:
         DataError: The split cannot be read.
@@ -73,19 +81,27 @@ def evaluate_on(
     if not missing:
         return
     images = _split(records, split, root)
-    inputs, targets = _inputs(records, images), Targets(images.labels)
+    inputs = _inputs(records, images)
     for record in missing:
         assert record.id is not None
-        evaluation = evaluate(records.load(record), inputs, targets, cross_entropy, split)
+        evaluation = _evaluated(records, records.load(record), inputs, images.labels, split)
         records.add_evaluations({record.id: evaluation})
 
 
 def evaluate_by_labels(
-    network: nn.Module, images: Tensor, labels: Tensor, split: Split
+    records: StudyRecords, network: nn.Module, images: Tensor, labels: Tensor, split: Split
 ) -> Evaluation:
-    """Accuracy and cross-entropy of a network on what `load_images` gives."""
+    """Metrics and the loss by labels of a network of a study on what `load_images` gives."""
     inputs = Inputs((images.movedim(1, -1).unsqueeze(0),))
-    return evaluate(network, inputs, Targets(labels), cross_entropy, split)
+    return _evaluated(records, network, inputs, labels, split)
+
+
+def _evaluated(
+    records: StudyRecords, network: nn.Module, inputs: Inputs, labels: Tensor, split: Split
+) -> Evaluation:
+    config, task = records.config, records.images.task
+    loss, metrics = label_loss(task, config.teacher.loss), metrics_of(config.search.metric, task)
+    return evaluate(network, inputs, Targets(labels), loss, split, metrics)
 
 
 def _split(records: StudyRecords, split: str, root: str | None) -> Images:
@@ -101,7 +117,7 @@ def _split(records: StudyRecords, split: str, root: str | None) -> Images:
     check_fingerprint(dataset, records.images.fingerprint, config)
     if split == "validation":
         return dataset.validation
-    return dataset.train.subset((dataset.train.labels != UNLABELLED).nonzero().flatten())
+    return dataset.train.subset(with_label(dataset.train.labels))
 
 
 def _checked(images: Images, records: StudyRecords, data_name: str) -> Images:
@@ -111,10 +127,19 @@ def _checked(images: Images, records: StudyRecords, data_name: str) -> Images:
         DataError: They are not.
     """
     recorded, shape = records.images, tuple(images.pixels.shape[1:])
-    wanted = (recorded.channels, recorded.height, recorded.width)
-    if shape != wanted:
-        raise DataError(f"data.name: {data_name}: test images are {shape}, not {wanted}.")
-    if (most := int(images.labels.max())) >= recorded.num_classes:
+    if shape != recorded.sizes:
+        raise DataError(f"data.name: {data_name}: test images are {shape}, not {recorded.sizes}.")
+    try:
+        task_of(images.labels, recorded.task)
+    except ValueError as error:
+        raise DataError(f"data.name: {data_name}: of the test images, {error}") from error
+    outputs = outputs_of(images.labels)
+    if images.labels.is_floating_point() and outputs != recorded.num_classes:
+        raise DataError(
+            f"data.name: {data_name}: test images have {outputs} labels, not "
+            f"{recorded.num_classes}."
+        )
+    if (most := outputs - 1) >= recorded.num_classes:
         raise DataError(
             f"data.name: {data_name}: a test image has the label {most}, of {recorded.num_classes} "
             "classes."
@@ -125,4 +150,6 @@ def _checked(images: Images, records: StudyRecords, data_name: str) -> Images:
 def _inputs(records: StudyRecords, images: Images) -> Inputs:
     recorded = records.images
     pixels = images.pixels.unsqueeze(0).movedim(2, -1).contiguous()
+    if not images.have_pixels:
+        return Inputs((pixels,))
     return Inputs((pixels,), torch.tensor(recorded.mean), torch.tensor(recorded.std))

@@ -9,7 +9,7 @@ from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.grouping import grouped
 from plantnas.measured import Split
 from plantnas.records.record import NetworkRecord
-from plantnas.report.front import PLANTING, front_and_references, teacher_of
+from plantnas.report.front import PLANTING, front_and_references, metric_of, teacher_of
 
 
 def front_table(networks: Sequence[NetworkRecord]) -> Table:
@@ -18,7 +18,9 @@ def front_table(networks: Sequence[NetworkRecord]) -> Table:
     for column in ("network", "method", "step"):
         table.add_column(column)
     table.add_column("widths", overflow="fold")
-    for column in ("parameters", "% of teacher", "MACs", "validation %", "test %"):
+    heading = metric_of(networks).heading
+    splits = (f"validation {heading}", f"test {heading}")
+    for column in ("parameters", "% of teacher", "MACs", *splits):
         table.add_column(column, justify="right")
     teacher = teacher_of(networks)
     for record in front_and_references(networks):
@@ -112,6 +114,6 @@ def _groups_with_costs(
 
 
 def accuracy_text(record: NetworkRecord, split: Split) -> str:
-    """The network's accuracy in per cent, without the sign; empty where it was not evaluated."""
+    """The network's accuracy in per cent, or other metric; empty where it was not evaluated."""
     evaluation = record.evaluation_on(split)
-    return f"{100 * evaluation.accuracy:.2f}" if evaluation else ""
+    return evaluation.metric.figure(evaluation.accuracy) if evaluation else ""

@@ -17,15 +17,18 @@ from plantnas.training.data import Dataset
 
 def images_record(dataset: Dataset) -> ImagesRecord:
     """What is recorded of a study's images."""
-    _, channels, height, width = dataset.train.pixels.shape
+    shape = list(dataset.train.pixels.shape[1:])
+    is_image = len(shape) == 3
     return ImagesRecord(
         num_classes=dataset.num_classes,
-        channels=channels,
-        height=height,
-        width=width,
+        channels=dataset.channels,
+        height=shape[1] if is_image else None,
+        width=shape[2] if is_image else None,
         mean=dataset.mean.tolist(),
         std=dataset.std.tolist(),
         fingerprint=dataset.fingerprint,
+        shape=None if is_image else shape,
+        task=dataset.task,
     )
 
 

@@ -104,13 +104,14 @@ def _distilled(
 ) -> TrainingData:
     """The same images with the teacher's logits."""
     data, validation_inputs = training_data, training_data.validation_inputs
+    config = joined.config
     logits = _logits_on(joined, "train", data.inputs, teacher, say)
     validation_logits = _logits_on(joined, "validation", validation_inputs, teacher, say)
     return replace(
         data,
         targets=data.targets._replace(teacher_logits=logits),
         validation_targets=data.validation_targets._replace(teacher_logits=validation_logits),
-        loss=loss_of(joined.config.distillation),
+        loss=loss_of(config.distillation, joined.dataset.task, config.teacher.loss),
     )
 
 

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from plantnas.config import StudyConfig
 from plantnas.grouping import grouped
-from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY
+from plantnas.measured import ACCURACY, Metric
+from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY, VALIDATION
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import settings_of
 
@@ -30,7 +31,8 @@ class StepProgress:
         rejected: Proposals that were not trained.
         failed: Trials that failed; their work is assigned again.
         running: Trials that run now.
-        best: The grown trial of the highest validation accuracy, or the best screened one.
+        best: The grown trial of the highest validation accuracy, or whatever is maximised, or the
+            best screened one.
     """
 
     step: int
@@ -77,7 +79,7 @@ def progress(trials: Sequence[FrozenTrial]) -> list[StepProgress]:
     return steps
 
 
-def progress_table(steps: Sequence[StepProgress]) -> Table:
+def progress_table(steps: Sequence[StepProgress], metric: Metric = ACCURACY) -> Table:
     """A row a step; with what probes and early stopping did, if there was any."""
     table = Table(title="Steps", title_justify="left")
     with_stopped = any(step.stopped for step in steps)
@@ -87,14 +89,14 @@ def progress_table(steps: Sequence[StepProgress]) -> Table:
     others = ("grown", "not trained", "failed", "running")
     for column in ("step", *probing, "screened", *stopping, *others):
         table.add_column(column, justify="right")
-    table.add_column("best validation accuracy", justify="right")
+    table.add_column(f"best validation {metric.words}", justify="right")
     table.add_column("parameters", justify="right")
     for step in steps:
         stopped = (step.stopped, step.epochs_saved) if with_stopped else ()
         probed = (step.probed,) if with_probes else ()
         rest = (step.grown, step.rejected, step.failed, step.running)
         counts = (step.step, *probed, step.screened, *stopped, *rest)
-        table.add_row(*map(str, counts), *_best(step))
+        table.add_row(*map(str, counts), *_best(step, metric))
     return table
 
 
@@ -121,6 +123,7 @@ class ProgressBars:
         for task in self._tasks:
             self._bars.update(task, visible=True)
         steps = progress(study.get_trials(deepcopy=False))
+        metric = maximised(study)
         for step in steps:
             if step.step > len(self._tasks):
                 continue
@@ -132,13 +135,13 @@ class ProgressBars:
                 grown = step.grown * self._planting.growing_epochs(step.step)
                 # Spares may have been grown before the winner is known: full at the end only.
                 done = min(screened + grown, total - 1)
-            accuracy, parameters = _best(step)
+            value, parameters = _best(step, metric)
             probed = f"{step.probed}/{self._probes} probed, " if self._probes else ""
             self._bars.update(
                 self._tasks[step.step - 1],
                 completed=done,
                 trials=f"{probed}{step.screened}/{self._wanted} screened, {step.grown} grown",
-                best=f"best {accuracy} with {parameters} parameters" if step.best else "",
+                best=f"best {value} with {parameters} parameters" if step.best else "",
                 left=self._left(step.step, done),
             )
         return steps
@@ -171,8 +174,14 @@ def bars_columns() -> tuple[TextColumn | BarColumn, ...]:
     )
 
 
-def _best(reached: StepProgress) -> tuple[str, str]:
+def maximised(study: optuna.Study) -> Metric:
+    """What a study maximises, by the name of its trials' first value."""
+    names = study.metric_names
+    return Metric.said(names[0].removeprefix(VALIDATION)) if names else ACCURACY
+
+
+def _best(reached: StepProgress, metric: Metric) -> tuple[str, str]:
     if reached.best is None:
         return "", ""
-    accuracy, parameters = reached.best.values
-    return f"{100 * accuracy:.2f} %", f"{parameters:,.0f}"
+    value, parameters = reached.best.values
+    return metric.text(value), f"{parameters:,.0f}"

@@ -17,11 +17,13 @@ import torch
 
 from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
+from plantnas.measured import Metric
 from plantnas.named_keys import find_names
 from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_studies import check_new_study
+from plantnas.records.optuna_tables import name_values
 from plantnas.records.record import StudyRecord
 from plantnas.records.recorded_config import as_recorded, is_recorded
 from plantnas.records.study import StudyRecords
@@ -29,6 +31,7 @@ from plantnas.search.identity import records_of
 from plantnas.search.outlines import images_record
 from plantnas.search.rehearsing import rehearsed
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
+from plantnas.training.metrics import metrics_of
 from plantnas.trials.storage import check_url, make_folder, open_database, storage_errors
 from plantnas.trials.study import open_study
 
@@ -162,6 +165,8 @@ def _add_study(
         if not is_url(place):
             make_folder(Path(place))
         images = images_record(dataset)
+        metrics = metrics_of(config.search.metric, dataset.task)  # without one named, of the task
+        name_values(study, config.search.cost, Metric(metrics.chosen))
         gpus = torch.cuda.device_count()
         records.database.add_study(
             StudyRecord(

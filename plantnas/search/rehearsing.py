@@ -29,7 +29,7 @@ from plantnas.search.proposals import Room, room_to_grow, suggest_counts, sugges
 from plantnas.training.answers import check_answers
 from plantnas.training.data import Dataset, dataset_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, labelled
-from plantnas.training.images import UNLABELLED
+from plantnas.training.images import with_label
 from plantnas.training.logits import teacher_logits
 from plantnas.training.losses import loss_of
 from plantnas.training.optimizers import whole_network_optimizer
@@ -155,7 +155,7 @@ def _check_training(
         data,
         targets=targets,
         validation_targets=data.validation_targets._replace(teacher_logits=answers),
-        loss=loss_of(config.distillation),
+        loss=loss_of(config.distillation, dataset.task, config.teacher.loss),
     )
     small = network_at(space, images, narrowest.growable_widths)
     _fit(small, config.seed, narrowest, data)
@@ -175,8 +175,7 @@ def _check_training(
 def _few_of(dataset: Dataset) -> Dataset:
     """Two batches of labelled images to train on, and one to validate."""
     train, validation = dataset.train, dataset.validation
-    with_label = (train.labels != UNLABELLED).nonzero().flatten()
-    few = train.subset(with_label[: 2 * BATCH])
+    few = train.subset(with_label(train.labels)[: 2 * BATCH])
     return replace(
         dataset,
         train=few,

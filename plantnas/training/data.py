@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from plantnas.config import Data, StudyConfig
+from plantnas.config import StudyConfig
 from plantnas.errors import DataError
 from plantnas.named import Guarded, raised
+from plantnas.tasks import Data, Task
 from plantnas.training.datasets import DATASETS
-from plantnas.training.images import UNLABELLED, UNREADABLE, Images, reason_of
+from plantnas.training.giving import plain, problem_of, task_of
+from plantnas.training.images import UNREADABLE, Images, reason_of, with_label
 from plantnas.training.seeds import derived_seed
-
-MOST_CLASSES = 10**6
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Dataset:
     Attributes:
         train: Images to train on.
         validation: Images to choose networks by, disjoint from `train`.
-        num_classes: Number of classes.
-        mean: Mean of the training pixels of each channel, in 0 .. 255.
+        num_classes: How many numbers a network answers: one for each class, label or number.
+        mean: Mean of the training pixels of each channel, in 0 .. 255; none of inputs that
+            networks take as they are.
         std: Their standard deviation.
         fingerprint: SHA-256 of both splits' pixels and labels.
+        task: What is learnt.
     """
 
     train: Images
@@ -39,6 +41,7 @@ class Dataset:
     mean: Tensor
     std: Tensor
     fingerprint: str
+    task: Task = "classification"
 
     @property
     def channels(self) -> int:
@@ -86,7 +89,7 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
     """
     pool = _with_channels(_read(data, "train"), data)
     generator = torch.Generator().manual_seed(random_seed)
-    labelled = (pool.labels != UNLABELLED).nonzero().flatten()
+    labelled = with_label(pool.labels)
     order = labelled[torch.randperm(len(labelled), generator=generator)]
     wanted = data.train or len(order) - data.validation
     if wanted < 1 or wanted + data.validation > len(order):
@@ -94,17 +97,15 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
             f"data.train: {data.train} and data.validation: {data.validation} are more images "
             f"than the {len(order)} labelled training images of {data.name}."
         )
-    least, most = pool.labels[labelled].aminmax()
-    if least == most:
-        raise DataError(
-            f"data.name: {data.name}: all images have the label {most}: there is no other class to "
-            "tell them from."
-        )
+    task = _task(pool.labels, data)
+    _check_differences(pool.labels[labelled], data)
+    _check_views(pool.pixels, data)
     chosen, left = order[data.validation :].tensor_split([wanted])
     unlabelled = _unlabelled(pool, left, data)
     train = pool.without_labels(unlabelled).subset(torch.cat([chosen, unlabelled]))
     validation = pool.subset(order[: data.validation])
-    mean, std = _statistics(train.pixels)
+    nothing = torch.empty(0)
+    mean, std = _statistics(train.pixels) if train.have_pixels else (nothing, nothing)
     digest = hashlib.sha256()
     for split in (train, validation):
         digest.update(split.pixels.contiguous().numpy().data)
@@ -112,10 +113,11 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
     return Dataset(
         train=train,
         validation=validation,
-        num_classes=int(pool.labels.max()) + 1,
+        num_classes=outputs_of(pool.labels),
         mean=mean,
         std=std,
         fingerprint=digest.hexdigest(),
+        task=task,
     )
 
 
@@ -128,13 +130,44 @@ def load_test_images(data: Data) -> Images:
     return _with_channels(_read(data, "test"), data)
 
 
+def outputs_of(labels: Tensor) -> int:
+    """How many numbers a network answers, so that it can answer these labels."""
+    return labels.shape[1] if labels.is_floating_point() else int(labels.max()) + 1
+
+
+def _task(labels: Tensor, data: Data) -> Task:
+    try:
+        return task_of(labels, data.task)
+    except ValueError as error:
+        raise DataError(f"data.task: {data.task}: of {data.name}: {error}") from error
+
+
+def _check_differences(labels: Tensor, data: Data) -> None:
+    if (labels == labels[0]).all():
+        what, why = f"label {labels[0].tolist()}", "there is no other class to tell them from"
+        if labels.is_floating_point():
+            what, why = f"labels {labels[0].tolist()}", "there is nothing to learn"
+        raise DataError(f"data.name: {data.name}: all images have the {what}: {why}.")
+
+
+def _check_views(pixels: Tensor, data: Data) -> None:
+    """Refuses views of inputs that are no images."""
+    for key, value, verb in (("flip", data.flip, "mirrors"), ("shift", data.shift, "shifts")):
+        if value and pixels.ndim != 4:
+            raise DataError(
+                f"data.{key}: {str(value).lower()}: {verb} images of channels x height x width, "
+                f"but the inputs of {data.name} have the shape {tuple(pixels.shape[1:])}."
+            )
+
+
 def _unlabelled(pool: Images, left: Tensor, data: Data) -> Tensor:
     """Indices of the training images to use without labels: those without one, or those left."""
     if not data.unlabelled:
         return left[:0]
-    without = (pool.labels == UNLABELLED).nonzero().flatten()
-    if len(without):
-        return without
+    is_without = torch.ones(len(pool), dtype=torch.bool)
+    is_without[with_label(pool.labels)] = False
+    if is_without.any():
+        return is_without.nonzero().flatten()
     if data.train is None:
         raise DataError(
             "data.unlabelled: true: needs data.train, the number of training images of "
@@ -166,7 +199,8 @@ def _with_channels(images: Images, data: Data) -> Images:
         return images
     if channels != 1:
         raise DataError(f"data.channels: {data.channels}: {data.name} has {channels} channels.")
-    return Images(images.pixels.expand(-1, data.channels, -1, -1), images.labels)
+    sizes = images.pixels.shape[2:]
+    return Images(images.pixels.expand(-1, data.channels, *sizes), images.labels)
 
 
 def _read(data: Data, split: str) -> Images:
@@ -174,37 +208,11 @@ def _read(data: Data, split: str) -> Images:
     read, is_shipped = DATASETS.find(data.name), data.name in DATASETS
     foreseen = UNREADABLE if is_shipped else (Exception, SystemExit)
     try:
-        images = (read.thing if isinstance(read, Guarded) else read)(data, split)
+        images = plain((read.thing if isinstance(read, Guarded) else read)(data, split))
     except foreseen as error:
         reason = reason_of(error) if is_shipped else f"{raised(error)}."
         raise DataError(f"data.name: {data.name}: cannot be read: {reason}") from error
-    if (problem := _problem(images)) is not None:
+    if (problem := problem_of(images)) is not None:
         raise DataError(f"data.name: {data.name}: {problem}")
+    assert isinstance(images, Images)  # or there is a problem
     return images
-
-
-def _problem(returned: object) -> str | None:
-    """What is wrong with what a reader returned."""
-    if not isinstance(returned, Images):
-        return f"returned a {type(returned).__name__}, where {Images.__module__}.Images is needed."
-    wanted = {
-        "pixels": (torch.uint8, 4, "uint8, images x channels x height x width"),
-        "labels": (torch.int64, 1, "int64, a label an image"),
-    }
-    for name, (dtype, dimensions, words) in wanted.items():
-        tensor: object = getattr(returned, name)
-        if not isinstance(tensor, Tensor):
-            return f"its {name} are a {type(tensor).__name__}, where a Tensor is needed: {words}."
-        if tensor.dtype != dtype or tensor.ndim != dimensions:
-            return f"its {name} are {tensor.dtype} of shape {tuple(tensor.shape)}, not {words}."
-    if len(returned.pixels) != len(returned.labels):
-        return f"{len(returned.pixels)} images have {len(returned.labels)} labels."
-    if not returned.pixels.numel():
-        return f"its pixels are none: their shape is {tuple(returned.pixels.shape)}."
-    least, most = returned.labels.aminmax()
-    if least < UNLABELLED or most >= MOST_CLASSES:
-        return (
-            f"its labels are from {least} to {most}, not from 0 to the number of classes - 1, or "
-            f"{UNLABELLED} for images without one."
-        )
-    return None

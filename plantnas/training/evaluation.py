@@ -1,15 +1,21 @@
-"""Measures a network on images: accuracy and loss. Nothing here trains."""
+"""Measures a network on images: its metrics and loss. Nothing here trains."""
 
 import torch
 from torch import Tensor, nn
 
 from plantnas.channels.containers import logits_in
+from plantnas.errors import PlantnasError
 from plantnas.measured import Evaluation, Split
 from plantnas.training.loss import Loss, Targets
+from plantnas.training.metrics import ACCURACY, Metrics
 from plantnas.training.views import Inputs
 
 EVALUATION_BATCH = 500
 """Fixed, so that the same weights give the same logits whenever they are evaluated."""
+
+
+class TrainingDiverged(PlantnasError):
+    """A loss, or what a network answers, was not finite."""
 
 
 @torch.inference_mode()
@@ -24,15 +30,28 @@ def logits_of(network: nn.Module, inputs: Inputs, view: int = 0) -> Tensor:
 
 
 def evaluate(
-    network: nn.Module, inputs: Inputs, targets: Targets, loss: Loss, split: Split
+    network: nn.Module,
+    inputs: Inputs,
+    targets: Targets,
+    loss: Loss,
+    split: Split,
+    metrics: Metrics = ACCURACY,
 ) -> Evaluation:
-    """Accuracy and loss on the first view of the images, which are those of a split."""
+    """Metrics and loss on the first view of the images, which are those of a split.
+
+    Raises:
+        TrainingDiverged: The network's answers are not finite, so that they have no metric.
+        ConfigurationError: The metric that the study maximises is no number.
+    """
     logits = logits_of(network, inputs)
     labels, teacher_logits = targets.in_order()
-    correct = (logits.argmax(1) == labels).sum().item()
+    if metrics != ACCURACY and not logits.isfinite().all():
+        raise TrainingDiverged("the network's answers are not finite.")
+    values = metrics.measured(logits, labels)
     return Evaluation(
         split,
-        accuracy=correct / len(labels),
+        accuracy=values[metrics.chosen],
         loss=loss(logits, labels, teacher_logits).item(),
         images=len(labels),
+        metrics=values,
     )

@@ -7,7 +7,7 @@ planted.py.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,18 +15,15 @@ from torch import Tensor, nn
 
 from plantnas.channels.containers import logits_in
 from plantnas.config import Recipe, StudyConfig
-from plantnas.errors import PlantnasError
 from plantnas.measured import Epoch, Evaluation
 from plantnas.training.data import Dataset
+from plantnas.training.evaluation import TrainingDiverged as TrainingDiverged
 from plantnas.training.evaluation import evaluate
-from plantnas.training.loss import Loss, Targets, cross_entropy
+from plantnas.training.loss import LabelLoss, Loss, Targets, cross_entropy, label_loss
+from plantnas.training.metrics import ACCURACY, Metrics, metrics_of
 from plantnas.training.precision import mixed_precision
 from plantnas.training.seeds import derived_seed
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
-
-
-class TrainingDiverged(PlantnasError):
-    """A loss was not finite."""
 
 
 class Optimizer(Protocol):
@@ -52,6 +49,8 @@ class TrainingData:
         validation_inputs: The validation images as one view.
         validation_targets: Their labels and teacher's logits.
         loss: The loss to minimise.
+        label_loss: What is minimised without a teacher.
+        metrics: What is measured on validation, and maximised.
     """
 
     inputs: Inputs
@@ -59,6 +58,8 @@ class TrainingData:
     validation_inputs: Inputs
     validation_targets: Targets
     loss: Loss
+    label_loss: LabelLoss = cross_entropy
+    metrics: Metrics = ACCURACY
 
     @property
     def example(self) -> Tensor:
@@ -96,12 +97,15 @@ class Part(NamedTuple):
 def labelled(config: StudyConfig, dataset: Dataset, device: torch.device) -> TrainingData:
     """A study's images on the device, with their labels and nothing of a teacher."""
     seed = derived_seed(config.random_seed, "views")
+    by_labels = label_loss(dataset.task, config.teacher.loss)
     return TrainingData(
         inputs=augmented_inputs(dataset, config.data, seed, device),
         targets=Targets(dataset.train.labels.to(device)),
         validation_inputs=image_inputs(dataset.validation, dataset, device),
         validation_targets=Targets(dataset.validation.labels.to(device)),
-        loss=cross_entropy,
+        loss=by_labels,
+        label_loss=by_labels,
+        metrics=metrics_of(config.search.metric, dataset.task),
     )
 
 
@@ -128,7 +132,7 @@ def fit(
         precision of the training.
 
     Raises:
-        TrainingDiverged: An epoch's mean loss was not finite.
+        TrainingDiverged: An epoch's mean loss was not finite, or what the network then answers.
     """
     (history,) = fit_together([Part(network)], optimizer, training_data, recipe, generator, stop)
     return history
@@ -150,12 +154,13 @@ def fit_together(
         The epochs of each part. Their seconds add up to all that was taken.
     """
     device, history = training_data.targets.labels.device, [list[Epoch]() for _ in parts]
+    quick = replace(training_data, metrics=training_data.metrics.alone)
     for epoch in range(1, recipe.epochs + 1):
         rate, trained = _train_epoch(parts, optimizer, training_data, recipe, generator, epoch)
         for part, (loss, seconds), epochs in zip(parts, trained, history, strict=True):
             start = time.perf_counter()
             with mixed_precision(recipe.precision, device):
-                validation = validate(part.network, training_data)
+                validation = validate(part.network, quick)
             seconds += time.perf_counter() - start
             epochs.append(Epoch(epoch, rate, loss, validation.loss, validation.accuracy, seconds))
         if epoch < recipe.epochs and stop(history[0][-1]):
@@ -210,7 +215,8 @@ def _train_epoch(
 def validate(network: nn.Module, training_data: TrainingData) -> Evaluation:
     """What a network achieves on the images that networks are chosen by."""
     inputs, targets = training_data.validation_inputs, training_data.validation_targets
-    return evaluate(network, inputs, targets, training_data.loss, "validation")
+    loss, metrics = training_data.loss, training_data.metrics
+    return evaluate(network, inputs, targets, loss, "validation", metrics)
 
 
 def before_training(network: nn.Module, training_data: TrainingData, peak: float) -> Epoch:

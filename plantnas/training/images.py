@@ -1,10 +1,15 @@
-"""Images in memory, as a data set's reader gives them. What is made of them is in data.py."""
+"""Images in memory, as a data set's reader gives them. What is made of them is in data.py.
+
+An image is whatever a network takes: pixels, a signal of several channels, a vector of features.
+What a reader may give is checked in giving.py.
+"""
 
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 UNLABELLED = -1
@@ -16,11 +21,13 @@ UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, zlib.err
 
 @dataclass(frozen=True)
 class Images:
-    """Images and their labels, in memory.
+    """Images, or other inputs of networks, and their labels, in memory.
 
     Attributes:
-        pixels: uint8, images x channels x height x width.
-        labels: int64, images; `UNLABELLED` where unknown.
+        pixels: uint8, images x channels x height x width, which are normalised before a network
+            sees them; or float32, images x channels x any sizes, which it sees as they are.
+        labels: Of one class, int64, images; `UNLABELLED` where unknown. Of several labels, each 0
+            or 1, or of numbers, float32, images x outputs; NaN where unknown.
     """
 
     pixels: Tensor
@@ -29,13 +36,25 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def have_pixels(self) -> bool:
+        """Whether they are images in 0 .. 255, not numbers that networks take as they are."""
+        return self.pixels.dtype == torch.uint8
+
     def subset(self, indices: Tensor) -> "Images":
         """The images at these indices."""
         return Images(self.pixels[indices], self.labels[indices])
 
     def without_labels(self, indices: Tensor) -> "Images":
-        """All images; those at these indices are `UNLABELLED`."""
-        return Images(self.pixels, self.labels.index_fill(0, indices, UNLABELLED))
+        """All images; those at these indices have unknown labels."""
+        unknown = float("nan") if self.labels.is_floating_point() else UNLABELLED
+        return Images(self.pixels, self.labels.index_fill(0, indices, unknown))
+
+
+def with_label(labels: Tensor) -> Tensor:
+    """Indices of the images whose labels are known; these are as those of `Images`."""
+    known = ~labels.isnan().any(1) if labels.is_floating_point() else labels != UNLABELLED
+    return known.nonzero().flatten()
 
 
 @contextmanager

@@ -4,20 +4,23 @@ The losses of distillation, which a study names, are in losses/.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from plantnas.training.images import UNLABELLED
+from plantnas.errors import ConfigurationError
+from plantnas.tasks import LabelLossName, Task
+from plantnas.training.images import UNLABELLED, with_label
 
 
 class Targets(NamedTuple):
     """What a network should answer."""
 
     labels: Tensor
-    """int64, images; `UNLABELLED` where unknown."""
+    """As those of `Images`: int64, images, or float32, images x outputs."""
     teacher_logits: Tensor | None = None
     """float32, views x images x classes, or None without a teacher."""
 
@@ -35,7 +38,7 @@ class Targets(NamedTuple):
     def usable(self) -> Tensor:
         """Indices of the images to learn from: without a teacher, those that have a label."""
         if self.teacher_logits is None:
-            return (self.labels != UNLABELLED).nonzero().flatten().cpu()
+            return with_label(self.labels).cpu()
         return torch.arange(len(self.labels))
 
     def in_order(self) -> tuple[Tensor, Tensor | None]:
@@ -44,10 +47,82 @@ class Targets(NamedTuple):
 
 
 Loss = Callable[[Tensor, Tensor, Any], Tensor]
-"""Gives the mean loss of a batch, a scalar, from logits (batch x classes), labels (batch) and the
-teacher's logits (batch x classes), which are None without a teacher."""
+"""Gives the mean loss of a batch, a scalar, from logits (batch x classes), labels (batch, or batch
+x outputs) and the teacher's logits (batch x classes), which are None without a teacher."""
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, teacher_logits: Tensor | None = None) -> Tensor:
-    """The loss by labels alone, whatever a teacher says; images without a label don't count."""
-    return functional.cross_entropy(logits, labels, ignore_index=UNLABELLED)
+@dataclass(frozen=True)
+class LabelLoss:
+    """How far a network's answers are from the labels, whatever a teacher says.
+
+    Attributes:
+        name: Of the loss: of one class `cross_entropy`, of several labels `binary_cross_entropy`
+            of each, of numbers the mean of squared or of absolute differences.
+    """
+
+    name: LabelLossName
+
+    def __call__(
+        self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None = None
+    ) -> Tensor:
+        """The mean over the images of a batch that have labels; a scalar."""
+        if self.name == "cross_entropy":
+            return functional.cross_entropy(logits, labels, ignore_index=UNLABELLED)
+        return self.of_each(logits, labels).sum() / len(with_label(labels))
+
+    def of_each(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each image of a batch; 0 without labels."""
+        if self.name == "cross_entropy":
+            return functional.cross_entropy(
+                logits, labels, ignore_index=UNLABELLED, reduction="none"
+            )
+        known = ~labels.isnan()
+        elementwise = _ELEMENTWISE[self.name](logits, labels.where(known, 0), reduction="none")
+        return elementwise.where(known, 0).mean(1)
+
+
+_ELEMENTWISE: dict[LabelLossName, Callable[..., Tensor]] = {
+    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
+    "mse": functional.mse_loss,
+    "l1": functional.l1_loss,
+}
+
+LABEL_LOSSES: dict[Task, tuple[LabelLossName, ...]] = {
+    "classification": ("cross_entropy",),
+    "multilabel": ("binary_cross_entropy",),
+    "regression": ("mse", "l1"),
+}
+"""The losses of each task's labels, the default first."""
+
+cross_entropy = LabelLoss("cross_entropy")
+"""The loss by one class of each image."""
+
+
+def label_loss(task: Task, name: LabelLossName | None = None) -> LabelLoss:
+    """The loss by a task's labels.
+
+    Raises:
+        ConfigurationError: It is not one of the task's.
+    """
+    allowed = LABEL_LOSSES[task]
+    if name is None:
+        return LabelLoss(allowed[0])
+    if name not in allowed:
+        raise ConfigurationError(
+            f"teacher.loss: {name}: is not of {task}, which the data is. Allowed: "
+            f"{', '.join(allowed)}."
+        )
+    return LabelLoss(name)
+
+
+def by_both(
+    distilled: Tensor, logits: Tensor, labels: Tensor, label_weight: float, label_loss: LabelLoss
+) -> Tensor:
+    """(1 - label_weight) times the mean loss by a teacher, plus label_weight times that by labels.
+
+    An image without labels has none of the second, and the weight of the first stays.
+    """
+    if label_weight == 0:
+        return distilled
+    by_labels = label_loss.of_each(logits, labels).mean()
+    return (1 - label_weight) * distilled + label_weight * by_labels

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from plantnas.config import Data
+from plantnas.tasks import Data
 from plantnas.training.data import Dataset
 from plantnas.training.images import Images
 
@@ -19,9 +19,9 @@ from plantnas.training.images import Images
 class Inputs:
     """What a network is fed: for every view and image, one or more tensors.
 
-    Either the normalised images themselves, or the cached features behind a frozen prefix. They
-    are kept and fed in torch's channels_last format: the gradient of a narrow convolution is up to
-    four times faster in it on a CPU.
+    Either the images themselves, normalised if they are pixels, or the cached features behind a
+    frozen prefix. They are kept and fed in torch's channels_last format: the gradient of a narrow
+    convolution is up to four times faster in it on a CPU.
     """
 
     def __init__(
@@ -33,7 +33,8 @@ class Inputs:
         """Keeps the tensors.
 
         Args:
-            tensors: Each views x images x channels, or views x images x height x width x channels.
+            tensors: Each views x images x (sizes of one channel) x channels, as views x images x
+                height x width x channels.
             mean: Per channel, subtracted from every tensor of a batch if given.
             std: Per channel, the divisor.
         """
@@ -57,7 +58,7 @@ class Inputs:
         return self.tensors[0].device
 
     def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
-        """One view of each indexed image: tensors of batch x channels (x height x width)."""
+        """One view of each indexed image: tensors of batch x channels (x sizes of a channel)."""
         return tuple(self._fed(tensor[views, indices]) for tensor in self.tensors)
 
     def chosen(self, indices: Tensor) -> "Inputs":
@@ -75,11 +76,13 @@ class Inputs:
     def _fed(self, values: Tensor) -> Tensor:
         if self._mean is not None and self._std is not None:
             values = (values.float() - self._mean) / self._std
-        return values.movedim(-1, 1)
+        values = values.movedim(-1, 1)
+        # Of signals there is no channels_last: networks may `view` them.
+        return values.contiguous() if values.ndim == 3 else values
 
 
 def image_inputs(images: Images, dataset: Dataset, device: torch.device | str = "cpu") -> Inputs:
-    """The images themselves as their only view, normalised by the training split's statistics."""
+    """The images themselves as their only view, normalised if the training split's pixels are."""
     return _pixel_inputs(images.pixels.unsqueeze(0), dataset, device)
 
 
@@ -89,22 +92,26 @@ def augmented_inputs(
     """The training images in all their fixed views.
 
     View 0 is the image itself. Odd views are mirrored if `data.flip`; every view but 0 is shifted
-    by up to `data.shift` pixels in both directions, with black behind the edge.
+    by up to `data.shift` pixels in both directions, with black behind the edge. What networks take
+    as it is has no other view unless one of them is asked for.
     """
     generator = torch.Generator().manual_seed(random_seed)
-    pixels = dataset.train.pixels
+    pixels, have_pixels = dataset.train.pixels, dataset.train.have_pixels
+    flip = have_pixels if data.flip is None else data.flip
     views = [pixels]
-    for view in range(1, data.views):
-        mirrored = pixels.flip(-1) if data.flip and view % 2 else pixels
+    for view in range(1, data.views if have_pixels or flip or data.shift else 1):
+        mirrored = pixels.flip(-1) if flip and view % 2 else pixels
         views.append(_shifted(mirrored, data.shift, generator))
     return _pixel_inputs(torch.stack(views), dataset, device)
 
 
 def _pixel_inputs(pixels: Tensor, dataset: Dataset, device: torch.device | str) -> Inputs:
-    """The inputs of pixels that are views x images x channels x height x width."""
+    """The inputs of pixels that are views x images x channels (x height x width)."""
     # Not by `contiguous`: it leaves the strides of a single channel, which is contiguous whatever
     # they are, and torch takes them for those of the other format.
     channels_last = pixels.movedim(2, -1).clone(memory_format=torch.contiguous_format).to(device)
+    if not dataset.train.have_pixels:
+        return Inputs((channels_last,))
     return Inputs((channels_last,), dataset.mean.to(device), dataset.std.to(device))
 
 

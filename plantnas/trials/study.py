@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from plantnas.config import Search, StudyConfig
 from plantnas.given import check_given, check_place
+from plantnas.measured import ACCURACY, Metric
 from plantnas.named_keys import code_names, find_names
 from plantnas.records.optuna_studies import check_new_study, check_study
 from plantnas.records.optuna_tables import (
@@ -47,13 +48,18 @@ def open_study(config: StudyConfig, url: str) -> optuna.Study:
     find_names(config)
     sampler = make_sampler(config.search.sampler, config.random_seed)
     planting = PlantingSampler(sampler, make_policy(config.search))
-    return create_study(config.name, url, planting, config.search.cost)
+    metric = Metric(config.search.metric or ACCURACY.name)
+    return create_study(config.name, url, planting, config.search.cost, metric)
 
 
 def create_study(
-    name: str, url: str, sampler: BaseSampler, cost: str = METRIC_NAMES[1]
+    name: str,
+    url: str,
+    sampler: BaseSampler,
+    cost: str = METRIC_NAMES[1],
+    metric: Metric = ACCURACY,
 ) -> optuna.Study:
-    """The study of that name, of accuracy and a cost, created if it does not exist.
+    """The study of that name, of a metric and a cost, created if it does not exist.
 
     Raises:
         StudyError: Optuna has another study of that name.
@@ -67,7 +73,7 @@ def create_study(
         directions=DIRECTION_WORDS,
         load_if_exists=True,
     )
-    name_values(study, cost)
+    name_values(study, cost, metric)
     return study
 
 

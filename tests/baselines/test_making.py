@@ -89,7 +89,7 @@ def test_it_loads_again_with_the_accuracy_that_is_recorded(
     record = made(method)
     network = load_network(made_study.folder.url, "tiny", record.id)
     assert sum(parameter.numel() for parameter in network.parameters()) == record.parameters
-    evaluation = evaluate_by_labels(network, *validation, "validation")
+    evaluation = evaluate_by_labels(made_study.prepared.records, network, *validation, "validation")
     assert evaluation.accuracy == record.evaluations[0].accuracy
 
 

@@ -178,7 +178,7 @@ def pair(data, split):
     return torch.zeros(3), torch.zeros(3)
 
 def floats(data, split):
-    return Images(torch.zeros(3, 1, 6, 6), torch.arange(3))
+    return Images(torch.zeros(3, 1, 6, 6).int(), torch.arange(3))
 
 def numpy(data, split):
     return Images(torch.zeros(3, 1, 6, 6, dtype=torch.uint8).numpy(), torch.arange(3))
@@ -213,9 +213,9 @@ def test_a_data_set_may_be_the_users_own(folder: Path) -> None:
     [
         ("missing", r"cannot be read: raised OSError: no such disk \(.*of_mine.py:10\)\.$"),
         ("pair", r"returned a tuple, where plantnas\.training\.images\.Images is needed\.$"),
-        ("floats", r"its pixels are torch\.float32 of shape \(3, 1, 6, 6\), not uint8, images x"),
+        ("floats", r"its pixels are torch\.int32 of shape \(3, 1, 6, 6\), not uint8, images x"),
         ("numpy", r"its pixels are a ndarray, where a Tensor is needed: uint8, images x"),
-        ("flat", r"its labels are torch\.int64 of shape \(3, 1\), not int64, a label an image\.$"),
+        ("flat", r"its labels are torch\.int64 of shape \(3, 1\), not int64, a label an image, or"),
         ("fewer", r"3 images have 2 labels\.$"),
         ("none", r"its pixels are none: their shape is \(3, 1, 0, 6\)\.$"),
         ("below", r"its labels are from -2 to 0, not from 0 to the number of classes - 1, or -1"),

@@ -1,10 +1,12 @@
 """What a network should answer, and the loss by labels alone."""
 
+import pytest
 import torch
 from torch.testing import assert_close
 
+from plantnas.errors import ConfigurationError
 from plantnas.training.images import UNLABELLED
-from plantnas.training.loss import Targets, cross_entropy
+from plantnas.training.loss import Targets, by_both, cross_entropy, label_loss
 
 LABELS = torch.tensor([2, 0, UNLABELLED, 1, 2])
 
@@ -43,3 +45,39 @@ def test_those_of_chosen_images_are_on_the_images_themselves() -> None:
     assert labels.tolist() == [2, 0]
     assert first_view is not None
     assert torch.equal(first_view, logits[0, [4, 1]])
+
+
+# Labels of other tasks
+
+NAN = float("nan")
+ANSWERS = torch.tensor([[0.5, -1.0], [2.0, 0.0], [1.0, 1.0]])
+
+
+def test_the_loss_by_several_labels_is_the_binary_cross_entropy_of_each() -> None:
+    labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [NAN, NAN]])
+    right = torch.tensor([[0.5, 1.0], [-2.0, 0.0]]).sigmoid()
+    assert_close(label_loss("multilabel")(ANSWERS, labels), -right.log().mean())
+
+
+def test_the_loss_by_numbers_is_of_those_that_are_known() -> None:
+    labels = torch.tensor([[0.5, 1.0], [NAN, NAN], [1.0, 2.0]])
+    assert label_loss("regression")(ANSWERS, labels).item() == (4 + 1) / 4
+    assert label_loss("regression", "l1")(ANSWERS, labels).item() == (2 + 1) / 4
+
+
+def test_images_without_labels_send_no_gradient_and_no_nan() -> None:
+    answers = ANSWERS.clone().requires_grad_()
+    label_loss("regression").of_each(answers, torch.full_like(ANSWERS, NAN)).mean().backward()
+    assert answers.grad is not None
+    assert (answers.grad == 0).all()
+
+
+def test_a_loss_of_another_task_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^teacher.loss: l1: is not of classification"):
+        label_loss("classification", "l1")
+
+
+def test_images_without_labels_have_the_teachers_part_alone() -> None:
+    labels = torch.full_like(ANSWERS, NAN)
+    found = by_both(torch.tensor(2.0), ANSWERS, labels, 0.25, label_loss("regression"))
+    assert found.item() == 0.75 * 2

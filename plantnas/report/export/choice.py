@@ -192,6 +192,6 @@ def crop_choice(
         parameters=structure.parameters(),
         macs=structure.macs(),
         widths={**source.widths, **widths},
-        evaluations=(evaluate_by_labels(network, *validation, "validation"),),
+        evaluations=(evaluate_by_labels(records, network, *validation, "validation"),),
     )
     return Choice(network, record, structure.ancestors or ())

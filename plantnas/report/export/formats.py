@@ -77,7 +77,8 @@ def about_network(
 
     Returns:
         `network`: arguments of `build_network`; `widths` of the channel groups; `images`: the shape
-        of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel; of a
+        of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel, none
+        where the network takes the inputs as they are; `task`: what it has learnt; of a
         network whose wiring is triangular, `ancestors`: the widths of the networks inside it.
     """
     space, images = study_record.search_space, study_record.images
@@ -90,9 +91,10 @@ def about_network(
             "arguments": space.arguments,
         },
         "widths": widths,
-        "images": [2, images.channels, images.height, images.width],
+        "images": [2, *images.sizes],
         "mean": images.mean,
         "std": images.std,
+        "task": images.task,
         **({"ancestors": list(map(dict, ancestors))} if ancestors else {}),
     }
 

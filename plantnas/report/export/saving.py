@@ -33,7 +33,7 @@ from plantnas.report.export.formats import (
     checked_format,
     state_dict_file,
 )
-from plantnas.report.front import validation_accuracy
+from plantnas.report.front import metric_of, validation_text
 from plantnas.report.images import load_images
 
 
@@ -82,7 +82,7 @@ def save(url: str, name: str, asked: Wanted, files: Files) -> Iterator[str]:
     if files.family is not None:
         save_family(files.family, records, family)
         steps = "; ".join(
-            f"step {each.step}: {each.parameters:,} parameters, {validation_accuracy(each):.2%}"
+            f"step {each.step}: {each.parameters:,} parameters, {validation_text(each)}"
             for each in family
         )
         yield f"{files.family}: a family of {len(family)} networks, each bit-identical ({steps})."
@@ -109,12 +109,12 @@ def _save_network(
     record, source, what = choice.record, family[-1], f"Network {choice.record.id}"
     if record.id is None:
         what = (
-            f"A crop of network {source.id} ({validation_accuracy(source):.2%}) that is no network "
+            f"A crop of network {source.id} ({validation_text(source)}) that is no network "
             "of the study and was never trained at these widths"
         )
     yield (
-        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs, validation accuracy "
-        f"{validation_accuracy(record):.2%}."
+        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs, "
+        f"validation {metric_of([record]).words} {validation_text(record)}."
     )
     if file_format == "state-dict":
         write_file(path, state_dict_file(choice.network, about))

@@ -10,6 +10,7 @@ from pathlib import Path
 from plantnas.errors import StudyError
 from plantnas.files import write_file
 from plantnas.report.comparison.verdict import TEXT_COLUMNS, Verdict, verdict
+from plantnas.report.front import metric_of
 from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.page.plots import COSTS, LAYERS, PARETO, TRUST, drawn_plots
 from plantnas.report.page.rendering import DrawnPlot, rendered
@@ -56,6 +57,7 @@ def report_page(recorded: StudyData, now: datetime, plots: dict[str, DrawnPlot])
         chosen=chosen.id if chosen else None,
         progress=progress_text(recorded, now),
         rows=network_rows(recorded),
+        metric=metric_of(recorded.networks),
         groups=group_names(recorded.networks),
         export_command=partial(export_command, recorded.name),
         pareto=plots[PARETO.name],

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.errors import PlantnasError
+from plantnas.report.front import metric_of
 from plantnas.report.page.rendering import DrawnPlot
 from plantnas.report.plotting.cost import cost_figure, cost_info
 from plantnas.report.plotting.curves import curves_figure, curves_info
@@ -27,8 +28,8 @@ class PagePlot(NamedTuple):
 
     Attributes:
         name: As in `plantnas plot NAME`; also its anchor.
-        title: Its heading.
-        words: What to read from it.
+        title: Its heading, with the place of the metric's name.
+        words: What to read from it, likewise.
         make: Draws it as of a moment.
     """
 
@@ -40,7 +41,7 @@ class PagePlot(NamedTuple):
 
 PARETO = PagePlot(
     "pareto",
-    "Accuracy against parameters",
+    "{metric} against parameters",
     "Up and to the left is better: accurate and small. The line joins the most accurate planted "
     "network to those that it was grown from; faint grey points were only screened, trained for "
     "a short time to compare plantings.",
@@ -80,8 +81,8 @@ LAYERS = (
     ),
     PagePlot(
         "importance",
-        "Which groups' channels raised accuracy",
-        "How much validation accuracy rose with the channels of a group among a step's screens, or "
+        "Which groups' channels raised {metric}",
+        "How much validation {metric} rose with the channels of a group among a step's screens, or "
         "how much the loss without training fell among its probes, at equal size. It is read from "
         "few and short trainings, or from none: take it as a hint, and nothing from what is marked "
         "as not reliable.",
@@ -91,7 +92,7 @@ LAYERS = (
 TRUST = (
     PagePlot(
         "curves",
-        "Loss and accuracy by epoch",
+        "Loss and {metric} by epoch",
         "A validation loss that still falls at the end of a step asks for more epochs; one that "
         "rises while the training loss falls says that the network overfits.",
         lambda data, now: curves_figure(curves_info(data)),
@@ -114,7 +115,9 @@ def drawn_plots(recorded: StudyData, now: datetime) -> dict[str, DrawnPlot]:
 
 def drawn(plot: PagePlot, recorded: StudyData, now: datetime) -> DrawnPlot:
     """A plot, or why there is none."""
-    shown = DrawnPlot(plot.name, plot.title, plot.words)
+    metric = metric_of(recorded.networks).words
+    title, words = (text.format(metric=metric) for text in (plot.title, plot.words))
+    shown = DrawnPlot(plot.name, title[0].upper() + title[1:], words)
     try:
         return shown.holding(plot.make(recorded, now), recorded.name)
     except PlantnasError as error:

@@ -14,6 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from plantnas.measured import Metric
+
 TITLE_HEIGHT = 36
 """Pixels above a figure that its title takes."""
 
@@ -81,6 +83,7 @@ def _templates() -> Environment:
     )
     templates.filters |= {
         "percent": _percent,
+        "figure": _figure,
         "points": _points,
         "script": _script,
     }
@@ -91,8 +94,14 @@ def _percent(share: float | None, digits: int = 2) -> str:
     return "" if share is None else f"{100 * share:.{digits}f}"
 
 
-def _points(difference: float | None) -> str:
-    return "" if difference is None else f"{100 * difference:+.2f}"
+def _figure(value: float | None, metric: Metric) -> str:
+    return "" if value is None else metric.figure(value)
+
+
+def _points(difference: float | None, metric: Metric) -> str:
+    if difference is None:
+        return ""
+    return f"{'' if difference < 0 else '+'}{metric.figure(difference)}"
 
 
 def _script(json: str) -> Markup:

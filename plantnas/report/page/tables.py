@@ -39,7 +39,7 @@ class NetworkRow(NamedTuple):
         parameters: Number of parameters.
         share: Parameters over the teacher's, 0 to 1; None without a teacher.
         macs: Multiply-accumulates for an image.
-        validation: Accuracy, 0 to 1; None where it was not evaluated.
+        validation: Accuracy, 0 to 1, or other metric; None where it was not evaluated.
         test: Likewise.
         gap: Accuracy on the training split minus that on validation; None if either is missing.
         seconds: Of all phases of making it and its ancestors, without the teacher.

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from plantnas.errors import StudyError
-from plantnas.measured import Epoch
+from plantnas.measured import ACCURACY, Epoch, Metric
 from plantnas.report.entries import accuracy_on
-from plantnas.report.front import PLANTING, lineage, winning_lineage
+from plantnas.report.front import PLANTING, lineage, metric_of, winning_lineage
 from plantnas.report.plotting.styles import (
     TEACHER_COLOUR,
     lay_out,
@@ -62,12 +62,14 @@ class CurvesInfo(NamedTuple):
         network_id: The last network of the lineage; None if there is no network yet.
         steps: From the seed on; only networks with recorded epochs.
         teacher_accuracy: On validation, 0 to 1; None where it was not evaluated.
+        metric: What the accuracies are.
     """
 
     name: str
     network_id: int | None
     steps: list[CurvesStep]
     teacher_accuracy: float | None
+    metric: Metric = ACCURACY
 
     @property
     def epochs(self) -> int:
@@ -100,8 +102,9 @@ def curves_info(recorded: StudyData, network_id: int | None = None) -> CurvesInf
                 f"so it has no lineage; seed and grown networks: {', '.join(grown) or 'none yet'}."
             )
     teacher = accuracy_on(recorded.teacher, "validation") if recorded.teacher else None
+    metric = metric_of(networks)
     if last is None:
-        return CurvesInfo(recorded.name, None, [], teacher)
+        return CurvesInfo(recorded.name, None, [], teacher, metric)
     steps, before = list[CurvesStep](), 0
     for record in lineage(networks, last):
         if record.epochs:
@@ -109,33 +112,33 @@ def curves_info(recorded: StudyData, network_id: int | None = None) -> CurvesInf
             size = record.parameters
             steps.append(CurvesStep(record.step or 0, record.id, size, before, record.epochs))
         before += len(record.epochs)
-    return CurvesInfo(recorded.name, last.id, steps, teacher)
+    return CurvesInfo(recorded.name, last.id, steps, teacher, metric)
 
 
 def curves_figure(curves: CurvesInfo) -> go.Figure:
     """Losses above, accuracy below; a band and a colour for each step."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    losses = list[float]()
+    losses, metric = list[float](), curves.metric
     for step in curves.steps:
         training = [epoch.training_loss for epoch in step.epochs]
         validation = [epoch.validation_loss for epoch in step.epochs]
-        percents = [100 * epoch.validation_accuracy for epoch in step.epochs]
+        values = [metric.scale * epoch.validation_accuracy for epoch in step.epochs]
         losses += [*training, *validation]
         # A line of one value, which is none, needs its marker.
         mode = "lines" if len(training) > 1 else "lines+markers"
-        dashed = _trace(step, training, mode, "dash", showlegend=False)
+        dashed = _trace(step, training, metric, mode, "dash", showlegend=False)
         figure.add_trace(dashed, row=1, col=1)
-        figure.add_trace(_trace(step, validation, showlegend=True), row=1, col=1)
-        figure.add_trace(_trace(step, percents, showlegend=False), row=2, col=1)
+        figure.add_trace(_trace(step, validation, metric, showlegend=True), row=1, col=1)
+        figure.add_trace(_trace(step, values, metric, showlegend=False), row=2, col=1)
     if curves.steps and curves.teacher_accuracy is not None:
-        percent = 100 * curves.teacher_accuracy
+        level = metric.scale * curves.teacher_accuracy
         figure.add_scatter(
             x=[0.5, curves.epochs + 0.5],
-            y=[percent, percent],
+            y=[level, level],
             mode="lines",
             line={"color": TEACHER_COLOUR, "dash": "dot", "width": 2},
             name="teacher",
-            hovertext=f"teacher: validation accuracy {percent:.2f} %",
+            hovertext=f"teacher: validation {metric.words} {metric.text(curves.teacher_accuracy)}",
             hoverinfo="text",
             row=2,
             col=1,
@@ -145,7 +148,7 @@ def curves_figure(curves: CurvesInfo) -> go.Figure:
     legend_at_bottom(figure)
     _add_bands(figure, curves)
     figure.update_yaxes(title="loss (training dashed)", **_loss_axis(losses), row=1, col=1)
-    figure.update_yaxes(title="validation accuracy (%)", row=2, col=1)
+    figure.update_yaxes(title=f"validation {metric.title}", row=2, col=1)
     figure.update_xaxes(range=[0.5, curves.epochs + 0.5], showgrid=False)
     figure.update_xaxes(title="epochs since the seed's first", row=2, col=1)
     if not curves.steps:
@@ -156,6 +159,7 @@ def curves_figure(curves: CurvesInfo) -> go.Figure:
 def _trace(
     training: CurvesStep,
     values: Sequence[float],
+    metric: Metric,
     mode: str = "lines+markers",
     dash: str = "solid",
     **rest: Any,
@@ -177,7 +181,7 @@ def _trace(
             f"learning rate {epoch.learning_rate:.3g}<br>"
             f"training loss {epoch.training_loss:.4f}, "
             f"validation loss {epoch.validation_loss:.4f}<br>"
-            f"validation accuracy {100 * epoch.validation_accuracy:.2f} %"
+            f"validation {metric.words} {metric.text(epoch.validation_accuracy)}"
             for number, epoch in enumerate(training.epochs, 1)
         ],
         hoverinfo="text",

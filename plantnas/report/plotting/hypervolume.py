@@ -13,11 +13,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from plantnas.hypervolume import Point, hypervolume, worst_corner
+from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
 from plantnas.report.costs import method_costs
 from plantnas.report.entries import accuracy_on, compared_entries, points_of_all_sizes, seconds_of
 from plantnas.report.finished_trials import FinishedTrial, finished_trials, seconds_in_vain
-from plantnas.report.front import PLANTING, is_choosable
+from plantnas.report.front import PLANTING, is_choosable, metric_of
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
     duration,
@@ -70,11 +71,13 @@ class HypervolumeInfo(NamedTuple):
         name: Name of the study.
         points: After the seed, and after each finished trial.
         methods: Those that have all sizes, planting among them, if there are baselines at all.
+        metric: What is traded for parameters.
     """
 
     name: str
     points: list[HypervolumePoint]
     methods: list[MethodHypervolume]
+    metric: Metric = ACCURACY
 
 
 class _Moment(NamedTuple):
@@ -110,7 +113,7 @@ def hypervolume_info(recorded: StudyData) -> HypervolumeInfo:
         MethodHypervolume(method, seconds[method], hypervolume(methods[method], corner))
         for method in in_legend_order(list(methods))
     ]
-    return HypervolumeInfo(recorded.name, points, reached)
+    return HypervolumeInfo(recorded.name, points, reached, metric_of(networks))
 
 
 def hypervolume_figure(volumes: HypervolumeInfo) -> go.Figure:
@@ -143,7 +146,7 @@ def hypervolume_figure(volumes: HypervolumeInfo) -> go.Figure:
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title="finished trials", row=1, col=1)
     figure.update_xaxes(title=f"{unit.name} of training, all workers together", row=2, col=1)
-    figure.update_yaxes(title="accuracy × ln parameters")
+    figure.update_yaxes(title=f"{volumes.metric.words} × ln parameters")
     if not points:
         say_empty(figure, "neither seed nor planted network has been evaluated yet")
     return figure

@@ -46,7 +46,7 @@ from plantnas.records.optuna_tables import (
 )
 from plantnas.report.entries import accuracy_on
 from plantnas.report.finished_trials import is_complete_probe
-from plantnas.report.front import PLANTING
+from plantnas.report.front import PLANTING, metric_of
 from plantnas.report.plotting.styles import lay_out, say_empty
 from plantnas.report.study_data import StudyData
 
@@ -138,6 +138,8 @@ def importance_info(recorded: StudyData) -> ImportanceInfo:
     screens, ranking = list(_probed(recorded)), PROBES
     if not screens:
         screens, ranking = list(_screened(recorded)), SCREENS
+        if (metric := metric_of(recorded.networks)).scale != 100:
+            ranking = SCREENS._replace(unit=f"of {metric.words}")
     groups = list(screens[0].widths) if screens else []
     parents = {record.id: record for record in recorded.networks}
     steps = list[StepImportance]()
@@ -164,11 +166,12 @@ def importance_info(recorded: StudyData) -> ImportanceInfo:
 
 
 def _screened(recorded: StudyData) -> Iterator[_Ranked]:
-    """The screened plantings, worth their accuracy in per cent."""
+    """The screened plantings, worth their accuracy in per cent, or other metric."""
+    scale = metric_of(recorded.networks).scale
     for each in recorded.networks:
         if each.method == PLANTING and each.kind == "screen" and each.step:
-            percent = 100 * (accuracy_on(each, "validation") or 0.0)
-            yield _Ranked(each.step, each.parent_id, each.widths, each.parameters, percent)
+            worth = scale * (accuracy_on(each, "validation") or 0.0)
+            yield _Ranked(each.step, each.parent_id, each.widths, each.parameters, worth)
 
 
 def _probed(recorded: StudyData) -> Iterator[_Ranked]:

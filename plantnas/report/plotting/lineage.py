@@ -8,9 +8,10 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from plantnas.grouping import grouped
+from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import accuracy_on
-from plantnas.report.front import PLANTING, validation_accuracy, winning_lineage
+from plantnas.report.front import PLANTING, metric_of, validation_accuracy, winning_lineage
 from plantnas.report.plotting.pareto import network_hover
 from plantnas.report.plotting.styles import (
     ACCURACY_SCALE,
@@ -68,11 +69,13 @@ class LineageInfo(NamedTuple):
         name: Name of the study.
         points: Seed and planted networks, parents before children.
         rows: Height of the tree.
+        metric: What the accuracies are.
     """
 
     name: str
     points: list[LineagePoint]
     rows: float
+    metric: Metric = ACCURACY
 
 
 def lineage_info(recorded: StudyData) -> LineageInfo:
@@ -102,7 +105,7 @@ def lineage_info(recorded: StudyData) -> LineageInfo:
             hover=network_hover(each),
         )
         points.append(point)
-    return LineageInfo(recorded.name, points, rows)
+    return LineageInfo(recorded.name, points, rows, metric_of(recorded.networks))
 
 
 def lineage_figure(lineage: LineageInfo) -> go.Figure:
@@ -110,8 +113,9 @@ def lineage_figure(lineage: LineageInfo) -> go.Figure:
     points, rows = lineage.points, lineage.rows
     figure = lay_out(go.Figure(), f"{escape(lineage.name)}: parents and children")
     figure.update_layout(height=max(LEAST_HEIGHT, ROW_PIXELS * rows + 190))
-    figure.add_traces([*_edge_traces(points), *_marker_traces(points)])
-    bar = {"title": {"text": "validation accuracy (%)", "side": "right"}, "thickness": 14}
+    figure.add_traces([*_edge_traces(points), *_marker_traces(points, lineage.metric)])
+    title = f"validation {lineage.metric.title}"
+    bar = {"title": {"text": title, "side": "right"}, "thickness": 14}
     bar |= {"lenmode": "pixels", "len": 220, "y": 1, "yanchor": "top", "outlinewidth": 0}
     figure.update_layout(coloraxis={"colorscale": ACCURACY_SCALE, "colorbar": bar})
     figure.update_layout(legend_traceorder="reversed", margin_l=20)
@@ -184,7 +188,7 @@ def _edge_traces(nodes: Sequence[LineagePoint]) -> Iterator[go.Scatter]:
             )
 
 
-def _marker_traces(nodes: Sequence[LineagePoint]) -> list[go.Scatter]:
+def _marker_traces(nodes: Sequence[LineagePoint], metric: Metric) -> list[go.Scatter]:
     """The networks by kind, then what the legend shows of each kind.
 
     Plotly draws a marker that is coloured by a scale in black in the legend, so that the legend
@@ -207,7 +211,7 @@ def _marker_traces(nodes: Sequence[LineagePoint]) -> list[go.Scatter]:
             textfont={"size": 11, "color": "#333333"},
             marker={
                 "size": [diameters[point.network_id] for point in theirs],
-                "color": [nan if p.accuracy is None else 100 * p.accuracy for p in theirs],
+                "color": [nan if p.accuracy is None else metric.scale * p.accuracy for p in theirs],
                 "coloraxis": "coloraxis",
                 "symbol": symbol,
                 "opacity": 0.7 if screened else 1.0,

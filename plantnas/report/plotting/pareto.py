@@ -6,9 +6,17 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import has_chosen_rate, rates_by_size
-from plantnas.report.front import FINISH, PLANTING, is_choosable, pareto_front, winning_lineage
+from plantnas.report.front import (
+    FINISH,
+    PLANTING,
+    is_choosable,
+    metric_of,
+    pareto_front,
+    winning_lineage,
+)
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
     SCREENED_COLOUR,
@@ -60,6 +68,7 @@ class ParetoInfo(NamedTuple):
         cost: What is on the other axis.
         points: All networks that were evaluated on the split, baselines at their chosen rates.
         family: The lineage of the most accurate planted network, from the seed on.
+        metric: What the accuracies are.
     """
 
     name: str
@@ -67,6 +76,7 @@ class ParetoInfo(NamedTuple):
     cost: Cost
     points: list[ParetoPoint]
     family: list[ParetoPoint]
+    metric: Metric = ACCURACY
 
 
 def pareto_info(
@@ -109,52 +119,57 @@ def pareto_info(
         if (evaluation := record.evaluation_on(split))
     }
     line = [points[record.id] for record in winning_lineage(networks) if record.id in points]
-    return ParetoInfo(recorded.name, split, cost, list(points.values()), line)
+    shown_points = list(points.values())
+    return ParetoInfo(recorded.name, split, cost, shown_points, line, metric_of(networks))
 
 
 def pareto_figure(pareto: ParetoInfo) -> go.Figure:
     """Every screened and dominated network faint, the family joined, each method its own marker."""
-    figure = go.Figure()
+    figure, scale = go.Figure(), pareto.metric.scale
     screened = [point for point in pareto.points if point.kind == "screen"]
     others = [point for point in pareto.points if point.kind != "screen"]
     faint = {"color": SCREENED_COLOUR, "symbol": "circle", "size": 6, "opacity": 0.4}
-    _add_markers(figure, "screened planting", screened, faint)
+    _add_markers(figure, "screened planting", screened, scale, faint)
     for method in in_legend_order([point.method for point in others]):
         theirs = [point for point in others if point.method == method]
         if method == PLANTING:
             best = [point for point in theirs if point.on_front]
             beaten = [point for point in theirs if not point.on_front]
             look = marker(method, 11)
-            _add_markers(figure, "grown planting", best, look)
-            _add_markers(figure, "grown, dominated", beaten, {**look, "opacity": 0.35})
+            _add_markers(figure, "grown planting", best, scale, look)
+            _add_markers(figure, "grown, dominated", beaten, scale, {**look, "opacity": 0.35})
         else:
             look = marker(method, 14 if method == "teacher" else 10)
-            _add_markers(figure, escape(method), theirs, look)
+            _add_markers(figure, escape(method), theirs, scale, look)
     if len(pareto.family) > 1:
         figure.add_scatter(
             x=[point.cost for point in pareto.family],
-            y=[100 * point.accuracy for point in pareto.family],
+            y=[pareto.metric.scale * point.accuracy for point in pareto.family],
             mode="lines",
             line={"color": PLANTING_COLOUR, "width": 2},
             name="lineage of the best",
             hoverinfo="skip",
         )
     title = COST_TITLES[pareto.cost]
-    lay_out(figure, f"{escape(pareto.name)}: accuracy against {title}", 560)
+    lay_out(figure, f"{escape(pareto.name)}: {pareto.metric.words} against {title}", 560)
     figure.update_xaxes(title=title, **log_axis([point.cost for point in pareto.points]))
-    figure.update_yaxes(title=f"{pareto.split} accuracy (%)")
+    figure.update_yaxes(title=f"{pareto.split} {pareto.metric.title}")
     if not pareto.points:
         say_empty(figure, f"no network has been evaluated on the {pareto.split} split yet")
     return figure
 
 
 def _add_markers(
-    figure: go.Figure, name: str, markers: Sequence[ParetoPoint], look: dict[str, object]
+    figure: go.Figure,
+    name: str,
+    markers: Sequence[ParetoPoint],
+    scale: int,
+    look: dict[str, object],
 ) -> None:
     if markers:
         figure.add_scatter(
             x=[point.cost for point in markers],
-            y=[100 * point.accuracy for point in markers],
+            y=[scale * point.accuracy for point in markers],
             mode="markers",
             name=name,
             marker=look,
@@ -174,8 +189,8 @@ def network_hover(record: NetworkRecord) -> str:
         lines.append(f"widths of network {record.parent_id}, trained whole")
     lines.append(f"{record.parameters:,} parameters, {record.macs:,} MACs")
     lines += [
-        f"{evaluation.split} accuracy {100 * evaluation.accuracy:.2f} %"
-        for evaluation in record.evaluations
+        f"{each.split} {each.metric.words} {each.metric.text(each.accuracy)}"
+        for each in record.evaluations
     ]
     widths = [
         f"{escape(group)} {width}"

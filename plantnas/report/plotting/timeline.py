@@ -24,6 +24,7 @@ from plantnas.records.optuna_tables import (
 )
 from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import believed_durations, utc
+from plantnas.report.front import metric_of
 from plantnas.report.plotting.styles import (
     PLANTING_COLOUR,
     SEED_COLOUR,
@@ -210,6 +211,7 @@ def _work(recorded: StudyData, now: datetime) -> Iterator[_Work]:
         if trial.datetime_start and trial.state != TrialState.WAITING
     ]
     names, hosts = dict[str, str](), Counter[str]()
+    metric = metric_of(recorded.networks)
     believed = believed_durations(trials, now)
     for trial in trials:
         worker = str(trial.user_attrs.get(WORKER_KEY, ""))
@@ -229,7 +231,7 @@ def _work(recorded: StudyData, now: datetime) -> Iterator[_Work]:
         if HELD_BACK_LOSS_KEY in known:
             lines.append(f"loss without training {known[HELD_BACK_LOSS_KEY]:.3f}")
         elif outcome == "complete":
-            lines.append(f"accuracy {100 * trial.values[0]:.2f} %")
+            lines.append(f"{metric.words} {metric.text(trial.values[0])}")
         if REASON_KEY in known:
             lines.append(escape(str(known[REASON_KEY])))
         lines += [_when(start, believed[trial.number].total_seconds()), escape(worker)]

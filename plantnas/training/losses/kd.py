@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from plantnas.config import Distillation
-from plantnas.training.images import UNLABELLED
+from plantnas.tasks import Distillation
+from plantnas.training.loss import LabelLoss, by_both, cross_entropy
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class DistillationLoss:
 
     temperature: float
     label_weight: float
+    label_loss: LabelLoss = cross_entropy
 
     def __call__(self, logits: Tensor, labels: Tensor, teacher_logits: Tensor) -> Tensor:
         """Mean loss of a batch: logits batch x classes, labels batch; a scalar."""
@@ -27,15 +28,10 @@ class DistillationLoss:
             reduction="batchmean",
             log_target=True,
         )
-        distilled = (1 - self.label_weight) * self.temperature**2 * divergence
-        if self.label_weight == 0:
-            return distilled
-        by_label = functional.cross_entropy(
-            logits, labels, ignore_index=UNLABELLED, reduction="sum"
-        )
-        return distilled + self.label_weight * by_label / len(labels)
+        distilled = self.temperature**2 * divergence
+        return by_both(distilled, logits, labels, self.label_weight, self.label_loss)
 
 
-def loss(settings: Distillation) -> DistillationLoss:
+def loss(settings: Distillation, label_loss: LabelLoss = cross_entropy) -> DistillationLoss:
     """The loss at the study's temperature and weight of labels."""
-    return DistillationLoss(settings.temperature, settings.label_weight)
+    return DistillationLoss(settings.temperature, settings.label_weight, label_loss)

@@ -1,0 +1,61 @@
+"""Frozen models of what a study learns: its data, their task, and what distillation minimises.
+
+How networks are trained on it is said in config.py, which has these models as sections.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from plantnas.settings import Amount, Factor, ImageChannels, Settings, Switch
+
+Task = Literal["classification", "multilabel", "regression"]
+LabelLossName = Literal["cross_entropy", "binary_cross_entropy", "mse", "l1"]
+
+
+class Data(Settings):
+    """The data set and its fixed augmented views."""
+
+    name: str
+    """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*."""
+    task: Task | None = None
+    """What networks answer: one class of several, several labels, each yes or no, or numbers. If
+    not given, int64 targets are classes, floats of 0 and 1 labels, and other floats numbers."""
+    root: str | None = None
+    """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist."""
+    download: Switch = False
+    """Let torchvision download the data set into `root`."""
+    train: Amount | None = None
+    """Number of training images; all that validation leaves, if not given."""
+    validation: Amount = 1000
+    """Number of images taken from the training split to choose networks by."""
+    views: int = Field(default=2, strict=True, gt=0, le=1000)
+    """Fixed views of each training image, the first being the image itself: the teacher sees what
+    the student sees (Beyer et al. 2022)."""
+    flip: Switch | None = None
+    """Every other view is mirrored; if not given, that of uint8 images is."""
+    shift: int = Field(default=0, strict=True, ge=0, le=1000)
+    """Views but the first are shifted by up to this many pixels, at random. Inputs that are neither
+    mirrored nor shifted and no uint8 images have one view."""
+    channels: ImageChannels | None = None
+    """3 repeats the channel of grey images."""
+    image_size: int | None = Field(default=None, strict=True, gt=0, le=4096)
+    """imagefolder: images are resized and cropped to this height and width (default 64)."""
+    unlabelled: Switch = False
+    """Distil from images without labels too: stl10's unlabelled split; of other data sets, the
+    training images that `train` and `validation` leave."""
+
+
+class Distillation(Settings):
+    """Knowledge distillation (Hinton, Vinyals and Dean 2015) from the teacher's logits."""
+
+    loss: str | None = None
+    """What is minimised, beside the loss by labels that `teacher.loss` names. `kd`: the divergence
+    of the network's softened answers from the teacher's (Hinton, Vinyals and Dean 2015).
+    `sigmoid-kd`: the same of each label by itself. `mse`: the mean squared difference of the logits
+    (Ba and Caruana 2014). If not given: `kd` of classes, `sigmoid-kd` of several labels, `mse` of
+    numbers."""
+    temperature: Factor = 4.0
+    """Divides both networks' logits; their divergence is multiplied by its square."""
+    label_weight: float = Field(default=0.1, strict=True, ge=0, le=1)
+    """Weight of the loss by labels; the teacher's has the rest."""
