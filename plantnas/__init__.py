@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from plantnas.report.frames.frames import costs_frame as costs_frame
     from plantnas.report.frames.frames import epochs_frame as epochs_frame
     from plantnas.report.frames.frames import evaluations_frame as evaluations_frame
+    from plantnas.report.frames.frames import metrics_frame as metrics_frame
     from plantnas.report.frames.frames import networks_frame as networks_frame
     from plantnas.report.frames.frames import trials_frame as trials_frame
     from plantnas.report.frames.frames import widths_frame as widths_frame
@@ -55,6 +56,7 @@ _HOMES = {
     "load_images": "plantnas.report.images",
     "load_network": "plantnas.records.study",
     "load_study": "plantnas.config_files",
+    "metrics_frame": "plantnas.report.frames.frames",
     "narrow": "plantnas.channels.planting",
     "networks_frame": "plantnas.report.frames.frames",
     "open_study": "plantnas.trials.study",

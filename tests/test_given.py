@@ -55,7 +55,7 @@ TAKEN: dict[str, dict[str, Any]] = {
     "shrink": {"model": network(), "images": IMAGES, "widths": 0.5},
     "widths": OF_MODEL,
     "wired": {"network": network(), "example_input": IMAGES, "ancestors": [{"0": 2}]},
-    **{f"{what}_frame": OF_STUDY for what in ["networks", "trials", "widths"]},
+    **{f"{what}_frame": OF_STUDY for what in ["metrics", "networks", "trials", "widths"]},
     **{f"{what}_frame": OF_STUDY for what in ["baselines", "costs", "epochs", "evaluations"]},
 }
 """What every public function takes; a parameter that is not named has its default."""

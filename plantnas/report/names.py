@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from plantnas.report.opening import Storage
 
 _PLOTS = "pareto lineage widths hypervolume curves cost importance timeline"
-_FRAMES = "networks widths evaluations epochs costs baselines trials"
+_FRAMES = "networks widths evaluations metrics epochs costs baselines trials"
 _FORMATS = "csv json parquet"
 
 PLOTS: "Table[Callable[..., go.Figure]]" = Table(

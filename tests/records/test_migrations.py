@@ -22,6 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from plantnas.errors import StorageError
+from plantnas.measured import Evaluation
 from plantnas.records.database import Database
 from plantnas.records.migrations import upgrade as upgrading
 from plantnas.records.migrations.revision import NEEDED, VERSION_TABLE
@@ -52,6 +53,7 @@ OLD_ROWS = (
     "(1, 1, 'planting', 'grow', 3, NULL, 1, 4782, 30, NULL, NULL, :now)",
     "INSERT INTO plantnas_widths VALUES (1, 'stem', 0, 8, 2)",
     "INSERT INTO plantnas_phases VALUES (1, 'training', 2.5)",
+    "INSERT INTO plantnas_evaluations VALUES (1, 'validation', 0.9, 0.5, 300)",
 )
 """A study and a network as revision 0001 has them."""
 
@@ -187,6 +189,7 @@ def test_an_upgrade_keeps_the_rows(url_of_0001: str) -> None:
     assert (found.id, found.method, found.kind, found.trial_number) == (1, "planting", "grow", 3)
     assert (found.widths, found.planted) == ({"stem": 8}, {"stem": 2})
     assert found.seconds == {"training": 2.5}
+    assert found.evaluations == (Evaluation("validation", 0.9, 0.5, 300),)
     assert found.baseline is None
 
 

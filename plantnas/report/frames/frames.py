@@ -103,9 +103,33 @@ def evaluations_frame(storage: Storage, name: str) -> pd.DataFrame:
     Args and Raises as ``networks_frame``.
 
     Returns:
-        The columns network_id, split, accuracy (0 to 1), loss, images.
+        The columns network_id, split, accuracy (0 to 1, or what else the study maximises), loss,
+        images.
     """
-    return _read(storage, name, _of_networks(EvaluationRow).order_by(EvaluationRow.split))
+    return _read(
+        storage, name, _of_networks(EvaluationRow, "metrics").order_by(EvaluationRow.split)
+    )
+
+
+def metrics_frame(storage: Storage, name: str) -> pd.DataFrame:
+    """A row for each metric of each split that a network was evaluated on.
+
+    Args and Raises as ``networks_frame``.
+
+    Returns:
+        The columns network_id, split, metric (what the study maximises comes first), value.
+    """
+    types = {"network_id": "int64", "split": _TEXT, "metric": _TEXT, "value": "float64"}
+    with opened(storage, name) as records:
+        rows = [
+            (record.id, each.split, metric, value)
+            for record in records.networks()
+            for each in record.evaluations
+            for metric, value in (each.metrics or {}).items()
+        ]
+        if not rows:
+            _ = records.record  # tells an unknown study from one without rows
+        return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def epochs_frame(storage: Storage, name: str) -> pd.DataFrame:
@@ -208,9 +232,10 @@ def _networks_query() -> "Query":
     )
 
 
-def _of_networks(table: type[OfNetwork]) -> "Query":
-    """All columns of a table, by network."""
-    joined = select(table).join(NetworkRow, NetworkRow.id == table.network_id)
+def _of_networks(table: type[OfNetwork], *left_out: str) -> "Query":
+    """All columns of a table but some, by network."""
+    columns = [each for each in table.__table__.columns if each.name not in left_out]
+    joined = select(*columns).join(NetworkRow, NetworkRow.id == table.network_id)
     return joined.order_by(table.network_id)
 
 

@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from plantnas.errors import ConfigurationError, StorageError
-from plantnas.measured import Epoch
+from plantnas.measured import Epoch, Evaluation
 from plantnas.records.database import Database
 from plantnas.records.record import BaselineRun
 from plantnas.records.study import StudyRecords
@@ -36,6 +36,7 @@ FRAME = pd.DataFrame(
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 SEED = replace(
     network("seed", 4782, 0.1 + 0.2, step=0),
+    evaluations=(Evaluation("validation", 0.1 + 0.2, 0.5, 100, {"f1": 0.1 + 0.2}),),
     epochs=(Epoch(1, 0.01, math.nan, 0.8, 0.6, 1.5),),
     created=NOW,
 )

@@ -22,6 +22,7 @@ from plantnas.report.frames.frames import (
     costs_frame,
     epochs_frame,
     evaluations_frame,
+    metrics_frame,
     networks_frame,
     trials_frame,
     widths_frame,
@@ -34,6 +35,7 @@ FRAMES = (
     networks_frame,
     widths_frame,
     evaluations_frame,
+    metrics_frame,
     epochs_frame,
     costs_frame,
     baselines_frame,
@@ -64,7 +66,7 @@ def planted() -> NetworkRecord:
         macs=4_000_000_000,
         widths={"stem": 12, "a_head": 16},
         planted={"stem": 4},
-        evaluations=(Evaluation("validation", 0.9, 0.4, 300),),
+        evaluations=(Evaluation("validation", 0.9, 0.4, 300, {"f1": 0.9, "accuracy": 0.95}),),
         seconds={},
         created=NOW,
     )
@@ -163,6 +165,15 @@ def test_an_evaluations_row_is_a_split_of_a_network(database: Database) -> None:
         [1, "test", 0.7, 0.6, 500],
         [1, "validation", 0.8, 0.5, 300],
         [2, "validation", 0.9, 0.4, 300],
+    ]
+
+
+def test_a_metrics_row_is_one_of_a_split_of_a_network(database: Database) -> None:
+    frame = metrics_frame(database, "digits")
+    assert frame.columns.tolist() == ["network_id", "split", "metric", "value"]
+    assert frame.to_numpy().tolist() == [
+        [2, "validation", "f1", 0.9],
+        [2, "validation", "accuracy", 0.95],
     ]
 
 
