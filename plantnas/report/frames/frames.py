@@ -234,7 +234,7 @@ def _networks_query() -> "Query":
 
 def _of_networks(table: type[OfNetwork], *left_out: str) -> "Query":
     """All columns of a table but some, by network."""
-    columns = [each for each in table.__table__.columns if each.name not in left_out]
+    columns = [each for each in select(table).selected_columns if each.name not in left_out]
     joined = select(*columns).join(NetworkRow, NetworkRow.id == table.network_id)
     return joined.order_by(table.network_id)
 
