@@ -45,17 +45,17 @@ class Metric(NamedTuple):
         """What stands above a column of a table, behind the name of a split."""
         return "%" if self.name == "accuracy" else self.title
 
-    def figure(self, value: float) -> str:
+    def figure(self, amount: float) -> str:
         """A value without its unit."""
-        return f"{100 * value:.2f}" if self.scale == 100 else f"{value:.4f}"
+        return f"{100 * amount:.2f}" if self.scale == 100 else f"{amount:.4f}"
 
-    def text(self, value: float) -> str:
+    def text(self, amount: float) -> str:
         """A value with its unit."""
-        return f"{self.figure(value)} %" if self.scale == 100 else self.figure(value)
+        return f"{self.figure(amount)} %" if self.scale == 100 else self.figure(amount)
 
-    def short(self, value: float) -> str:
+    def short(self, amount: float) -> str:
         """The same in a sentence of many numbers."""
-        return f"{self.figure(value)}%" if self.scale == 100 else self.figure(value)
+        return f"{self.figure(amount)}%" if self.scale == 100 else self.figure(amount)
 
     @staticmethod
     def said(words: str) -> "Metric":

@@ -39,7 +39,6 @@ TOOLS = {
 
 TESTED_ELSEWHERE = {
     "plantnas/version.py": "tests/test_packaging.py",
-    "plantnas/measured.py": "tests/records/test_study.py",  # what it stores
     "plantnas/records/record.py": "tests/records/test_database.py",  # what it stores
     "plantnas/records/tables.py": "tests/records/test_migrations.py",  # what they must equal
     "plantnas/records/migrations/": "tests/records/test_migrations.py",

@@ -55,29 +55,29 @@ KINDS_OF_LABELS = ((torch.int64, 1), (torch.float32, 2))
 """Of which type they are, and how many dimensions they have."""
 
 
-def task_of(labels: Tensor, asked: Task | None) -> Task:
+def task_of(labels: Tensor, task: Task | None) -> Task:
     """What is learnt from labels.
 
     Args:
         labels: As those of `Images`.
-        asked: By the study, if it says so.
+        task: What the study says that it is, if it does.
 
     Raises:
         ValueError: They are not of the task that is asked for.
     """
     if not labels.is_floating_point():
-        if asked in (None, "classification"):
+        if task in (None, "classification"):
             return "classification"
         raise ValueError("its labels are int64, one class an image, not float32, images x outputs.")
-    if asked == "classification":
+    if task == "classification":
         raise ValueError(
             f"its labels are float32 of shape {tuple(labels.shape)}, not int64, a label an image."
         )
     known = labels[with_label(labels)]
     others = known[(known != 0) & (known != 1)]
-    if asked == "multilabel" and len(others):
+    if task == "multilabel" and len(others):
         raise ValueError(f"a label is {others[0]:g}, where each is 0 or 1.")
-    return asked or ("regression" if len(others) else "multilabel")
+    return task or ("regression" if len(others) else "multilabel")
 
 
 def _shapes(given: object) -> str:

@@ -98,21 +98,21 @@ cross_entropy = LabelLoss("cross_entropy")
 """The loss by one class of each image."""
 
 
-def label_loss(task: Task, name: LabelLossName | None = None) -> LabelLoss:
+def label_loss(task: Task, by_labels: LabelLossName | None = None) -> LabelLoss:
     """The loss by a task's labels.
 
     Raises:
         ConfigurationError: It is not one of the task's.
     """
     allowed = LABEL_LOSSES[task]
-    if name is None:
+    if by_labels is None:
         return LabelLoss(allowed[0])
-    if name not in allowed:
+    if by_labels not in allowed:
         raise ConfigurationError(
-            f"teacher.loss: {name}: is not of {task}, which the data is. Allowed: "
+            f"teacher.loss: {by_labels}: is not of {task}, which the data is. Allowed: "
             f"{', '.join(allowed)}."
         )
-    return LabelLoss(name)
+    return LabelLoss(by_labels)
 
 
 def by_both(

@@ -51,20 +51,20 @@ class Metrics:
         """The same without the others."""
         return Metrics(self.chosen)
 
-    def measured(self, outputs: "Tensor", targets: "Tensor") -> dict[str, float]:
+    def measured(self, outputs: "Tensor", labels: "Tensor") -> dict[str, float]:
         """Each metric's value by its name, the chosen one first; of the others what is a number.
 
         Args:
             outputs: images x outputs, finite.
-            targets: As the labels of `Images`.
+            labels: As those of `Images`.
 
         Raises:
             ConfigurationError: The chosen one is no finite number.
         """
-        values = {name: float(METRICS.find(name)(outputs, targets)) for name in self._names}
+        values = {name: float(METRICS.find(name)(outputs, labels)) for name in self._names}
         if not isfinite(values[self.chosen]):
             raise ConfigurationError(
-                f"{METRICS.key}: {self.chosen!r}: is {values[self.chosen]} on {len(targets)} "
+                f"{METRICS.key}: {self.chosen!r}: is {values[self.chosen]} on {len(labels)} "
                 "images, where a finite number is needed."
             )
         return {name: value for name, value in values.items() if isfinite(value)}
@@ -77,14 +77,14 @@ class Metrics:
 ACCURACY = Metrics("accuracy")
 
 
-def metrics_of(chosen: str | None, task: Task) -> Metrics:
+def metrics_of(name: str | None, task: Task) -> Metrics:
     """What a study of a task measures: what it names, or the task's first metric, and the others.
 
     Raises:
         ConfigurationError: It names one of another task.
     """
     others = METRICS_OF[task]
-    name = chosen or others[0]
+    name = name or others[0]
     if name in METRICS and name not in others:
         raise ConfigurationError(
             f"{METRICS.key}: {name!r}: is not of {task}, which the data is. Allowed: "
