@@ -12,6 +12,12 @@ from plantnas.settings import Arguments, Count, Factor, Settings
 
 Wiring = Literal["dense", "triangular"]
 
+DEFAULT = "DEFAULT"
+"""Stands for the best weights that torchvision or timm has of an architecture."""
+
+HUB = "hf-hub:"
+"""What the name of weights on Hugging Face's hub begins with."""
+
 
 class Width(Settings):
     """How wide a network of the search space is."""
@@ -26,8 +32,9 @@ class Teacher(Width):
     """How wide the teacher is, and what its training starts from."""
 
     weights: str | None = None
-    """What the teacher is fine-tuned from: `DEFAULT` for torchvision's pretrained weights, or the
-    path of a checkpoint. A classifier of another shape starts afresh."""
+    """What the teacher is fine-tuned from: `DEFAULT` for the pretrained weights of torchvision or
+    timm, `hf-hub:OWNER/NAME` for others of timm's architectures, or the path of a checkpoint. A
+    classifier of another shape starts afresh."""
 
     @model_validator(mode="after")
     def _weights_have_the_architectures_widths(self) -> "Teacher":
@@ -67,10 +74,17 @@ class SearchSpace(Settings):
     activation, and trials cost less; what old channels do not see is no parameter."""
 
     @model_validator(mode="after")
-    def _default_weights_are_torchvisions(self) -> "SearchSpace":
-        if self.teacher.weights == "DEFAULT" and not self.architecture.startswith("torchvision/"):
+    def _pretrained_weights_are_of_a_library(self) -> "SearchSpace":
+        weights, beginnings = self.teacher.weights or "", tuple[str, ...]()
+        if weights.startswith(HUB):
+            whose, beginnings = "timm's", ("timm/",)
+        elif weights == DEFAULT:
+            whose, beginnings = "torchvision's and timm's", ("torchvision/", "timm/")
+        else:
+            return self
+        if not self.architecture.startswith(beginnings):
             raise ValueError(
-                f"teacher.weights DEFAULT is for torchvision's architectures, not for "
+                f"teacher.weights {weights} is for {whose} architectures, not for "
                 f"{self.architecture!r}; give the path of a checkpoint"
             )
         return self

@@ -47,6 +47,9 @@ Switch = Annotated[bool, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, ge=0, lt=1)]
 """A part of a whole."""
 
+Part = Annotated[float, Field(strict=True, gt=0, le=1)]
+"""A part of a whole that is not nothing, or all of it."""
+
 Factor = Annotated[float, Field(strict=True, gt=0, le=1e6)]
 """What something is multiplied by."""
 
@@ -69,6 +72,12 @@ def _integer(said: Any) -> Any:
         raise ValueError(f"{said} is no integer")
     return said
 
+
+PerChannel = Annotated[tuple[Weight, ...], Field(min_length=1, max_length=3)]
+"""A number for each channel of an image."""
+
+Divisors = Annotated[tuple[Factor, ...], Field(min_length=1, max_length=3)]
+"""The same, of what channels are divided by."""
 
 ImageChannels = Annotated[Literal[1, 3], BeforeValidator(_integer)]
 """Grey or coloured."""

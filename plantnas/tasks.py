@@ -7,9 +7,19 @@ from typing import Literal
 
 from pydantic import Field
 
-from plantnas.settings import Amount, Factor, ImageChannels, Settings, Switch
+from plantnas.settings import (
+    Amount,
+    Divisors,
+    Factor,
+    ImageChannels,
+    Part,
+    PerChannel,
+    Settings,
+    Switch,
+)
 
 Task = Literal["classification", "multilabel", "regression"]
+Interpolation = Literal["nearest", "bilinear", "bicubic"]
 LabelLossName = Literal["cross_entropy", "binary_cross_entropy", "mse", "l1"]
 
 
@@ -41,6 +51,19 @@ class Data(Settings):
     """3 repeats the channel of grey images."""
     image_size: int | None = Field(default=None, strict=True, gt=0, le=4096)
     """imagefolder: images are resized and cropped to this height and width (default 64)."""
+    interpolation: Interpolation | None = None
+    """imagefolder: how images are resized (default `bilinear`). With pretrained weights of
+    torchvision, timm or a hub: as for these, which goes for the keys below too."""
+    resize: Literal["shorter", "both"] | None = None
+    """imagefolder: `shorter`: the shorter side is given its length, and what the longer one has
+    more is cropped (default). `both`: both sides are, whatever the image's shape."""
+    crop: Part | None = None
+    """imagefolder: share of the resized side that is left in the middle (default 1)."""
+    mean: PerChannel | None = None
+    """What is subtracted from pixels of 0 to 1, a number a channel; if not given, the mean of the
+    training images. Inputs that are no uint8 images stay as they are."""
+    std: Divisors | None = None
+    """What is divided by then; if not given, their standard deviation."""
     unlabelled: Switch = False
     """Distil from images without labels too: stl10's unlabelled split; of other data sets, the
     training images that `train` and `validation` leave."""

@@ -70,7 +70,10 @@ def values(schema: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if schema["type"] == "array":
         items = schema.get("prefixItems")
-        return f"{len(items)} x {values(items[0])}" if items else f"{values(schema['items'])}s"
+        if items:
+            return f"{len(items)} x {values(items[0])}"
+        name, _, bounds = values(schema["items"]).partition(" ")
+        return f"{name}s {bounds}".strip()
     kinds = {"object": "keys and values", "boolean": "`true`, `false`", "null": "`null`"}
     kind = kinds.get(schema["type"], schema["type"])
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

@@ -18,8 +18,13 @@ from plantnas.search_space import SearchSpace
         ),
         (
             {"architecture": "plain", "teacher": {"weights": "DEFAULT"}},
-            "file: teacher.weights DEFAULT is for torchvision's architectures, not for 'plain'; "
-            "give the path of a checkpoint.",
+            "file: teacher.weights DEFAULT is for torchvision's and timm's architectures, not for "
+            "'plain'; give the path of a checkpoint.",
+        ),
+        (
+            {"architecture": "torchvision/vgg11", "teacher": {"weights": "hf-hub:timm/it"}},
+            "file: teacher.weights hf-hub:timm/it is for timm's architectures, not for "
+            "'torchvision/vgg11'; give the path of a checkpoint.",
         ),
     ],
 )

@@ -111,7 +111,12 @@ def timm_constructor(name: str) -> Callable[..., nn.Module]:
         raise ConfigurationError(
             f"{ARCHITECTURES.key}: 'timm/{name}': {missing('timm', 'timm')}"
         ) from error
-    _check(name, "timm", timm.list_models())
+    if name.startswith("hf-hub:"):
+        raise ConfigurationError(
+            f"{ARCHITECTURES.key}: 'timm/{name}': Hugging Face's hub has weights, for "
+            "search_space.teacher.weights; the architecture is timm/NAME."
+        )
+    _check(name.partition(".")[0], "timm", timm.list_models())  # behind the dot: which weights
     return partial(timm.create_model, name)
 
 

@@ -1,20 +1,18 @@
-"""Weights that a network starts from: torchvision's pretrained ones, or a user's checkpoint.
+"""Weights that a network starts from: a library's pretrained ones, or a user's checkpoint.
 
-How a checkpoint is read is in checkpoints.py.
+How a checkpoint is read is in checkpoints.py, and where pretrained ones are from in hubs.py.
 """
 
 from collections.abc import Set
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
 from plantnas.errors import ConfigurationError, one_line
 from plantnas.networks.checkpoints import Checkpoint, read_checkpoint, unwrapped
+from plantnas.networks.hubs import pretrained_state
 from plantnas.networks.states import problem_of
-from plantnas.search_space import SearchSpace
-
-DEFAULT = "DEFAULT"
-"""Stands for torchvision's best weights of an architecture."""
+from plantnas.search_space import DEFAULT, HUB, SearchSpace
 
 MOST_NAMED = 4
 """Tensors that a message names."""
@@ -54,7 +52,7 @@ def load_pretrained(
         network: At the widths of the weights. Its classifier stays as it is where the weights' has
             another shape, as it has for another number of classes, or is not there.
         space: What the network was built from.
-        weights: `DEFAULT` for torchvision's, from the disk or downloaded; or the path of a
+        weights: `DEFAULT` or a name of the hub's, from the disk or downloaded; or the path of a
             checkpoint, of safetensors or of torch.
         classifier: Names of the tensors of the network's last layers.
 
@@ -62,8 +60,8 @@ def load_pretrained(
         ConfigurationError: The weights cannot be had, or are not of this architecture.
     """
     place = f"search_space.teacher.weights: {weights}"
-    if weights == DEFAULT:
-        checkpoint = Checkpoint(_torchvision_state(space, place), space.architecture)
+    if weights == DEFAULT or weights.startswith(HUB):
+        checkpoint = Checkpoint(pretrained_state(space, weights), f"{weights} weights")
     else:
         checkpoint = read_checkpoint(weights, place)
     own = network.state_dict()
@@ -90,21 +88,6 @@ def load_pretrained(
         ) from error
     source = checkpoint.source + (f", each without its {prefix!r}" if prefix else "")
     return Fit(source, len(own) - len(fresh), fresh, beside)
-
-
-def _torchvision_state(space: SearchSpace, where: str) -> dict[str, Any]:
-    from torchvision import models
-
-    name = space.architecture.removeprefix("torchvision/")
-    arguments = dict(space.arguments)
-    if name == "googlenet":
-        arguments.setdefault("aux_logits", True)  # left out by default only where weights are given
-    try:
-        network = models.get_model(name, weights=DEFAULT, progress=False, **arguments)
-    except Exception as error:  # a damaged file makes torch raise anything
-        raise ConfigurationError(f"{where}: cannot be had: {_shortened(str(error))}") from error
-    state: dict[str, Any] = network.state_dict()
-    return state
 
 
 def _named(names: list[str]) -> str:

@@ -28,6 +28,12 @@ def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure, 
     if weights is None:
         return
     fit = load_pretrained(network, config.search_space, weights, classifier_tensors(structure))
+    if config.data.mean is not None and config.data.std is not None:
+        mean, std = (
+            ", ".join(f"{number:g}" for number in numbers)
+            for numbers in (config.data.mean, config.data.std)
+        )
+        say(f"images: pixels of 0 to 1, minus {mean}, over {std}")
     say(f"teacher: {fit}; its channels correspond to the students'")
     if fit.fresh and config.teacher.epochs == 0:
         raise ConfigurationError(

@@ -19,6 +19,7 @@ from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
 from plantnas.measured import Metric
 from plantnas.named_keys import find_names
+from plantnas.networks.preprocessing import as_the_teacher_saw
 from plantnas.place import is_url
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import study_id_of
@@ -112,6 +113,7 @@ def join_study(
         dataset = rehearsed(config) if records.find() is None else dataset_of(config)
     make_folder(directory)
     _add_study(records, study, config, dataset, artifacts or str(directory / "weights"))
+    config = as_recorded(config, records)
     check_fingerprint(dataset, records.images.fingerprint, config)
     # Workers that join by its name look there for how many steps it is to take now.
     record_changes(records, config, ("search.steps",))
@@ -164,7 +166,7 @@ def _add_study(
         place = artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
         if not is_url(place):
             make_folder(Path(place))
-        images = images_record(dataset)
+        images, config = images_record(dataset), as_the_teacher_saw(config)
         metrics = metrics_of(config.search.metric, dataset.task)  # without one named, of the task
         name_values(study, config.search.cost, Metric(metrics.chosen))
         gpus = torch.cuda.device_count()

@@ -22,6 +22,7 @@ from plantnas.channels.structure import Structure
 from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.named import fault_of_the_users, raised
+from plantnas.networks.preprocessing import as_the_teacher_saw
 from plantnas.records.building import network_at, structure_to_plant
 from plantnas.search.loading import load_teacher
 from plantnas.search.outlines import images_record, narrowed, seed_structure
@@ -53,6 +54,7 @@ def rehearsed(config: StudyConfig) -> Dataset:
         DataError: They cannot be read.
         PlantnasError: As `rehearse`.
     """
+    config = as_the_teacher_saw(config)
     dataset = dataset_of(config)
     rehearse(config, dataset)
     return dataset

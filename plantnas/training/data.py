@@ -17,6 +17,7 @@ from plantnas.tasks import Data, Task
 from plantnas.training.datasets import DATASETS
 from plantnas.training.giving import plain, problem_of, task_of
 from plantnas.training.images import UNREADABLE, Images, reason_of, with_label
+from plantnas.training.normalisation import normalisation
 from plantnas.training.seeds import derived_seed
 
 
@@ -105,7 +106,8 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
     train = pool.without_labels(unlabelled).subset(torch.cat([chosen, unlabelled]))
     validation = pool.subset(order[: data.validation])
     nothing = torch.empty(0)
-    mean, std = _statistics(train.pixels) if train.have_pixels else (nothing, nothing)
+    found = _statistics(train.pixels) if train.have_pixels else (nothing, nothing)
+    mean, std = normalisation(data, *found)
     digest = hashlib.sha256()
     for split in (train, validation):
         digest.update(split.pixels.contiguous().numpy().data)

@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
+from plantnas.records.database import Database
+from plantnas.records.study import StudyRecords
+from plantnas.search.recording import make_study
 from plantnas.search.rehearsing import rehearsed
 from plantnas.search_space import Teacher
 
@@ -57,3 +61,25 @@ def test_a_teacher_without_a_classifier_for_the_data_is_not_kept(
     folder, _ = kept(brief, tmp_path, classes=37)
     with pytest.raises(ConfigurationError, match=r"teacher.epochs: 0 .* no 'classifier.weight'"):
         rehearsed(folder.config)
+
+
+def test_a_study_goes_on_with_the_preprocessing_that_it_took_over(tmp_path: Path) -> None:
+    torch.save(build_network("timm/test_efficientnet", 1000, 3).state_dict(), tmp_path / "it.pt")
+    overlay = {"file": str(tmp_path / "it.pt"), "mean": [0.1, 0.2, 0.3], "std": [0.5] * 3}
+    config = StudyConfig.model_validate(
+        {
+            "name": "it",
+            "search_space": {
+                "architecture": "timm/test_efficientnet",
+                "arguments": {"pretrained_cfg_overlay": overlay},
+                "teacher": {"weights": "DEFAULT"},
+            },
+            "data": {"name": "digits", "channels": 3},
+        }
+    )
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    for _ in range(2):
+        make_study(config, url, str(tmp_path / "weights"))
+    records = StudyRecords(Database(url), "it")
+    assert records.config.data.mean == (0.1, 0.2, 0.3)
+    assert records.images.mean == pytest.approx([25.5, 51.0, 76.5])

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -362,3 +363,24 @@ def test_test_images_of_other_classes_than_the_training_images_are_an_error(
     message = one_line(lambda: load_test_images(written.data), written.data)
     assert "dog" in message
     assert "bee" in message
+
+
+@pytest.mark.parametrize(
+    ("said", "columns"),
+    [
+        ({}, [8, 10, 12, 14]),
+        ({"crop": 0.5}, [10, 11, 12, 13]),
+        ({"resize": "both"}, [0, 6, 12, 18]),
+    ],
+)
+def test_images_in_folders_are_resized_as_the_study_says(
+    tmp_path: Path, said: dict[str, Any], columns: list[int]
+) -> None:
+    for split, label in itertools.product(("train", "test"), "ab"):
+        (tmp_path / split / label).mkdir(parents=True)
+        wide = np.tile(np.arange(24, dtype=np.uint8), (8, 1))
+        Image.fromarray(wide).save(tmp_path / split / label / "it.png")
+    nearest = {"image_size": 4, "interpolation": "nearest", **said}
+    data = Data(name="imagefolder", root=str(tmp_path), **nearest)
+    pixels = load_test_images(data).pixels
+    assert pixels[0, 0, 0].tolist() == columns

@@ -26,14 +26,20 @@ MOST_PIXELS = 2**26
 
 
 def read(data: Data, split: str) -> Images:
-    """The images of a split, resized and cropped to a square."""
+    """The images of a split, resized and cropped to a square as the study says."""
     root = Path(data.root or ".")
     folder = root / split
     if split == "test" and not folder.is_dir():
         folder = root / "val"
     size = data.image_size or 64
-    square = v2.Compose([v2.PILToTensor(), v2.Resize(size, antialias=True), v2.CenterCrop(size)])
-    dataset = datasets.ImageFolder(str(folder), square, loader=partial(_image, size=size))
+    side = int(size / (data.crop or 1.0) + 1e-6)  # a crop may be the quotient of two sides
+    resized = v2.Resize(
+        side if data.resize != "both" else (side, side),
+        v2.InterpolationMode(data.interpolation or "bilinear"),
+        antialias=True,
+    )
+    square = v2.Compose([v2.PILToTensor(), resized, v2.CenterCrop(size)])
+    dataset = datasets.ImageFolder(str(folder), square, loader=partial(_image, size=side))
     classes = sorted(entry.name for entry in (root / "train").iterdir() if entry.is_dir())
     if dataset.classes != classes:  # labels are places in the sorted list of folders
         raise ValueError(f"{folder} has the classes {dataset.classes}, train has {classes}.")
