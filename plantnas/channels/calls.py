@@ -120,6 +120,8 @@ def _plain_in(value: Any) -> Iterator[Any]:
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from _plain_in(each)
+    elif not isinstance(value, Tensor) and hasattr(value, "__array__"):  # NumPy's, also its numbers
+        yield from _plain_in(getattr(value, "tolist", list)())
 
 
 PLAIN = (bool, int, float, complex, str, slice)

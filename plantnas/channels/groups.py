@@ -111,8 +111,15 @@ def _analysed(
     except UnsupportedArchitecture:
         # Values that Python reads (.item()) and tensors that are not registered need a real run.
         with torch.random.fork_rng():
-            structure = _analyse(with_shapes(model, shapes), images)
+            structure = _analyse(with_shapes(model, shapes), _not_blank(images))
     return structure
+
+
+def _not_blank(images: Tensor) -> Tensor:
+    """Images of the same shape and type, of which other widths make other values."""
+    if not images.is_floating_point():
+        return images
+    return torch.rand(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
 
 
 def _analyse(model: nn.Module, images: Tensor) -> Structure:

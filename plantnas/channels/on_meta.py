@@ -12,12 +12,13 @@ from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from plantnas.channels.calls import Call
+from plantnas.channels.outsiders import Outsiders
 
 
 def batch_norm(
@@ -211,9 +212,11 @@ class StandIns(TorchFunctionMode):
         calls: What is called, with the numbers that it is given, but for the sizes among them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: nn.Module, images: Tensor) -> None:
         super().__init__()
         self.calls: list[tuple[str, str]] = []
+        self._outsiders = Outsiders(model)
+        self._outsiders.know(images)
 
     def __torch_function__(
         self,
@@ -225,7 +228,8 @@ class StandIns(TorchFunctionMode):
         """Run the function, or what stands in for it."""
         result = STAND_INS.get(function, function)(*args, **(kwargs or {}))
         call = Call(function, args, kwargs or {}, result)
-        self.calls.append((call.name, call.numbers_beside_sizes))
+        numbers = (call.numbers_beside_sizes, *self._outsiders.contents_in(call))
+        self.calls.append((call.name, "".join(numbers)))
         return result
 
 

@@ -73,8 +73,8 @@ def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
     layout = tracer.new_channels(images.shape[1], "input")
     freeze(layout, "it is the model's input")
     tracer.put(images, 1, layout)
+    tracer.liveness.note([], [images])
     with same_draws(), tracer:
-        tracer.liveness.note([], [images])
         outputs = _outputs(tracer, model, images, training=False)
         weight_uses, evaluated = tuple(tracer.weight_uses), len(tracer.nodes)
         lives, tracer.liveness = tracer.liveness.lives, Liveness()
@@ -288,7 +288,7 @@ def check_alike(network: nn.Module, parent: nn.Module, example_input: Tensor) ->
 
 def _calls_of(network: nn.Module, images: Tensor) -> list[tuple[str, str]]:
     """As `check_runs`, of a network that may be run freely."""
-    run = StandIns()
+    run = StandIns(network, images)
     try:
         with torch.no_grad(), same_draws(), run:
             network.eval()(images)

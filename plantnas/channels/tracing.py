@@ -18,6 +18,7 @@ from plantnas.channels.layouts import Channels, Layout, Piece, freeze, resolve, 
 from plantnas.channels.liveness import Liveness
 from plantnas.channels.locating import location, names_of_modules
 from plantnas.channels.on_meta import STAND_INS, broadcasts
+from plantnas.channels.outsiders import Outsiders
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Role, WeightUse
 from plantnas.channels.unfollowed import reason_of
@@ -100,6 +101,8 @@ class Tracer(TorchFunctionMode):
         self.batch = batch
         self.names = grouped((id(tensor), name) for name, tensor in named_tensors(model).items())
         self.modules = names_of_modules(model)
+        self._outsiders = Outsiders(model)
+        self._left: list[Layout] = []
         self.nodes: list[Channels] = []
         self.axes: dict[tuple[str, int], tuple[Layout, Role]] = {}
         self.weight_uses: list[WeightUse] = []
@@ -151,22 +154,32 @@ class Tracer(TorchFunctionMode):
             self._lose(call, str(unfollowed))
         results = [each for each in tensors_in(call.result) if id(each) in self._activations]
         self.liveness.note(call.tensors, results)
-        self._compare(call)
+        contents = self._outsiders.contents_in(call)
+        for layout in self._left if contents else ():
+            made = f"{call.name} uses what may be made of them {self._location()}".rstrip()
+            freeze(layout, f"its values leave torch, and {made}")
+        self._compare(call, contents)
         self._doubt(call)
         for tensor in call.tensors:
             if id(tensor) in self.names and id(tensor) not in self._used:
                 reason = f"its weights reach {call.name} {self._location()}"
                 self._misused.setdefault(self.names[id(tensor)][0], reason)
 
-    def _compare(self, call: Call) -> None:
-        """Keeps a call, and in mind if it is another one than was expected."""
+    def _compare(self, call: Call, contents: list[str]) -> None:
+        """Keeps a call, and in mind if it is another one than was expected.
+
+        Args:
+            call: With its result.
+            contents: Of the tensors that come from outside torch.
+        """
         shapes = []
         for tensor in tensors_in(call.result):
             if id(tensor) in self._places:
                 dimension = self._places[id(tensor)][1].dimension
                 shape = tuple(tensor.shape)
                 shapes.append((dimension, shape[:dimension] + shape[dimension + 1 :]))
-        given = Given(call.function, call.numbers_beside_sizes, call.numbers, shapes)
+        numbers = "".join((call.numbers_beside_sizes, *contents))
+        given = Given(call.function, numbers, "".join((call.numbers, *contents)), shapes)
         self.calls.append(given)
         if not self._expected or self.arithmetic:
             return
@@ -229,8 +242,14 @@ class Tracer(TorchFunctionMode):
         dimension, layout = self._places[id(tensor)][1]
         return Place(dimension, resolve(layout))
 
+    def leave(self, tensor: Tensor) -> None:
+        """Say that code outside torch gets the values of an activation, and may give some back."""
+        if place := self.place(tensor):
+            self._left.append(place.layout)
+
     def put(self, tensor: Tensor, dimension: int, layout: Layout) -> None:
         """Say which channels an activation holds. It is kept alive, so that its id stays its."""
+        self._outsiders.know(tensor)
         self._places[id(tensor)] = (tensor, Place(dimension, layout))
         self._activations[id(tensor)] = tensor
 
