@@ -44,4 +44,4 @@ def _contents(tensor: Tensor) -> str:
     if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
         return shape
     values = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().flatten()
-    return shape + sha1(values.view(torch.uint8).numpy()).hexdigest()
+    return shape + sha1(values.view(torch.uint8).numpy().tobytes()).hexdigest()
