@@ -83,10 +83,23 @@ def main() -> None:
             _end(f"{place}{error.strerror}.", 2)
         if isinstance(error, SystemExit):
             raise
+        if (fault := _fault_of_the_database(error)) is not None:
+            _end(_without_passwords(f"the database: {fault}"), 2)
         _end(_defect(error), DEFECT)
     if exit_code == INTERRUPTED:
         _end("interrupted. The same command goes on where it stopped.", INTERRUPTED)
     sys.exit(exit_code)
+
+
+def _fault_of_the_database(error: BaseException | None) -> str | None:
+    """What a driver says of a database that cannot be used, such as for want of disk space."""
+    while error is not None:
+        # By its names: who has no database does not wait for SQLAlchemy.
+        kind = type(error)
+        if (kind.__module__, kind.__name__) == ("sqlalchemy.exc", "OperationalError"):
+            return f"{first_line(getattr(error, 'orig', None) or error).removesuffix('.')}."
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _defect(error: BaseException) -> str:

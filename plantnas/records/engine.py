@@ -112,6 +112,47 @@ def reading_engine_arguments(url: str) -> dict[str, Any]:
     return arguments
 
 
+class Overtaken(sqlite3.OperationalError):
+    """A file was written to while it was read as one that does not change: nothing read counts."""
+
+
+class _Snapshot(sqlite3.Connection):
+    """A connection to a file as one that does not change, which tells at its end if it did."""
+
+    def begin(self, file: Path) -> None:
+        """What is read now is the file's."""
+        self._file, self._before = file, _stamp(file)
+
+    def commit(self) -> None:
+        """Ends what is read.
+
+        Raises:
+            Overtaken: The file has changed.
+        """
+        super().commit()
+        self._check()
+
+    def rollback(self) -> None:
+        """Ends what is read, which may have failed because the file has changed.
+
+        Raises:
+            Overtaken: It has.
+        """
+        super().rollback()
+        self._check()
+
+    def _check(self) -> None:
+        before, self._before = self._before, _stamp(self._file)
+        if before != self._before:
+            raise Overtaken("another process has written to it meanwhile; try again")
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    """What changes when a file is written to, or another takes its place."""
+    seen = file.stat()
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
 def _connection_to_read(file: Path) -> sqlite3.Connection:
     """A connection that leaves an SQLite file and its folder as they are.
 
@@ -123,10 +164,13 @@ def _connection_to_read(file: Path) -> sqlite3.Connection:
     # (https://sqlite.org/howtocorrupt.html). Another process would take itself for the last one,
     # and remove the log that this one goes on writing to.
     is_open = any(file.with_name(f"{file.name}-{log}").exists() for log in ("wal", "journal"))
-    mode = "mode=ro" if is_open else "immutable=1"
-    return sqlite3.connect(
-        f"{file.as_uri()}?{mode}", _BUSY_SECONDS, uri=True, check_same_thread=False
+    mode, kind = ("mode=ro", sqlite3.Connection) if is_open else ("immutable=1", _Snapshot)
+    connection = sqlite3.connect(
+        f"{file.as_uri()}?{mode}", _BUSY_SECONDS, uri=True, check_same_thread=False, factory=kind
     )
+    if isinstance(connection, _Snapshot):
+        connection.begin(file)
+    return connection
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from plantnas.records.engine import reason, shown_url
+from plantnas.records.engine import Overtaken, reason, shown_url
 
 LIMIT_SECONDS = 600.0
 """A database that does not answer for so long is given up."""
@@ -77,6 +77,8 @@ class Patience:
             try:
                 result = operation()
             except Exception as error:
+                if any(isinstance(each, Overtaken) for each in _chain(error)):
+                    continue  # whoever writes to the file has it open now, which readers see
                 waited = time.monotonic() - start
                 if not is_away(error) or waited + pause > self._seconds:
                     raise

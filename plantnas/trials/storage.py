@@ -86,6 +86,20 @@ class PatientStorage(SparingStorage):
         return sorted(silent.union(super().stale_trials(study_id)))
 
 
+@patient(*TRANSACTIONS)
+class ReadingStorage(RDBStorage):
+    """Optuna's storage for those who only look: what could not be read is read again.
+
+    Attributes:
+        patience: How it waits.
+    """
+
+    def __init__(self, url: str, *arguments: Any, **keywords: Any) -> None:
+        """Open the storage with what `RDBStorage` takes."""
+        super().__init__(url, *arguments, **keywords)
+        self.patience = Patience(url)
+
+
 def check_url(url: str) -> None:
     """Refuse what is no URL.
 
@@ -121,7 +135,7 @@ def storage_to_read(url: str) -> RDBStorage:
         StorageError: The database cannot be opened.
     """
     try:
-        return RDBStorage(
+        return ReadingStorage(
             url,
             reading_engine_arguments(url),
             skip_compatibility_check=True,

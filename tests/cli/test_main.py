@@ -159,6 +159,17 @@ def test_an_error_of_the_system_is_no_defect(
     assert_one_line(plantnas("studies"), "nnn: File name too long.")
 
 
+def test_what_is_wrong_with_a_database_is_no_defect(
+    plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from optuna.storages import RDBStorage
+
+    monkeypatch.setattr(
+        "plantnas.cli.listing.shipped_studies", partial(RDBStorage, "sqlite:////proc/none/a.db")
+    )
+    assert_one_line(plantnas("studies"), "plantnas: the database: unable to open database file.")
+
+
 class Finalized:
     """Something in whose finalizer Ctrl-C is pressed, which Python ignores there."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from plantnas.errors import StorageError
 from plantnas.records.database import Database
@@ -170,6 +170,40 @@ def test_a_reader_sees_what_another_process_writes_meanwhile(names: Path) -> Non
         assert names_of_studies(engine) == ["digits", "fashion"]
     writer.close()
     assert names_of_studies(engine) == ["digits", "fashion", "unfinished"]
+
+
+def add(names: Path, name: str) -> None:
+    """Writes to the file itself: the log of the last one who has it open is put into it."""
+    with closing(sqlite3.connect(names)) as writer, writer:
+        writer.execute("INSERT INTO names VALUES (?)", [name])
+
+
+def overtaken(names: Path) -> None:
+    """Reads while somebody begins to write, and takes what was read for damaged."""
+    with open_engine_to_read(f"sqlite:///{names}").begin() as connection:
+        connection.execute(text("SELECT name FROM names"))
+        add(names, "svhn")
+        raise LookupError("what was read seems damaged")
+
+
+def test_what_is_read_while_somebody_begins_to_write_does_not_count(names: Path) -> None:
+    engine = open_engine_to_read(f"sqlite:///{names}")
+    reading_twice = engine.begin()
+    reading_twice.__enter__().execute(text("SELECT name FROM names"))
+    add(names, "fashion")
+    with pytest.raises(OperationalError, match="another process has written to it meanwhile"):
+        reading_twice.__exit__(None, None, None)
+    with pytest.raises(OperationalError, match="meanwhile"):
+        overtaken(names)
+    assert names_of_studies(engine) == ["digits", "fashion", "svhn"]
+
+
+def test_a_look_that_is_overtaken_is_one_line(names: Path) -> None:
+    with (
+        pytest.raises(StorageError, match=r"study\.db: cannot be opened: another process has wri"),
+        reading(f"sqlite:///{names}"),
+    ):
+        add(names, "fashion")
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks.chaos import cluster
 from plantnas.errors import StorageError
-from plantnas.records.engine import storage_engine_arguments
+from plantnas.place import sqlite_url
+from plantnas.records.engine import open_engine_to_read, storage_engine_arguments
 from plantnas.records.patience import Patience, is_away, patient
 
 
@@ -153,6 +156,29 @@ def test_a_file_is_never_away() -> None:
     with pytest.raises(DBAPIError) as error:
         create_engine("sqlite:////proc/none/study.db").connect()
     assert not is_away(error.value)
+
+
+def test_what_is_read_while_somebody_begins_to_write_to_a_file_is_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def writes() -> None:
+        with closing(sqlite3.connect(tmp_path / "study.db")) as writer, writer:
+            writer.execute("CREATE TABLE IF NOT EXISTS names (name TEXT)")
+            writer.execute("INSERT INTO names VALUES ('digits')")
+
+    def read() -> list[str]:
+        with engine.begin() as connection:
+            names = list(connection.scalars(text("SELECT name FROM names")))
+            if len(found) == 0:
+                writes()
+            found.append(names)
+            return names
+
+    writes()
+    url, found = sqlite_url(tmp_path), list[list[str]]()
+    engine = open_engine_to_read(url)
+    assert Patience(url).wait_for(read) == ["digits"] * 2
+    assert not caplog.records
 
 
 def test_the_public_methods_of_a_class_wait(server: Server, engine: Engine) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from plantnas.trials.storage import (
     open_database,
     open_storage,
     storage_errors,
+    storage_to_read,
     storage_url,
     study_folder,
 )
@@ -104,6 +107,22 @@ def test_what_a_storage_raises_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no such table: trials") as error, storage_errors(url):
         study.ask()
     assert "\n" not in str(error.value)
+
+
+def test_what_is_read_while_somebody_begins_to_write_is_read_again(tmp_path: Path) -> None:
+    written: list[int] = []
+    optuna.create_study(storage=sqlite_url(tmp_path)).ask()
+    gc.collect()  # Optuna leaves its connection open
+    storage = storage_to_read(sqlite_url(tmp_path))
+
+    @event.listens_for(storage.engine, "after_cursor_execute")
+    def write(*_: object) -> None:
+        if not written:
+            with closing(sqlite3.connect(tmp_path / "study.db")) as writer, writer:
+                written.append(writer.execute("UPDATE trials SET state = 'FAIL'").rowcount)
+
+    (trial,) = storage.get_all_trials(1)
+    assert (trial.state.name, written) == ("FAIL", [1])
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
