@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from plantnas.errors import Say, StorageError, StudyError, did_you_mean, first_line
+from plantnas.errors import Say, StorageError, StudyError, did_you_mean, first_line, shown
 from plantnas.place import is_url
 from plantnas.records.damage import check_types, damage_told
 from plantnas.records.engine import (
@@ -146,6 +146,8 @@ class Database:
             if row is None:
                 return None
             check_types(StudyRow, [row])
+            if wrong := [each for each in row.versions.values() if not isinstance(each, str)]:
+                raise TypeError(f"a version is {shown(wrong[0])}")
         return StudyRecord(**{key: value for key, value in row._mapping.items() if key != "id"})
 
     def study_names(self) -> list[str]:
@@ -175,7 +177,7 @@ class Database:
         except SQLAlchemyError as error:
             url = self.engine.url.render_as_string(hide_password=False)
             raise StorageError(f"{self.url}: {where}{reason(error, url)}") from error
-        except (OverflowError, UnicodeEncodeError) as error:  # of a driver, before it asks
+        except (OverflowError, UnicodeError) as error:  # of a driver, before it asks
             raise StorageError(f"{self.url}: {where}{first_line(error)}.") from error
 
     def study_id(self, connection: Connection, name: str) -> int:

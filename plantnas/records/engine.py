@@ -85,12 +85,14 @@ def reading(url: str) -> Iterator[Connection]:
     """A connection for one look at a database, which cannot write; it is closed again.
 
     Raises:
-        StorageError: The database cannot be opened or read.
+        StorageError: The database cannot be opened or read, or is damaged.
     """
     engine = open_engine_to_read(url)
     try:
         with engine.begin() as connection:
             yield connection
+    except UnicodeDecodeError as error:  # of a name in its schema, which SQLite gives as it is
+        raise StorageError(f"{shown_url(url)}: is damaged: {first_line(error)}.") from error
     except SQLAlchemyError as error:
         raise StorageError(f"{shown_url(url)}: cannot be opened: {reason(error, url)}") from error
     finally:
@@ -147,9 +149,12 @@ class _Snapshot(sqlite3.Connection):
             raise Overtaken("another process has written to it meanwhile; try again")
 
 
-def _stamp(file: Path) -> tuple[int, int, int]:
-    """What changes when a file is written to, or another takes its place."""
-    seen = file.stat()
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written to, is removed, or another takes its place."""
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
     return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
@@ -163,7 +168,7 @@ def _connection_to_read(file: Path) -> sqlite3.Connection:
     # all locks that SQLite has on it in this process, as POSIX has it
     # (https://sqlite.org/howtocorrupt.html). Another process would take itself for the last one,
     # and remove the log that this one goes on writing to.
-    is_open = any(file.with_name(f"{file.name}-{log}").exists() for log in ("wal", "journal"))
+    is_open = any(Path(f"{file}-{log}").exists() for log in ("wal", "journal"))
     mode, kind = ("mode=ro", sqlite3.Connection) if is_open else ("immutable=1", _Snapshot)
     connection = sqlite3.connect(
         f"{file.as_uri()}?{mode}", _BUSY_SECONDS, uri=True, check_same_thread=False, factory=kind

@@ -6,12 +6,14 @@ too, are in ``optuna_tables.py``, its stores of artifacts in ``optuna_artifacts.
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._heartbeat import BaseHeartbeat, get_heartbeat_thread, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, TrialState
 
+from plantnas.records.attributes import check_study, check_trial
 from plantnas.records.damage import damage_told
 
 TRANSACTIONS = (
@@ -143,7 +145,39 @@ class OpenStorage(RDBStorage):
             StorageError: A row is damaged.
         """
         with damage_told(f"study {study_id} of Optuna's: a trial"):
-            return super()._get_trials(study_id, states, included, after)
+            trials = super()._get_trials(study_id, states, included, after)
+            for trial in trials:
+                check_trial(trial)
+            return trials
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """One trial.
+
+        Raises:
+            StorageError: A row is damaged.
+        """
+        with damage_told(f"trial {trial_id} of Optuna's"):
+            return super().get_trial(trial_id)
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """What is kept of a study.
+
+        Raises:
+            StorageError: A row is damaged.
+        """
+        with damage_told(f"study {study_id} of Optuna's: an attribute"):
+            attributes = super().get_study_user_attrs(study_id)
+            check_study(attributes)
+            return attributes
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """What Optuna itself keeps of a study.
+
+        Raises:
+            StorageError: A row is damaged.
+        """
+        with damage_told(f"study {study_id} of Optuna's: an attribute"):
+            return super().get_study_system_attrs(study_id)
 
     def stale_trials(self, study_id: int) -> list[int]:
         """The ids of the running trials whose worker gives no sign of life."""

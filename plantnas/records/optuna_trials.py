@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, TableClause, select
 
 from plantnas.grouping import grouped
+from plantnas.records.attributes import check_trial
 from plantnas.records.damage import damage_told
 from plantnas.records.optuna_studies import study_names
 from plantnas.records.optuna_tables import (
@@ -50,10 +51,13 @@ def trials_of(connection: Connection, name: str) -> list[FrozenTrial] | None:
         trials = connection.execute(of_study).all()
         parts = (VALUES, PARAMETERS, USER_ATTRIBUTES, SYSTEM_ATTRIBUTES, INTERMEDIATE_VALUES)
         belonging = {part.name: _by_trial(connection, part, name) for part in parts}
-        return [
+        found = [
             _trial(trial, {part: rows.get(trial.trial_id, []) for part, rows in belonging.items()})
             for trial in trials
         ]
+        for trial in found:
+            check_trial(trial)
+        return found
 
 
 def _by_trial(connection: Connection, part: TableClause, name: str) -> Mapping[int, list[Row[Any]]]:

@@ -26,7 +26,7 @@ from plantnas.records.engine import (
     sqlite_file,
     storage_engine_arguments,
 )
-from plantnas.records.optuna_private import TRANSACTIONS, backend_of, storage_of
+from plantnas.records.optuna_private import TRANSACTIONS, OpenStorage, backend_of, storage_of
 from plantnas.records.patience import Patience, is_away, patient
 from plantnas.trials.cache import SparingStorage
 from plantnas.trials.lost import Heartbeats, heartbeats_of, retry
@@ -87,7 +87,7 @@ class PatientStorage(SparingStorage):
 
 
 @patient(*TRANSACTIONS)
-class ReadingStorage(RDBStorage):
+class ReadingStorage(OpenStorage):
     """Optuna's storage for those who only look: what could not be read is read again.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from plantnas.errors import StorageError
 from plantnas.records.damage import damage_told
@@ -73,6 +74,29 @@ def test_a_damaged_row_of_a_study_is_one_line(
     records = damaged(f"UPDATE plantnas_studies SET {column} = {value}")
     with pytest.raises(StorageError, match=r"study 'digits': is damaged in the database: ") as told:
         _ = records.record
+    assert "\n" not in str(told.value)
+
+
+ON_A_SERVER = {
+    "studies SET configuration": "'[1]'",
+    "studies SET created": "'infinity'",
+    "studies SET versions": """'{"plantnas": 3}'""",
+    "networks SET created": "'0044-03-15 BC'",
+    "networks SET parent_id": "id",
+}
+"""Its columns have types: what is left is JSON of another form, and what Python cannot hold."""
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("column", ON_A_SERVER)
+def test_a_damaged_row_on_a_server_is_one_line(
+    records: StudyRecords, network: NetworkRecord, column: str
+) -> None:
+    records.add(replace(network, trial_number=4, parent_id=records.add(network)))
+    with records.database.engine.begin() as connection:
+        connection.execute(text(f"UPDATE plantnas_{column} = {ON_A_SERVER[column]}"))
+    with pytest.raises(StorageError) as told:
+        _ = records.config, records.networks()
     assert "\n" not in str(told.value)
 
 

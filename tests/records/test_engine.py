@@ -12,10 +12,11 @@ from pathlib import Path
 
 import optuna
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from plantnas.errors import StorageError
+from plantnas.place import sqlite_url
 from plantnas.records.database import Database
 from plantnas.records.engine import (
     open_engine_to_read,
@@ -204,6 +205,24 @@ def test_a_look_that_is_overtaken_is_one_line(names: Path) -> None:
         reading(f"sqlite:///{names}"),
     ):
         add(names, "fashion")
+
+
+def test_names_of_tables_that_are_no_text_are_one_line(names: Path) -> None:
+    content = names.read_bytes()
+    names.write_bytes(
+        content.replace(b"TABLE names", b"TABLE n\xf6mes").replace(b"tablenames", b"tablen\xf6mes")
+    )
+    with (
+        pytest.raises(StorageError, match=r"study\.db: is damaged: "),
+        reading(sqlite_url(names.parent)) as looked,
+    ):
+        inspect(looked).get_table_names()
+
+
+@pytest.mark.parametrize("url", ["sqlite:////", "sqlite:///."])
+def test_a_folder_is_no_file(url: str) -> None:
+    with pytest.raises(StorageError, match="unable to open database file"), reading(url):
+        pass
 
 
 @pytest.fixture
