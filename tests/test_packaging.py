@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 import plantnas
 from tests.test_quality import modules_of
@@ -33,6 +34,7 @@ YAML_FILES = [path for folder in YAML_FOLDERS for path in sorted((ROOT / folder)
 TEMPLATES = ROOT / "plantnas" / "report" / "page" / "templates"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+CHECKS = (".ci", ".github")
 OF_ANOTHER = {"pydantic_core"}
 """Modules of distributions that a dependency pins to its own version."""
 
@@ -208,13 +210,19 @@ def test_a_source_distribution_holds_all_that_its_tests_need(tmp_path: Path) -> 
         names = {name.partition("/")[2] for name in opened.getnames()}
     needed = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("plantnas", "tests", "docs", "examples", "benchmarks", *YAML_FOLDERS, ".ci")
+        for folder in ("plantnas", "tests", "docs", "examples", "benchmarks", *YAML_FOLDERS, *CHECKS)
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "cache" not in path.as_posix()
     }
     needed |= {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "mkdocs.yml"}
     needed |= {"pyproject.toml", "setup.cfg", ".gitignore", ".pre-commit-config.yaml"}
     assert names >= needed
+
+
+def test_every_check_is_run_for_a_change() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "checks.yml").read_text())["jobs"]
+    run = jobs["check"]["strategy"]["matrix"]["script"]
+    assert sorted(run) == sorted(f".ci/{path.name}" for path in (ROOT / ".ci").iterdir())
 
 
 def build_wheel(folder: Path) -> Path:
