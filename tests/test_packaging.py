@@ -35,6 +35,7 @@ TEMPLATES = ROOT / "plantnas" / "report" / "page" / "templates"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CHECKS = (".ci", ".github")
+FOLDERS = ("plantnas", "tests", "docs", "examples", "benchmarks", *YAML_FOLDERS, *CHECKS)
 OF_ANOTHER = {"pydantic_core"}
 """Modules of distributions that a dependency pins to its own version."""
 
@@ -210,7 +211,7 @@ def test_a_source_distribution_holds_all_that_its_tests_need(tmp_path: Path) -> 
         names = {name.partition("/")[2] for name in opened.getnames()}
     needed = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("plantnas", "tests", "docs", "examples", "benchmarks", *YAML_FOLDERS, *CHECKS)
+        for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "cache" not in path.as_posix()
     }

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Structure
+from plantnas.errors import PlantingError
+from plantnas.named import Guarded
 
 
 class Samples(NamedTuple):
@@ -62,6 +64,24 @@ class Grown:
     donor: Donor | None
     generator: torch.Generator | None
 
+    def fill(self, fill: Callable[["Grown"], object]) -> None:
+        """Lets an initialisation write the new entries.
+
+        Raises:
+            PlantingError: It has put something else in the place of a tensor.
+        """
+        before = _kinds(self.network)
+        with torch.no_grad():
+            fill(self)
+        after = _kinds(self.network)
+        for name in before.keys() | after.keys():
+            if before.get(name) != after.get(name):
+                where = fill.where if isinstance(fill, Guarded) else "the initialisation"
+                raise PlantingError(
+                    f"{where}: left {name!r} as {_told(after.get(name))}, where it was "
+                    f"{_told(before.get(name))}: it is to write into the tensors that there are."
+                )
+
     def restore(self) -> None:
         """Puts the parent's entries back, whatever was written there. Of a seed, none are."""
         tensors, parents = named_tensors(self.network), named_tensors(self.parent)
@@ -71,6 +91,14 @@ class Grown:
             elif not self.changed[name].all():
                 # Along each dimension the parent's indices keep their order: so do its entries.
                 tensor[~self.changed[name]] = parents[name].flatten()
+
+
+def _kinds(network: nn.Module) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (each.shape, each.dtype) for name, each in named_tensors(network).items()}
+
+
+def _told(tensor: tuple[torch.Size, torch.dtype] | None) -> str:
+    return "nothing" if tensor is None else f"{list(tensor[0])} of {tensor[1]}"
 
 
 def all_new(network: nn.Module) -> dict[str, Tensor]:

@@ -77,8 +77,8 @@ def plant(
         donor=initialisation.donor,
         generator=generator,
     )
+    grown.fill(initialisation.fill)
     with torch.no_grad():
-        initialisation.fill(grown)
         _scale_new_columns(grown.network, structure, widths, initialisation.column_scale)
         grown.restore()
         _clear_left_out(grown)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import torch
 from torch import Tensor, nn
 
 from plantnas.channels.groups import analyse
@@ -86,6 +85,5 @@ def shrunk(
         donor=donor,
         generator=None,
     )
-    with torch.no_grad():
-        fill(grown)
+    grown.fill(fill)
     return small

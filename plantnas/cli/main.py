@@ -91,14 +91,15 @@ def main() -> None:
     sys.exit(exit_code)
 
 
-def _fault_of_the_database(error: BaseException | None) -> str | None:
+def _fault_of_the_database(error: BaseException) -> str | None:
     """What a driver says of a database that cannot be used, such as for want of disk space."""
-    while error is not None:
+    each: BaseException | None = error
+    while each is not None:
         # By its names: who has no database does not wait for SQLAlchemy.
-        kind = type(error)
+        kind = type(each)
         if (kind.__module__, kind.__name__) == ("sqlalchemy.exc", "OperationalError"):
-            return f"{first_line(getattr(error, 'orig', None) or error).removesuffix('.')}."
-        error = error.__cause__ or error.__context__
+            return f"{first_line(getattr(each, 'orig', None) or each).removesuffix('.')}."
+        each = each.__cause__ or each.__context__
     return None
 
 

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from plantnas.channels.costs import cost_of
-from plantnas.channels.initialisations import ROWS, STARTS
-from plantnas.channels.initialising import Donor, Grown, Initialisation, Samples, all_new
+from plantnas.channels.initialisations import ROWS
+from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import narrow
-from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import triangular
 from plantnas.errors import Say, StorageError
@@ -26,7 +25,7 @@ from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.children import network_ahead, recorded_ahead
 from plantnas.search.interruption import give_up_if_asked
-from plantnas.search.loading import load_teacher
+from plantnas.search.loading import load_teacher, started_seed
 from plantnas.search.outlines import narrowed, seed_structure
 from plantnas.search.prepared import Trained, donor_of, network_record
 from plantnas.search.recording import JoinedStudy
@@ -181,19 +180,7 @@ class SeedMaker:
         if config.seed.start == "fresh":
             return seed
         as_drawn = narrowed(self.joined.records.structure, config.search_space.seed)
-        started = resized(seed, as_drawn, self.structure.widths)
-        grown = Grown(
-            network=started,
-            structure=self.structure,
-            parent=seed,
-            changed=all_new(started),
-            example=example,
-            donor=donor,
-            generator=generator_for(config.random_seed, "seed", "start"),
-        )
-        with torch.no_grad():
-            STARTS.find(config.seed.start)(grown)
-        return started
+        return started_seed(seed, as_drawn, self.structure, config, example, donor)
 
     def _ahead_of(
         self, network: nn.Module, planting: Mapping[str, int], donor: Donor | None

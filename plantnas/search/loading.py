@@ -1,14 +1,19 @@
-"""Gives a study's teacher the weights that it is to start from, or to stay with.
+"""What a study's teacher and its seed start from, before they are trained.
 
-What the weights are is in networks/pretrained.py; how the teacher is trained in first_networks.py.
+What a teacher's weights are is in networks/pretrained.py, what new channels start from in
+channels/initialisations/; how both are trained in first_networks.py.
 """
 
-from torch import nn
+from torch import Tensor, nn
 
+from plantnas.channels.initialisations import STARTS
+from plantnas.channels.initialising import Donor, Grown, all_new
+from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import StudyConfig
 from plantnas.errors import ConfigurationError, Say
 from plantnas.networks.pretrained import load_pretrained
+from plantnas.training.seeds import generator_for
 
 
 def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure, say: Say) -> None:
@@ -41,3 +46,38 @@ def load_teacher(network: nn.Module, config: StudyConfig, structure: Structure, 
             f"{weights}: has no {fit.fresh[0]!r} of this shape: the classifier of this data must "
             "be trained."
         )
+
+
+def started_seed(
+    drawn: nn.Module,
+    as_drawn: Structure,
+    structure: Structure,
+    config: StudyConfig,
+    example: Tensor,
+    donor: Donor | None,
+) -> nn.Module:
+    """The seed before its training, as `seed.start` says.
+
+    Args:
+        drawn: The architecture at the seed's widths, with fresh weights.
+        as_drawn: Its structure.
+        structure: The seed's, which may be narrower: as its donor is.
+        config: The study's.
+        example: images x channels x height x width, as networks take them.
+        donor: The teacher, whose channels it may start from.
+
+    Raises:
+        PlantnasError: An initialisation of the user's raises, or leaves other tensors than it got.
+    """
+    started = resized(drawn, as_drawn, structure.widths)
+    grown = Grown(
+        network=started,
+        structure=structure,
+        parent=drawn,
+        changed=all_new(started),
+        example=example,
+        donor=donor,
+        generator=generator_for(config.random_seed, "seed", "start"),
+    )
+    grown.fill(STARTS.find(config.seed.start))
+    return started

@@ -24,7 +24,7 @@ from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.named import fault_of_the_users, raised
 from plantnas.networks.preprocessing import as_the_teacher_saw
 from plantnas.records.building import network_at, structure_to_plant
-from plantnas.search.loading import load_teacher
+from plantnas.search.loading import load_teacher, started_seed
 from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
@@ -79,7 +79,8 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         _check_window(room)
         _check_proposals(config, room)
         try:
-            _check_training(config, dataset, teacher, seed, room)
+            drawn = narrowed(structure, space.seed)
+            _check_training(config, dataset, (teacher, drawn, seed), room)
         except PlantnasError:
             raise
         except Exception as error:  # of the networks: whatever they compute
@@ -142,9 +143,20 @@ def _check_proposals(config: StudyConfig, room: Room) -> None:
 
 
 def _check_training(
-    config: StudyConfig, dataset: Dataset, widest: Structure, narrowest: Structure, room: Room
+    config: StudyConfig,
+    dataset: Dataset,
+    structures: tuple[Structure, Structure, Structure],
+    room: Room,
 ) -> None:
-    """Trains copies of teacher and seed on two batches, and plants in the seed."""
+    """Trains copies of teacher and seed on two batches, and plants in the seed.
+
+    Args:
+        config: The study's.
+        dataset: Its images.
+        structures: The teacher's, the seed's as it is drawn, and as it starts.
+        room: What may be planted in the seed.
+    """
+    widest, drawn, narrowest = structures
     space, images = config.search_space, images_record(dataset)
     data = labelled(config, _few_of(dataset), torch.device("cpu"))
     large = network_at(space, images, widest.growable_widths)
@@ -159,14 +171,13 @@ def _check_training(
         validation_targets=data.validation_targets._replace(teacher_logits=answers),
         loss=loss_of(config.distillation, dataset.task, config.teacher.loss),
     )
-    small = network_at(space, images, narrowest.growable_widths)
+    donor = _donor(config, large, widest, data)
+    small = network_at(space, images, drawn.growable_widths)
+    if config.seed.start != "fresh":
+        small = started_seed(small, drawn, narrowest, config, data.example, donor)
     _fit(small, config.seed, narrowest, data)
     planting = {name: group.granularity for name, group in room.groups.items()}
-    start = Initialisation(
-        ROWS.find(config.planting.rows),
-        config.planting.column_init,
-        _donor(config, large, widest, data),
-    )
+    start = Initialisation(ROWS.find(config.planting.rows), config.planting.column_init, donor)
     generator = torch.Generator().manual_seed(config.random_seed)
     child = plant(
         small, data.example, planting, generator, initialisation=start, structure=narrowest

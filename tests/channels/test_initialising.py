@@ -1,5 +1,6 @@
 """What an initialisation is told, and that it decides about new entries alone."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -8,6 +9,7 @@ from plantnas.channels.initialising import Grown, Initialisation, Samples
 from plantnas.channels.planting import plant, planted_entries
 from plantnas.channels.resizing import named_tensors
 from plantnas.channels.structure import Structure
+from plantnas.errors import PlantingError
 from tests.channels.conftest import difference
 
 
@@ -49,6 +51,27 @@ def test_new_columns_are_scaled_and_new_rows_are_not():
     assert weight[2].tolist() == [3, 3, 3]
     assert weight[:2, 2].tolist() == [1.5, 1.5]
     assert torch.equal(weight[:2, :2], model[1].weight.flatten(1))
+
+
+def replaces(grown: Grown) -> None:
+    grown.network[0].bias = nn.Parameter(torch.zeros(1))
+
+
+def removes(grown: Grown) -> None:
+    grown.network[0].bias = None
+
+
+def widens(grown: Grown) -> None:
+    grown.network.double()
+
+
+@pytest.mark.parametrize(
+    ("fill", "left"), [(replaces, r"\[1\] of"), (removes, "nothing"), (widens, "float64")]
+)
+def test_an_initialisation_that_leaves_other_tensors_is_refused(fill, left):
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 1, 1))
+    with pytest.raises(PlantingError, match=rf"^the initialisation: left '.*' as .*{left}"):
+        plant(model, torch.zeros(2, 1, 2, 2), {"0": 1}, initialisation=Initialisation(fill))
 
 
 def test_samples_are_cut_to_the_first_places_of_each_layer():

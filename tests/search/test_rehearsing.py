@@ -49,6 +49,9 @@ class Refuses(RandomSampler):
 def nan_rows(grown):
     raise ArithmeticError("no rows today")
 
+def other_rows(grown):
+    next(iter(grown.network.children())).get_submodule("0").weight = nn.Parameter(torch.ones(1))
+
 def loss(settings):
     def of(logits, labels, teacher_logits):
         raise ArithmeticError("no loss today")
@@ -58,7 +61,7 @@ def cost(structure, widths):
     raise ArithmeticError("no cost today")
 
 def of_the_seed(structure, widths):
-    return float("nan") if structure.parameters(widths) > 50_000 else structure.parameters(widths)
+    return float("nan") if structure.parameters(widths) > 20_000 else structure.parameters(widths)
 """
 
 
@@ -78,6 +81,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"search.cost": "mine:cost"}, r"search.cost: 'mine:cost': raised .*no cost today \(mine.py:"),
     ({"search.cost": "mine:of_the_seed"}, "search.cost: 'mine:of_the_seed' returned nan, but"),
     ({"planting.rows": "mine:nan_rows"}, "no rows today"),
+    (
+        {"planting.rows": "mine:other_rows"},
+        r"planting.rows: 'mine:other_rows': left .* as \[1\] of",
+    ),
+    ({"seed.start": "mine:nan_rows"}, "seed.start: 'mine:nan_rows': raised .* no rows today"),
+    ({"seed.start": "mine:other_rows"}, r"seed.start: 'mine:other_rows': left .* as \[1\] of"),
+    (
+        {"search_space.teacher.weights": "nowhere.pt"},
+        "teacher.weights: nowhere.pt: cannot be read: No such",
+    ),
     ({"distillation.loss": "mine:loss"}, "no loss today"),
     (
         {
