@@ -216,7 +216,13 @@ def test_a_source_distribution_holds_all_that_its_tests_need(tmp_path: Path) -> 
         if path.is_file() and "cache" not in path.as_posix()
     }
     needed |= {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "mkdocs.yml"}
-    needed |= {"pyproject.toml", "setup.cfg", ".gitignore", ".pre-commit-config.yaml"}
+    needed |= {
+        "conftest.py",
+        "pyproject.toml",
+        "setup.cfg",
+        ".gitignore",
+        ".pre-commit-config.yaml",
+    }
     assert names >= needed
 
 

@@ -97,8 +97,11 @@ def _kinds(network: nn.Module) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (each.shape, each.dtype) for name, each in named_tensors(network).items()}
 
 
-def _told(tensor: tuple[torch.Size, torch.dtype] | None) -> str:
-    return "nothing" if tensor is None else f"{list(tensor[0])} of {tensor[1]}"
+def _told(shape_and_type: tuple[torch.Size, torch.dtype] | None) -> str:
+    if shape_and_type is None:
+        return "nothing"
+    shape, kind = shape_and_type
+    return f"{list(shape)} of {kind}"
 
 
 def all_new(network: nn.Module) -> dict[str, Tensor]:

@@ -64,6 +64,10 @@ def main() -> None:
     # a small teacher over 20 times slower on a machine with anything else to do.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        os.getcwd()
+    except OSError as error:
+        _end(f"the current folder: {error.strerror}.", 2)
+    try:
         with remembers_interrupts():
             exit_code = app(standalone_mode=False) or 0
     except KeyboardInterrupt:

@@ -194,6 +194,11 @@ def test_an_interrupt_that_a_finalizer_swallowed_ends_any_command(
     )
 
 
+def test_a_folder_that_is_gone_is_one_line(plantnas: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "here").rmdir()
+    assert_one_line(plantnas("studies"), "plantnas: the current folder: No such file or directory.")
+
+
 @pytest.mark.parametrize("words", [("export",), ("finish",), ("plot", "curves")])
 def test_a_number_of_a_network_that_no_database_can_hold_is_one_line(
     plantnas: Callable[..., Ended], finished: StudyFolder, words: tuple[str, ...]
