@@ -71,11 +71,13 @@ def pointwise(function: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
-def linear(images: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(*args: Any, **settings: Any) -> Tensor:
     """What the layer makes of them without its bias, where that fits."""
-    if images.is_meta and bias is not None and bias.shape == weight.shape[:1]:
-        return functional.linear(images, weight)
-    return functional.linear(images, weight, bias)
+    if len(args) == 3 and _is_plain(args[0]) and args[2] is not None:
+        images, weight, bias = args
+        if bias.shape == weight.shape[:1]:
+            return functional.linear(images, weight)
+    return functional.linear(*args, **settings)
 
 
 def layer_norm(

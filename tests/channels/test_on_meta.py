@@ -150,6 +150,15 @@ def test_what_does_not_fit_is_refused_as_torch_refuses_it(function, args) -> Non
     assert errors[0] == errors[1]
 
 
+def test_what_is_passed_by_its_name_is_taken() -> None:
+    weight, bias = empty(7, 5), empty(7)
+    assert on_meta.STAND_INS[functional.linear](input=X, weight=weight, bias=bias).shape[-1] == 7
+    assert on_meta.STAND_INS[torch.relu](input=X).shape == X.shape
+    assert on_meta.STAND_INS[torch.add](X, other=X).shape == X.shape
+    assert on_meta.STAND_INS[torch.mean](input=X, dim=(2, 3)).shape == (2, 3)
+    assert on_meta.STAND_INS[torch.cat](tensors=[X, X], dim=1).shape[1] == 6
+
+
 def test_values_are_computed_by_torch() -> None:
     ones = torch.ones(2, 3)
     for function in (torch.relu, torch.mean):
