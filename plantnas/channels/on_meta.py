@@ -80,6 +80,13 @@ def linear(*args: Any, **settings: Any) -> Tensor:
     return functional.linear(*args, **settings)
 
 
+def dropout(images: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """A tensor like the images in training, and the images otherwise, as torch gives them."""
+    if training and not inplace and _is_plain(images) and 0 <= p <= 1:
+        return torch.empty_like(images)
+    return functional.dropout(images, p, training, inplace)
+
+
 def layer_norm(
     images: Tensor,
     normalized_shape: Sequence[int],
@@ -182,7 +189,6 @@ ACTIVATIONS: tuple[Callable[..., Any], ...] = (
     functional.leaky_relu,
     functional.elu,
     functional.mish,
-    functional.dropout,
 )
 OF_ONE: tuple[Callable[..., Any], ...] = (
     *(torch.relu, Tensor.relu, Tensor.relu_, functional.gelu),
@@ -195,6 +201,7 @@ OF_TWO: tuple[Callable[..., Any], ...] = (
 
 STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.batch_norm: batch_norm,
+    functional.dropout: dropout,
     functional.layer_norm: layer_norm,
     functional.linear: linear,
     functional.adaptive_avg_pool2d: adaptive_avg_pool2d,

@@ -114,6 +114,8 @@ CALLS = [
     (functional.layer_norm, (X, (4, 5), empty(4, 5), empty(4, 5))),
     (functional.layer_norm, (LAST, (5,), empty(5))),
     (functional.dropout, (LAST, 0.5)),
+    (functional.dropout, (LAST, 0.5, False)),
+    (functional.dropout, (X, 0.5, True, True)),
 ]
 """Where stand-ins know the result, and where they are to ask torch."""
 
