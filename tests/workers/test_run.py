@@ -300,7 +300,7 @@ def test_a_study_whose_trainings_all_diverge_ends_with_what_to_change(
 ) -> None:
     for _ in range(2):  # it is not begun anew
         with pytest.raises(StudyError, match=r"diverged \(trial .*Lower planting.learning_rate"):
-            run_study(diverging.config, diverging.url, diverging.directory, workers=2)
+            run_study(diverging.config, diverging.url, diverging.directory)
     refused = [trial for trial in diverging.open().trials if trial.state == TrialState.PRUNED]
     reasons = [trial.user_attrs[REASON_KEY] for trial in refused]
     counted = sum(reason.startswith(DIVERGED) for reason in reasons)
