@@ -1,10 +1,11 @@
 """Plant, crop and narrow random networks, and count what is exact, refused and wrong.
 
 A network is exact if what is planted in it, and in a narrow network of its architecture (most
-groups of one to three channels), preserves the function, if a crop gives the parent back bit for
-bit, if a narrow network has the structure of the wide one, and if parameters and MACs are as they
-were predicted. It is refused if a PlantnasError says so, in one line. All else is wrong: another
-function, an exception of another kind, a message of several lines. The counts are printed last.
+groups of one to three channels), preserves the function and each earlier entry, if a crop gives the
+parent back bit for bit, if a narrow network has the structure of the wide one, and if parameters
+and MACs are as they were predicted. It is refused if a PlantnasError says so, in one line. All else
+is wrong: another function, an exception of another kind, a message of several lines. The counts are
+printed last.
 
 Usage: python -m benchmarks.fuzz_networks [--networks 2000] [--first 0]
 """
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from benchmarks.random_networks import SIZE, random_network
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.groups import analyse
-from plantnas.channels.planting import crop, narrow, plant
+from plantnas.channels.planting import crop, narrow, plant, planted_entries
 from plantnas.channels.structure import Structure
 from plantnas.errors import PlantnasError
 
@@ -126,6 +127,11 @@ def _check_planted(network: nn.Module, images: Tensor, structure: Structure, rng
         ):
             raise Wrong(f"planting {planting} changes the function")
     _check_same("a planted network's structure", analyse(child, images), grown)
+    masks, before = planted_entries(structure, network, planting), network.state_dict()
+    for name, tensor in child.state_dict().items():
+        kept = tensor[~masks[name]] if name in masks else tensor
+        if not torch.equal(kept.flatten(), before[name].flatten()):
+            raise Wrong(f"planting {planting} changes earlier entries of {name}")
     if sum(parameter.numel() for parameter in child.parameters()) != grown.parameters():
         raise Wrong("another number of parameters than was predicted")
     old = {name: structure.groups[name].width for name in planting}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from plantnas.records.family import load_family, save_family
 from plantnas.search.prepared import PreparedStudy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.cleaning import clean
-from plantnas.workers.run import run_study
+from plantnas.workers.worker import optimize_until_complete
 from tests.search.test_objective import (
     assert_same_weights,
     complete,
@@ -141,9 +142,20 @@ def test_a_study_of_another_weight_is_another_study(looking: StudyFolder) -> Non
     assert looking.with_settings(search__ahead=0.5).config.hash() != looking.config.hash()
 
 
+def _work(folder: StudyFolder) -> None:
+    optimize_until_complete(folder.open(), folder.objective())
+
+
 def test_two_workers_train_one_seed(looking: StudyFolder, tmp_path: Path) -> None:
     folder = replace(looking, directory=tmp_path / "study")
-    run_study(folder.config, folder.url, folder.directory, workers=2)
+    folder.open()
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_work, args=(folder,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
     networks = folder.records.networks()
     assert [each.method for each in networks].count("seed") == 1
     assert {each.step for each in networks if each.kind == "grow"} == {1, 2}
