@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from plantnas.records.study import StudyRecords
 
 # A table that goes to a file or a pipe is as wide as it needs to be.
-console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+console = Console(width=None if sys.stdout and sys.stdout.isatty() else 160, highlight=False)
 
 STUDIES = Path("plantnas-studies")
 """The folder of studies in the folder where a command is run."""

@@ -21,6 +21,8 @@ from tests.borders.ground import Ground
         Case("command", ("table", "tiny", "--storage", "sqlite:///%00")),
         Case("command", ("studies", "\udcff")),
         Case("command", ("launch",)),
+        Case("command", ("worker", "@", "--storage", "sqlite:////")),
+        Case("rows", ("status",), (), ("trial_system_attributes", "value_json", -5951041077)),
     ],
 )
 def test_it_is_one_line(finished: Any, tmp_path: Path, case: Case) -> None:

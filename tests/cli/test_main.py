@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -197,6 +199,13 @@ def test_an_interrupt_that_a_finalizer_swallowed_ends_any_command(
 def test_a_folder_that_is_gone_is_one_line(plantnas: Callable[..., Ended], tmp_path: Path) -> None:
     (tmp_path / "here").rmdir()
     assert_one_line(plantnas("studies"), "plantnas: the current folder: No such file or directory.")
+
+
+def test_a_process_without_an_output_is_served() -> None:
+    """As of a daemon, or of pythonw: Python has None for it."""
+    program = "import sys; sys.stdout = None; from plantnas.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", program, "studies"], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize("words", [("export",), ("finish",), ("plot", "curves")])
