@@ -15,6 +15,13 @@ LONGEST_SHOWN = 60
 """Characters of a value in a message."""
 
 
+LONGEST_WORD = 500
+"""Characters without a space in a message: a path may be long."""
+
+MOST_NAMED = 200
+"""Allowed names of a message; timm has a thousand networks."""
+
+
 class PlantnasError(Exception):
     """Base class: everything that plantnas raises for a reason that a user can act on."""
 
@@ -55,12 +62,17 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest allowed one, or all of them."""
     names = sorted(allowed)
     close = get_close_matches(name[:LONGEST_SHOWN], names, n=1)  # it takes the square of the length
-    return f"Did you mean {close[0]!r}?" if close else f"Allowed: {', '.join(names)}."
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    if len(names) > MOST_NAMED:
+        return f"Allowed: {', '.join(names[:20])} and {len(names) - 20:,} more."
+    return f"Allowed: {', '.join(names)}."
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks; characters that do nothing but harm a terminal are escaped."""
+    """A text without line breaks and endless words; what would harm a terminal is escaped."""
     line = re.sub(r"\s*[\n\r\v\f]\s*", " ", text.strip())
+    line = re.sub(rf"(\S{{{LONGEST_WORD}}})\S+", r"\1...", line)
     if line.isprintable():
         return line
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

@@ -25,6 +25,12 @@ def test_without_a_near_name_all_allowed_ones_are_told_in_order() -> None:
     assert did_you_mean("xyz", iter(["svhn", "digits"])) == "Allowed: digits, svhn."
 
 
+def test_of_a_thousand_allowed_names_the_first_are_told() -> None:
+    told = did_you_mean("xyz", [f"network{number:04}" for number in range(1234)])
+    assert told.startswith("Allowed: network0000, network0001, ")
+    assert told.endswith("network0019 and 1,214 more.")
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [(ValueError("one\ntwo"), "one"), (KeyError(), "KeyError"), (OSError("  \n"), "OSError")],
@@ -38,6 +44,7 @@ def test_the_first_line_of_an_error(error: BaseException, line: str) -> None:
     [
         ("one\n  two\r\nthree", "one two three"),
         (" the 'é' of  two", "the 'é' of  two"),
+        ("the " + "x" * 5000 + " of y", "the " + "x" * 500 + "... of y"),
         ("a\x1b[31mb\0c\u2028\udcff", r"a\x1b[31mb\x00c\u2028\udcff"),
     ],
 )

@@ -86,7 +86,7 @@ WRONG: dict[str, list[Any]] = {
     "directory": NO_PATH[1:],
     "example_input": [*NO_IMAGES, IMAGES.to_sparse()],
     "generator": NOTHING_SUCH,
-    "images": [*NO_IMAGES, IMAGES.to("meta")],
+    "images": [*NO_IMAGES, IMAGES.to("meta"), torch.full_like(IMAGES, math.nan)],
     "in_channels": [None, 0, *NO_COUNT],
     "initialisation": [None, *NOTHING_SUCH],
     "minimum": [None, 0, *NO_COUNT],
@@ -159,6 +159,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert plantnas.widths(plantnas.narrow(network(), IMAGES, numpy.float32(0.5)), IMAGES) == {
         "0": 4
     }
+    assert plantnas.build_network("plain-small", two, 1, seed=two)
 
 
 def test_what_is_given_is_shown_shortened() -> None:

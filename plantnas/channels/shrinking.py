@@ -13,6 +13,7 @@ from plantnas.channels.reconstruction import places_within, sampled
 from plantnas.channels.resizing import resized
 from plantnas.channels.structure import Structure
 from plantnas.channels.traces import check_runs
+from plantnas.errors import PlantingError
 from plantnas.modules import bare, check_beside
 
 MEMORY = 2**30
@@ -43,16 +44,29 @@ def shrink(
         minimum: No width becomes smaller than this through a fraction; a smaller one stays.
 
     Raises:
-        PlantingError: A width that the model cannot have, or that is larger than present.
+        PlantingError: A width that the model cannot have, or that is larger than present; or what
+            it computes is not finite.
         UnsupportedArchitecture: The model's channels cannot be followed, or its code cannot run so.
     """
     model = bare(model)
     structure = analyse(model, images).opened
     check_beside("images", images, model)
     widths = asked_widths(structure, widths, minimum)
-    small = shrunk(sampled_donor(model, structure, images), widths)
+    donor = sampled_donor(model, structure, images)
+    _check_finite(donor)
+    small = shrunk(donor, widths)
     check_runs(small, images)
     return small
+
+
+def _check_finite(donor: Donor) -> None:
+    assert donor.samples is not None
+    for name, outputs in donor.samples.outputs.items():
+        if not outputs.isfinite().all():
+            raise PlantingError(
+                f"images: what the layer of {name!r} computes on them is not finite: they, or the "
+                "model's weights, are not."
+            )
 
 
 def sampled_donor(model: nn.Module, structure: Structure, images: Tensor) -> Donor:

@@ -71,7 +71,7 @@ def _drawn(
 ) -> nn.Module:
     """What a constructor makes, with weights that the seed draws."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(int(seed))  # a NumPy integer is none to torch
         try:
             return constructor(**keywords)
         except (TypeError, ValueError) as error:
