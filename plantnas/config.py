@@ -19,6 +19,7 @@ from plantnas.settings import (
     Arguments,
     Count,
     Factor,
+    Limit,
     Rate,
     Settings,
     Share,
@@ -229,8 +230,10 @@ class Search(Settings):
     """A planting has at least this multiple of its parent's cost, or is not trained."""
     maximum_growth: Factor = Field(default=4.5, gt=1)
     """A planting has at most this multiple of its parent's cost, or is not trained."""
+    maximum_cost: Limit | None = None
+    """No planted network costs more than this, as `cost` counts."""
     maximum_parameters: Amount | None = None
-    """No network of the study has more parameters."""
+    """No planted network has more parameters, whatever the cost."""
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> "Search":

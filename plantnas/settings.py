@@ -62,6 +62,7 @@ Rate = Annotated[float, Field(strict=True, gt=0, le=1e30)]
 Count = Annotated[int, Field(strict=True, gt=0, le=10**6)]
 """Of what takes time: epochs, trials, channels."""
 
+Limit = Annotated[float, Field(strict=True, gt=0, le=1e18)]
 Amount = Annotated[int, Field(strict=True, gt=0, le=10**12)]
 """Of what there may be very many: images, parameters."""
 

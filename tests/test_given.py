@@ -81,7 +81,7 @@ WRONG: dict[str, list[Any]] = {
     "artifacts": NO_PATH[1:],
     "base_sampler": [None, "TPESampler", optuna.samplers.TPESampler],
     "config": [None, 3, {}],
-    "cost": [None, 3, "seconds"],
+    "cost": [3, "seconds"],
     "device": [None, 3, "a\0b", torch.zeros(2)],
     "directory": NO_PATH[1:],
     "example_input": [*NO_IMAGES, IMAGES.to_sparse()],

@@ -33,4 +33,4 @@ def baseline_record(
     structure = prepared.records.structure.opened  # which a baseline may narrow in any study
     structure = structure.with_widths(widths_in(network, structure))
     trained = Trained(network, structure, tuple(epochs), evaluation, phases.seconds)
-    return network_record(method, trained, prepared.weights, owner)
+    return network_record(method, trained, prepared.weights, owner, prepared.pricing)

@@ -5,7 +5,23 @@ from typing import Annotated
 
 import typer
 
-from plantnas.cli.options import Directory, Force, Storage, Study, Trust, existing, show
+from plantnas.cli.options import (
+    Directory,
+    Force,
+    MaxActivationMemory,
+    MaxBytes,
+    MaxBytesFloat16,
+    MaxBytesInt8,
+    MaxCost,
+    MaxMacs,
+    MaxParameters,
+    Storage,
+    Study,
+    Trust,
+    existing,
+    limits_of,
+    show,
+)
 from plantnas.config_files import is_path
 
 
@@ -20,8 +36,13 @@ def export(
     family: Annotated[
         Path | None, typer.Option(help="Family file of the network and all its ancestors.")
     ] = None,
-    max_parameters: Annotated[int | None, typer.Option(min=1, help="Most parameters.")] = None,
-    max_macs: Annotated[int | None, typer.Option(min=1, help="Most MACs for an image.")] = None,
+    max_parameters: MaxParameters = None,
+    max_macs: MaxMacs = None,
+    max_cost: MaxCost = None,
+    max_bytes: MaxBytes = None,
+    max_bytes_float16: MaxBytesFloat16 = None,
+    max_bytes_int8: MaxBytesInt8 = None,
+    max_activation_memory: MaxActivationMemory = None,
     network_id: Annotated[
         int | None, typer.Option(help="This network; by default the most accurate on validation.")
     ] = None,
@@ -40,7 +61,9 @@ def export(
     from plantnas.report.export.saving import Files, save
 
     widths = None if crop_to is None else parse_widths(crop_to)
-    wanted = Wanted(network_id, max_parameters, max_macs, widths)
+    of_bytes = (max_bytes, max_bytes_float16, max_bytes_int8)
+    limits = limits_of(max_parameters, max_macs, max_cost, *of_bytes, max_activation_memory)
+    wanted = Wanted(network_id, limits, widths)
     files = Files(family, output, format_name, force)
     place = existing(name_or_file, storage, folder)
     if is_path(name_or_file):

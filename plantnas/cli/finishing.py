@@ -7,42 +7,55 @@ import typer
 from plantnas.cli.options import (
     Device,
     Directory,
+    MaxActivationMemory,
+    MaxBytes,
+    MaxBytesFloat16,
+    MaxBytesInt8,
+    MaxCost,
+    MaxMacs,
+    MaxParameters,
     Storage,
     Study,
     Trust,
     existing,
+    limits_of,
     records_of,
     show,
 )
+
+Together = Annotated[
+    bool,
+    typer.Option(
+        "--family",
+        help="Train it together with all its ancestors, each a crop of the next; without a number "
+        "or limit, the lineage of the best network.",
+    ),
+]
 
 
 def finish(
     name_or_file: Study,
     network_id: Annotated[
-        int | None, typer.Option("--network", help="The widths of this planted network or seed.")
+        int | None, typer.Option("--network", help="Of this planted network or seed, not the best.")
     ] = None,
-    max_parameters: Annotated[
-        int | None,
-        typer.Option(min=1, help="Those of the most accurate one with at most so many parameters."),
-    ] = None,
-    together: Annotated[
-        bool,
-        typer.Option(
-            "--family",
-            help="Train it together with all its ancestors, each a crop of the next; without a "
-            "number or limit, the lineage of the best network.",
-        ),
-    ] = False,
+    max_parameters: MaxParameters = None,
+    max_macs: MaxMacs = None,
+    max_cost: MaxCost = None,
+    max_bytes: MaxBytes = None,
+    max_bytes_float16: MaxBytesFloat16 = None,
+    max_bytes_int8: MaxBytesInt8 = None,
+    max_activation_memory: MaxActivationMemory = None,
+    together: Together = False,
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Of the training; by default those of that network and its ancestors; of a family "
-            "as many as cost what training its networks one by one would."
+            help="Of the training; by default those of it and its ancestors; of a family as many "
+            "as cost what training its networks one by one would."
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Peak of the schedule; by default that of the seed's, for this size."),
+        typer.Option(help="Peak of the schedule; by default the seed's, for this size."),
     ] = None,
     storage: Storage = None,
     trust: Trust = False,
@@ -57,10 +70,11 @@ def finish(
 
     place = existing(name_or_file, storage, folder)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    asked = Wanted(network_id, max_parameters)
-    records = records_of(place)
-    plan = plan_for(records, asked, epochs, learning_rate, together)
+    of_bytes = max_bytes, max_bytes_float16, max_bytes_int8
+    limits = limits_of(max_parameters, max_macs, max_cost, *of_bytes, max_activation_memory)
+    wanted = Wanted(network_id, limits)
+    plan = plan_for(records_of(place), wanted, epochs, learning_rate, together)
     finished = finish_networks(place, plan, device, show)
-    for record, source in zip(finished, plan.sources, strict=True):
-        show(summary(record, source))
+    for pair in zip(finished, plan.sources, strict=True):
+        show(summary(*pair))
     evaluate_finished(place)

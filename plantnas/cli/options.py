@@ -25,6 +25,11 @@ console = Console(width=None if sys.stdout and sys.stdout.isatty() else 160, hig
 STUDIES = Path("plantnas-studies")
 """The folder of studies in the folder where a command is run."""
 
+LIMITED = (
+    "parameters", "macs", "cost", "bytes", "bytes_float16", "bytes_int8", "activation_memory"
+)  # fmt: skip
+"""The costs that options limit, in their order; `cost` is the study's."""
+
 LONGEST_URL = 4096
 LONGEST_NAME = 512
 """Optuna's limit."""
@@ -62,6 +67,22 @@ def finite(option: float) -> float:
     return option
 
 
+def positive(option: float | None) -> float | None:
+    """An option that is a positive number, if it is given.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if option is not None and not finite(option) > 0:
+        raise typer.BadParameter(f"{option:g} is no positive number.")
+    return option
+
+
+def limits_of(*most: float | None) -> dict[str, float]:
+    """The limits that are given, of those for each of `LIMITED`, by the names of costs."""
+    return {cost: limit for cost, limit in zip(LIMITED, most, strict=True) if limit is not None}
+
+
 def _trust(is_trusted: bool) -> bool:
     if is_trusted:
         trust([ANY])
@@ -70,6 +91,20 @@ def _trust(is_trusted: bool) -> bool:
 
 Study = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study's name or the path of its YAML file.")
+]
+MaxParameters = Annotated[int | None, typer.Option(min=1, help="Most parameters.")]
+MaxMacs = Annotated[int | None, typer.Option(min=1, help="Most MACs for an image.")]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(callback=positive, help="Most of what the study trades accuracy for."),
+]
+MaxBytes = Annotated[int | None, typer.Option(min=1, help="Most bytes of weights in float32.")]
+MaxBytesFloat16 = Annotated[
+    int | None, typer.Option(min=1, help="Most bytes of weights in float16.")
+]
+MaxBytesInt8 = Annotated[int | None, typer.Option(min=1, help="Most bytes of weights in int8.")]
+MaxActivationMemory = Annotated[
+    int | None, typer.Option(min=1, help="Most bytes of activations for an image.")
 ]
 Workers = Annotated[int, typer.Option(min=1, max=1000, help="Processes that run trials.")]
 Storage = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Group
 
+from plantnas.channels.costs import COSTS
 from plantnas.cli.options import (
     Directory,
     Force,
@@ -75,7 +76,8 @@ def plot(
         str | None, typer.Option("--split", help="Of pareto: accuracy on validation or test.")
     ] = None,
     cost: Annotated[
-        str | None, typer.Option(help="Of pareto: parameters, macs or latency.")
+        str | None,
+        typer.Option(help=f"Of pareto: {', '.join(COSTS)}, latency; by default the study's."),
     ] = None,
     network_id: Annotated[
         int | None,
@@ -195,11 +197,11 @@ def _status(records: "StudyRecords") -> Group:
     from plantnas.report.terminal import cost_table, front_table
     from plantnas.search.progress import progress, progress_table
 
-    steps = progress(optuna_trials(records) or [])
-    if records.find() is None:  # its data is being read
+    recorded, steps = records.find(), progress(optuna_trials(records) or [])
+    if recorded is None:  # its data is being read
         return Group(progress_table(steps))
     networks = records.networks()
-    trained = progress_table(steps, metric_of(networks))
+    trained = progress_table(steps, metric_of(networks), recorded.cost_name)
     tables = cost_table(networks), front_table(networks)
     return Group(trained, *tables, f"{records.name}: {headline(networks)}")
 

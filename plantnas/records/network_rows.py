@@ -4,6 +4,7 @@ The records are in ``record.py``, the tables in ``tables.py``, transactions in `
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,11 +18,13 @@ from plantnas.records.record import AheadRecord, BaselineRun, NetworkRecord
 from plantnas.records.tables import (
     AheadRow,
     BaselineRow,
+    CostRow,
     EpochRow,
     EvaluationRow,
     NetworkRow,
     OfNetwork,
     PhaseRow,
+    StudyRow,
     WidthRow,
 )
 
@@ -44,12 +47,14 @@ def rows_of_network(record: NetworkRecord) -> dict[type[OfNetwork], list[dict[st
         }
         for position, (group, width) in enumerate(record.widths.items())
     ]
+    costs = [{"cost": name, "value": value} for name, value in record.costs.items()]
     phases = [{"phase": phase, "seconds": seconds} for phase, seconds in record.seconds.items()]
     return {
         WidthRow: widths,
         EvaluationRow: [evaluation._asdict() for evaluation in record.evaluations],
         EpochRow: [epoch._asdict() for epoch in record.epochs],
         PhaseRow: phases,
+        CostRow: costs,
         BaselineRow: [asdict(record.baseline)] if record.baseline else [],
         AheadRow: [asdict(record.ahead)] if record.ahead else [],
     }
@@ -78,6 +83,8 @@ def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> li
             raise ValueError(f"network {network_id} was evaluated on no image")
     epochs = _read_rows(connection, EpochRow, EpochRow.epoch, condition)
     phases = _read_rows(connection, PhaseRow, PhaseRow.phase, condition)
+    costs = _read_rows(connection, CostRow, CostRow.cost, condition)
+    cost_names = _cost_names(connection, {row.study_id for row in rows})
     baselines = _read_rows(connection, BaselineRow, BaselineRow.network_id, condition)
     aheads = _read_rows(connection, AheadRow, AheadRow.network_id, condition)
     return [
@@ -93,11 +100,22 @@ def _read_networks(connection: Connection, condition: ColumnElement[bool]) -> li
             ),
             epochs=tuple(Epoch(*values) for values in epochs[row.id]),
             seconds=dict(phases[row.id]),
+            costs=dict(costs[row.id]),
+            cost_name=cost_names[row.study_id],
             baseline=next((BaselineRun(*values) for values in baselines[row.id]), None),
             ahead=next((AheadRecord(*values) for values in aheads[row.id]), None),
         )
         for row in rows
     ]
+
+
+def _cost_names(connection: Connection, study_ids: Collection[int]) -> dict[int, str]:
+    """The cost that each study trades accuracy for, by its id."""
+    query = select(StudyRow.id, StudyRow.configuration).where(StudyRow.id.in_(study_ids))
+    return {
+        study_id: configuration.get("search", {}).get("cost", "parameters")
+        for study_id, configuration in connection.execute(query)
+    }
 
 
 def _read_rows(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import nan
 from typing import Any, NamedTuple
 
 from plantnas.measured import Epoch, Evaluation, Split
@@ -81,6 +82,13 @@ class StudyRecord:
         """What its images are like."""
         with damage_told(f"study {self.name!r}: its images"):
             return ImagesRecord(**self.configuration["images"])
+
+    @property
+    def cost_name(self) -> str:
+        """The cost that it trades accuracy for; the older ones know none but parameters."""
+        with damage_told(f"study {self.name!r}: its search"):
+            name: str = self.configuration.get("search", {}).get("cost", "parameters")
+        return name
 
     @property
     def search_space(self) -> SearchSpace:
@@ -165,6 +173,8 @@ class NetworkRecord:
         seconds: What each phase of making it took, e.g. ``{"training": 8.1}``.
         id: Given by the database.
         created: When it was recorded (UTC); None stands for now.
+        costs: What it costs beside parameters and MACs, by the name of the cost.
+        cost_name: The cost that its study trades accuracy for.
         baseline: What it is compared to, if it is a baseline.
         ahead: The network that was trained along with it, if one was.
     """
@@ -183,10 +193,22 @@ class NetworkRecord:
     artifact_id: str | None
     sha256: str | None
     seconds: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    cost_name: str = "parameters"
     id: int | None = None
     created: datetime | None = None
     baseline: BaselineRun | None = None
     ahead: AheadRecord | None = None
+
+    @property
+    def cost(self) -> float:
+        """What it costs as its study counts; NaN where that was not recorded."""
+        return self.cost_in(self.cost_name)
+
+    def cost_in(self, name: str) -> float:
+        """What it costs by the cost of that name; NaN where that was not recorded."""
+        counted = {"parameters": self.parameters, "macs": self.macs}
+        return counted[name] if name in counted else self.costs.get(name, nan)
 
     def evaluation_on(self, split: Split) -> Evaluation | None:
         """Its evaluation on a split, if there is one."""

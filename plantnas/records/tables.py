@@ -194,6 +194,15 @@ class PhaseRow(OfNetwork, Table):
     seconds: Mapped[float | None]
 
 
+class CostRow(OfNetwork, Table):
+    """What a network costs beside its parameters and MACs, by the name of the cost."""
+
+    __tablename__ = "plantnas_costs"
+
+    cost: Mapped[str] = mapped_column(String(256), primary_key=True)
+    value: Mapped[float | None]
+
+
 class BaselineRow(OfNetwork, Table):
     """How a baseline was made, and the planted network of its size that it is compared to."""
 

@@ -35,7 +35,7 @@ from plantnas.records.study import StudyRecords
 from plantnas.report.front import front_and_references, metric_of, teacher_of
 from plantnas.report.headline import caveats, export_command, first_choice, headline
 from plantnas.report.study_data import StudyData
-from plantnas.report.terminal import accuracy_text
+from plantnas.report.terminal import accuracy_text, cost_columns, cost_text
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -265,8 +265,8 @@ def note_text(name: str, study_id: int, networks: Sequence[NetworkRecord]) -> st
 def _front_table(study_id: int, networks: Sequence[NetworkRecord]) -> str:
     """The front in Markdown; numbers of trials lead to their pages."""
     teacher, address = teacher_of(networks), f"/dashboard/studies/{study_id}/trials?numbers="
-    heading = metric_of(networks).heading
-    columns = (*COLUMNS[:-2], f"validation {heading}", f"test {heading}")
+    heading, others = metric_of(networks).heading, cost_columns(networks)
+    columns = (*COLUMNS[:-2], *others, f"validation {heading}", f"test {heading}")
     rows = [columns, tuple("---" if name == "made by" else "---:" for name in columns)]
     for record in front_and_references(networks):
         number = record.trial_number
@@ -277,6 +277,7 @@ def _front_table(study_id: int, networks: Sequence[NetworkRecord]) -> str:
             "" if number is None else f"[{number}]({address}{number})",
             f"{record.parameters:,}",
             f"{100 * record.parameters / teacher.parameters:.1f}" if teacher else "",
+            *(cost_text(record, networks) for _ in others),
             accuracy_text(record, "validation"),
             accuracy_text(record, "test"),
         )

@@ -28,6 +28,7 @@ class Entry(NamedTuple):
         repetition: 0 for a planted network.
         parameters: Number of parameters.
         macs: Multiply-accumulates for an image.
+        cost: What its study trades accuracy for.
         epochs: Those of all its training; a planted network's with its ancestors'.
         own_seconds: Seconds of making it; a planted network's with its ancestors'.
         teacher_seconds: Seconds of the teacher's training, 0 if the method does not need it.
@@ -45,6 +46,7 @@ class Entry(NamedTuple):
     repetition: int
     parameters: int
     macs: int
+    cost: float
     epochs: int
     own_seconds: float
     teacher_seconds: float
@@ -141,6 +143,7 @@ def compared_entries(name: str, networks: Sequence[NetworkRecord]) -> list[Entry
             repetition=run.repetition if run else 0,
             parameters=record.parameters,
             macs=record.macs,
+            cost=record.cost,
             epochs=sum(each.epochs[-1].epoch for each in trained if each.epochs),
             own_seconds=seconds_of(trained),
             teacher_seconds=teacher_seconds if run is None or run.uses_teacher else 0.0,
@@ -161,14 +164,14 @@ def weights_of(record: NetworkRecord) -> str | int | None:
 def points_of_all_sizes(entries: Sequence[Entry], split: Split) -> dict[str, list[Point]]:
     """The point of each size, by method that was evaluated at all sizes of a study.
 
-    Repetitions are one point: their mean accuracy on the split, and their mean parameters.
+    Repetitions are one point: their mean accuracy on the split, and their mean cost.
     """
     points = list[tuple[tuple[str, int], Point]]()
     for entry in entries:
         accuracy = entry.test_accuracy if split == "test" else entry.validation_accuracy
         if accuracy is not None:
             size = entry.method, entry.target_id
-            points.append((size, Point(accuracy, entry.parameters)))
+            points.append((size, Point(accuracy, entry.cost)))
     means = {
         size: Point(*map(fmean, zip(*repetitions, strict=True)))
         for size, repetitions in grouped(points).items()

@@ -1,7 +1,7 @@
 """Which networks of a study to choose from: its Pareto front. The plot of it is in plotting/."""
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isnan
 from typing import Final
 
 from plantnas.measured import Metric
@@ -47,14 +47,15 @@ def unfinished(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
 
 
 def pareto_front(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The choosable networks that no other beats in validation accuracy and parameters.
+    """The choosable networks that no other beats in validation accuracy and in the study's cost.
 
     Returns:
-        Smallest first; each has a higher validation accuracy than the one before. Of equals, the
+        Cheapest first; each has a higher validation accuracy than the one before. Of equals, the
         one of lower validation loss.
     """
     front: list[NetworkRecord] = []
-    for record in sorted(filter(is_choosable, networks), key=_smallest_best_first):
+    known = [each for each in networks if is_choosable(each) and not isnan(each.cost)]
+    for record in sorted(known, key=_cheapest_best_first):
         if not front or validation_accuracy(record) > validation_accuracy(front[-1]):
             front.append(record)
     return front
@@ -70,11 +71,11 @@ def lineage(networks: Sequence[NetworkRecord], last: NetworkRecord) -> list[Netw
 
 
 def front_and_references(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
-    """The Pareto front with the seed and the teacher, which may not be on it, smallest first."""
+    """The Pareto front with the seed and the teacher, which may not be on it, cheapest first."""
     networks = list(networks)
     shown = {record.id: record for record in pareto_front(networks)}
     shown |= {record.id: record for record in networks if record.kind is None}
-    return sorted(shown.values(), key=lambda record: record.parameters)
+    return sorted(shown.values(), key=lambda record: record.cost)
 
 
 def teacher_of(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
@@ -92,7 +93,7 @@ def winning_lineage(networks: Sequence[NetworkRecord]) -> list[NetworkRecord]:
     return lineage(networks, max(planted, key=validation_accuracy)) if planted else []
 
 
-def _smallest_best_first(record: NetworkRecord) -> tuple[int, float, float]:
+def _cheapest_best_first(record: NetworkRecord) -> tuple[float, float, float]:
     evaluation = record.evaluation_on("validation")
     loss = evaluation.loss if evaluation else float("inf")
-    return record.parameters, -validation_accuracy(record), loss
+    return record.cost, -validation_accuracy(record), loss

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 from math import sqrt
 
+from plantnas.channels.costs import title_of
 from plantnas.measured import Evaluation, Metric, Split
 from plantnas.records.record import NetworkRecord
 from plantnas.report.front import (
@@ -28,7 +29,7 @@ def first_choice(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:
     """The grown or finished network of the front to look at first, chosen by validation.
 
     Returns:
-        The smallest that is within half a point of the teacher's accuracy; if none is, or there is
+        The cheapest that is within half a point of the teacher's accuracy; if none is, or there is
         no teacher yet, the most accurate one. None if the front has no such network.
     """
     grown = [record for record in pareto_front(networks) if record.kind in ("grow", FINISH)]
@@ -58,10 +59,10 @@ def headline(networks: Sequence[NetworkRecord]) -> str:
         evaluation = teacher.evaluation_on(split)
         accuracy = f" and {split} {_shown(evaluation)}" if evaluation else ""
         return f"{why}; the teacher has {teacher.parameters:,} parameters{accuracy}"
-    percent = 100 * choice.parameters / teacher.parameters
-    # Of less than one per cent two digits are shown, so that it is never nothing.
-    share = f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
-    return f"{share} of the teacher's parameters at {_difference(choice, teacher)}"
+    what = f"{_share(choice.cost, teacher.cost)} of the teacher's {title_of(teacher.cost_name)}"
+    if teacher.cost_name != "parameters":
+        what += f" ({_share(choice.parameters, teacher.parameters)} of its parameters)"
+    return f"{what} at {_difference(choice, teacher)}"
 
 
 def caveats(study_count: int, networks: Sequence[NetworkRecord]) -> list[str]:
@@ -119,6 +120,12 @@ def _difference(choice: NetworkRecord, teacher: NetworkRecord) -> str:
     amount = f"{abs(points):.2f} points" if metric.scale == 100 else f"{abs(points):.4f}"
     shown = f"{amount} {'more' if points > 0 else 'less'} {split} {metric.words}"
     return f"{shown} ({metric.text(ours.accuracy)} against {metric.text(theirs.accuracy)})"
+
+
+def _share(ours: float, theirs: float) -> str:
+    percent = 100 * ours / theirs
+    # Of less than one per cent two digits are shown, so that it is never nothing.
+    return f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
 
 
 def _shown(evaluation: Evaluation) -> str:

@@ -15,6 +15,7 @@ from typing import get_args
 
 import plotly.graph_objects as go
 
+from plantnas.channels.costs import COSTS
 from plantnas.errors import ConfigurationError, StorageError, first_line, missing, shown
 from plantnas.files import write_file
 from plantnas.given import check_integer
@@ -25,25 +26,26 @@ from plantnas.report.plotting.curves import curves_figure, curves_info
 from plantnas.report.plotting.hypervolume import hypervolume_figure, hypervolume_info
 from plantnas.report.plotting.importance import importance_figure, importance_info
 from plantnas.report.plotting.lineage import lineage_figure, lineage_info
-from plantnas.report.plotting.pareto import Cost, PlotSplit, pareto_figure, pareto_info
+from plantnas.report.plotting.pareto import LATENCY, PlotSplit, pareto_figure, pareto_info
 from plantnas.report.plotting.timeline import timeline_figure, timeline_info
 from plantnas.report.plotting.widths import widths_figure, widths_info
 from plantnas.report.study_data import StudyData, study_data
 
 
 def pareto(
-    storage: Storage, name: str, split: PlotSplit = "validation", cost: Cost = "parameters"
+    storage: Storage, name: str, split: PlotSplit = "validation", cost: str | None = None
 ) -> go.Figure:
-    """Accuracy against parameters, MACs or latency: front, lineage, every trial, baselines.
+    """Accuracy against a cost: front, lineage, every trial, baselines.
 
     Args:
         storage: See above.
         name: Its name.
         split: Whose accuracy: `validation` or `test`.
-        cost: `parameters`, `macs`, or `latency`: milliseconds for an image, measured here and now.
+        cost: By its name, such as `macs` or `bytes`; None: what the study trades accuracy for.
+            `latency` is measured here and now where it is not recorded: milliseconds for an image.
     """
-    for option, value in (("split", split), ("cost", cost)):
-        _check_choice(option, value)
+    _check_choice("split", split)
+    _check_choice("cost", cost)
     return pareto_figure(pareto_info(_recorded(storage, name), split, cost))
 
 
@@ -102,7 +104,7 @@ def timeline(storage: Storage, name: str) -> go.Figure:
     return timeline_figure(timeline_info(_recorded(storage, name), datetime.now()))
 
 
-_CHOICES = {"split": get_args(PlotSplit), "cost": get_args(Cost)}
+_CHOICES = {"split": get_args(PlotSplit), "cost": (*COSTS, LATENCY)}
 _PICTURES = (".png", ".svg", ".pdf")
 _SUFFIXES = (".html", ".json", *_PICTURES)
 
@@ -124,6 +126,8 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
 
 
 def _check_choice(option: str, value: object) -> None:
+    if option == "cost" and (value is None or ":" in str(value)):
+        return  # the study's, or one of the user's, which a study may have recorded
     if option in _CHOICES and value not in _CHOICES[option]:
         allowed = ", ".join(_CHOICES[option])
         raise ConfigurationError(f"{option} {shown(value)}: is not allowed. Allowed: {allowed}.")

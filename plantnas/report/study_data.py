@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from optuna.trial import FrozenTrial
 
+from plantnas.channels.costs import title_of
 from plantnas.records.optuna_trials import trials_of
 from plantnas.records.record import NetworkRecord, StudyRecord
 from plantnas.records.study import StudyRecords
@@ -27,6 +28,16 @@ class StudyData(NamedTuple):
     def name(self) -> str:
         """The study's name."""
         return self.study.name
+
+    @property
+    def cost_name(self) -> str:
+        """The cost that it trades accuracy for."""
+        return self.study.cost_name
+
+    @property
+    def cost_title(self) -> str:
+        """What its costs are."""
+        return title_of(self.cost_name)
 
     @property
     def teacher(self) -> NetworkRecord | None:

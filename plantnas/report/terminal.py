@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from math import isnan
 
 from rich.table import Table
 
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.grouping import grouped
 from plantnas.measured import Split
@@ -18,11 +20,10 @@ def front_table(networks: Sequence[NetworkRecord]) -> Table:
     for column in ("network", "method", "step"):
         table.add_column(column)
     table.add_column("widths", overflow="fold")
-    heading = metric_of(networks).heading
-    splits = (f"validation {heading}", f"test {heading}")
-    for column in ("parameters", "% of teacher", "MACs", *splits):
+    heading, teacher = metric_of(networks).heading, teacher_of(networks)
+    others, splits = cost_columns(networks), (f"validation {heading}", f"test {heading}")
+    for column in ("parameters", "% of teacher", "MACs", *others, *splits):
         table.add_column(column, justify="right")
-    teacher = teacher_of(networks)
     for record in front_and_references(networks):
         table.add_row(
             str(record.id),
@@ -32,10 +33,26 @@ def front_table(networks: Sequence[NetworkRecord]) -> Table:
             f"{record.parameters:,}",
             f"{100 * record.parameters / teacher.parameters:.1f}" if teacher else "",
             f"{record.macs:,}",
+            *(cost_text(record, networks) for _ in others),
             accuracy_text(record, "validation"),
             accuracy_text(record, "test"),
         )
     return table
+
+
+def cost_columns(networks: Sequence[NetworkRecord]) -> list[str]:
+    """The heading of what accuracy is traded for, where that is not among parameters and MACs."""
+    names = {record.cost_name for record in networks} - {"parameters", "macs"}
+    return [title_of(name) for name in names]
+
+
+def cost_text(record: NetworkRecord, networks: Sequence[NetworkRecord]) -> str:
+    """What a network costs as its study counts, and how much that is of the teacher's."""
+    if isnan(record.cost):
+        return ""
+    teacher = teacher_of(networks)
+    share = f" ({100 * record.cost / teacher.cost:.1f} %)" if teacher else ""
+    return f"{shown_cost(record.cost)}{share}"
 
 
 def cost_table(networks: Sequence[NetworkRecord]) -> Table:

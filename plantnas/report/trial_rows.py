@@ -34,13 +34,16 @@ def trial_rows(connection: Engine | Connection, name: str) -> pd.DataFrame:
 
     Returns:
         The columns number, state (its name in Optuna), datetime_start and datetime_complete (UTC,
-        without a time zone), validation_accuracy (the first value, but for probes), and those of
-        ``ATTRIBUTES`` as they were set. What a trial does not have is missing.
+        without a time zone), validation_accuracy (the first value, but for probes), cost (the
+        second), and those of ``ATTRIBUTES`` as they were set. What a trial does not have is
+        missing.
     """
     attributes = {key: USER_ATTRIBUTES.alias(f"{key}_attribute") for key in ATTRIBUTES}
     trial_id = TRIALS.c.trial_id
     tables = TRIALS.join(STUDIES, STUDIES.c.study_id == TRIALS.c.study_id)
     tables = tables.outerjoin(VALUES, and_(VALUES.c.trial_id == trial_id, VALUES.c.objective == 0))
+    costs = VALUES.alias("costs")
+    tables = tables.outerjoin(costs, and_(costs.c.trial_id == trial_id, costs.c.objective == 1))
     for key, rows in attributes.items():
         tables = tables.outerjoin(rows, and_(rows.c.trial_id == trial_id, rows.c.key == key))
     query = (
@@ -50,6 +53,7 @@ def trial_rows(connection: Engine | Connection, name: str) -> pd.DataFrame:
             TRIALS.c.datetime_start,
             TRIALS.c.datetime_complete,
             VALUES.c.value.label("validation_accuracy"),
+            costs.c.value.label("cost"),
             *(rows.c.value_json.label(key) for key, rows in attributes.items()),
         )
         .select_from(tables)

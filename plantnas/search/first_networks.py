@@ -11,7 +11,6 @@ import optuna
 import torch
 from torch import Tensor, nn
 
-from plantnas.channels.costs import cost_of
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.ordering import largest_first
@@ -82,7 +81,8 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     if is_loaded and recipe.epochs:
         say(f"teacher: its validation accuracy is {evaluation.accuracy:.2%} after its training")
     trained = Trained(network, structure, tuple(history), evaluation, phases.seconds)
-    return _added(records, network_record("teacher", trained, records.store, joined.study))
+    record = network_record("teacher", trained, records.store, joined.study, joined.pricing)
+    return _added(records, record)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class SeedMaker:
     def tell_costs(self) -> None:
         """Tells Optuna's study what policies compare to: they are functions of it alone."""
         study, structure, teacher = self.joined.study, self.structure, self.teacher
-        cost = cost_of(self.joined.config.search.cost)
+        cost = self.joined.pricing.cost
         study.set_user_attr(parameters_key("seed"), structure.parameters())
         study.set_user_attr(cost_key("seed"), cost(structure, {}))
         study.set_user_attr(parameters_key("teacher"), teacher.parameters)
@@ -155,7 +155,8 @@ class SeedMaker:
     def _recorded(self, planting: Mapping[str, int]) -> NetworkRecord:
         records, study = self.joined.records, self.joined.study
         seed, wider = self.trained(planting)
-        record = replace(network_record("seed", seed, records.store, study), step=0)
+        record = network_record("seed", seed, records.store, study, self.joined.pricing)
+        record = replace(record, step=0)
         if wider is not None:
             ahead = recorded_ahead(wider.network, wider.structure, records.store, study)
             record = replace(record, ahead=ahead)

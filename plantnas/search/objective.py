@@ -14,7 +14,6 @@ from typing import NoReturn
 import optuna
 from optuna.trial import TrialState
 
-from plantnas.channels.costs import cost_of
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import wired_as
 from plantnas.config import Planting, Search, StudyConfig
@@ -143,7 +142,7 @@ class PlantingObjective:
             evaluation = prepared.validate(wired_as(child.network, structure))
         trained = Trained(child.network, structure, training.epochs, evaluation, phases.seconds)
         record = replace(
-            network_record("planting", trained, prepared.weights, trial),
+            network_record("planting", trained, prepared.weights, trial, prepared.pricing),
             kind=assignment.kind,
             trial_number=trial.number,
             parent_id=parent.network_id,
@@ -152,7 +151,7 @@ class PlantingObjective:
             ahead=_ahead_record(ahead, prepared, trial),
         )
         _keep(trial, prepared, record, recipe.epochs)
-        return evaluation.accuracy, float(cost_of(config.search.cost)(structure, {}))
+        return evaluation.accuracy, record.cost
 
     def prepared(self, study: optuna.Study, say: Say = lambda message: None) -> PreparedStudy:
         """The study with its teacher and seed, made ready on first use; `say` tells how."""
@@ -194,8 +193,7 @@ def _probe(
     }
     for key, value in shown.items():
         trial.set_user_attr(key, value)
-    cost = cost_of(prepared.config.search.cost)
-    return -loss, float(cost(structure, {}))
+    return -loss, prepared.pricing.of(structure)
 
 
 def _ahead_record(
@@ -249,7 +247,7 @@ def suggest_planting(
             trial planted the same.
     """
     growth, search = prepared.config.search_space.grow, prepared.config.search
-    room = room_to_grow(structure, prepared.teacher.widths, growth, search)
+    room = room_to_grow(structure, prepared.teacher.widths, growth, search, prepared.pricing.cost)
     suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
     planting = suggest(trial, room)
     widths = structure.widths_after(planting)

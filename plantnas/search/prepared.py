@@ -24,6 +24,7 @@ from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights
+from plantnas.search.pricing import Pricing
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, validate
 from plantnas.training.held_back import HeldBack, held_back
@@ -74,6 +75,7 @@ class PreparedStudy:
             and then the network that a planting makes of it along with it.
         samples: Gives what the teacher's layers compute on some training images, which is made
             once a study, when it is first asked for.
+        pricing: What its networks cost.
         device: Where networks are trained.
         features: Features of frozen prefixes, shared by the workers of a machine.
     """
@@ -87,6 +89,7 @@ class PreparedStudy:
     seed_structure: Structure
     make_seed: Callable[[Mapping[str, int]], NetworkRecord]
     samples: Callable[[], Samples]
+    pricing: Pricing
     device: torch.device
     features: FeatureCache
     _seed: NetworkRecord | None = field(default=None, repr=False)
@@ -222,7 +225,11 @@ class Trained(NamedTuple):
 
 
 def network_record(
-    method: str, trained: Trained, store: ArtifactStore, owner: optuna.Study | optuna.Trial
+    method: str,
+    trained: Trained,
+    store: ArtifactStore,
+    owner: optuna.Study | optuna.Trial,
+    pricing: Pricing,
 ) -> NetworkRecord:
     """The record of a trained network, whose weights are written with this.
 
@@ -233,6 +240,7 @@ def network_record(
         trained: The network.
         store: Where its weights go.
         owner: What they belong to, for Optuna and its dashboard.
+        pricing: What networks of the study cost.
 
     Raises:
         StorageError: The weights cannot be written.
@@ -253,4 +261,6 @@ def network_record(
         artifact_id=artifact_id,
         sha256=sha256,
         seconds=dict(trained.seconds),
+        costs=pricing.recorded(trained.structure),
+        cost_name=pricing.name,
     )

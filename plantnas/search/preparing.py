@@ -75,6 +75,7 @@ def prepare(
         seed_structure=seed.structure,
         make_seed=seed.made,
         samples=samples,
+        pricing=joined.pricing,
         device=torch.device(device),
         # The split of the images by their hash, all else by the configuration's.
         features=FeatureCache(limit, folder, f"{joined.dataset.fingerprint}-{config.hash()}"),

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import StudyConfig
 from plantnas.grouping import grouped
 from plantnas.measured import ACCURACY, Metric
@@ -79,8 +80,16 @@ def progress(trials: Sequence[FrozenTrial]) -> list[StepProgress]:
     return steps
 
 
-def progress_table(steps: Sequence[StepProgress], metric: Metric = ACCURACY) -> Table:
-    """A row a step; with what probes and early stopping did, if there was any."""
+def progress_table(
+    steps: Sequence[StepProgress], metric: Metric = ACCURACY, cost: str = "parameters"
+) -> Table:
+    """A row a step; with what probes and early stopping did, if there was any.
+
+    Args:
+        steps: How far each has come.
+        metric: What the study maximises.
+        cost: The name of what it trades that for.
+    """
     table = Table(title="Steps", title_justify="left")
     with_stopped = any(step.stopped for step in steps)
     stopping = ("stopped early", "epochs saved") if with_stopped else ()
@@ -90,7 +99,7 @@ def progress_table(steps: Sequence[StepProgress], metric: Metric = ACCURACY) -> 
     for column in ("step", *probing, "screened", *stopping, *others):
         table.add_column(column, justify="right")
     table.add_column(f"best validation {metric.words}", justify="right")
-    table.add_column("parameters", justify="right")
+    table.add_column(title_of(cost), justify="right")
     for step in steps:
         stopped = (step.stopped, step.epochs_saved) if with_stopped else ()
         probed = (step.probed,) if with_probes else ()
@@ -109,6 +118,7 @@ class ProgressBars:
         self._wanted = config.search.trials_per_step
         has_probes = "probes" in settings_of(config.search.policy)  # or else none are made
         self._probes = config.search.probes if has_probes else 0
+        self._cost_title = title_of(config.search.cost)
         self._bars = bars
         self._tasks = [
             bars.add_task(
@@ -135,13 +145,13 @@ class ProgressBars:
                 grown = step.grown * self._planting.growing_epochs(step.step)
                 # Spares may have been grown before the winner is known: full at the end only.
                 done = min(screened + grown, total - 1)
-            value, parameters = _best(step, metric)
+            value, cost = _best(step, metric)
             probed = f"{step.probed}/{self._probes} probed, " if self._probes else ""
             self._bars.update(
                 self._tasks[step.step - 1],
                 completed=done,
                 trials=f"{probed}{step.screened}/{self._wanted} screened, {step.grown} grown",
-                best=f"best {value} with {parameters} parameters" if step.best else "",
+                best=f"best {value} with {cost} {self._cost_title}" if step.best else "",
                 left=self._left(step.step, done),
             )
         return steps
@@ -183,5 +193,5 @@ def maximised(study: optuna.Study) -> Metric:
 def _best(reached: StepProgress, metric: Metric) -> tuple[str, str]:
     if reached.best is None:
         return "", ""
-    value, parameters = reached.best.values
-    return metric.text(value), f"{parameters:,.0f}"
+    value, cost = reached.best.values
+    return metric.text(value), shown_cost(cost)

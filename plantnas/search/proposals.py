@@ -77,7 +77,11 @@ class Room:
 
 
 def room_to_grow(
-    structure: Structure, teacher_widths: Mapping[str, int], growth: Growth, search: Search
+    structure: Structure,
+    teacher_widths: Mapping[str, int],
+    growth: Growth,
+    search: Search,
+    cost: Cost | None = None,
 ) -> Room:
     """The room of a parent.
 
@@ -85,12 +89,38 @@ def room_to_grow(
         structure: The parent's.
         teacher_widths: No group outgrows the teacher's.
         growth: Which groups may grow, and by how much.
-        search: The cost and its window.
+        search: The window of costs.
+        cost: Theirs; None: what the search names.
 
     Raises:
         ConfigurationError: A pattern of `growth` fits no group, or there is no such cost.
     """
-    groups, cost = structure.growable, cost_of(search.cost)
+    chosen, cost = _chosen(structure, growth), cost or cost_of(search.cost)
+    limits = dict[str, int]()
+    for name, group in structure.growable.items():
+        if name in chosen:
+            step, width = group.granularity, group.width
+            wanted = max(step, int(width * growth.up_to) // step * step)  # at least one granule
+            limit = min(wanted, (teacher_widths[name] - width) // step * step)
+            if limit > 0:
+                limits[name] = limit
+    reaching = seen(structure, limits.keys())
+    limits = {name: limit for name, limit in limits.items() if name in reaching}
+    before, most = cost(structure, {}), search.maximum_parameters or inf
+    maximum = min(search.maximum_growth * before, search.maximum_cost or inf)
+    return Room(
+        structure=structure,
+        limits=limits,
+        cost=cost,
+        minimum=search.minimum_growth * before,
+        maximum=min(maximum, most) if search.cost == "parameters" else maximum,
+        maximum_parameters=most,
+    )
+
+
+def _chosen(structure: Structure, growth: Growth) -> set[str]:
+    """The groups that may grow, by the patterns of their names."""
+    groups = structure.growable
     for pattern in growth.groups:
         if not any(fnmatchcase(name, pattern) for name in groups):
             raise ConfigurationError(
@@ -104,26 +134,7 @@ def room_to_grow(
             "channels of these groups alone would reach no output, since old channels do not see "
             "them; let the groups behind them grow too."
         )
-    limits = dict[str, int]()
-    for name, group in groups.items():
-        if name in chosen:
-            step, width = group.granularity, group.width
-            wanted = max(step, int(width * growth.up_to) // step * step)  # at least one granule
-            limit = min(wanted, (teacher_widths[name] - width) // step * step)
-            if limit > 0:
-                limits[name] = limit
-    reaching = seen(structure, limits.keys())
-    limits = {name: limit for name, limit in limits.items() if name in reaching}
-    before, most = cost(structure, {}), search.maximum_parameters or inf
-    maximum = search.maximum_growth * before
-    return Room(
-        structure=structure,
-        limits=limits,
-        cost=cost,
-        minimum=search.minimum_growth * before,
-        maximum=min(maximum, most) if search.cost == "parameters" else maximum,
-        maximum_parameters=most,
-    )
+    return chosen
 
 
 def suggest_counts(trial: optuna.Trial, room: Room) -> dict[str, int]:

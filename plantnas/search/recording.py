@@ -9,12 +9,14 @@ from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 import optuna
 import torch
 
+from plantnas.channels.costs import cost_of
 from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
 from plantnas.measured import Metric
@@ -30,6 +32,7 @@ from plantnas.records.recorded_config import as_recorded, is_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.search.identity import records_of
 from plantnas.search.outlines import images_record
+from plantnas.search.pricing import Pricing
 from plantnas.search.rehearsing import rehearsed
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.training.metrics import metrics_of
@@ -57,6 +60,11 @@ class JoinedStudy:
     records: StudyRecords
     dataset: Dataset
     directory: Path
+
+    @cached_property
+    def pricing(self) -> Pricing:
+        """What its networks cost."""
+        return Pricing(self.config.search.cost, cost_of(self.config.search.cost))
 
 
 def new_images(config: StudyConfig, url: str) -> Dataset | None:

@@ -15,6 +15,7 @@ import torch
 from optuna.exceptions import ExperimentalWarning
 from torch import nn
 
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.planting import plant
@@ -76,7 +77,7 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         seed = seed_structure(config, structure, widths, lambda: network_at(space, images, {}))
         room = room_to_grow(seed, widths, space.grow, config.search)
         room.cost_at(widths)  # one of the user's tells what is wrong with it, here as for the seed
-        _check_window(room)
+        _check_window(room, config.search.cost)
         _check_proposals(config, room)
         try:
             drawn = narrowed(structure, space.seed)
@@ -103,14 +104,15 @@ def _random_states_kept() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _check_window(room: Room) -> None:
+def _check_window(room: Room, cost: str) -> None:
     if room.has_none():
-        parameters = room.structure.parameters()
+        parameters, low, high = room.structure.parameters(), room.minimum, room.maximum
         raise ConfigurationError(
             f"search: nothing can be planted in the seed, of {parameters:,} parameters: no child "
-            f"costs between {room.minimum:,.0f} and {room.maximum:,.0f} (minimum_growth, "
-            f"maximum_growth) with at most {room.maximum_parameters:,.0f} parameters "
-            "(maximum_parameters) and no more channels than the teacher."
+            f"costs between {shown_cost(low)} and {shown_cost(high)} {title_of(cost)} "
+            f"(minimum_growth, maximum_growth, maximum_cost) with at most "
+            f"{room.maximum_parameters:,.0f} parameters (maximum_parameters) and no more channels "
+            "than the teacher."
         )
 
 

@@ -186,7 +186,7 @@ def test_the_best_network_within_a_limit_is_never_a_finished_one(
     ended: StudyFolder, tmp_path: Path
 ) -> None:
     folder = ended.copy(tmp_path / "study")
-    wanted = Wanted(max_parameters=folder.records.networks()[0].parameters)
+    wanted = Wanted(limits={"parameters": folder.records.networks()[0].parameters})
     (parent,) = plan_for(folder.records, wanted).sources
     best = replace(
         parent,
@@ -205,10 +205,10 @@ def test_the_best_network_within_a_limit_is_never_a_finished_one(
     ("wanted", "message"),
     [
         (Wanted(), "needs a network's number, or the most parameters"),
-        (Wanted(2, 5000), "a limit of parameters or MACs has no meaning beside it"),
+        (Wanted(2, {"parameters": 5000}), "a limit of parameters has no meaning beside it"),
         (Wanted(99), "has no network 99: its networks are 1 to "),
         (Wanted(1), "network 1 is of method 'teacher': only the seed and planted networks"),
-        (Wanted(max_parameters=1), "no network is within these limits: the smallest has "),
+        (Wanted(limits={"parameters": 1}), "no network is within these limits: the smallest has "),
     ],
 )
 def test_a_network_that_cannot_be_finished_is_refused(

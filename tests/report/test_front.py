@@ -8,6 +8,7 @@ from plantnas.measured import Evaluation
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import (
+    front_and_references,
     is_choosable,
     lineage,
     pareto_front,
@@ -77,3 +78,21 @@ def test_without_finished_networks_the_search_is_left(records: StudyRecords) -> 
     before = records.networks()
     records.add(FINISHED)
     assert unfinished(records.networks()) == before
+
+
+def test_the_front_is_of_the_cost_that_the_study_trades_accuracy_for(
+    networks: list[NetworkRecord],
+) -> None:
+    upside_down = [
+        replace(each, cost_name="mine:cost", costs={"mine:cost": 1e9 / each.parameters})
+        for each in networks
+    ]
+    assert [network.id for network in pareto_front(upside_down)] == [1]
+    assert [network.cost for network in front_and_references(upside_down)] == [20_000, 2_000_000]
+
+
+def test_a_network_whose_cost_is_not_known_is_not_on_the_front(
+    networks: list[NetworkRecord],
+) -> None:
+    seed = replace(networks[1], cost_name="mine:cost")
+    assert pareto_front([seed]) == []

@@ -181,3 +181,13 @@ def test_a_study_without_baselines_says_so(
 
 def test_a_study_that_has_only_begun_has_little_to_doubt() -> None:
     assert len(caveats(1, [])) == 1
+
+
+def test_the_share_is_of_the_studys_cost_and_parameters_stand_beside_it(networks: Networks) -> None:
+    by_bytes = [
+        replace(each, cost_name="bytes_int8", costs={"bytes_int8": 2 * each.parameters + 100})
+        for each in networks
+    ]
+    assert headline(by_bytes).startswith(
+        "4.1 % of the teacher's bytes of weights in int8 (4.0 % of its parameters) at "
+    )

@@ -161,10 +161,19 @@ def test_the_window_may_be_of_macs() -> None:
     [
         (Search(), False),
         (Search(maximum_parameters=1_300), True),
+        (Search(maximum_cost=1_300.0), True),
+        (Search(cost="bytes", maximum_cost=1_300.0), True),
         (Search(minimum_growth=500, maximum_growth=600), True),
         (Search(minimum_growth=1.0001, maximum_growth=1.0002), True),
     ],
-    ids=["room", "limit used up", "too little to grow", "smaller than a channel"],
+    ids=[
+        "room",
+        "limit used up",
+        "cost used up",
+        "bytes used up",
+        "too little to grow",
+        "smaller than a channel",
+    ],
 )
 def test_a_parent_without_room_is_known_without_trying(search: Search, expected: bool) -> None:
     assert room_of("plain", search).has_none() == expected
@@ -297,3 +306,8 @@ def test_groups_whose_new_channels_would_reach_no_output_are_refused() -> None:
 
 def _after(room: Room, planting: Mapping[str, int]) -> dict[str, int]:
     return {name: room.groups[name].width + new for name, new in planting.items()}
+
+
+def test_the_limit_is_of_the_chosen_cost() -> None:
+    room = room_of("plain", Search(cost="bytes_float16", maximum_cost=9_000.0, maximum_growth=99))
+    assert (room.maximum, room.maximum_parameters) == (9_000, inf)

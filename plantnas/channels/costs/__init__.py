@@ -69,9 +69,19 @@ def cost_of(name: str) -> Cost:
     return cost if name in COSTS else Positive(name, cost)
 
 
+def counted(structure: Structure) -> dict[str, float]:
+    """All shipped costs of a network with this structure, by their names."""
+    return {name: float(cost_of(name)(structure, {})) for name in COSTS}
+
+
 def title_of(name: str) -> str:
     """What the numbers of a cost are of; the user's has its name alone, and is not imported."""
     if name not in COSTS:
         return name
     title: str = imported(f"{__name__}.{name}:TITLE", COSTS.key)
     return title
+
+
+def shown_cost(amount: float) -> str:
+    """A cost as people read it: milliseconds may be a small number."""
+    return f"{amount:,.0f}" if amount >= 100 or amount == int(amount) else f"{amount:.3g}"

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 VERSION_TABLE = "plantnas_alembic_version"
 
-NEEDED = "0004"
+NEEDED = "0005"
 """The newest of ``versions/``, as a test checks."""
 
 

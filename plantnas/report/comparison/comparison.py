@@ -39,11 +39,15 @@ MAY_DIFFER = ("name", "random_seed")
 
 
 class Reference(NamedTuple):
-    """A study's teacher: costs, and accuracies, 0 to 1 (None where it was not evaluated)."""
+    """A study's teacher: costs, and accuracies, 0 to 1 (None where it was not evaluated).
+
+    Of its costs, `cost` is what the study trades accuracy for.
+    """
 
     study: str
     parameters: int
     macs: int
+    cost: float
     test_accuracy: float | None
     validation_accuracy: float | None = None
     train_accuracy: float | None = None
@@ -96,7 +100,7 @@ class MethodDifference(NamedTuple):
 class Area(NamedTuple):
     """The hypervolume of a method's networks of all sizes, with one corner for a study's methods.
 
-    It is the area of test accuracy (0 to 1) against log parameters.
+    It is the area of test accuracy (0 to 1) against the logarithm of the studies' cost.
     """
 
     study: str
@@ -105,13 +109,14 @@ class Area(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Studies of one configuration beside their baselines."""
+    """Studies of one configuration, which trade accuracy for this cost, beside their baselines."""
 
     entries: list[Entry]
     costs: list[SearchCost]
     references: list[Reference]
     differences: list[MethodDifference]
     areas: list[Area]
+    cost_name: str = "parameters"
 
 
 def comparison(studies: Sequence[StudyRecords], rng: np.random.Generator) -> Comparison:
@@ -161,13 +166,14 @@ def compared(labelled: Sequence[tuple[str, StudyData]], rng: np.random.Generator
         references,
         differences(entries, costs, rng),
         areas(entries, references),
+        labelled[0][1].cost_name,
     )
 
 
 def reference_of(name: str, teacher: NetworkRecord) -> Reference:
     """What is compared of a study's teacher."""
     test, validation, train = (accuracy_on(teacher, s) for s in ("test", "validation", "train"))
-    return Reference(name, teacher.parameters, teacher.macs, test, validation, train)
+    return Reference(name, teacher.parameters, teacher.macs, teacher.cost, test, validation, train)
 
 
 def pairs(entries: Sequence[Entry]) -> list[Pair]:
@@ -236,7 +242,7 @@ def areas(entries: Sequence[Entry], references: Iterable[Reference]) -> list[Are
         fronts = points_of_all_sizes(by_study.get(reference.study, []), "test")
         if fronts:
             everyone = [point for theirs in fronts.values() for point in theirs]
-            corner = worst_corner(everyone, reference.parameters)
+            corner = worst_corner(everyone, reference.cost)
             found += [
                 Area(reference.study, method, hypervolume(theirs, corner))
                 for method, theirs in fronts.items()

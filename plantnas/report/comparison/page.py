@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.files import write_file
 from plantnas.grouping import grouped
 from plantnas.report.comparison.comparison import Comparison
@@ -25,7 +26,6 @@ from plantnas.report.comparison.verdict import (
 )
 from plantnas.report.front import PLANTING
 from plantnas.report.page.rendering import DrawnPlot, rendered
-from plantnas.report.plotting.pareto import COST_TITLES
 from plantnas.report.plotting.styles import TEACHER_COLOUR, in_legend_order, lay_out, marker
 
 PARETO = DrawnPlot(
@@ -47,7 +47,8 @@ HYPERVOLUME = DrawnPlot(
     "of the teacher, tuning and search. Planting stands there twice, with its whole search and "
     "with the networks' lineage alone.",
 )
-ComparedCost = Literal["parameters", "macs"]
+ComparedCost = Literal["parameters", "macs", "cost"]
+"""The attribute of what is compared."""
 PLANTING_ALONE = "planting, lineage alone"
 """The name of planting's point without the cost of its search."""
 SPREAD_OF_METHODS = 1.4
@@ -69,14 +70,14 @@ class ComparisonParetoInfo(NamedTuple):
     """What a plot of accuracy against cost shows.
 
     Attributes:
-        cost: Parameters, or MACs for an image.
+        title: What its costs are.
         methods: All that are compared, planting first: a method looks the same in all plots.
         points: A point for each method and step that was tested, the smallest step first.
         teacher_cost: Mean over studies.
         teacher_accuracy: Over studies; its mean is NaN if no teacher was tested.
     """
 
-    cost: ComparedCost
+    title: str
     methods: list[str]
     points: list[MethodPoint]
     teacher_cost: float
@@ -90,7 +91,7 @@ class HypervolumePoint(NamedTuple):
         method: Whose.
         name: With what is counted.
         seconds: Of one network of each size.
-        hypervolume: Of test accuracy against log parameters.
+        hypervolume: Of test accuracy against the logarithm of the cost.
     """
 
     method: str
@@ -100,10 +101,14 @@ class HypervolumePoint(NamedTuple):
 
 
 class HypervolumeInfo(NamedTuple):
-    """What the plot of hypervolume against cost shows: the methods as above, and their points."""
+    """What the plot of hypervolume against seconds shows: the methods as above, and their points.
+
+    The title says what the costs are.
+    """
 
     methods: list[str]
     points: list[HypervolumePoint]
+    title: str
 
 
 def comparison_pareto_info(
@@ -117,7 +122,7 @@ def comparison_pareto_info(
     )
     teachers = comparison.references
     return ComparisonParetoInfo(
-        cost=horizontal,
+        title=title_of(comparison.cost_name if horizontal == "cost" else horizontal),
         methods=_methods(comparison),
         points=[
             MethodPoint(
@@ -138,7 +143,7 @@ def comparison_pareto_info(
 
 def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
     """Accuracy against cost: a marker a method and size, planting joined, the teacher."""
-    figure, title = go.Figure(), COST_TITLES[info.cost]
+    figure, title = go.Figure(), escape(info.title)
     for place, method in enumerate(info.methods):
         points = [point for point in info.points if point.method == method]
         if not points:
@@ -153,7 +158,7 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
             marker=look,
             hovertext=[
                 f"<b>{escape(method)}</b>, step {point.step}<br>"
-                f"{point.cost:,.0f} {title}<br>"
+                f"{shown_cost(point.cost)} {title}<br>"
                 f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)"
                 for point in points
             ],
@@ -172,7 +177,7 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
         )
         line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
         figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")
-    lay_out(figure, (PARETO if info.cost == "parameters" else PARETO_OF_MACS).title)
+    lay_out(figure, f"Test accuracy against {title}")
     figure.update_xaxes(title=title, type="log", dtick="D2", tickformat="~s")
     figure.update_yaxes(title="test accuracy (%)")
     return figure
@@ -194,7 +199,7 @@ def hypervolume_info(comparison: Comparison) -> HypervolumeInfo:
         if method == PLANTING:
             alone = spread([cost.alone for cost in theirs])
             points.append(HypervolumePoint(method, PLANTING_ALONE, alone, volumes))
-    return HypervolumeInfo(methods, points)
+    return HypervolumeInfo(methods, points, title_of(comparison.cost_name))
 
 
 def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
@@ -214,7 +219,7 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
         )
     lay_out(figure, HYPERVOLUME.title)
     figure.update_xaxes(title="seconds in total", type="log", nticks=10)
-    figure.update_yaxes(title="hypervolume<br>(test accuracy x log parameters)")
+    figure.update_yaxes(title=f"hypervolume<br>(test accuracy x log {escape(info.title)})")
     return figure
 
 
@@ -229,12 +234,16 @@ def write_comparison_page(comparison: Comparison, path: Path) -> None:
 
 def comparison_page(comparison: Comparison) -> str:
     """The page as HTML, with the look of a study's report."""
+    of_cost = list[DrawnPlot]()
+    if comparison.cost_name not in ("parameters", "macs"):
+        of_cost = [_pareto_of_cost(comparison_pareto_info(comparison, "cost"))]
     return rendered(
         "comparison.html",
         studies=", ".join(dict.fromkeys(entry.study for entry in comparison.entries)),
         verdict=verdict(comparison),
         text_columns=TEXT_COLUMNS,
         plots=[
+            *of_cost,
             PARETO.holding(comparison_pareto_figure(comparison_pareto_info(comparison))),
             PARETO_OF_MACS.holding(
                 comparison_pareto_figure(comparison_pareto_info(comparison, "macs"))
@@ -242,6 +251,16 @@ def comparison_page(comparison: Comparison) -> str:
             HYPERVOLUME.holding(hypervolume_figure(hypervolume_info(comparison))),
         ],
     )
+
+
+def _pareto_of_cost(info: ComparisonParetoInfo) -> DrawnPlot:
+    plot = DrawnPlot(
+        "pareto-cost",
+        f"Test accuracy against {info.title}",
+        "The networks by what the search trades accuracy for; baselines have the sizes of planted "
+        "networks in parameters.",
+    )
+    return plot.holding(comparison_pareto_figure(info))
 
 
 def _methods(comparison: Comparison) -> list[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.grouping import grouped
 from plantnas.report.comparison.comparison import Comparison, MethodDifference
 from plantnas.report.comparison.small_networks import PAPERS_SHARE, small_networks
@@ -29,6 +30,8 @@ VERDICT_COLUMNS = (
     "with teacher",
     "learning rate",
 )
+COST_AT = VERDICT_COLUMNS.index("MACs") + 1
+"""Where another cost stands among them."""
 COST_COLUMNS = ("method", "sizes", "networks", "search or tuning", "teacher", "all")
 SMALL_COLUMNS = ("method", "% of teacher", "test %", "behind the teacher", "training - validation")
 TEXT_COLUMNS = ("step", "method")
@@ -83,20 +86,27 @@ def verdict(comparison: Comparison) -> Verdict:
         where = overall if difference.step is None else by_size
         where.append(f"{said[0].upper()}{said[1:]}.")
     tables = (
-        TextTable(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison)),
+        TextTable(VERDICT_TITLE, verdict_columns(comparison), verdict_rows(comparison)),
         TextTable(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
         TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
     )
     return Verdict(overall, by_size, [table for table in tables if table.rows], NOTES)
 
 
+def verdict_columns(comparison: Comparison) -> tuple[str, ...]:
+    """Those of `VERDICT_COLUMNS`, and what accuracy is traded for, if that is not among them."""
+    name = comparison.cost_name
+    others = () if name in ("parameters", "macs") else (title_of(name),)
+    return (*VERDICT_COLUMNS[:COST_AT], *others, *VERDICT_COLUMNS[COST_AT:])
+
+
 def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
-    """The cells of `VERDICT_COLUMNS`, by step, the most accurate method first."""
+    """The cells of `verdict_columns`, by step, the most accurate method first."""
     better = {(each.step, each.method): each.accuracy for each in comparison.differences}
     groups = grouped(((entry.step, entry.method), entry) for entry in comparison.entries)
     spreads = {key: accuracy_spread(entries) for key, entries in groups.items()}
     tested = {key: each.mean for key, each in spreads.items() if not isnan(each.mean)}
-    rows = list[tuple[str, ...]]()
+    columns, rows = verdict_columns(comparison), list[tuple[str, ...]]()
     for key in sorted(groups, key=lambda key: (key[0] or 0, -tested.get(key, 0.0))):
         (step, method), entries = key, groups[key]
         gain = ""
@@ -105,12 +115,14 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
             if difference.has_interval:
                 gain += f" ({100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
         rates = {entry.learning_rate for entry in entries if entry.learning_rate is not None}
+        cost = shown_cost(fmean(entry.cost for entry in entries))
         rows.append(
             (
                 "" if step is None else str(step),
                 method,
                 f"{fmean(entry.parameters for entry in entries):,.0f}",
                 f"{fmean(entry.macs for entry in entries):,.0f}",
+                *([cost] if len(columns) > len(VERDICT_COLUMNS) else []),
                 shown_spread(spreads[key]),
                 gain,
                 f"{fmean(entry.own_seconds for entry in entries):,.1f}",
@@ -123,7 +135,7 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def verdict_table(comparison: Comparison) -> Table:
     """A row for each method at each step."""
-    return _table(VERDICT_TITLE, VERDICT_COLUMNS, verdict_rows(comparison))
+    return _table(VERDICT_TITLE, verdict_columns(comparison), verdict_rows(comparison))
 
 
 def cost_rows(comparison: Comparison) -> list[tuple[str, ...]]:

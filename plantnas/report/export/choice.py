@@ -7,10 +7,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from plantnas.channels.costs import counted, shown_cost, title_of
 from plantnas.channels.planting import crop
 from plantnas.channels.wiring import triangular, wired_as
 from plantnas.errors import ConfigurationError, StudyError, shown
@@ -19,20 +21,20 @@ from plantnas.records.study import StudyRecords
 from plantnas.report.front import FINISH, PLANTING, is_choosable, lineage, pareto_front
 from plantnas.report.images import evaluate_by_labels
 
+NO_LIMITS: Mapping[str, float] = MappingProxyType({})
+
 
 class Wanted(NamedTuple):
     """What a user asks for.
 
     Attributes:
         network_id: That network; None stands for the best one within the limits.
-        max_parameters: Most parameters; None sets no limit.
-        max_macs: Most multiply-accumulates for an image; None sets no limit.
+        limits: What it costs at most, by the names of costs; `cost` stands for the study's.
         widths: Of a crop of it; None stands for the network as it is.
     """
 
     network_id: int | None = None
-    max_parameters: int | None = None
-    max_macs: int | None = None
+    limits: Mapping[str, float] = NO_LIMITS
     widths: Mapping[str, int] | None = None
 
 
@@ -51,30 +53,53 @@ class Choice(NamedTuple):
 
 
 def best_within(
-    name: str,
-    networks: Sequence[NetworkRecord],
-    max_parameters: int | None = None,
-    max_macs: int | None = None,
+    name: str, networks: Sequence[NetworkRecord], limits: Mapping[str, float] = NO_LIMITS
 ) -> NetworkRecord:
     """The network of the highest validation accuracy within limits, the teacher apart.
+
+    Args:
+        name: The study's.
+        networks: To choose from.
+        limits: What it costs at most, by the names of costs; `cost` stands for the study's.
 
     Raises:
         StudyError: None is within the limits.
     """
     candidates = [each for each in networks if is_choosable(each) and each.method != "teacher"]
-    small = [each for each in candidates if each.parameters <= (max_parameters or math.inf)]
-    front = pareto_front([each for each in small if each.macs <= (max_macs or math.inf)])
+    front = pareto_front(
+        [
+            record
+            for record in candidates
+            if all(_cost_in(record, cost) <= most for cost, most in limits.items())
+        ]
+    )
     if front:
         return front[-1]
     if not candidates:
         raise StudyError(f"study {name!r}: no network is finished yet but the teacher.")
     smallest = min(candidates, key=lambda network: network.parameters)
     cheapest = min(candidates, key=lambda network: network.macs)
+    asked = {candidates[0].cost_name if cost == "cost" else cost: None for cost in limits}
+    others = [_least(candidates, cost) for cost in asked if cost not in ("parameters", "macs")]
     raise StudyError(
         f"study {name!r}: no network is within these limits: the smallest has "
         f"{smallest.parameters} parameters (network {smallest.id}), the cheapest takes "
-        f"{cheapest.macs} MACs (network {cheapest.id})."
+        f"{cheapest.macs} MACs (network {cheapest.id}){''.join(others)}."
     )
+
+
+def _cost_in(record: NetworkRecord, cost: str) -> float:
+    return record.cost if cost == "cost" else record.cost_in(cost)
+
+
+def _least(candidates: Sequence[NetworkRecord], cost: str) -> str:
+    """The network that is cheapest by a cost, in words."""
+    known = [each for each in candidates if not math.isnan(each.cost_in(cost))]
+    if not known:
+        return f", and {title_of(cost)} are recorded of none, as the study is older than that cost"
+    best = min(known, key=lambda network: network.cost_in(cost))
+    least = shown_cost(best.cost_in(cost))
+    return f", and {least} {title_of(cost)} are the least (network {best.id})"
 
 
 def wanted_record(
@@ -87,11 +112,12 @@ def wanted_record(
         StudyError: There is no such network, or none within the limits.
     """
     if asked.network_id is None:
-        return best_within(records.name, networks, asked.max_parameters, asked.max_macs)
-    if asked.max_parameters is not None or asked.max_macs is not None:
+        return best_within(records.name, networks, asked.limits)
+    if asked.limits:
+        limits = " and ".join(asked.limits)
         raise ConfigurationError(
-            f"network id {asked.network_id}: says which network, so that a limit of parameters or "
-            "MACs has no meaning beside it."
+            f"network id {asked.network_id}: says which network, so that a limit of {limits} has "
+            "no meaning beside it."
         )
     return records.network(asked.network_id)
 
@@ -191,6 +217,7 @@ def crop_choice(
         id=None,
         parameters=structure.parameters(),
         macs=structure.macs(),
+        costs=counted(structure),
         widths={**source.widths, **widths},
         evaluations=(evaluate_by_labels(records, network, *validation, "validation"),),
     )

@@ -6,9 +6,11 @@ records/family.py.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from math import isnan
 from pathlib import Path
 from typing import NamedTuple
 
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.errors import ConfigurationError
 from plantnas.files import check_outputs, write_file
 from plantnas.records.database import Database
@@ -112,8 +114,11 @@ def _save_network(
             f"A crop of network {source.id} ({validation_text(source)}) that is no network "
             "of the study and was never trained at these widths"
         )
+    cost = ""
+    if record.cost_name not in ("parameters", "macs") and not isnan(record.cost):
+        cost = f", {shown_cost(record.cost)} {title_of(record.cost_name)}"
     yield (
-        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs, "
+        f"{what}: {record.parameters:,} parameters, {record.macs:,} MACs{cost}, "
         f"validation {metric_of([record]).words} {validation_text(record)}."
     )
     if file_format == "state-dict":

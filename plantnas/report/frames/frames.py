@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
-from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, func, select
+from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, cast, func, select
 from sqlalchemy.orm import aliased
 
+from plantnas.channels.costs import COSTS
 from plantnas.records.damage import damage_told
 from plantnas.records.optuna_tables import STATES, WITHOUT_NETWORK
 from plantnas.records.study import StudyRecords
 from plantnas.records.tables import (
     BaselineRow,
+    CostRow,
     EpochRow,
     EvaluationRow,
     Measurement,
@@ -62,6 +64,7 @@ _TRIAL_TYPES: dict[str, Any] = {
     "validation_accuracy": "float64",
     "held_back_loss": "float64",
     "parameters": "Int64",
+    "cost": "float64",
     "reason": _TEXT,
 }
 
@@ -75,14 +78,17 @@ def networks_frame(storage: Storage, name: str) -> pd.DataFrame:
 
     Returns:
         The columns id, method, kind, step, trial_number, parent_id, parameters, macs,
-        validation_accuracy and test_accuracy (0 to 1), validation_loss and test_loss, seconds (all
-        phases), created (UTC).
+        activation_memory, bytes, bytes_float16, bytes_int8 (those of costs.COSTS), cost (what the
+        study trades accuracy for), validation_accuracy and test_accuracy (0 to 1), validation_loss
+        and test_loss, seconds (all phases), created (UTC).
 
     Raises:
         StudyError: If there is no such study.
         StorageError: If the database cannot be read.
     """
-    return _read(storage, name, _networks_query())
+    with opened(storage, name) as records:
+        found = records.find()
+        return _frame(records, _networks_query(found.cost_name if found else "parameters"))
 
 
 def widths_frame(storage: Storage, name: str) -> pd.DataFrame:
@@ -192,20 +198,24 @@ def trials_frame(storage: Storage, name: str) -> pd.DataFrame:
         step, parent_trial (``<NA>`` if it planted the seed), parent_id and network_id (of the
         networks that it planted and that it left), worker, datetime_start, datetime_complete,
         seconds, validation_accuracy (0 to 1), held_back_loss (of a probe, which has no accuracy),
-        parameters, reason (why it was refused).
+        parameters, cost (what the study trades accuracy for), reason (why it was refused).
     """
     with opened(storage, name) as records:
         return _trials(records)
 
 
-def _networks_query() -> "Query":
+def _networks_query(cost_name: str) -> "Query":
+    columns = {"parameters": NetworkRow.parameters, "macs": NetworkRow.macs}
+    counted = {name: aliased(CostRow) for name in {*COSTS, cost_name} - columns.keys()}
+    values = {name: row.value.label(name) for name, row in counted.items()}
+    chosen = columns[cost_name] if cost_name in columns else counted[cost_name].value
     validation, test = aliased(EvaluationRow), aliased(EvaluationRow)
     phases = (
         select(PhaseRow.network_id, func.sum(PhaseRow.seconds).label("seconds"))
         .group_by(PhaseRow.network_id)
         .subquery()
     )
-    return (
+    query = (
         select(
             NetworkRow.id,
             NetworkRow.method,
@@ -215,6 +225,8 @@ def _networks_query() -> "Query":
             NetworkRow.parent_id,
             NetworkRow.parameters,
             NetworkRow.macs,
+            *(values[name] for name in COSTS if name in values),
+            cast(chosen, Measurement).label("cost"),
             validation.accuracy.label("validation_accuracy"),
             validation.loss.label("validation_loss"),
             test.accuracy.label("test_accuracy"),
@@ -230,6 +242,9 @@ def _networks_query() -> "Query":
         .outerjoin(phases, phases.c.network_id == NetworkRow.id)
         .order_by(NetworkRow.id)
     )
+    for name, row in counted.items():
+        query = query.outerjoin(row, and_(row.network_id == NetworkRow.id, row.cost == name))
+    return query
 
 
 def _of_networks(table: type[OfNetwork], *left_out: str) -> "Query":

@@ -23,6 +23,7 @@ from plantnas.report.page.tables import (
     progress_text,
 )
 from plantnas.report.study_data import StudyData
+from plantnas.report.terminal import cost_columns
 
 
 def write_report(recorded: StudyData, path: Path) -> list[str]:
@@ -58,6 +59,7 @@ def report_page(recorded: StudyData, now: datetime, plots: dict[str, DrawnPlot])
         progress=progress_text(recorded, now),
         rows=network_rows(recorded),
         metric=metric_of(recorded.networks),
+        cost_columns=cost_columns(recorded.networks),
         groups=group_names(recorded.networks),
         export_command=partial(export_command, recorded.name),
         pareto=plots[PARETO.name],

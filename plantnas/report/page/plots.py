@@ -28,7 +28,7 @@ class PagePlot(NamedTuple):
 
     Attributes:
         name: As in `plantnas plot NAME`; also its anchor.
-        title: Its heading, with the place of the metric's name.
+        title: Its heading, with the places of the metric's name and of the cost's title.
         words: What to read from it, likewise.
         make: Draws it as of a moment.
     """
@@ -41,8 +41,8 @@ class PagePlot(NamedTuple):
 
 PARETO = PagePlot(
     "pareto",
-    "{metric} against parameters",
-    "Up and to the left is better: accurate and small. The line joins the most accurate planted "
+    "{metric} against {cost}",
+    "Up and to the left is better: accurate and cheap. The line joins the most accurate planted "
     "network to those that it was grown from; faint grey points were only screened, trained for "
     "a short time to compare plantings.",
     lambda data, now: pareto_figure(pareto_info(data)),
@@ -115,8 +115,8 @@ def drawn_plots(recorded: StudyData, now: datetime) -> dict[str, DrawnPlot]:
 
 def drawn(plot: PagePlot, recorded: StudyData, now: datetime) -> DrawnPlot:
     """A plot, or why there is none."""
-    metric = metric_of(recorded.networks).words
-    title, words = (text.format(metric=metric) for text in (plot.title, plot.words))
+    metric, cost = metric_of(recorded.networks).words, recorded.cost_title
+    title, words = (text.format(metric=metric, cost=cost) for text in (plot.title, plot.words))
     shown = DrawnPlot(plot.name, title[0].upper() + title[1:], words)
     try:
         return shown.holding(plot.make(recorded, now), recorded.name)

@@ -25,6 +25,7 @@ from plantnas.report.finished_trials import is_complete_probe, utc
 from plantnas.report.front import FINISH, PLANTING, front_and_references, lineage
 from plantnas.report.headline import export_command
 from plantnas.report.study_data import StudyData
+from plantnas.report.terminal import cost_text
 
 
 class NetworkRow(NamedTuple):
@@ -39,6 +40,8 @@ class NetworkRow(NamedTuple):
         parameters: Number of parameters.
         share: Parameters over the teacher's, 0 to 1; None without a teacher.
         macs: Multiply-accumulates for an image.
+        cost: What the study trades accuracy for.
+        cost_text: The same in words, with the share of the teacher's.
         validation: Accuracy, 0 to 1, or other metric; None where it was not evaluated.
         test: Likewise.
         gap: Accuracy on the training split minus that on validation; None if either is missing.
@@ -54,6 +57,8 @@ class NetworkRow(NamedTuple):
     parameters: int
     share: float | None
     macs: int
+    cost: float
+    cost_text: str
     validation: float | None
     test: float | None
     gap: float | None
@@ -69,12 +74,12 @@ class Fact(NamedTuple):
 
 
 def network_rows(recorded: StudyData) -> list[NetworkRow]:
-    """The Pareto front, seed, teacher, and baselines at their chosen rates, smallest first."""
+    """The Pareto front, seed, teacher, and baselines at their chosen rates, cheapest first."""
     baselines = [each for each in compared_networks(recorded.networks) if each.baseline]
     front = front_and_references(recorded.networks)
     shown = {record.id: record for record in (*front, *baselines)}.values()
     teacher, rows = recorded.teacher, list[NetworkRow]()
-    for record in sorted(shown, key=lambda each: each.parameters):
+    for record in sorted(shown, key=lambda each: each.cost):
         assert record.id is not None
         validation, train = accuracy_on(record, "validation"), accuracy_on(record, "train")
         is_taken = record.method == PLANTING or record.kind == FINISH
@@ -89,6 +94,8 @@ def network_rows(recorded: StudyData) -> list[NetworkRow]:
                 parameters=record.parameters,
                 share=record.parameters / teacher.parameters if teacher else None,
                 macs=record.macs,
+                cost=record.cost,
+                cost_text=cost_text(record, recorded.networks),
                 validation=validation,
                 test=accuracy_on(record, "test"),
                 gap=None if validation is None or train is None else train - validation,

@@ -7,6 +7,7 @@ the test split, is in comparison/page.py.
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import chain
+from math import isnan
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -69,12 +70,14 @@ class HypervolumeInfo(NamedTuple):
 
     Attributes:
         name: Name of the study.
+        cost_title: What its costs are.
         points: After the seed, and after each finished trial.
         methods: Those that have all sizes, planting among them, if there are baselines at all.
         metric: What is traded for parameters.
     """
 
     name: str
+    cost_title: str
     points: list[HypervolumePoint]
     methods: list[MethodHypervolume]
     metric: Metric = ACCURACY
@@ -90,7 +93,7 @@ class _Moment(NamedTuple):
 
 
 def hypervolume_info(recorded: StudyData) -> HypervolumeInfo:
-    """The data of the plot, from one corner: the teacher's size and the lowest accuracy of all.
+    """The data of the plot, from one corner: the teacher's cost and the lowest accuracy of all.
 
     The curve is of seed and grown networks of any size. A method has the compared sizes alone, so
     planting is shown a second time with these: that point is what the others are to be held to.
@@ -100,8 +103,8 @@ def hypervolume_info(recorded: StudyData) -> HypervolumeInfo:
     methods = points_of_all_sizes(compared_entries(recorded.name, networks), "validation")
     shown = [*(moments[-1].chosen if moments else []), *chain.from_iterable(methods.values())]
     if not shown:
-        return HypervolumeInfo(recorded.name, [], [])
-    corner = worst_corner(shown, recorded.teacher.parameters if recorded.teacher else None)
+        return HypervolumeInfo(recorded.name, recorded.cost_title, [], [])
+    corner = worst_corner(shown, recorded.teacher.cost if recorded.teacher else None)
     points = []
     for moment in moments:
         volume = hypervolume(moment.chosen, corner)
@@ -113,7 +116,8 @@ def hypervolume_info(recorded: StudyData) -> HypervolumeInfo:
         MethodHypervolume(method, seconds[method], hypervolume(methods[method], corner))
         for method in in_legend_order(list(methods))
     ]
-    return HypervolumeInfo(recorded.name, points, reached, metric_of(networks))
+    metric = metric_of(networks)
+    return HypervolumeInfo(recorded.name, recorded.cost_title, points, reached, metric)
 
 
 def hypervolume_figure(volumes: HypervolumeInfo) -> go.Figure:
@@ -146,7 +150,8 @@ def hypervolume_figure(volumes: HypervolumeInfo) -> go.Figure:
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title="finished trials", row=1, col=1)
     figure.update_xaxes(title=f"{unit.name} of training, all workers together", row=2, col=1)
-    figure.update_yaxes(title=f"{volumes.metric.words} × ln parameters")
+    traded = f"{volumes.metric.words} ×<br>ln {escape(volumes.cost_title)}"
+    figure.update_yaxes(title=traded)
     if not points:
         say_empty(figure, "neither seed nor planted network has been evaluated yet")
     return figure
@@ -175,9 +180,9 @@ def _moments(
 
 def _evaluated(networks: Sequence[NetworkRecord]) -> list[Point]:
     return [
-        Point(accuracy, record.parameters)
+        Point(accuracy, record.cost)
         for record in networks
-        if (accuracy := accuracy_on(record, "validation")) is not None
+        if (accuracy := accuracy_on(record, "validation")) is not None and not isnan(record.cost)
     ]
 
 

@@ -1,11 +1,14 @@
-"""Accuracy against parameters, MACs or latency: every network, and what to choose from."""
+"""Accuracy against a cost: every network, and what to choose from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
+from math import isnan
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
+from plantnas.channels.costs import shown_cost, title_of
+from plantnas.errors import ConfigurationError
 from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import has_chosen_rate, rates_by_size
@@ -29,12 +32,8 @@ from plantnas.report.plotting.styles import (
 from plantnas.report.study_data import StudyData
 
 PlotSplit = Literal["validation", "test"]
-Cost = Literal["parameters", "macs", "latency"]
-COST_TITLES: dict[Cost, str] = {
-    "parameters": "parameters",
-    "macs": "MACs for an image",
-    "latency": "milliseconds for an image, one thread of this machine",
-}
+LATENCY = "latency"
+MEASURED_HERE = "milliseconds for an image, one thread of this machine"
 MOST_WIDTHS = 12
 """Widths that are shown while the pointer is on a network; of more, the first ones are."""
 
@@ -46,7 +45,7 @@ class ParetoPoint(NamedTuple):
         method: What made it.
         kind: As in its record.
         on_front: No choosable network is both cheaper and more accurate on validation.
-        cost: Parameters, MACs or milliseconds.
+        cost: By the cost that is shown.
         accuracy: 0 to 1.
         hover: What is shown while the pointer is on it.
     """
@@ -65,7 +64,7 @@ class ParetoInfo(NamedTuple):
     Attributes:
         name: Name of the study.
         split: Whose accuracy is shown.
-        cost: What is on the other axis.
+        title: What is on the other axis.
         points: All networks that were evaluated on the split, baselines at their chosen rates.
         family: The lineage of the most accurate planted network, from the seed on.
         metric: What the accuracies are.
@@ -73,23 +72,30 @@ class ParetoInfo(NamedTuple):
 
     name: str
     split: PlotSplit
-    cost: Cost
+    title: str
     points: list[ParetoPoint]
     family: list[ParetoPoint]
     metric: Metric = ACCURACY
 
 
 def pareto_info(
-    recorded: StudyData, split: PlotSplit = "validation", cost: Cost = "parameters"
+    recorded: StudyData, split: PlotSplit = "validation", cost: str | None = None
 ) -> ParetoInfo:
     """The data of the Pareto plot; the front and the family are those of validation.
 
-    Latency is measured here, a fifth of a second for each network that is shown; screened plantings
-    are not, then.
+    Args:
+        recorded: The study.
+        split: Whose accuracy is shown.
+        cost: Against which; None: that of the study. Latency that is not recorded is measured
+            here, a fifth of a second for each network; screened plantings are not shown, then.
+
+    Raises:
+        ConfigurationError: The cost is of no network of the study.
     """
+    cost = cost or recorded.cost_name
+    is_measured = cost == LATENCY != recorded.cost_name
     networks, rates = recorded.networks, rates_by_size(recorded.networks)
-    on_front = {record.id for record in pareto_front(networks)}
-    left_out = ("trial", "screen") if cost == "latency" else ("trial",)  # a baseline's trials
+    left_out = ("trial", "screen") if is_measured else ("trial",)  # a baseline's trials
     shown = [
         record
         for record in networks
@@ -97,20 +103,20 @@ def pareto_info(
         and record.kind not in left_out
         and (record.baseline is None or is_choosable(record) or has_chosen_rate(record, rates))
     ]
-    costs: Mapping[int, float]
-    if cost == "latency":
+    title = title_of(cost)
+    if is_measured:
         from plantnas.report.latency import latencies  # torch, for this alone
 
-        costs = latencies(recorded, shown)
-    elif cost == "macs":
-        costs = {record.id or 0: record.macs for record in shown}
+        costs, title = latencies(recorded, shown), MEASURED_HERE
     else:
-        costs = {record.id or 0: record.parameters for record in shown}
+        shown = _with_cost(recorded, shown, cost)
+        costs = {record.id or 0: record.cost_in(cost) for record in shown}
+    front = {record.id for record in pareto_front(networks)}
     points = {
         record.id: ParetoPoint(
             method=record.method,
             kind=record.kind,
-            on_front=record.id in on_front,
+            on_front=record.id in front,
             cost=costs[record.id or 0],
             accuracy=evaluation.accuracy,
             hover=network_hover(record),
@@ -119,8 +125,8 @@ def pareto_info(
         if (evaluation := record.evaluation_on(split))
     }
     line = [points[record.id] for record in winning_lineage(networks) if record.id in points]
-    shown_points = list(points.values())
-    return ParetoInfo(recorded.name, split, cost, shown_points, line, metric_of(networks))
+    every, metric = list(points.values()), metric_of(networks)
+    return ParetoInfo(recorded.name, split, title, every, line, metric)
 
 
 def pareto_figure(pareto: ParetoInfo) -> go.Figure:
@@ -150,13 +156,27 @@ def pareto_figure(pareto: ParetoInfo) -> go.Figure:
             name="lineage of the best",
             hoverinfo="skip",
         )
-    title = COST_TITLES[pareto.cost]
+    title = escape(pareto.title)
     lay_out(figure, f"{escape(pareto.name)}: {pareto.metric.words} against {title}", 560)
     figure.update_xaxes(title=title, **log_axis([point.cost for point in pareto.points]))
     figure.update_yaxes(title=f"{pareto.split} {pareto.metric.title}")
     if not pareto.points:
         say_empty(figure, f"no network has been evaluated on the {pareto.split} split yet")
     return figure
+
+
+def _with_cost(
+    recorded: StudyData, networks: Sequence[NetworkRecord], cost: str
+) -> list[NetworkRecord]:
+    """Those of which a cost is recorded: all, or some of a study that is older than the cost."""
+    known = [record for record in networks if not isnan(record.cost_in(cost))]
+    if networks and not known:
+        names = sorted({name for record in networks for name in record.costs})
+        raise ConfigurationError(
+            f"cost {cost!r}: study {recorded.name!r} has recorded it of no network. "
+            f"It has {', '.join(['parameters', 'macs', *names])}."
+        )
+    return known
 
 
 def _add_markers(
@@ -188,6 +208,8 @@ def network_hover(record: NetworkRecord) -> str:
     if record.method == FINISH:
         lines.append(f"widths of network {record.parent_id}, trained whole")
     lines.append(f"{record.parameters:,} parameters, {record.macs:,} MACs")
+    if record.cost_name not in ("parameters", "macs"):
+        lines.append(f"{shown_cost(record.cost)} {escape(title_of(record.cost_name))}")
     lines += [
         f"{each.split} {each.metric.words} {each.metric.text(each.accuracy)}"
         for each in record.evaluations

@@ -43,22 +43,37 @@ NETWORKS = [SEED, TEACHER, SCREENED, SMALL, LARGE, PRUNED]
     ("limits", "best"),
     [
         ({}, PRUNED),
-        ({"max_parameters": 400, "max_macs": 3999}, LARGE),
-        ({"max_parameters": 299}, SMALL),
-        ({"max_parameters": 399, "max_macs": 1999}, SEED),
-        ({"max_macs": 1500}, LARGE),
+        ({"parameters": 400, "macs": 3999}, LARGE),
+        ({"parameters": 299}, SMALL),
+        ({"parameters": 399, "macs": 1999}, SEED),
+        ({"macs": 1500}, LARGE),
     ],
 )
 def test_the_most_accurate_finished_network_within_the_limits_is_taken(
     limits: dict[str, int], best: NetworkRecord
 ) -> None:
-    assert best_within("study", NETWORKS, **limits) == best
+    assert best_within("study", NETWORKS, limits) == best
 
 
 def test_limits_that_nothing_keeps_are_told_with_the_smallest_network() -> None:
     message = r"the smallest has 100 parameters \(network 1\), the cheapest takes 900 MACs"
     with pytest.raises(StudyError, match=message):
-        best_within("study", NETWORKS, max_parameters=99)
+        best_within("study", NETWORKS, {"parameters": 99})
+
+
+def test_a_limit_may_be_of_any_recorded_cost_and_of_the_studys() -> None:
+    networks = [
+        replace(each, cost_name="bytes", costs={"bytes": 4 * each.parameters + 8})
+        for each in (SEED, SMALL, LARGE)
+    ]
+    assert best_within("study", networks, {"bytes": 900}).id == SMALL.id
+    assert best_within("study", networks, {"cost": 900, "macs": 1000}).id == SEED.id
+    with pytest.raises(
+        StudyError, match=r"and 408 bytes of weights in float32 are the least \(net"
+    ):
+        best_within("study", networks, {"cost": 9})
+    with pytest.raises(StudyError, match="bytes of weights in int8 are recorded of none"):
+        best_within("study", networks, {"bytes_int8": 9})
 
 
 def test_a_study_with_a_teacher_alone_has_nothing_to_take() -> None:
@@ -111,7 +126,7 @@ def test_a_group_has_one_width(text: str) -> None:
 
 def test_a_number_beside_a_limit_is_refused(finished: Any) -> None:
     with pytest.raises(ConfigurationError, match="network id 2: says which network"):
-        wanted_record(finished.records, [], Wanted(network_id=2, max_macs=3))
+        wanted_record(finished.records, [], Wanted(network_id=2, limits={"macs": 3}))
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +162,7 @@ def test_another_crop_is_measured_and_has_no_number(
     parameters = sum(parameter.numel() for parameter in choice.network.parameters())
     assert choice.record.parameters == parameters < family[-1].parameters
     assert choice.record.macs < family[-1].macs
+    assert 0 < choice.record.costs["bytes"] < family[-1].costs["bytes"]
 
 
 @pytest.mark.parametrize("widths", [{"features.0": 999}, {"features.00": 1}, {"features.0": 0}])

@@ -136,6 +136,10 @@ def test_a_networks_row_holds_what_was_recorded(database: Database) -> None:
             "parent_id": pd.Series([None, 1], dtype="Int64"),
             "parameters": [4782, 5000],
             "macs": [3_000_000_000, 4_000_000_000],
+            **dict.fromkeys(
+                ("activation_memory", "bytes", "bytes_float16", "bytes_int8"), math.nan
+            ),
+            "cost": [4782.0, 5000.0],
             "validation_accuracy": [0.8, 0.9],
             "validation_loss": [0.5, 0.4],
             "test_accuracy": [0.7, math.nan],
@@ -257,6 +261,7 @@ def test_a_trials_row_is_a_trial_of_optuna_with_what_the_search_says_of_it(
             "validation_accuracy": [math.nan, 0.9, math.nan, math.nan],
             "held_back_loss": [math.nan] * 4,
             "parameters": pd.Series([99, 5000, None, None], dtype="Int64"),
+            "cost": [math.nan, 5000.0, math.nan, math.nan],
             "reason": pd.Series(["too small", None, None, None], dtype="str"),
         }
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from plantnas.errors import ConfigurationError
 from plantnas.measured import Evaluation
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
@@ -124,3 +125,24 @@ def test_a_study_without_networks_has_a_plot_that_says_so(database: Database) ->
     info = pareto_info(study_data(StudyRecords(database, "empty")))
     assert info.points == info.family == []
     assert "no network" in pareto_figure(info).layout.annotations[0].text
+
+
+def of_a_users_cost(data: StudyData) -> StudyData:
+    configuration = {**data.study.configuration, "search": {"cost": "mine:<cost>"}}
+    networks = [
+        replace(each, cost_name="mine:<cost>", costs={"mine:<cost>": 0.25 * (each.id or 0)})
+        for each in data.networks
+    ]
+    return data._replace(study=replace(data.study, configuration=configuration), networks=networks)
+
+
+def test_the_axis_is_the_studys_cost_and_its_function_is_not_imported(data: StudyData) -> None:
+    info = pareto_info(of_a_users_cost(data))
+    assert [point.cost for point in info.points] == [0.25, 0.5, 0.75, 1, 1.25, 1.5]
+    assert pareto_figure(info).layout.xaxis.title.text == "mine:&lt;cost&gt;"
+    assert "0.25 mine:&lt;cost&gt;" in info.points[0].hover
+
+
+def test_a_cost_that_no_network_has_is_told_with_those_that_there_are(data: StudyData) -> None:
+    with pytest.raises(ConfigurationError, match=r"It has parameters, macs, mine:<cost>\.$"):
+        pareto_info(of_a_users_cost(data), cost="bytes")
