@@ -97,12 +97,14 @@ def _is_same(path: Path, other: Path) -> bool:
     """Whether two names are of one file, which may not be there yet."""
     if path.exists() and other.exists():
         return path.samefile(other)
-    return path.resolve() == other.resolve()
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _is_within(path: Path, kept: Path) -> bool:
     """Whether a file is one that is kept, or in a folder that is."""
-    return path.resolve().is_relative_to(kept.resolve()) or _is_same(path, kept)
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(kept)) or _is_same(
+        path, kept
+    )
 
 
 OLD_SECONDS = 60

@@ -1,5 +1,6 @@
 """Where a study is: its name, its database, its folder; what is in them is elsewhere."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,4 +27,4 @@ def is_url(where: str) -> bool:
 
 def sqlite_url(directory: Path) -> str:
     """The default database of a study: study.db in its folder."""
-    return f"sqlite:///{directory.resolve() / 'study.db'}"
+    return f"sqlite:///{Path(os.path.realpath(directory), 'study.db')}"

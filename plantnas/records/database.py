@@ -4,6 +4,7 @@ What is recorded of one study is in ``study.py``, the tables in ``tables.py``, c
 ``engine.py``. Optuna keeps its own tables in the same database.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
@@ -70,7 +71,7 @@ class Database:
         self.file = sqlite_file(url)
         self.artifacts = artifacts
         if artifacts is not None and not is_url(artifacts):
-            self.artifacts = str(Path(artifacts).resolve())
+            self.artifacts = os.path.realpath(artifacts)
         with self.transaction("cannot be opened: ") as connection:
             found = revision_of(connection)
         if found != NEEDED:
@@ -114,7 +115,7 @@ class Database:
         """
         artifacts = study_record.artifacts
         if not is_url(artifacts):  # relative to the database's folder, if it is below it
-            path = (self.folder / artifacts).resolve()
+            path = Path(os.path.realpath(self.folder / artifacts))
             if self.file is not None and path.is_relative_to(self.folder):
                 path = path.relative_to(self.folder)
             artifacts = path.as_posix()

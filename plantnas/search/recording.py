@@ -171,7 +171,7 @@ def _add_study(
     with records.database.alone(f"records study {config.name!r}"):
         if records.find() is not None:
             return  # by another worker, meanwhile
-        place = artifacts if is_url(artifacts) else str(Path(artifacts).resolve())
+        place = artifacts if is_url(artifacts) else os.path.realpath(artifacts)
         if not is_url(place):
             make_folder(Path(place))
         images, config = images_record(dataset), as_the_teacher_saw(config)

@@ -5,6 +5,7 @@ the teacher's logits. A worker announces an artifact to Optuna, writes its file,
 file that is not announced is not this study's, and is left alone.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -90,7 +91,7 @@ def clean(
     ended = [each for each in trials if each.state.is_finished() or str(each.number) in failed]
     yield from removed(_networks(records))
     yield from removed(_weights(study, records, ended))
-    place, folders = records.artifacts_place, {directory.resolve()}
+    place, folders = records.artifacts_place, {Path(os.path.realpath(directory))}
     if not is_url(place):
         folders.add(Path(place))
     yield from removed(_files(sorted(folder for folder in folders if folder.is_dir())))

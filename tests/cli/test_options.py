@@ -109,3 +109,12 @@ def test_no_command_tells_the_password_of_a_storage(plantnas: Callable[..., Ende
         assert ended.exit_code == 2
         assert "secret" not in ended.stdout + ended.stderr
         assert "hidden" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("words", [("status",), ("run", "--steps", "1")], ids=str)
+def test_links_that_lead_in_a_circle_are_one_line(
+    plantnas: Callable[..., Ended], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert_one_line(plantnas(words[0], "digits", *words[1:], "--directory", loop), str(loop))
