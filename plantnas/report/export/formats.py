@@ -123,7 +123,7 @@ def program_file(network: nn.Module, images: Tensor, about: dict[str, Any]) -> t
         UnsupportedArchitecture: torch cannot export the network, or not so that it is the same.
     """
     file = BytesIO()
-    with _exporting(network, "torch.export"):
+    with exporting(network, "torch.export"):
         about_file = {"plantnas.json": json.dumps(about)}
         torch.export.save(_program(network, images), file, extra_files=about_file)
         file.seek(0)
@@ -139,7 +139,7 @@ def onnx_file(network: nn.Module, images: Tensor, about: dict[str, Any]) -> tupl
     """
     import onnxruntime
 
-    with _exporting(network, "torch.onnx"):
+    with exporting(network, "torch.onnx"):
         exported = torch.onnx.export(
             _program(network, images),
             input_names=["images"],
@@ -171,7 +171,7 @@ def _program(network: nn.Module, images: Tensor) -> torch.export.ExportedProgram
 
 
 @contextmanager
-def _exporting(network: nn.Module, exporter: str) -> Iterator[None]:
+def exporting(network: nn.Module, exporter: str) -> Iterator[None]:
     """What an exporter raises becomes one line; its warnings are of its own insides."""
     try:
         with warnings.catch_warnings():
