@@ -55,6 +55,21 @@ def bare(model: nn.Module) -> nn.Module:
     return model
 
 
+def names_within(model: nn.Module) -> dict[str, str]:
+    """The names of all modules of a model, as they are where none in it wraps another.
+
+    Returns:
+        {name in the model: name without what wrappers call the module that they wrap}.
+    """
+    modules = dict(model.named_modules(remove_duplicate=False))
+    names = {"": ""}
+    for name in list(modules)[1:]:
+        outer, _, last = name.rpartition(".")
+        is_wrapped = _name_inside(modules[outer]) == last
+        names[name] = names[outer] if is_wrapped else f"{names[outer]}.{last}".removeprefix(".")
+    return names
+
+
 def check_images(argument: str, given: object) -> None:
     """Refuses what is no batch of images.
 

@@ -98,6 +98,18 @@ def test_a_wrapped_module_is_the_module_itself(wrap: Callable[[nn.Module], nn.Mo
         assert child.state_dict().keys() == model.state_dict().keys()
 
 
+@pytest.mark.parametrize("wrap", [compiled, nn.DataParallel], ids=["compiled", "DataParallel"])
+def test_a_wrapped_module_in_a_network_keeps_the_names_of_its_groups(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
+    model = plain().eval()
+    outer = nn.Sequential(wrap(nn.Sequential(model[:4])), model[4:])
+    assert list(plantnas.widths(outer, IMAGES)) == ["0.0.0", "0.0.2"]
+    child = plantnas.plant(outer, IMAGES, {"0.0.0": 2})
+    assert child.state_dict().keys() == outer.state_dict().keys()
+    torch.testing.assert_close(child.eval()(IMAGES), model(IMAGES))
+
+
 def test_a_module_with_a_child_called_module_is_no_wrapper() -> None:
     model = nn.Module()
     model.module = plain()

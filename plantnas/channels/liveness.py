@@ -32,7 +32,7 @@ class Liveness:
     The tensors are kept, so that no two of them are ever at one place.
     """
 
-    _lives: dict[StorageWeakRef, Life] = field(default_factory=dict)
+    _lives: dict[StorageWeakRef | int, Life] = field(default_factory=dict)
     _calls: int = 0
 
     @property
@@ -55,6 +55,10 @@ class Liveness:
                 life.used = self._calls
 
 
-def _memory(tensor: Tensor) -> StorageWeakRef:
-    # Meta tensors have no address, but storages like all others.
-    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+def _memory(tensor: Tensor) -> StorageWeakRef | int:
+    """What all views of a tensor have in common; itself where it has no storage, as in a vmap."""
+    try:
+        # Meta tensors have no address, but storages like all others.
+        return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)

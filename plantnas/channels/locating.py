@@ -9,13 +9,16 @@ from types import FrameType
 import torch
 from torch import nn
 
+from plantnas.modules import names_within
+
 OWN = str(Path(__file__).parent) + os.sep
 TORCH = str(Path(torch.__file__).parent) + os.sep
 
 
 def names_of_modules(model: nn.Module) -> dict[int, str]:
     """The name of each of a model's modules by its id."""
-    return {id(module): name or "the model" for name, module in model.named_modules()}
+    bare = names_within(model)
+    return {id(module): bare[name] or "the model" for name, module in model.named_modules()}
 
 
 def location(frames: Iterable[tuple[FrameType, int]], modules: Mapping[int, str]) -> str:

@@ -8,9 +8,9 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -74,7 +74,7 @@ def traced(tracer: Tracer, model: nn.Module, images: Tensor) -> Trace:
     freeze(layout, "it is the model's input")
     tracer.put(images, 1, layout)
     tracer.liveness.note([], [images])
-    with same_draws(), tracer:
+    with same_draws(), uncompiled(), tracer:
         outputs = _outputs(tracer, model, images, training=False)
         weight_uses, evaluated = tuple(tracer.weight_uses), len(tracer.nodes)
         lives, tracer.liveness = tracer.liveness.lives, Liveness()
@@ -235,6 +235,13 @@ def same_draws() -> Iterator[None]:
                 numpy.random.set_state(numpy_state)
 
 
+def uncompiled() -> AbstractContextManager[Any]:
+    """What a model has compiled runs as it was written, operator by operator."""
+    if "torch._dynamo" not in sys.modules:  # then it has compiled nothing
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
+
+
 _CALLS: WeakKeyDictionary[nn.Module, list[tuple[str, str]]] = WeakKeyDictionary()
 """What networks called when something was last made of them: a parent has many children."""
 
@@ -290,7 +297,7 @@ def _calls_of(network: nn.Module, images: Tensor) -> list[tuple[str, str]]:
     """As `check_runs`, of a network that may be run freely."""
     run = StandIns(network, images)
     try:
-        with torch.no_grad(), same_draws(), run:
+        with torch.no_grad(), same_draws(), uncompiled(), run:
             network.eval()(images)
             network.train()(images)
     except Exception as error:  # whatever a network's own code raises

@@ -24,6 +24,7 @@ from plantnas.channels.structure import Role, WeightUse
 from plantnas.channels.unfollowed import reason_of
 from plantnas.errors import UnsupportedArchitecture
 from plantnas.grouping import grouped
+from plantnas.modules import names_within
 
 
 class Place(NamedTuple):
@@ -101,6 +102,7 @@ class Tracer(TorchFunctionMode):
         self.batch = batch
         self.names = grouped((id(tensor), name) for name, tensor in named_tensors(model).items())
         self.modules = names_of_modules(model)
+        self._bare_names = names_within(model)
         self._outsiders = Outsiders(model)
         self._left: list[Layout] = []
         self.nodes: list[Channels] = []
@@ -284,9 +286,13 @@ class Tracer(TorchFunctionMode):
         return id(tensor) in self.names
 
     def owner(self, tensor: Tensor) -> str:
-        """Name of the module that holds a parameter, or of the parameter if that is the model."""
+        """Name of the module that holds a parameter, or of the parameter if that is the model.
+
+        It is as if nothing in the model wrapped another module.
+        """
         name = self.names[id(tensor)][0]
-        return name.rpartition(".")[0] or name
+        module, _, _ = name.rpartition(".")
+        return self._bare_names[module] or name
 
     def size_axis(self, tensor: Tensor, dimension: int, layout: Layout, role: Role) -> None:
         """Record that a layout sizes a dimension of a parameter or buffer."""

@@ -29,3 +29,15 @@ def test_what_is_no_activation_does_not_count():
     liveness, weight = Liveness(), torch.zeros(2, device="meta")
     liveness.note([weight], [torch.zeros(2, device="meta")])
     assert lives(liveness) == [(1, 1)]
+
+
+def test_what_has_no_storage_is_one_by_itself():
+    liveness = Liveness()
+
+    def noted(one):
+        liveness.note([], [one])
+        liveness.note([one], [])
+        return one
+
+    torch.vmap(noted)(torch.zeros(2, 3))
+    assert lives(liveness) == [(1, 2)]
