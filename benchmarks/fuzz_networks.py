@@ -2,10 +2,10 @@
 
 A network is exact if what is planted in it, and in a narrow network of its architecture (most
 groups of one to three channels), preserves the function and each earlier entry, if a crop gives the
-parent back bit for bit, if a narrow network has the structure of the wide one, and if parameters
-and MACs are as they were predicted. It is refused if a PlantnasError says so, in one line. All else
-is wrong: another function, an exception of another kind, a message of several lines. The counts are
-printed last.
+parent back bit for bit, also where a planting may change the function, if a narrow network has the
+structure of the wide one, and if parameters and MACs are as they were predicted. It is refused if a
+PlantnasError says so, in one line. All else is wrong: another function, an exception of another
+kind, a message of several lines. The counts are printed last.
 
 Usage: python -m benchmarks.fuzz_networks [--networks 2000] [--first 0]
 """
@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from benchmarks.random_networks import SIZE, random_network
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.groups import analyse
+from plantnas.channels.initialisations import fresh
+from plantnas.channels.initialising import Initialisation
 from plantnas.channels.planting import crop, narrow, plant, planted_entries
 from plantnas.channels.structure import Structure
 from plantnas.errors import PlantnasError
@@ -106,8 +108,24 @@ def check(network: nn.Module, images: Tensor, rng: Random) -> None:
     _check_planted(seed, images, structure.with_widths(small), rng)
     smaller = {name: min(width, structure.widths[name]) for name, width in small.items()}
     crop(network, images, smaller, structure=structure)(images)
+    _check_mixed(network, images, structure)
     if not _is_equal(before, network.state_dict()):
         raise Wrong("the network itself was changed")
+
+
+def _check_mixed(network: nn.Module, images: Tensor, structure: Structure) -> None:
+    """Plants a granule where the function may change, too: the crop is the parent all the same."""
+    opened = structure.opened
+    if len(opened.growable) == len(structure.growable):
+        return
+    planting = {name: group.granularity for name, group in opened.growable.items()}
+    start, grown = Initialisation(fresh.fill, column_scale=0.5), opened.after(planting)
+    child = plant(network, images, planting, initialisation=start, structure=structure).eval()
+    _check_shapes("planting where the function may change", network, child, images)
+    _check_same("a network that was planted so", analyse(child, images).opened, grown)
+    old = {name: structure.groups[name].width for name in planting}
+    if not _is_equal(crop(child, images, old, structure=grown).state_dict(), network.state_dict()):
+        raise Wrong(f"cropping what {planting} changed does not give the parent")
 
 
 def _check_planted(network: nn.Module, images: Tensor, structure: Structure, rng: Random) -> None:

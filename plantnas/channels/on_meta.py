@@ -218,7 +218,8 @@ class StandIns(TorchFunctionMode):
     """What runs under it has the stand-ins.
 
     Attributes:
-        calls: What is called, with the numbers that it is given, but for the sizes among them.
+        calls: What is called, with the numbers that it is given, but for the sizes among them, and
+            with which of the model's tensors.
     """
 
     def __init__(self, model: nn.Module, images: Tensor) -> None:
@@ -237,8 +238,8 @@ class StandIns(TorchFunctionMode):
         """Run the function, or what stands in for it."""
         result = STAND_INS.get(function, function)(*args, **(kwargs or {}))
         call = Call(function, args, kwargs or {}, result)
-        numbers = (call.numbers_beside_sizes, *self._outsiders.contents_in(call))
-        self.calls.append((call.name, "".join(numbers)))
+        told = (*self._outsiders.names_in(call), *self._outsiders.contents_in(call))
+        self.calls.append((call.name, " ".join((call.numbers_beside_sizes, *told))))
         return result
 
 

@@ -1,7 +1,8 @@
-"""Tensors that come into a model's run without torch: out of NumPy's arrays, lists, memory.
+"""What a call of torch gets beside numbers and activations: the model's tensors, and outsiders.
 
-What they hold may be computed of a width, which no call of torch shows; so it is compared, as the
-numbers in calls are (tracing.py, on_meta.py).
+Which of its tensors a model uses may depend on a width. And what a tensor holds that comes into a
+run without torch (out of NumPy's arrays, lists, memory) may be computed of one, which no call
+shows. So both are compared, as the numbers in calls are (tracing.py, on_meta.py).
 """
 
 from hashlib import sha1
@@ -13,27 +14,38 @@ from torch.utils import _pytree as pytree
 
 from plantnas.channels.calls import Call
 from plantnas.channels.containers import tensors_in
+from plantnas.channels.resizing import named_tensors
 
 
 class Outsiders:
-    """Tells the tensors that neither the model has nor a call of torch has made."""
+    """Tells a model's tensors by their names, and outsiders: made neither by it nor by torch."""
 
     def __init__(self, model: nn.Module) -> None:
+        tensors = {id(tensor): name for name, tensor in named_tensors(model).items()}
+        kept = {
+            id(each): f"{name}:{number}"  # by the code, and in no state_dict
+            for name, module in model.named_modules()
+            for number, each in enumerate(pytree.tree_leaves(vars(module)))
+            if isinstance(each, Tensor)
+        }
+        self._names = kept | tensors
         self._known = dict[int, Any]()  # which are kept alive, so that their ids stay theirs
-        for module in model.modules():
-            self.know(
-                *module.parameters(recurse=False),
-                *module.buffers(recurse=False),
-                *pytree.tree_leaves(vars(module)),
-            )
 
     def know(self, *tensors: Any) -> None:
-        """Says that tensors are none of these."""
+        """Says that tensors are no outsiders."""
         self._known.update((id(each), each) for each in tensors)
 
+    def names_in(self, call: Call) -> list[str]:
+        """The names of the model's tensors that a call uses."""
+        return [self._names[id(each)] for each in call.tensors if id(each) in self._names]
+
     def contents_in(self, call: Call) -> list[str]:
-        """What those hold that a call is the first to use; its results are known afterwards."""
-        found = [_contents(each) for each in call.tensors if id(each) not in self._known]
+        """What the outsiders hold that a call is the first to use; its results are none."""
+        found = [
+            _contents(each)
+            for each in call.tensors
+            if id(each) not in self._names and id(each) not in self._known
+        ]
         self.know(*call.tensors, *tensors_in(call.result))
         return found
 

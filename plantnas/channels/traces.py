@@ -254,7 +254,8 @@ def check_runs(network: nn.Module, example_input: Tensor) -> list[tuple[str, str
         example_input: images x channels x height x width; only the first image's shape counts.
 
     Returns:
-        What it calls, with the numbers that it gives, but for the sizes among them.
+        What it calls, with the numbers that it gives, but for the sizes among them, and with which
+        of its tensors.
 
     Raises:
         UnsupportedArchitecture: It cannot run.

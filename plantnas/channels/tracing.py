@@ -160,19 +160,19 @@ class Tracer(TorchFunctionMode):
         for layout in self._left if contents else ():
             made = f"{call.name} uses what may be made of them {self._location()}".rstrip()
             freeze(layout, f"its values leave torch, and {made}")
-        self._compare(call, contents)
+        self._compare(call, [*self._outsiders.names_in(call), *contents])
         self._doubt(call)
         for tensor in call.tensors:
             if id(tensor) in self.names and id(tensor) not in self._used:
                 reason = f"its weights reach {call.name} {self._location()}"
                 self._misused.setdefault(self.names[id(tensor)][0], reason)
 
-    def _compare(self, call: Call, contents: list[str]) -> None:
+    def _compare(self, call: Call, told: list[str]) -> None:
         """Keeps a call, and in mind if it is another one than was expected.
 
         Args:
             call: With its result.
-            contents: Of the tensors that come from outside torch.
+            told: The names of the model's tensors, and what those from outside torch hold.
         """
         shapes = []
         for tensor in tensors_in(call.result):
@@ -180,8 +180,8 @@ class Tracer(TorchFunctionMode):
                 dimension = self._places[id(tensor)][1].dimension
                 shape = tuple(tensor.shape)
                 shapes.append((dimension, shape[:dimension] + shape[dimension + 1 :]))
-        numbers = "".join((call.numbers_beside_sizes, *contents))
-        given = Given(call.function, numbers, "".join((call.numbers, *contents)), shapes)
+        numbers = " ".join((call.numbers_beside_sizes, *told))
+        given = Given(call.function, numbers, " ".join((call.numbers, *told)), shapes)
         self.calls.append(given)
         if not self._expected or self.arithmetic:
             return

@@ -7,6 +7,7 @@ from torch import nn
 from plantnas.channels.calls import Call
 from plantnas.channels.groups import channel_groups
 from plantnas.channels.outsiders import Outsiders
+from plantnas.modules import copied
 
 
 class Kept(nn.Module):
@@ -27,6 +28,17 @@ def test_the_models_tensors_and_results_of_calls_are_no_outsiders() -> None:
     call = added(model.layer.bias, model.kept[0])
     assert outsiders.contents_in(call) == []
     assert outsiders.contents_in(added(call.result, call.result)) == []
+
+
+def test_the_models_tensors_have_names_also_those_that_only_its_code_keeps() -> None:
+    model = Kept()
+    outsiders = Outsiders(model)
+    assert outsiders.names_in(added(model.layer.bias, torch.zeros(2))) == ["layer.bias"]
+    names = [
+        Outsiders(each).names_in(added(torch.zeros(2), each.kept[0]))
+        for each in (model, copied(model))
+    ]
+    assert names[0] == names[1] != []
 
 
 def test_an_outsider_is_told_by_what_it_holds_and_once() -> None:
@@ -59,6 +71,20 @@ def test_a_width_in_what_numpy_or_a_list_makes_freezes_its_group() -> None:
         lambda x: x * float(np.tanh(x.numpy().mean())),
     )
     assert all("computes with its width" in str(frozen_by(code)) for code in codes)
+
+
+def test_a_tensor_of_the_model_that_is_chosen_by_a_width_freezes_its_group() -> None:
+    class Chosen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scales = nn.ParameterList([*torch.rand(8)])
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.scales[x.shape[1]]
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), Chosen(), nn.Conv2d(4, 3, 1), nn.Conv2d(3, 2, 1))
+    reason = channel_groups(model, torch.zeros(1, 3, 4, 4))["0"].frozen
+    assert str(reason).startswith("the code computes with its width: torch.Tensor.mul in 1")
 
 
 def test_channels_whose_values_leave_torch_are_frozen_if_anything_comes_back() -> None:
