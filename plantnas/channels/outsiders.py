@@ -21,15 +21,16 @@ class Outsiders:
     """Tells a model's tensors by their names, and outsiders: made neither by it nor by torch."""
 
     def __init__(self, model: nn.Module) -> None:
-        tensors = {id(tensor): name for name, tensor in named_tensors(model).items()}
-        kept = {
-            id(each): f"{name}:{number}"  # by the code, and in no state_dict
+        kept = [
+            (f"{name}:{number}", each)  # by the code, and in no state_dict
             for name, module in model.named_modules()
             for number, each in enumerate(pytree.tree_leaves(vars(module)))
             if isinstance(each, Tensor)
-        }
-        self._names = kept | tensors
+        ]
+        tensors = (*kept, *named_tensors(model).items())
+        self._names = {id(tensor): name for name, tensor in tensors}
         self._known = dict[int, Any]()  # which are kept alive, so that their ids stay theirs
+        self.know(*(tensor for _, tensor in tensors))
 
     def know(self, *tensors: Any) -> None:
         """Says that tensors are no outsiders."""
@@ -41,11 +42,7 @@ class Outsiders:
 
     def contents_in(self, call: Call) -> list[str]:
         """What the outsiders hold that a call is the first to use; its results are none."""
-        found = [
-            _contents(each)
-            for each in call.tensors
-            if id(each) not in self._names and id(each) not in self._known
-        ]
+        found = [_contents(each) for each in call.tensors if id(each) not in self._known]
         self.know(*call.tensors, *tensors_in(call.result))
         return found
 

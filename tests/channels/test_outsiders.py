@@ -41,6 +41,14 @@ def test_the_models_tensors_have_names_also_those_that_only_its_code_keeps() -> 
     assert names[0] == names[1] != []
 
 
+def test_what_the_code_keeps_of_an_earlier_run_is_not_taken_for_what_takes_its_place() -> None:
+    model = Kept()
+    outsiders = Outsiders(model)
+    model.kept.clear()
+    results = [torch.ones(2) for _ in range(9)]  # in the memory of what was kept, and is no more
+    assert not any(outsiders.names_in(added(each, each)) for each in results)
+
+
 def test_an_outsider_is_told_by_what_it_holds_and_once() -> None:
     ones, same, twos = torch.ones(1, 2), torch.ones(1, 2), torch.full((1, 2), 2.0)
     first, second, third = (
