@@ -239,7 +239,8 @@ def uncompiled() -> AbstractContextManager[Any]:
     """What a model has compiled runs as it was written, operator by operator."""
     if "torch._dynamo" not in sys.modules:  # then it has compiled nothing
         return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 _CALLS: WeakKeyDictionary[nn.Module, list[tuple[str, str]]] = WeakKeyDictionary()
