@@ -16,6 +16,7 @@ from plantnas.settings import (
     PerChannel,
     Settings,
     Switch,
+    Weight,
 )
 
 Task = Literal["classification", "multilabel", "regression"]
@@ -76,9 +77,19 @@ class Distillation(Settings):
     """What is minimised, beside the loss by labels that `teacher.loss` names. `kd`: the divergence
     of the network's softened answers from the teacher's (Hinton, Vinyals and Dean 2015).
     `sigmoid-kd`: the same of each label by itself. `mse`: the mean squared difference of the logits
-    (Ba and Caruana 2014). If not given: `kd` of classes, `sigmoid-kd` of several labels, `mse` of
-    numbers."""
+    (Ba and Caruana 2014). `dkd`: of classes, `kd` in two parts (Zhao et al. 2022). `dist`: of
+    classes, the answers' order instead of their values (Huang et al. 2022). `cosine`: of
+    embeddings, the angle between both answers. If not given: `kd` of classes, `sigmoid-kd` of
+    several labels, `mse` of numbers."""
     temperature: Factor = 4.0
     """Divides both networks' logits; their divergence is multiplied by its square."""
     label_weight: float = Field(default=0.1, strict=True, ge=0, le=1)
     """Weight of the loss by labels; the teacher's has the rest."""
+    target_weight: Weight = 1.0
+    """dkd: weight of the answer to whether it is the right class (the paper's alpha)."""
+    others_weight: Weight = 8.0
+    """dkd: weight of the answers among the other classes (the paper's beta)."""
+    inter_weight: Weight = 1.0
+    """dist: weight of the order of the classes of each image (the paper's beta)."""
+    intra_weight: Weight = 1.0
+    """dist: weight of the order of the images in each class (the paper's gamma)."""

@@ -33,7 +33,8 @@ from plantnas.training.data import Dataset, dataset_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, labelled
 from plantnas.training.images import with_label
 from plantnas.training.logits import teacher_logits
-from plantnas.training.losses import loss_of
+from plantnas.training.losses import LOSSES, loss_of
+from plantnas.training.metrics import ACCURACY, metrics_of
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.samples import teacher_samples
 from plantnas.trials.base_samplers import make_sampler
@@ -79,6 +80,7 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         room.cost_at(widths)  # one of the user's tells what is wrong with it, here as for the seed
         _check_window(room, config.search.cost)
         _check_proposals(config, room)
+        _check_measures(config, dataset)
         try:
             drawn = narrowed(structure, space.seed)
             _check_training(config, dataset, (teacher, drawn, seed), room)
@@ -144,6 +146,26 @@ def _check_proposals(config: StudyConfig, room: Room) -> None:
         optuna.logging.set_verbosity(verbosity)
 
 
+def _check_measures(config: StudyConfig, dataset: Dataset) -> None:
+    """Computes the metric of made-up answers to all validation images, and the loss of few."""
+    labels, few = dataset.validation.labels, _few_of(dataset).train.labels
+    count = dataset.num_classes
+    metrics_of(config.search.metric, dataset.task).alone.measured(
+        torch.randn(len(labels), count), labels
+    )
+    logits = torch.randn(len(few), count, requires_grad=True)
+    loss = loss_of(config.distillation, dataset.task, config.teacher.loss)
+    found = loss(logits, few, torch.randn(len(few), count))
+    is_scalar = found.ndim == 0
+    if not (is_scalar and found.isfinite() and found.requires_grad):
+        what = f"{found.item()}" if is_scalar else f"a tensor of shape {tuple(found.shape)}"
+        without = "" if found.requires_grad else " without a gradient"
+        raise ConfigurationError(
+            f"{LOSSES.key}: {config.distillation.loss!r}: is {what}{without} on {len(few)} images, "
+            "where a finite scalar with a gradient is needed."
+        )
+
+
 def _check_training(
     config: StudyConfig,
     dataset: Dataset,
@@ -161,6 +183,7 @@ def _check_training(
     widest, drawn, narrowest = structures
     space, images = config.search_space, images_record(dataset)
     data = labelled(config, _few_of(dataset), torch.device("cpu"))
+    data = replace(data, metrics=ACCURACY)  # few images have not what every metric needs
     large = network_at(space, images, widest.growable_widths)
     load_teacher(large, config, widest, lambda message: None)
     check_answers(large, data.example, dataset.num_classes, lambda message: None)

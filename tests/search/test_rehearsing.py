@@ -57,6 +57,15 @@ def loss(settings):
         raise ArithmeticError("no loss today")
     return of
 
+def each(settings):
+    return lambda logits, labels, teacher_logits: (logits - teacher_logits).square().mean(1)
+
+def nan_loss(settings):
+    return lambda logits, labels, teacher_logits: logits.mean() * float("nan")
+
+def nan_metric(outputs, labels):
+    return float("nan") if len(outputs) > 50 else 1.0
+
 def cost(structure, widths):
     raise ArithmeticError("no cost today")
 
@@ -92,6 +101,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "teacher.weights: nowhere.pt: cannot be read: No such",
     ),
     ({"distillation.loss": "mine:loss"}, "no loss today"),
+    ({"distillation.loss": "mine:each"}, r"'mine:each': is a tensor of shape \(16,\) on"),
+    (
+        {"distillation.loss": "mine:nan_loss"},
+        "'mine:nan_loss': is nan on 16 images",
+    ),
+    ({"distillation.loss": "sigmoid-kd", "search.metric": "r2"}, "'r2': is not of classification"),
+    (
+        {"search.metric": "mine:nan_metric"},
+        "'mine:nan_metric': is nan on .* images",
+    ),
+    ({"data.task": "regression"}, "data.task: regression: of digits: its labels are int64"),
     (
         {
             "search.sampler.name": "GridSampler",
