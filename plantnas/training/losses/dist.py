@@ -5,6 +5,7 @@ need not be matched, if they are in its order, over the classes of an image and 
 class.
 """
 
+import torch
 from torch import Tensor
 
 from plantnas.tasks import Distillation
@@ -35,5 +36,6 @@ def loss(settings: Distillation, label_loss: LabelLoss = cross_entropy) -> Loss:
 def _distance(given: Tensor, wanted: Tensor) -> Tensor:
     """1 minus the correlation of each row, the mean over the rows."""
     given, wanted = (each - each.mean(1, keepdim=True) for each in (given, wanted))
-    norms = given.norm(dim=1) * wanted.norm(dim=1)
-    return 1 - ((given * wanted).sum(1) / (norms + EPSILON)).mean()
+    norms = torch.linalg.vector_norm(given, dim=1) * torch.linalg.vector_norm(wanted, dim=1)
+    correlations = (given * wanted).sum(1) / (norms + EPSILON)
+    return 1 - correlations.mean()
