@@ -33,9 +33,10 @@ def loss(settings: Distillation, label_loss: LabelLoss = cross_entropy) -> Loss:
     return correlated
 
 
-def _distance(given: Tensor, wanted: Tensor) -> Tensor:
+def _distance(shares: Tensor, teacher_shares: Tensor) -> Tensor:
     """1 minus the correlation of each row, the mean over the rows."""
-    given, wanted = (each - each.mean(1, keepdim=True) for each in (given, wanted))
-    norms = torch.linalg.vector_norm(given, dim=1) * torch.linalg.vector_norm(wanted, dim=1)
-    correlations = (given * wanted).sum(1) / (norms + EPSILON)
-    return 1 - correlations.mean()
+    centred = [each - each.mean(1, keepdim=True) for each in (shares, teacher_shares)]
+    norms = [torch.linalg.vector_norm(each, dim=1) for each in centred]
+    products = (centred[0] * centred[1]).sum(1)
+    distance: Tensor = 1 - (products / (norms[0] * norms[1] + EPSILON)).mean()
+    return distance
