@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from plantnas.version import __version__
 
 if TYPE_CHECKING:
+    from plantnas.calling.result import SearchResult as SearchResult
+    from plantnas.calling.search import search as search
     from plantnas.channels.groups import channel_groups as channel_groups
     from plantnas.channels.groups import widths as widths
     from plantnas.channels.planting import crop as crop
@@ -43,6 +45,7 @@ _HOMES = {
     "PlantingObjective": "plantnas.search.objective",
     "PlantingSampler": "plantnas.trials.sampler",
     "PlantnasError": "plantnas.errors",
+    "SearchResult": "plantnas.calling.result",
     "StudyConfig": "plantnas.config",
     "UnsupportedArchitecture": "plantnas.errors",
     "baselines_frame": "plantnas.report.frames.frames",
@@ -70,10 +73,12 @@ _HOMES = {
     "wired": "plantnas.channels.wiring",
 }
 
-__all__ = [*_HOMES, "__version__", "plots"]
+__all__ = [*_HOMES, "__version__", "plots", "search"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "search":  # the room, which can be called
+        return import_module("plantnas.search")
     if name == "plots":
         return import_module("plantnas.report.plots")
     if name in _HOMES:

@@ -3,6 +3,7 @@
 Who measures is in training/, what is kept of it in records/.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
@@ -28,7 +29,7 @@ class Metric(NamedTuple):
     @property
     def words(self) -> str:
         """What it is called in text."""
-        return WORDS.get(self.name, self.name.rpartition(":")[2].replace("_", " "))
+        return WORDS.get(self.name, re.split("[:/]", self.name)[-1].replace("_", " "))
 
     @property
     def scale(self) -> int:

@@ -17,6 +17,7 @@ from traceback import FrameSummary, extract_tb
 from typing import Any, Generic, TypeVar
 
 from plantnas.errors import ConfigurationError, PlantnasError, did_you_mean, first_line
+from plantnas.handed import handed, is_handed
 from plantnas.trust import check_trusted
 
 Thing = TypeVar("Thing")
@@ -59,7 +60,7 @@ class Table(Generic[Thing]):
 
     def runs_code(self, name: str) -> bool:
         """Whether a name stands for code that no library has which the table knows."""
-        return ":" in name and name not in self._shipped
+        return ":" in name and name not in self._shipped and not is_handed(name)
 
     def check(self, name: str) -> None:
         """Refuse what is neither a shipped name nor looks like another's; imports nothing.
@@ -67,7 +68,8 @@ class Table(Generic[Thing]):
         Raises:
             ConfigurationError: The name is unknown; the message has the nearest one.
         """
-        if name in self._shipped or ":" in name or name.startswith(tuple(self._collections)):
+        is_known = name in self._shipped or is_handed(name)
+        if is_known or ":" in name or name.startswith(tuple(self._collections)):
             return
         others = "".join(f" or {beginning}NAME" for beginning in self._collections)
         raise ConfigurationError(
@@ -86,7 +88,9 @@ class Table(Generic[Thing]):
         check_trusted(name, self.key)
         thing: Any = self._shipped.get(name, name)
         beginning = next((each for each in self._collections if name.startswith(each)), None)
-        if beginning is not None:
+        if is_handed(name):
+            thing = handed(name, self.key)
+        elif beginning is not None:
             thing = imported(self._collections[beginning], self.key)(name.removeprefix(beginning))
         elif isinstance(thing, str):
             thing = imported(thing, f"{self.key}: {name!r}")
@@ -133,6 +137,13 @@ def imported(name: str, where: str) -> Any:
                 "current folder or an installed package."
             ) from error
         raise ConfigurationError(f"{where}: {raised(error)}.") from error
+
+
+def importable_name(thing: Any) -> str | None:
+    """The `module:attribute` by which another process finds a thing; None of what it does not."""
+    module, attribute = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
+    found = getattr(sys.modules.get(module or ""), attribute, None)
+    return f"{module}:{attribute}" if module != "__main__" and found is thing else None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+STUDIES = Path("plantnas-studies")
+"""The folder of studies in the folder where a command is run."""
+
 
 @dataclass(frozen=True)
 class Place:

@@ -33,8 +33,10 @@ def network(width: int = 8) -> nn.Module:
 
 OF_MODEL: dict[str, Any] = {"model": network(), "example_input": IMAGES}
 OF_STUDY: dict[str, Any] = {"storage": URL, "name": "digits"}
+OF_IMAGES = IMAGES, torch.tensor([0, 1])
 TAKEN: dict[str, dict[str, Any]] = {
     "PlantingObjective": {"config": "digits"},
+    "SearchResult": OF_STUDY,
     "PlantingSampler": {"base_sampler": optuna.samplers.RandomSampler()},
     "build_network": {"architecture": "plain-small", "num_classes": 2, "in_channels": 1},
     "channel_groups": OF_MODEL,
@@ -51,6 +53,12 @@ TAKEN: dict[str, dict[str, Any]] = {
         "config": plantnas.load_study("digits"),
         "url": "nonsense://",
         "directory": Path("no-such-folder"),
+    },
+    "search": {
+        "model": network(),
+        "train": OF_IMAGES,
+        "validation": OF_IMAGES,
+        "storage": "nonsense://",
     },
     "shrink": {"model": network(), "images": IMAGES, "widths": 0.5},
     "widths": OF_MODEL,
@@ -115,6 +123,33 @@ WRONG: dict[str, list[Any]] = {
 }
 """What no public function takes, by the name of its parameter."""
 
+WRONG_OF: dict[str, dict[str, list[Any]]] = {
+    "SearchResult": WRONG | {"model": []},
+    "search": {
+        "model": [None, 3, object()],
+        "train": [None, 3, IMAGES, (IMAGES, IMAGES), (IMAGES[:0], torch.zeros(0).long())],
+        "validation": [None, 3, (IMAGES, torch.zeros(3).long())],
+        "test": [3, "x", (IMAGES[:, :1], torch.zeros(2).long())],
+        "name": [3, b"x"],
+        "teacher": [3, "x"],
+        "loss": [3],
+        "cost": [3],
+        "metric": [3],
+        "maximum_cost": ["x"],
+        "steps": ["x", 0],
+        "trials_per_step": ["x", 0],
+        "config": [3, "digits"],
+        "storage": [3, b"x"],
+        "directory": NO_PATH[1:],
+        "workers": [None, 0, *NO_COUNT],
+        "devices": [None, 3],
+        "timeout": ["x", True],
+        "callbacks": [None, 3, [3]],
+        "say": [3, "x"],
+    },
+}
+"""The same of functions of which some arguments may be what others' may not."""
+
 BEFORE_FILES_ARE_READ = {"split"}
 """What is only looked at in a study that there is, by functions that are no plots."""
 
@@ -131,7 +166,7 @@ CASES = [
     for name, function in functions().items()
     for parameter in signature(function).parameters
     if name.startswith("plots.") or parameter not in BEFORE_FILES_ARE_READ
-    for number in range(len(WRONG[parameter]))
+    for number in range(len(WRONG_OF.get(name, WRONG)[parameter]))
 ]
 
 
@@ -139,8 +174,15 @@ CASES = [
 def test_what_a_public_function_does_not_take_is_one_line_that_names_the_argument(
     name: str, parameter: str, number: int
 ) -> None:
-    given = TAKEN.get(name, OF_STUDY) | {parameter: WRONG[parameter][number]}
-    word = {"url": "storage", "images": ("images", "example_input"), "network": "model"}
+    given = TAKEN.get(name, OF_STUDY) | {parameter: WRONG_OF.get(name, WRONG)[parameter][number]}
+    word = {
+        "url": "storage",
+        "images": ("images", "example_input"),
+        "network": "model",
+        "steps": "plantnas.search: search.steps",
+        "maximum_cost": "plantnas.search: search.maximum_cost",
+        "trials_per_step": "plantnas.search: search.trials_per_step",
+    }
     with pytest.raises(PlantnasError) as told:
         functions()[name](**given)
     assert str(told.value).startswith(word.get(parameter, parameter))

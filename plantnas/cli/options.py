@@ -13,7 +13,7 @@ from rich.console import Console
 
 from plantnas.config_files import is_path, load_study
 from plantnas.errors import StorageError, StudyError, did_you_mean, shown
-from plantnas.place import Place, sqlite_url
+from plantnas.place import STUDIES, Place, sqlite_url
 from plantnas.trust import ANY, trust
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 # A table that goes to a file or a pipe is as wide as it needs to be.
 console = Console(width=None if sys.stdout and sys.stdout.isatty() else 160, highlight=False)
-
-STUDIES = Path("plantnas-studies")
-"""The folder of studies in the folder where a command is run."""
 
 LIMITED = (
     "parameters", "macs", "cost", "bytes", "bytes_float16", "bytes_int8", "activation_memory"
@@ -123,6 +120,14 @@ Directory = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
 Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        callback=lambda seconds: None if seconds is None else finite(seconds),
+        help="Seconds after which no further trial begins; the same command goes on later.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Trust = Annotated[
     bool,

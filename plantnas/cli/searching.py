@@ -10,13 +10,16 @@ from plantnas.cli.options import (
     Seed,
     Storage,
     Study,
+    Timeout,
     Workers,
     console,
+    finite,
     place_named,
     show,
 )
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
+from plantnas.errors import ConfigurationError
 from plantnas.place import Place
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ def run(
         str | None, typer.Option(help="Name of the study, such as of one with another --seed.")
     ] = None,
     device: Device = "cpu",
+    timeout: Timeout = None,
+    hours: Annotated[float | None, typer.Option(min=0, help="--timeout in hours.")] = None,
 ) -> None:
     """Run a study, or resume it if it exists."""
     overrides = {
@@ -61,10 +66,15 @@ def run(
         "random_seed": seed,
     }
     config = with_overrides(load_study(name_or_file), overrides)
-    _run(config, place_named(config.name, storage, folder), workers, device)
+    if timeout is not None and hours is not None:
+        raise ConfigurationError("timeout: says how long; --hours has no meaning beside it.")
+    seconds = timeout if hours is None else 3600 * finite(hours)
+    _run(config, place_named(config.name, storage, folder), workers, device, seconds)
 
 
-def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:
+def _run(
+    config: StudyConfig, place: Place, workers: int, device: str, timeout: float | None = None
+) -> None:
     import optuna
     from rich.progress import Progress
 
@@ -73,17 +83,22 @@ def _run(config: StudyConfig, place: Place, workers: int, device: str) -> None:
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
     from plantnas.search.progress import ProgressBars, bars_columns
-    from plantnas.workers.run import run_watched
+    from plantnas.trials.study import is_complete
+    from plantnas.workers.limits import Limits, deadline_in
+    from plantnas.workers.run import Workforce, run_watched
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
-    publisher = Publisher(place.url)
+    publisher, limits = Publisher(place.url), Limits(deadline_in(timeout))
     with Progress(*bars_columns(), console=console) as bars:
         shown = ProgressBars(bars, as_recorded_at(config, place.url))
 
         def watch(study: optuna.Study) -> None:
             publisher.after_step(study, shown.show(study))
 
-        study = run_watched(config, place, workers, device, bars.console.print, watch)
+        workforce = Workforce(workers, device, limits)
+        study = run_watched(config, place, workforce, bars.console.print, watch)
+    if timeout is not None and not is_complete(study, as_recorded_at(config, place.url).search):
+        return  # the test split is read once, when all networks are there to be chosen from
     networks, page = finish(place.url, place.name, place.directory)
     publisher.publish(study)
     console.print(front_table(networks))

@@ -10,6 +10,7 @@ from plantnas.cli.options import (
     Directory,
     Storage,
     Study,
+    Timeout,
     Trust,
     existing,
     finite,
@@ -52,16 +53,18 @@ def worker(
     folder: Directory = None,
     data_root: DataRoot = None,
     device: Device = "cpu",
+    timeout: Timeout = None,
 ) -> None:
     """Run trials of a study that exists, from anywhere that reaches its database, until it ends."""
     import optuna
 
+    from plantnas.workers.limits import Limits, deadline_in
     from plantnas.workers.worker import run_worker
 
     place = recorded(existing(name_or_file, storage, folder))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
-    run_worker(place, artifacts, device, root, show)
+    run_worker(place, artifacts, device, root, show, Limits(deadline_in(timeout)))
 
 
 @app.command()

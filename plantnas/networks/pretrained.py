@@ -9,7 +9,9 @@ from typing import NamedTuple
 from torch import nn
 
 from plantnas.errors import ConfigurationError, one_line
+from plantnas.handed import is_handed
 from plantnas.networks.checkpoints import Checkpoint, read_checkpoint, unwrapped
+from plantnas.networks.handed_models import module_of
 from plantnas.networks.hubs import pretrained_state
 from plantnas.networks.states import problem_of
 from plantnas.search_space import DEFAULT, HUB, SearchSpace
@@ -52,15 +54,17 @@ def load_pretrained(
         network: At the widths of the weights. Its classifier stays as it is where the weights' has
             another shape, as it has for another number of classes, or is not there.
         space: What the network was built from.
-        weights: `DEFAULT` or a name of the hub's, from the disk or downloaded; or the path of a
-            checkpoint, of safetensors or of torch.
+        weights: `DEFAULT` or a name of the hub's, from the disk or downloaded; the name of a module
+            that was handed over; or the path of a checkpoint, of safetensors or of torch.
         classifier: Names of the tensors of the network's last layers.
 
     Raises:
         ConfigurationError: The weights cannot be had, or are not of this architecture.
     """
     place = f"search_space.teacher.weights: {weights}"
-    if weights == DEFAULT or weights.startswith(HUB):
+    if is_handed(weights):
+        checkpoint = Checkpoint(dict(module_of(weights).state_dict()), "the model")
+    elif weights == DEFAULT or weights.startswith(HUB):
         checkpoint = Checkpoint(pretrained_state(space, weights), f"{weights} weights")
     else:
         checkpoint = read_checkpoint(weights, place)

@@ -15,6 +15,7 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import Structure
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.handed import is_handed
 from plantnas.networks import ARCHITECTURES
 from plantnas.networks.loader import build_network
 from plantnas.records.record import ImagesRecord, StudyRecord
@@ -86,7 +87,8 @@ def structure_of(asked: StudyRecord, growing: Collection[str]) -> Structure:
 def _architecture(search_space: SearchSpace, images_record: ImagesRecord) -> "_Architecture":
     name = search_space.architecture
     # What has a name of the user's may be another function by now; that of a library may not.
-    maker = name if "/" in name else ARCHITECTURES.find(name)
+    is_librarys = "/" in name and not is_handed(name)
+    maker = name if is_librarys else ARCHITECTURES.find(name)
     shape = tuple(example_images(images_record).shape)
     settings = json.dumps(search_space.arguments)
     return _Architecture(name, maker, settings, images_record.num_classes, shape)

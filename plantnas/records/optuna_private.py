@@ -77,11 +77,17 @@ def log_completed(study: optuna.Study, trial: FrozenTrial) -> None:
 def in_optimize_loop(study: optuna.Study) -> Iterator[None]:
     """What `study.optimize` does: without it, Optuna takes heartbeats of `ask` for a mistake."""
     study._thread_local.in_optimize_loop = True
+    study._stop_flag = False
     try:
         yield
     finally:
         study._thread_local.in_optimize_loop = False
         study._storage.remove_session()
+
+
+def was_stopped(study: optuna.Study) -> bool:
+    """Whether `study.stop()` was called in the loop that runs or ran last."""
+    return bool(getattr(study, "_stop_flag", False))
 
 
 class StudyView(optuna.Study):

@@ -179,13 +179,13 @@ METRIC_NAMES = [f"{VALIDATION}accuracy", "parameters"]
 
 
 def name_values(
-    study: "optuna.Study", cost: str = METRIC_NAMES[1], metric: Metric = ACCURACY
+    study: "optuna.Study", cost_name: str = METRIC_NAMES[1], metric: Metric = ACCURACY
 ) -> None:
     """Name the two values of a study's trials, unless they have other names than every study has.
 
     Args:
         study: The study.
-        cost: What its second value is, as `search.cost` says it.
+        cost_name: What its second value is, as `search.cost` says it.
         metric: What its first value is.
     """
     # Whoever has a study has imported Optuna; those who only read its tables do without.
@@ -195,7 +195,7 @@ def name_values(
     if named is None or (named[0] == METRIC_NAMES[0] and metric != ACCURACY):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names([f"{VALIDATION}{metric.words}", cost])
+            study.set_metric_names([f"{VALIDATION}{metric.words}", cost_name])
 
 
 Outcome = Literal["complete", "running", "waiting", "failed", "refused"]

@@ -62,6 +62,29 @@ def load_images(
     return torch.cat([batch for (batch,) in inputs.in_order(0, 500)]).contiguous(), images.labels
 
 
+def normalised(records: StudyRecords, images: Tensor) -> Tensor:
+    """Images as a study's networks take them: of pixels the mean subtracted, over the deviation.
+
+    Args:
+        records: The study's.
+        images: As the data set gives them: uint8, images x channels x height x width, or floats.
+
+    Raises:
+        DataError: They are not of the size or the kind of the study's.
+    """
+    recorded = records.images
+    if images.shape[1:] != recorded.sizes:
+        given, sizes = list(images.shape[1:]), list(recorded.sizes)
+        raise DataError(f"images: are of shape {given}, the study's {sizes}.")
+    if (images.dtype == torch.uint8) != bool(recorded.mean):
+        kind = str(images.dtype).removeprefix("torch.")
+        raise DataError(f"images: are {kind}, the study's are not.")
+    if not recorded.mean:
+        return images
+    mean, std = (torch.tensor(each).view(-1, 1, 1) for each in (recorded.mean, recorded.std))
+    return (images.float() - mean) / std
+
+
 def evaluate_on(
     records: StudyRecords,
     split: Split,

@@ -81,7 +81,7 @@ def room_to_grow(
     teacher_widths: Mapping[str, int],
     growth: Growth,
     search: Search,
-    cost: Cost | None = None,
+    priced: Cost | None = None,
 ) -> Room:
     """The room of a parent.
 
@@ -90,12 +90,12 @@ def room_to_grow(
         teacher_widths: No group outgrows the teacher's.
         growth: Which groups may grow, and by how much.
         search: The window of costs.
-        cost: Theirs; None: what the search names.
+        priced: Theirs; None: what the search names.
 
     Raises:
         ConfigurationError: A pattern of `growth` fits no group, or there is no such cost.
     """
-    chosen, cost = _chosen(structure, growth), cost or cost_of(search.cost)
+    chosen, cost = _chosen(structure, growth), priced or cost_of(search.cost)
     limits = dict[str, int]()
     for name, group in structure.growable.items():
         if name in chosen:

@@ -5,6 +5,7 @@ report calls: a search cannot read it.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,8 @@ from plantnas.named import Guarded, raised
 from plantnas.tasks import Data, Task
 from plantnas.training.datasets import DATASETS
 from plantnas.training.giving import plain, problem_of, task_of
-from plantnas.training.images import UNREADABLE, Images, reason_of, with_label
+from plantnas.training.handed_data import handed_data, holds_images, images_of
+from plantnas.training.images import UNREADABLE, Images, Splits, reason_of, with_label
 from plantnas.training.normalisation import normalisation
 from plantnas.training.seeds import derived_seed
 
@@ -88,23 +90,26 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
         DataError: Files are missing or damaged, there are too few images, or none to be used
             without labels.
     """
-    pool = _with_channels(_read(data, "train"), data)
+    read = _read(data, "train")
+    own = _with_channels(read.validation, data) if isinstance(read, Splits) else None
+    pool = _with_channels(read.train if isinstance(read, Splits) else read, data)
+    held = data.validation if own is None else 0
     generator = torch.Generator().manual_seed(random_seed)
     labelled = with_label(pool.labels)
     order = labelled[torch.randperm(len(labelled), generator=generator)]
-    wanted = data.train or len(order) - data.validation
-    if wanted < 1 or wanted + data.validation > len(order):
+    wanted = data.train or len(order) - held
+    if wanted < 1 or wanted + held > len(order):
         raise DataError(
-            f"data.train: {data.train} and data.validation: {data.validation} are more images "
+            f"data.train: {data.train} and data.validation: {held} are more images "
             f"than the {len(order)} labelled training images of {data.name}."
         )
     task = _task(pool.labels, data)
     _check_differences(pool.labels[labelled], data)
     _check_views(pool.pixels, data)
-    chosen, left = order[data.validation :].tensor_split([wanted])
+    chosen, left = order[held:].tensor_split([wanted])
     unlabelled = _unlabelled(pool, left, data)
     train = pool.without_labels(unlabelled).subset(torch.cat([chosen, unlabelled]))
-    validation = pool.subset(order[: data.validation])
+    validation = pool.subset(order[:held]) if own is None else own
     nothing = torch.empty(0)
     found = _statistics(train.pixels) if train.have_pixels else (nothing, nothing)
     mean, std = normalisation(data, *found)
@@ -115,7 +120,7 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
     return Dataset(
         train=train,
         validation=validation,
-        num_classes=outputs_of(pool.labels),
+        num_classes=_outputs(read) or max(outputs_of(pool.labels), outputs_of(validation.labels)),
         mean=mean,
         std=std,
         fingerprint=digest.hexdigest(),
@@ -129,7 +134,13 @@ def load_test_images(data: Data) -> Images:
     Raises:
         DataError: Files are missing or damaged.
     """
-    return _with_channels(_read(data, "test"), data)
+    images = _read(data, "test")
+    assert isinstance(images, Images)  # or else it was refused
+    return _with_channels(images, data)
+
+
+def _outputs(read: Images | Splits) -> int | None:
+    return read.num_classes if isinstance(read, Splits) else None
 
 
 def outputs_of(labels: Tensor) -> int:
@@ -205,16 +216,32 @@ def _with_channels(images: Images, data: Data) -> Images:
     return Images(images.pixels.expand(-1, data.channels, *sizes), images.labels)
 
 
-def _read(data: Data, split: str) -> Images:
-    """All images of the data set's own `train` or `test` split."""
+def _read(data: Data, split: str) -> Images | Splits:
+    """All images of the data set's own `train` or `test` split; the first may be two."""
     read, is_shipped = DATASETS.find(data.name), data.name in DATASETS
     foreseen = UNREADABLE if is_shipped else (Exception, SystemExit)
     try:
-        images = plain((read.thing if isinstance(read, Guarded) else read)(data, split))
+        images = (read.thing if isinstance(read, Guarded) else read)(data, split)
     except foreseen as error:
-        reason = reason_of(error) if is_shipped else f"{raised(error)}."
+        is_told = is_shipped or isinstance(error, DataError)
+        reason = reason_of(error) if is_told else f"{raised(error)}."
         raise DataError(f"data.name: {data.name}: cannot be read: {reason}") from error
-    if (problem := problem_of(images)) is not None:
-        raise DataError(f"data.name: {data.name}: {problem}")
-    assert isinstance(images, Images)  # or there is a problem
+    if not is_shipped:
+        images = plain(_taken(images, split, data.name))
+    for each in images[:2] if isinstance(images, Splits) else (images,):
+        if (problem := problem_of(each)) is not None:
+            raise DataError(f"data.name: {data.name}: {problem}")
+    assert isinstance(images, Images | Splits)  # or there is a problem
     return images
+
+
+def _taken(returned: object, split: str, name: str) -> object:
+    """What a reader of the user's returned: torch Datasets, and pairs of tensors, are read here."""
+    try:
+        if split == "train" and isinstance(returned, Mapping | Splits):
+            parts = returned._asdict() if isinstance(returned, Splits) else returned
+            own = handed_data(parts.get("train"), parts.get("validation"), None)
+            return Splits(own.train, own.validation, parts.get("num_classes"))
+        return images_of(returned, split) if holds_images(returned) else returned
+    except DataError as error:
+        raise DataError(f"data.name: {name}: {error}") from error

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -55,6 +56,15 @@ def with_label(labels: Tensor) -> Tensor:
     """Indices of the images whose labels are known; these are as those of `Images`."""
     known = ~labels.isnan().any(1) if labels.is_floating_point() else labels != UNLABELLED
     return known.nonzero().flatten()
+
+
+class Splits(NamedTuple):
+    """What a data set gives a search that says itself which images networks are chosen by."""
+
+    train: Images
+    validation: Images
+    num_classes: int | None = None
+    """How many classes there are, if that is more than the labels say."""
 
 
 @contextmanager

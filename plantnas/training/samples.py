@@ -37,21 +37,21 @@ class TeacherSamples(NamedTuple):
 
 
 def teacher_samples(
-    teacher: Donor, inputs: Inputs, memory: float, generator: torch.Generator
+    donor: Donor, inputs: Inputs, memory: float, generator: torch.Generator
 ) -> TeacherSamples:
     """Runs the teacher on some training images and keeps what its layers compute at some places.
 
     Args:
-        teacher: The network and its structure.
+        donor: The teacher and its structure.
         inputs: The views of the training images.
         memory: Bytes that the images' activations may take, and the same again for the samples.
         generator: Draws the images and their views.
     """
-    count = min(inputs.images, images_within(teacher.structure, memory))
+    count = min(inputs.images, images_within(donor.structure, memory))
     indices = torch.randperm(inputs.images, generator=generator)[:count]
     views = torch.randint(inputs.views, (count,), generator=generator)
     (images,) = inputs.batch(views, indices)
-    outputs = sampled(teacher.network, images, places_within(teacher.structure, memory)).outputs
+    outputs = sampled(donor.network, images, places_within(donor.structure, memory)).outputs
     return TeacherSamples(views, indices, {name: each.cpu() for name, each in outputs.items()})
 
 

@@ -17,6 +17,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from plantnas.errors import StorageError
+from plantnas.place import STUDIES
 from plantnas.records.database import Database
 from plantnas.records.engine import (
     reading_engine_arguments,
@@ -243,8 +244,12 @@ def _rdb_storage(study: optuna.Study) -> RDBStorage:
 
 
 def default_directory(study: optuna.Study) -> Path:
-    """Where a study's files are unless told: beside its SQLite file, or in plantnas-studies."""
-    file = sqlite_file(storage_url(study))
+    """Where a study's files are unless told."""
+    return folder_of(storage_url(study), study.study_name)
+
+
+def folder_of(url: str, name: str) -> Path:
+    """The folder beside a study's SQLite file, or of other databases one in plantnas-studies."""
+    file = sqlite_file(url)
     # A name may have any letters; in a folder's, these would lead elsewhere.
-    name = study.study_name.replace("%", "%25").replace("/", "%2F")
-    return file.parent if file else Path("plantnas-studies") / name
+    return file.parent if file else STUDIES / name.replace("%", "%25").replace("/", "%2F")

@@ -56,7 +56,7 @@ def create_study(
     name: str,
     url: str,
     sampler: BaseSampler,
-    cost: str = METRIC_NAMES[1],
+    cost_name: str = METRIC_NAMES[1],
     metric: Metric = ACCURACY,
 ) -> optuna.Study:
     """The study of that name, of a metric and a cost, created if it does not exist.
@@ -73,7 +73,7 @@ def create_study(
         directions=DIRECTION_WORDS,
         load_if_exists=True,
     )
-    name_values(study, cost, metric)
+    name_values(study, cost_name, metric)
     return study
 
 

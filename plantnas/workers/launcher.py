@@ -54,6 +54,7 @@ class WorkerCommand:
         data_root: Folder of the images on the workers' machines; None for the recorded one.
         environment: More environment variables for the workers, such as keys of an object store.
         program: What Python is given to run, before the arguments of the worker.
+        deadline: Of this process's `time.monotonic`, after which they begin no further trial.
     """
 
     place: Place
@@ -62,13 +63,16 @@ class WorkerCommand:
     data_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     program: tuple[str, ...] = program()
+    deadline: float | None = None
 
     def arguments(self) -> list[str]:
         """The arguments of Python that begin a worker. Nothing in them is secret."""
         artifacts = self.artifacts
         if artifacts is not None and not is_url(artifacts):
             artifacts = str(Path(artifacts).absolute())  # a worker is started in another folder
-        optional = {"--artifacts": artifacts, "--data-root": self.data_root}
+        optional: dict[str, object] = {"--artifacts": artifacts, "--data-root": self.data_root}
+        if self.deadline is not None:
+            optional["--timeout"] = f"{max(0.0, self.deadline - time.monotonic()):.3f}"
         options = {"--directory": self.place.directory.absolute(), "--device": self.device}
         options |= {name: value for name, value in optional.items() if value is not None}
         words = [word for option in options.items() for word in option]

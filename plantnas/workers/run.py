@@ -5,7 +5,8 @@ How they are started and replaced is in local.py, what a worker does in worker.p
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import optuna
@@ -15,12 +16,14 @@ from plantnas.errors import Say, StudyError
 from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.place import Place
 from plantnas.records.database import Database
+from plantnas.records.optuna_private import in_optimize_loop, was_stopped
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.search.interruption import remembers_interrupts
+from plantnas.search.objective import PlantingObjective
 from plantnas.search.preparing import check_configuration, check_device, prepare
 from plantnas.search.progress import progress
-from plantnas.search.recording import join_study, new_images, record_changes
+from plantnas.search.recording import JoinedStudy, join_study, new_images, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study, why_diverged
@@ -32,8 +35,9 @@ from plantnas.workers.launcher import (
     polls,
     program,
 )
+from plantnas.workers.limits import NO_LIMITS, EndedTrials, Limits
 from plantnas.workers.local import LocalLauncher
-from plantnas.workers.worker import remove_features
+from plantnas.workers.worker import optimize_until_complete, remove_features
 
 Watch = Callable[[optuna.Study], None]
 """Is called with the study again and again while its trials run."""
@@ -72,14 +76,41 @@ def run_study(
     check_path("directory", directory)
     check_integer("workers", workers)
     check_given("say", say, Callable, "a function of a line")
-    return run_watched(config, Place(config.name, url, Path(directory)), workers, device, say)
+    place = Place(config.name, url, Path(directory))
+    return run_watched(config, place, Workforce(workers, device), say)
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """The processes that run a study's trials on this machine.
+
+    Attributes:
+        workers: Their number.
+        device: Where networks are trained.
+        limits: When they begin no further trial; callbacks are called in this process.
+        environment: More environment variables for them.
+    """
+
+    workers: int = 1
+    device: str = "cpu"
+    limits: Limits = NO_LIMITS
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, place: Place) -> WorkerCommand:
+        """What each of them does."""
+        return WorkerCommand(
+            place,
+            device=self.device,
+            environment=self.environment,
+            program=program(0),
+            deadline=self.limits.deadline,
+        )
 
 
 def run_watched(
     config: StudyConfig,
     place: Place,
-    workers: int,
-    device: str,
+    workforce: Workforce,
     say: Say,
     watch: Watch = lambda study: None,
 ) -> optuna.Study:
@@ -88,8 +119,7 @@ def run_watched(
     Args:
         config: The study.
         place: Where it is or will be.
-        workers: Processes that run trials.
-        device: Where networks are trained.
+        workforce: Who runs its trials, and for how long.
         say: Is told what is being prepared, and how the study ended.
         watch: Is called while trials run, as often as takes little time, and once at the end.
 
@@ -97,8 +127,68 @@ def run_watched(
         StudyError: A worker failed, or the study exists with another configuration.
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
+    ended = EndedTrials(workforce.limits)
+
+    def watch_and_tell(study: optuna.Study) -> None:
+        watch(study)
+        ended.tell(study)
+
+    watch_now = sparing(watch_and_tell)
+
+    def search(joined: JoinedStudy) -> None:
+        study = joined.study
+        # Trials of killed workers are put back: to end politely would only delay it.
+        launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
+        ended.pass_over(study)
+        with (
+            launched(launcher, workforce.command(place), workforce.workers),
+            remembers_interrupts(),
+            in_optimize_loop(study),
+        ):
+            prepare(joined, workforce.device, say)  # while the workers import torch
+            for ends in polls(launcher):
+                watch_now(study)
+                _check(ends)
+                if was_stopped(study):
+                    break
+            ended.tell(study)
+
+    return _run(config, place, workforce.device, say, search, watch)
+
+
+def run_here(
+    config: StudyConfig,
+    place: Place,
+    workforce: Workforce,
+    say: Say,
+    watch: Watch = lambda study: None,
+) -> optuna.Study:
+    """Runs or resumes a study in this process alone: nothing is sent to another one.
+
+    Arguments and errors are those of `run_watched`, but that it is watched between trials.
+    """
+    device, watch_now = workforce.device, sparing(watch)
+    callbacks = (lambda study, trial: watch_now(study), *workforce.limits.callbacks)
+    limits = replace(workforce.limits, callbacks=callbacks)
+
+    def search(joined: JoinedStudy) -> None:
+        watch(joined.study)
+        objective = PlantingObjective(joined.config, place.directory, device)
+        optimize_until_complete(joined.study, objective, say, limits)
+
+    return _run(config, place, device, say, search, watch)
+
+
+def _run(
+    config: StudyConfig,
+    place: Place,
+    device: str,
+    say: Say,
+    run_trials: Callable[[JoinedStudy], None],
+    watch: Watch = lambda study: None,
+) -> optuna.Study:
+    """Joins a study, lets its trials be run, and says how far it has come."""
     check_device(device)
-    watch_now = sparing(watch)
     already_read = new_images(config, place.url)
     with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)
@@ -109,18 +199,12 @@ def run_watched(
         if not is_complete(study, config.search):
             joined = join_study(study, config, place.directory, already_read=already_read)
             record_changes(records, config)
-            # Trials of killed workers are put back: to end politely would only delay it.
-            launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
-            command = WorkerCommand(place, device=device, program=program(0))
             try:
-                with launched(launcher, command, workers), remembers_interrupts():
-                    prepare(joined, device, say)  # while the workers import torch
-                    for ends in polls(launcher):
-                        watch_now(study)
-                        _check(ends)
+                run_trials(joined)
             finally:
                 fail_trials_of_dead_workers(study)
-        remove_features(place.directory)
+        if is_complete(study, config.search):
+            remove_features(place.directory)
         watch(study)
         say(_verdict(study, config))
     return study
@@ -167,6 +251,11 @@ def _verdict(study: optuna.Study, config: StudyConfig) -> str:
         if steps == 0:
             raise StudyError(why)
         return why
+    if not is_complete(study, config.search):
+        return (
+            f"Study {config.name!r} is not complete: it has grown {steps} of {config.search.steps} "
+            "steps. The same command or call goes on where it ended."
+        )
     if steps < config.search.steps:
         return (
             f"Study {config.name!r} ended after step {steps} of {config.search.steps}: nothing "

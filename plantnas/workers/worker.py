@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from plantnas.config import Search, StudyConfig
 from plantnas.config_files import with_overrides
@@ -44,6 +44,7 @@ from plantnas.trials.lost import (
 )
 from plantnas.trials.storage import HEARTBEAT_SECONDS, storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study, outlook, why_diverged
+from plantnas.workers.limits import NO_LIMITS, Limits
 
 FAILURES_IN_A_ROW = 3
 """A worker that fails so often in the same way has a fault of its own and ends."""
@@ -61,6 +62,7 @@ def run_worker(
     device: str = "cpu",
     data_root: str | None = None,
     say: Say = lambda message: None,
+    limits: Limits = NO_LIMITS,
 ) -> optuna.Study:
     """Runs trials of a study that exists until it is complete, beside any number of other workers.
 
@@ -74,6 +76,7 @@ def run_worker(
         device: Where networks are trained.
         data_root: Folder of the data here, if it is another one than recorded.
         say: Is told what is prepared, and what differs from where the study was made.
+        limits: When it begins no further trial.
 
     Raises:
         StudyError: There is no such study, or it is of another plantnas or a machine with folders
@@ -90,7 +93,7 @@ def run_worker(
         with study_folder(place.directory):
             study = open_study(config, place.url)
         objective = PlantingObjective(config, place.directory, device, artifacts)
-        optimize_until_complete(study, objective, say)
+        optimize_until_complete(study, objective, say, limits)
         if is_complete(study, config.search):
             remove_features(place.directory)
             if (why := why_diverged(study)) is not None:
@@ -99,9 +102,12 @@ def run_worker(
 
 
 def optimize_until_complete(
-    study: optuna.Study, objective: PlantingObjective, say: Say = lambda message: None
+    study: optuna.Study,
+    objective: PlantingObjective,
+    say: Say = lambda message: None,
+    limits: Limits = NO_LIMITS,
 ) -> None:
-    """Runs trials until the study is complete, whoever runs the last of them.
+    """Runs trials until the study is complete, whoever runs the last of them, or its time is over.
 
     `study.optimize` of Optuna 5 ends with an AssertionError when it tells of a trial that another
     worker has failed meanwhile, and with the first failure of an objective. This loop goes on.
@@ -113,6 +119,7 @@ def optimize_until_complete(
         study: Optuna's.
         objective: What each trial does.
         say: Is told what is prepared before the first of them.
+        limits: When no further trial is begun, and what is told of each that has ended.
 
     Raises:
         PlantnasError: What this worker could not do, three times in a row.
@@ -122,8 +129,8 @@ def optimize_until_complete(
     failures = list[BaseException]()
     watch = _DeathWatch(study)
     with ends_politely(), remembers_interrupts(), in_optimize_loop(study):
-        while _wait_for_work(study, objective.config.search, watch):
-            failure = _run_trial(study, objective)
+        while _wait_for_work(study, objective.config.search, watch, limits):
+            failure = _run_trial(study, objective, limits)
             end_if_asked()
             if failure is None:
                 failures.clear()
@@ -136,8 +143,9 @@ def optimize_until_complete(
                     raise failure
                 what = f"{FAILURES_IN_A_ROW} trials in a row failed: {_reason(failure)}"
                 raise StudyError(what) from failure
-    # A trial asks for the seed, if one plants something.
-    objective.prepared(study).seed_before(NOTHING)
+    if is_complete(study, objective.config.search):
+        # A trial asks for the seed, if one plants something.
+        objective.prepared(study).seed_before(NOTHING)
 
 
 def remove_features(directory: Path) -> None:
@@ -207,10 +215,12 @@ class _Outcome(NamedTuple):
     cause: BaseException | None = None
 
 
-def _wait_for_work(study: optuna.Study, search: Search, watch: _DeathWatch) -> bool:
+def _wait_for_work(study: optuna.Study, search: Search, watch: _DeathWatch, limits: Limits) -> bool:
     """Whether there is work for another trial, after a wait if those that run may leave some."""
     pause = FIRST_PAUSE_SECONDS
     while True:
+        if limits.are_reached(study):
+            return False
         watch.look()
         ahead = outlook(study, search)
         if ahead != "wait":
@@ -219,13 +229,16 @@ def _wait_for_work(study: optuna.Study, search: Search, watch: _DeathWatch) -> b
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _run_trial(study: optuna.Study, objective: PlantingObjective) -> BaseException | None:
+def _run_trial(
+    study: optuna.Study, objective: PlantingObjective, limits: Limits
+) -> BaseException | None:
     """Runs one trial; returns why it failed, if it did."""
     try:
         trial = study.ask()
         with heartbeats(study, trial):
             outcome = _outcome(objective, trial)
-            _tell(study, trial, outcome)
+            told = _tell(study, trial, outcome)
+        limits.tell(study, told)
     except (TrialTaken, UpdateFinishedTrialError) as error:
         _log.warning("%s This worker goes on with the next trial.", error)
         return None
@@ -247,7 +260,8 @@ def _outcome(objective: PlantingObjective, trial: optuna.Trial) -> _Outcome:
         return _Outcome(state=TrialState.FAIL, cause=error)
 
 
-def _tell(study: optuna.Study, trial: optuna.Trial, outcome: _Outcome) -> None:
+def _tell(study: optuna.Study, trial: optuna.Trial, outcome: _Outcome) -> FrozenTrial:
+    """Ends the trial in the study, and returns it as it ended."""
     interrupted = isinstance(outcome.cause, Interrupted | KeyboardInterrupt)
     if outcome.cause is not None:
         why = "interrupted" if interrupted else _reason(outcome.cause)
@@ -261,6 +275,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: _Outcome) -> None:
         log_completed(study, told)
     if interrupted:
         put_back(study, told)
+    return told
 
 
 def _reason(failure: BaseException) -> str:

@@ -177,6 +177,9 @@ def missing(data, split):
 def pair(data, split):
     return torch.zeros(3), torch.zeros(3)
 
+def text(data, split):
+    return "images"
+
 def floats(data, split):
     return Images(torch.zeros(3, 1, 6, 6).int(), torch.arange(3))
 
@@ -212,7 +215,11 @@ def test_a_data_set_may_be_the_users_own(folder: Path) -> None:
     ("name", "message"),
     [
         ("missing", r"cannot be read: raised OSError: no such disk \(.*of_mine.py:10\)\.$"),
-        ("pair", r"returned a tuple, where plantnas\.training\.images\.Images is needed\.$"),
+        (
+            "pair",
+            r"train: its pixels are torch\.float32 of shape \(3,\), not uint8, images x",
+        ),
+        ("text", r"returned a str, where plantnas\.training\.images\.Images is needed\.$"),
         ("floats", r"its pixels are torch\.int32 of shape \(3, 1, 6, 6\), not uint8, images x"),
         ("numpy", r"its pixels are a ndarray, where a Tensor is needed: uint8, images x"),
         ("flat", r"its labels are torch\.int64 of shape \(3, 1\), not int64, a label an image, or"),

@@ -1,0 +1,187 @@
+"""The configuration of a study whose model and images are objects of the caller's.
+
+What the objects become is in networks/handed_models.py and training/handed_data.py.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import nn
+
+from plantnas.channels.containers import logits_in
+from plantnas.config import StudyConfig, TeacherRecipe
+from plantnas.config_files import validated
+from plantnas.errors import ConfigurationError, DataError, UnsupportedArchitecture
+from plantnas.given import check_given
+from plantnas.handed import hand_over, handed_things
+from plantnas.modules import bare, copied
+from plantnas.named import importable_name, raised
+from plantnas.named_keys import TABLES, check_names
+from plantnas.networks.handed_models import title_of
+from plantnas.records.building import structure_at_own_widths
+from plantnas.records.record import ImagesRecord
+from plantnas.tasks import Distillation
+from plantnas.training.data import outputs_of
+from plantnas.training.handed_data import HandedData
+
+MOST_COUNTED_GROUPS = 8
+"""Of more groups, plantings of a number a group are nearly all too large or too small."""
+
+OURS = ("search_space.architecture", "search_space.teacher.weights", "data.name")
+"""What the arguments say, and no configuration beside them."""
+
+
+def tree_of(config: Mapping[str, Any] | StudyConfig | None) -> dict[str, Any]:
+    """A configuration as nested sections, with what it says alone.
+
+    Raises:
+        ArgumentError: It is none.
+        ConfigurationError: It says what other arguments say.
+    """
+    kinds = (Mapping, StudyConfig, type(None))
+    check_given("config", config, kinds, "a mapping of a study's settings, or a StudyConfig,")
+    if config is None:
+        return {}
+    tree = config.model_dump(exclude_unset=True) if isinstance(config, StudyConfig) else config
+    if not isinstance(config, StudyConfig):
+        for key in OURS:
+            if _has(dict(tree), key):
+                raise ConfigurationError(f"config: {key}: is what the other arguments say.")
+    return {key: dict(part) if isinstance(part, Mapping) else part for key, part in tree.items()}
+
+
+def with_arguments(tree: dict[str, Any], by_key: Mapping[str, object]) -> dict[str, Any]:
+    """The sections with what is given by dotted keys; what is None is left out."""
+    for dotted, value in by_key.items():
+        if value is None:
+            continue
+        *sections, key = dotted.split(".")
+        branch = tree
+        for section in sections:
+            inner = branch.get(section)
+            branch[section] = dict(inner) if isinstance(inner, Mapping) else {}
+            branch = branch[section]
+        branch[key] = value
+    return tree
+
+
+def teacher_arguments(its_training: Mapping[str, Any] | TeacherRecipe | None) -> dict[str, Any]:
+    """How the teacher is trained, by dotted keys.
+
+    Raises:
+        ArgumentError: It is neither settings nor nothing.
+    """
+    kinds = (Mapping, TeacherRecipe, type(None))
+    check_given("teacher", its_training, kinds, "settings of its training, such as {'epochs': 20},")
+    if isinstance(its_training, TeacherRecipe):
+        its_training = its_training.model_dump(exclude_unset=True)
+    return {f"teacher.{key}": value for key, value in (its_training or {}).items()}
+
+
+def name_of(argument: str, thing: object) -> str | None:
+    """The name of a loss, metric or cost; None of None.
+
+    Raises:
+        ArgumentError: It is neither a name nor a function.
+    """
+    if thing is None or isinstance(thing, str):
+        return thing
+    check_given(argument, thing, Callable, "a name or a function")
+    if (name := importable_name(thing)) is not None and argument != "loss":
+        return name
+    assert callable(thing)
+    return hand_over(title_of(thing), HandedLoss(thing) if argument == "loss" else thing)
+
+
+@dataclass(frozen=True)
+class HandedLoss:
+    """A loss of the caller's, which has no settings."""
+
+    loss: Callable[..., Any]
+
+    def __call__(self, settings: Distillation) -> Callable[..., Any]:
+        """The function of (logits, labels, teacher_logits)."""
+        return self.loss
+
+
+def configured(tree: dict[str, Any]) -> StudyConfig:
+    """The configuration that the sections say.
+
+    Raises:
+        ConfigurationError: The first thing that is wrong, in one line.
+    """
+    config = validated(StudyConfig, tree, "plantnas.search")
+    check_names(config)
+    return config
+
+
+def handed_names(config: StudyConfig) -> list[str]:
+    """The names of a configuration that stand for objects of this process."""
+    names = [attrgetter(key)(config) for key in TABLES]
+    return list(handed_things([name for name in names if name is not None]))
+
+
+def fitting(model: object, splits: HandedData) -> HandedData:
+    """The images, with the number of outputs that a model has, if it is a module.
+
+    Raises:
+        DataError: A target is out of the range of the module's answers.
+        UnsupportedArchitecture: The module cannot be run on the images.
+    """
+    if not isinstance(model, nn.Module):
+        return splits
+    module, images = copied(bare(model)).cpu().eval(), splits.train.pixels[:2].float()
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            answers = logits_in(module(images / 255 if splits.train.have_pixels else images))
+    except UnsupportedArchitecture:
+        raise
+    except Exception as error:  # whatever the user's module does
+        size = " x ".join(map(str, images.shape[1:]))
+        raise UnsupportedArchitecture(
+            f"model: cannot be run on images of {size}: {raised(error)}."
+        ) from error
+    if answers.ndim != 2 or len(answers) != len(images):
+        return splits  # which is refused with the study
+    outputs = answers.shape[1]
+    for name, split in splits.by_name().items():
+        wanted = outputs_of(split.labels)
+        if split.labels.is_floating_point() and wanted != outputs:
+            raise DataError(
+                f"{name}: its targets are {wanted} numbers an image, the model answers {outputs}."
+            )
+        if wanted > outputs:
+            place = int(split.labels.argmax())
+            raise DataError(
+                f"{name}: target {place} is {wanted - 1}: the model tells {outputs} classes apart, "
+                "which are numbered from 0."
+            )
+    return replace(splits, num_classes=outputs)
+
+
+def proposing(tree: dict[str, Any], splits: HandedData) -> StudyConfig:
+    """The configuration, by shares where so many groups may grow that few counts would fit."""
+    config = configured(tree)
+    if _has(tree, "search_space.grow.proposal"):
+        return config
+    shape = list(splits.train.pixels.shape[1:])
+    outputs = splits.num_classes or max(
+        outputs_of(each.labels) for each in splits.by_name().values()
+    )
+    images = ImagesRecord(outputs, shape[0], None, None, [], [], "", shape)
+    groups = structure_at_own_widths(config.search_space, images).growable_widths
+    if len(groups) <= MOST_COUNTED_GROUPS:
+        return config
+    return configured(with_arguments(tree, {"search_space.grow.proposal": "shares"}))
+
+
+def _has(tree: dict[str, Any], dotted: str) -> bool:
+    found: object = tree
+    for key in dotted.split("."):
+        if not isinstance(found, Mapping) or key not in found:
+            return False
+        found = found[key]
+    return True

@@ -1,0 +1,222 @@
+"""What a search has found: its front, its networks as modules, its plots and pages.
+
+All is read from the database when it is asked for, so the search may still run.
+"""
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import optuna
+import pandas as pd
+from torch import Tensor, nn
+
+from plantnas.given import check_path, check_place
+from plantnas.networks.handed_models import stand_in
+from plantnas.records.database import Database
+from plantnas.records.engine import shown_url
+from plantnas.records.record import NetworkRecord
+from plantnas.records.study import StudyRecords, load_network
+from plantnas.report.export.choice import Wanted, best_within
+from plantnas.report.export.saving import Files, save
+from plantnas.report.frames.frames import networks_frame
+from plantnas.report.front import pareto_front, teacher_of
+from plantnas.report.headline import headline
+from plantnas.report.images import normalised
+from plantnas.report.page.page import write_report
+from plantnas.report.plots import checked_plot
+from plantnas.report.study_data import study_data
+from plantnas.trials.storage import folder_of
+from plantnas.trials.study import study_to_read
+
+if TYPE_CHECKING:
+    from plotly import graph_objects as go
+
+COLUMNS = ["method", "step", "parameters", "macs", "validation_accuracy", "test_accuracy"]
+"""What the front shows of `networks`."""
+
+
+class Found(NamedTuple):
+    """A network of a search, and what is recorded of it."""
+
+    network: nn.Module
+    """In eval mode, on the CPU; it takes what `SearchResult.inputs` gives."""
+    record: NetworkRecord
+    """Its size, widths, evaluations and epochs."""
+
+
+class SearchResult:
+    """What a search has found so far, in its database.
+
+    Attributes:
+        storage: URL of the database.
+        name: Of the study.
+        directory: Folder of the study's files.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        name: str,
+        model: object = None,
+        directory: Path | str | None = None,
+    ) -> None:
+        """The result of a search of any process.
+
+        Args:
+            storage: URL of its database.
+            name: The study's.
+            model: What the search was given, with any weights; needed to load networks in another
+                process than the search's, where it was an object.
+            directory: Folder of its files; by default as for the search.
+
+        Raises:
+            StudyError: There is no such study.
+            StorageError: The database cannot be opened.
+        """
+        check_place(storage, name)
+        if directory is not None:
+            check_path("directory", directory)
+        self.storage, self.name = storage, name
+        self.directory = Path(directory or folder_of(storage, name))
+        recorded = self._records.record.configuration
+        if model is not None:
+            stand_in(recorded["search_space"]["architecture"], model)
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The networks that no smaller one beats on validation, smallest first, by their ids."""
+        networks = self._records.networks()
+        front, teacher = pareto_front(networks), teacher_of(networks)
+        rows = self.networks.set_index("id")[COLUMNS].reindex([each.id for each in front])
+        rows.insert(2, "widths", [" ".join(map(str, each.widths.values())) for each in front])
+        most = float("nan") if teacher is None else teacher.parameters
+        rows.insert(4, "share", rows["parameters"] / most)
+        return rows
+
+    @property
+    def networks(self) -> pd.DataFrame:
+        """All networks, as `plantnas.networks_frame` has them."""
+        return networks_frame(self.storage, self.name)
+
+    @property
+    def optuna(self) -> optuna.Study:
+        """Optuna's study, to read."""
+        return study_to_read(self.name, self.storage)
+
+    def best(
+        self,
+        maximum_parameters: int | None = None,
+        maximum_macs: int | None = None,
+        maximum_cost: float | None = None,
+    ) -> Found:
+        """The best network on validation within limits, the teacher apart.
+
+        Args:
+            maximum_parameters: Most parameters.
+            maximum_macs: Most multiply-accumulates for an image.
+            maximum_cost: Most of what the study trades its accuracy for.
+
+        Raises:
+            StudyError: None is within the limits.
+        """
+        networks = self._records.networks()
+        limits = _limits(maximum_parameters, maximum_macs, maximum_cost)
+        record = best_within(self.name, networks, limits)
+        assert record.id is not None
+        return Found(self.load(record.id), record)
+
+    def load(self, network_id: int) -> nn.Module:
+        """A network with its trained weights, in eval mode, on the CPU.
+
+        Raises:
+            StudyError: There is no such network.
+            ConfigurationError: The search was given its model in another process.
+        """
+        return load_network(self.storage, self.name, network_id)
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """Images as the networks take them, normalised: of what was handed to the search.
+
+        Args:
+            images: As that gives them: uint8, images x channels x height x width, or floats.
+
+        Raises:
+            DataError: They are not of the size or the kind of the study's.
+        """
+        return normalised(self._records, images)
+
+    def plot(self, kind: str = "pareto", **options: Any) -> "go.Figure":
+        """A plot, such as `pareto`, `lineage` or `widths`; its options are those of the plot.
+
+        Raises:
+            ConfigurationError: There is no such plot, or it does not take an option.
+        """
+        return checked_plot(kind, options)(self.storage, self.name, **options)
+
+    def report(self, page: Path | str | None = None) -> Path:
+        """Writes the page that says what to pick, what it cost and why; returns where it is."""
+        path = Path(page or self.directory / "report.html")
+        write_report(study_data(self._records), path)
+        return path
+
+    def family(self, path: str | Path, maximum_parameters: int | None = None) -> Path:
+        """Writes the best network with all its ancestors; `plantnas.load_family` reads the file.
+
+        Raises:
+            StudyError: No network is within the limit.
+            StorageError: The file cannot be written.
+        """
+        limits = _limits(maximum_parameters)
+        return self._saved(Wanted(None, limits), Files(family=Path(path), replace=True))
+
+    def export(
+        self,
+        path: str | Path,
+        network_id: int | None = None,
+        maximum_parameters: int | None = None,
+        format_name: str | None = None,
+    ) -> Path:
+        """Writes a network for elsewhere: its state_dict, a torch.export program, or ONNX.
+
+        Args:
+            path: The file.
+            network_id: Which one; by default the best one.
+            maximum_parameters: Of the best one.
+            format_name: `state-dict`, `pt2` or `onnx`; by default by the file's ending.
+
+        Raises:
+            StudyError: There is no such network.
+            StorageError: The file cannot be written.
+        """
+        files = Files(output=Path(path), format_name=format_name, replace=True)
+        return self._saved(Wanted(network_id, _limits(maximum_parameters)), files)
+
+    def __repr__(self) -> str:
+        said = headline(self._records.networks())
+        return f"SearchResult({shown_url(self.storage)!r}, {self.name!r}): {said}"
+
+    def _repr_html_(self) -> str:
+        """The headline, the front's table and the plot, for notebooks."""
+        said = escape(headline(self._records.networks()))
+        table = self.front.to_html(float_format="{:.2%}".format, na_rep="")
+        plot = self.plot().to_html(full_html=False, include_plotlyjs="cdn")
+        return f"<p><b>{escape(self.name)}</b>: {said}</p>{table}{plot}"
+
+    def _saved(self, asked: Wanted, files: Files) -> Path:
+        list(save(self.storage, self.name, asked, files))
+        path = files.family or files.output
+        assert path is not None
+        return path
+
+    @property
+    def _records(self) -> StudyRecords:
+        return StudyRecords(Database.to_read(self.storage, self.name), self.name)
+
+
+def _limits(
+    parameters: float | None = None, macs: float | None = None, of_study: float | None = None
+) -> dict[str, float]:
+    """The limits that are given, by the names of costs."""
+    given = {"parameters": parameters, "macs": macs, "cost": of_study}
+    return {name: most for name, most in given.items() if most is not None}

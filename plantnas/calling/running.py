@@ -1,0 +1,109 @@
+"""Runs what plantnas.search was asked: in this process, or in workers that get copies.
+
+How the copies are made is in shipping.py.
+"""
+
+from dataclasses import replace
+
+import optuna
+import torch
+from rich.progress import Progress
+
+from plantnas.calling.asked import handed_names
+from plantnas.calling.shipping import shipped
+from plantnas.config import StudyConfig
+from plantnas.errors import Say, StudyError
+from plantnas.given import check_text
+from plantnas.handed import is_handed
+from plantnas.place import Place
+from plantnas.records.database import Database
+from plantnas.records.recorded_config import as_recorded_at, is_recorded
+from plantnas.records.study import StudyRecords
+from plantnas.report.finish import evaluate_chosen
+from plantnas.search.progress import ProgressBars, bars_columns
+from plantnas.trials.storage import open_database
+from plantnas.trials.study import existing_study, is_complete
+from plantnas.workers.run import Watch, Workforce, run_here, run_watched
+
+AUTO = "auto"
+"""Stands for the accelerator of this machine, or else its processor."""
+
+
+def chosen_device(name: str) -> str:
+    """The device that a name stands for; whether there is such a one is checked by who uses it."""
+    check_text("devices", name, "'auto' or a device's name, such as 'cuda:0',")
+    if name != AUTO:
+        return name
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return "cpu" if accelerator is None else accelerator.type
+
+
+def check_same(place: Place, config: StudyConfig) -> None:
+    """Refuses to go on with a study of other objects than it was made with.
+
+    Raises:
+        StudyError: It says which of them differs, and by which fingerprints.
+    """
+    if "://" not in place.url or not is_recorded(place.name, place.url):
+        return
+    records = StudyRecords(Database.to_read(place.url, place.name), place.name)
+    recorded = records.record.configuration
+    records.database.close()
+    pairs = {
+        "model": (config.search_space.architecture, recorded["search_space"]["architecture"]),
+        "train and validation": (config.data.name, recorded["data"]["name"]),
+    }
+    for what, (here, there) in pairs.items():
+        if here != there and (is_handed(here) or is_handed(there)):
+            raise StudyError(
+                f"{what}: not what study {place.name!r} was made with: here {_shown(here)}, there "
+                f"{_shown(there)}. Give the same, or another name or storage."
+            )
+
+
+def run_search(config: StudyConfig, place: Place, workforce: Workforce, say: Say | None) -> None:
+    """Runs or resumes a study; with no function to tell lines to, a terminal shows bars.
+
+    Raises:
+        PlantnasError: As `run_watched`; also where an object cannot be sent to a worker.
+    """
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        if say is not None:
+            _run(config, place, workforce, say, lambda study: None)
+            return
+        with Progress(*bars_columns()) as bars:
+            shown = ProgressBars(bars, as_recorded_at(config, place.url))
+            _run(config, place, workforce, bars.console.print, lambda study: _show(shown, study))
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def evaluate_when_complete(place: Place) -> None:
+    """Reads the test split for what is chosen of a study that has ended, once.
+
+    Raises:
+        DataError: The test images are not like those of the study.
+    """
+    study = existing_study(place.name, place.url)
+    records = StudyRecords(open_database(study), place.name)
+    if is_complete(study, records.config.search):
+        evaluate_chosen(records)
+
+
+def _run(config: StudyConfig, place: Place, workforce: Workforce, say: Say, watch: Watch) -> None:
+    if workforce.workers == 1:
+        run_here(config, place, workforce, say, watch)
+        return
+    with shipped(handed_names(config), place.directory) as environment:
+        run_watched(config, place, replace(workforce, environment=environment), say, watch)
+
+
+def _show(bars: ProgressBars, study: optuna.Study) -> None:
+    bars.show(study)
+
+
+def _shown(name: str) -> str:
+    """The last part of a name, which has the fingerprint of an object."""
+    return repr(name.rpartition("/")[2])

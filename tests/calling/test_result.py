@@ -1,0 +1,104 @@
+"""What a search has found is there as tables, modules, plots and files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import plantnas
+from plantnas import handed
+from plantnas.calling.result import SearchResult
+from plantnas.errors import DataError, PlantnasError
+from tests.calling.conftest import net, pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Ended
+
+
+def test_the_front_is_sorted_by_size_and_rises_in_accuracy(searched: SearchResult) -> None:
+    front = searched.front
+    assert front["parameters"].is_monotonic_increasing
+    assert front["validation_accuracy"].is_monotonic_increasing
+    assert front["test_accuracy"].notna().all()
+    assert front["share"].max() <= 1
+
+
+def test_the_best_network_has_the_accuracy_of_its_record(searched: SearchResult) -> None:
+    network, record = searched.best()
+    images, targets = pair(32, 64)
+    right = network(searched.inputs(images)).argmax(1) == targets
+    evaluation = record.evaluation_on("validation")
+    assert evaluation is not None
+    assert right.float().mean().item() == pytest.approx(evaluation.accuracy)
+
+
+def test_the_best_network_is_within_the_limit(searched: SearchResult) -> None:
+    smallest = int(searched.networks["parameters"].min())
+    assert searched.best(maximum_parameters=smallest).record.parameters == smallest
+    assert searched.best(maximum_cost=smallest).record.parameters == smallest
+    with pytest.raises(PlantnasError, match="no network is within these limits"):
+        searched.best(maximum_parameters=1)
+
+
+def test_images_are_taken_as_they_were_handed_over(searched: SearchResult) -> None:
+    floats, _ = pair(4)
+    assert torch.equal(searched.inputs(floats), floats)
+    with pytest.raises(DataError, match=r"^images: are uint8, the study's are not\."):
+        searched.inputs((255 * floats).to(torch.uint8))
+    with pytest.raises(
+        DataError, match=r"^images: are of shape \[1, 5, 6\], the study's \[1, 6, 6\]"
+    ):
+        searched.inputs(floats[:, :, 1:])
+
+
+def test_a_notebook_shows_the_front_and_its_plot(searched: SearchResult) -> None:
+    shown = searched._repr_html_()
+    assert "validation_accuracy" in shown
+    assert "plotly" in shown
+    assert str(len(searched.networks)) in shown
+
+
+def test_in_a_line_it_says_what_it_found(searched: SearchResult) -> None:
+    assert repr(searched).startswith("SearchResult('sqlite:///")
+    assert repr(searched).count("\n") == 0
+
+
+def test_files_are_written_and_replaced(searched: SearchResult, tmp_path: Path) -> None:
+    for _ in range(2):
+        family = searched.family(tmp_path / "family.safetensors")
+        exported = searched.export(tmp_path / "network.pt")
+        report = searched.report(tmp_path / "report.html")
+    assert all(path.exists() for path in (family, exported, report))
+    assert searched.plot("lineage").data
+    assert len(searched.optuna.trials) > 0
+
+
+def test_commands_that_read_need_no_object_and_others_say_that_they_do(
+    searched: SearchResult, plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handed, "_things", {})  # as in another process
+    place = ("small", "--storage", searched.storage)
+    for command in (("status",), ("table",), ("plot", "pareto")):
+        assert plantnas(*command, *place).exit_code == 0
+    ended = plantnas("export", *place)
+    assert ended.exit_code == 2
+    assert "is an object that plantnas.search was given in another process" in ended.stderr
+
+
+def test_another_process_loads_networks_by_a_model_of_any_weights(
+    searched: SearchResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = searched.best().network.state_dict()
+    monkeypatch.setattr(handed, "_things", {})
+    with pytest.raises(PlantnasError, match="was given in another process"):
+        searched.best()
+    result = plantnas.SearchResult(searched.storage, "small", net(5))
+    loaded = result.best().network.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in expected.items())
+    with pytest.raises(PlantnasError, match=r"^model: is a int, where"):
+        SearchResult(searched.storage, "small", 3)
