@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import Ended, StudyFolder
@@ -179,7 +179,16 @@ class Finalized:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("seconds", [0, 600])
+@pytest.fixture
+def hears() -> Iterator[None]:
+    """What a shell has put behind it ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears")
+@pytest.mark.parametrize("seconds", [0, 60])
 def test_an_interrupt_that_a_finalizer_swallowed_ends_any_command(
     plantnas: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:

@@ -24,7 +24,7 @@ from plantnas.search.interruption import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def test_a_process_that_is_asked_to_end_goes_on_to_where_it_can_give_up() -> None:
@@ -94,6 +94,14 @@ def test_a_second_sigterm_ends_a_process_at_once() -> None:
     process.stdout.close()
 
 
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """Ctrl-C is heard here, in what a shell has put behind it, too, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Swallows:
     """Something whose finalizer is called when Ctrl-C is pressed."""
 
@@ -137,7 +145,7 @@ def test_an_interrupt_that_nobody_heard_is_heard_at_the_end() -> None:
 
 
 def test_an_interrupt_that_a_finalizer_swallowed_comes_again_where_nobody_asks() -> None:
-    assert heard_after(press_in_a_finalizer, lambda: time.sleep(600)) == ["pressed", "heard"]
+    assert heard_after(press_in_a_finalizer, lambda: time.sleep(60)) == ["pressed", "heard"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
