@@ -153,11 +153,13 @@ def group_normalisation(tracer: Tracer, call: Call) -> None:
     if groups == 1:
         tracer.mix(place.layout, call)
     else:
-        group_channels = call.input.shape[1] // groups
-        for channels, block in resolve(place.layout):
+        group_channels, pieces = call.input.shape[1] // groups, resolve(place.layout)
+        for channels, block in pieces:
             granularity = group_channels // math.gcd(group_channels, block)
             # With one group it would be a layer's normalisation: another function of the width.
-            channels.require(granularity, minimum=2 * granularity)
+            # What is joined of several has a group each.
+            least = 1 if len(pieces) > 1 else 2
+            channels.require(granularity, minimum=least * granularity)
     tracer.put(call.result, *place)
 
 

@@ -18,7 +18,7 @@ FOLLOWING = "_plantnas_following_sizes"
 
 Found when the module is resized first: with one channel, nobody could tell.
 """
-NUMBERS_OF_CHANNELS = re.compile(r"(channels?|dims?|features|filters|planes|width)$")
+NUMBERS_OF_CHANNELS = re.compile(r"(channels?|dims?|features|filters|planes)$")
 """What modules call a number of channels."""
 SHAPES = (tuple, list, torch.Size)
 

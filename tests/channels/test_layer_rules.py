@@ -196,6 +196,22 @@ def test_groups_that_are_normalised_each_grow_as_a_whole_and_preserve_the_functi
     assert torch.equal(cropped(images), block(images))
 
 
+def test_a_child_of_joined_channels_of_a_group_each_is_cropped_back():
+    class Joined(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1)
+            self.norm, self.head = nn.GroupNorm(2, 8), nn.Conv2d(8, 2, 1)
+
+        def forward(self, images):
+            return self.head(self.norm(torch.cat([self.one(images), self.other(images)], 1)))
+
+    parent = Joined().double().eval()
+    images = torch.randn(2, 3, 4, 4).double()
+    child = plant(parent, images, {"one": 4})
+    assert torch.equal(crop(child, images, {"one": 4})(images), parent(images))
+
+
 def test_a_number_of_groups_that_the_code_fixes_freezes_what_they_hold(between):
     """With more channels each group would hold more of them."""
 
