@@ -11,15 +11,18 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial
+from sklearn.linear_model import RidgeCV
 
 from plantnas.measured import Evaluation
 from plantnas.records.record import NetworkRecord
 from plantnas.report.plotting.importance import (
+    ALPHAS,
     PROBES,
     ImportanceInfo,
     StepImportance,
     importance_figure,
     importance_info,
+    ridge,
 )
 from plantnas.report.study_data import StudyData
 from tests.report.conftest import network, study_record
@@ -81,6 +84,17 @@ def by_size(_: dict[str, float], log_parameters: float) -> float:
 
 def by_nothing(_: dict[str, float], __: float) -> float:
     return 0.5
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(30, 4), (5, 8), (6, 6)])
+@pytest.mark.parametrize("noise", [0.01, 1.0, 100.0])
+def test_the_regression_is_that_of_scikit_learn(rows: int, columns: int, noise: float) -> None:
+    generator = np.random.default_rng(rows)
+    table = generator.normal(size=(rows, columns))
+    table[:, -1] = 0  # a group that has no value
+    values = table @ generator.normal(size=columns) + noise * generator.normal(size=rows)
+    theirs = RidgeCV(ALPHAS, fit_intercept=False).fit(table, values).coef_
+    np.testing.assert_allclose(ridge(table, values), theirs, rtol=1e-7, atol=1e-9)
 
 
 def test_the_group_that_raised_accuracy_is_found() -> None:
