@@ -274,7 +274,9 @@ def ridge(columns: Table, values: Table) -> Table:
     left_out = residuals / (1 - shares @ (left**2).T)
     best = (left_out**2).mean(axis=1).argmin()
     kept = sizes > ROUNDING
-    return right[kept].T @ (shares[best] * projected / np.where(kept, sizes, 1))[kept]
+    along: Table = shares[best][kept] * projected[kept] / sizes[kept]
+    coefficients: Table = right[kept].T @ along
+    return coefficients
 
 
 def _r_squared(table: Table, families: Families) -> float:
