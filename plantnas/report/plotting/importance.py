@@ -255,18 +255,16 @@ def _model(table: Table) -> _Model:
     left = table - np.outer(sizes, slopes)
     spreads = left[:, 1:-1].std(axis=0)
     spreads[spreads <= LEAST_SPREAD * table[:, 1:-1].std(axis=0) + ROUNDING] = np.inf
-    return _Model(slopes, spreads, ridge(left[:, 1:-1] / spreads, left[:, -1]))
+    return _Model(slopes, spreads, ridge(np.c_[left[:, 1:-1] / spreads, left[:, -1]]))
 
 
-def ridge(columns: Table, values: Table) -> Table:
-    """Coefficients of a ridge regression without intercept, alpha of ALPHAS by leave-one-out.
+def ridge(table: Table) -> Table:
+    """Coefficients of a ridge regression of the last column on the others, without an intercept.
 
-    As scikit-learn's RidgeCV finds them, which takes two seconds to import.
-
-    Args:
-        columns: rows x columns.
-        values: Of each row.
+    As scikit-learn's RidgeCV finds them, with alpha of ALPHAS by leave-one-out; that takes two
+    seconds to import.
     """
+    columns, values = table[:, :-1], table[:, -1]
     left, sizes, right = np.linalg.svd(columns, full_matrices=False)
     shares = sizes**2 / (sizes**2 + ALPHAS[:, None])  # that each alpha leaves of a direction
     projected = left.T @ values

@@ -94,7 +94,7 @@ def test_the_regression_is_that_of_scikit_learn(rows: int, columns: int, noise: 
     table[:, -1] = 0  # a group that has no value
     values = table @ generator.normal(size=columns) + noise * generator.normal(size=rows)
     theirs = RidgeCV(ALPHAS, fit_intercept=False).fit(table, values).coef_
-    np.testing.assert_allclose(ridge(table, values), theirs, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(ridge(np.c_[table, values]), theirs, rtol=1e-7, atol=1e-9)
 
 
 def test_the_group_that_raised_accuracy_is_found() -> None:
