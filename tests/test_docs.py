@@ -53,6 +53,8 @@ STAND_INS = {
     "plantnas run digits": "plantnas run tiny.yaml",
     "plantnas run fashion-mnist": "plantnas run tiny.yaml",
     # These begin one of their own, by one worker, this process.
+    "steps=2)": 'steps=1, trials_per_step=1, teacher={"epochs": 1}, config={"seed": {"epochs": 1}, '
+    '"planting": {"screen_epochs": 1, "epochs": 1}, "search": {"probes": 0}})',
     'PlantingObjective("digits")': 'PlantingObjective("short.yaml")',
     "digits": "tiny",
     "fashion-mnist": "tiny",
