@@ -99,8 +99,8 @@ def _compare(studies: "Sequence[StudyRecords]", page: Path | None, csv: Path | N
     from plantnas.report.comparison.comparison import comparison, frame
     from plantnas.report.comparison.page import write_comparison_page
     from plantnas.report.comparison.verdict import (
-        NOTES,
         comparison_cost_table,
+        notes_of,
         sentences,
         small_table,
         verdict_table,
@@ -110,7 +110,7 @@ def _compare(studies: "Sequence[StudyRecords]", page: Path | None, csv: Path | N
     console.print(verdict_table(compared))
     console.print(comparison_cost_table(compared))
     console.print(small_table(compared))
-    for line in (*sentences(compared), "", *NOTES):
+    for line in (*sentences(compared), "", *notes_of(compared)):
         show(line)
     if page is not None:
         write_comparison_page(compared, page)

@@ -16,6 +16,7 @@ import numpy as np
 from plantnas.errors import StudyError
 from plantnas.grouping import grouped
 from plantnas.hypervolume import hypervolume, worst_corner
+from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.comparison.statistics import Difference, paired_difference
@@ -28,7 +29,7 @@ from plantnas.report.entries import (
     targets_of,
 )
 from plantnas.report.finished_trials import wasted_seconds
-from plantnas.report.front import PLANTING
+from plantnas.report.front import PLANTING, metric_of
 from plantnas.report.study_data import StudyData, study_data
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ class Area(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Studies of one configuration, which trade accuracy for this cost, beside their baselines."""
+    """Studies of one configuration, which trade accuracy for this cost, beside their baselines.
+
+    Accuracies are of their metric.
+    """
 
     entries: list[Entry]
     costs: list[SearchCost]
@@ -117,6 +121,7 @@ class Comparison(NamedTuple):
     differences: list[MethodDifference]
     areas: list[Area]
     cost_name: str = "parameters"
+    metric: Metric = ACCURACY
 
 
 def comparison(studies: Sequence[StudyRecords], rng: np.random.Generator) -> Comparison:
@@ -156,6 +161,7 @@ def compared(labelled: Sequence[tuple[str, StudyData]], rng: np.random.Generator
         StudyError: The trials of a study are not known, and so not what its search cost.
     """
     entries, costs, references = list[Entry](), list[SearchCost](), list[Reference]()
+    metric = metric_of([network for _, data in labelled for network in data.networks])
     for label, data in labelled:
         entries += compared_entries(label, data.networks)
         costs += method_costs(label, data.networks, wasted_seconds(data))
@@ -167,6 +173,7 @@ def compared(labelled: Sequence[tuple[str, StudyData]], rng: np.random.Generator
         differences(entries, costs, rng),
         areas(entries, references),
         labelled[0][1].cost_name,
+        metric,
     )
 
 

@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.files import write_file
 from plantnas.grouping import grouped
+from plantnas.measured import ACCURACY, Metric
 from plantnas.report.comparison.comparison import Comparison
 from plantnas.report.comparison.statistics import Spread, spread
 from plantnas.report.comparison.verdict import (
@@ -75,6 +76,7 @@ class ComparisonParetoInfo(NamedTuple):
         points: A point for each method and step that was tested, the smallest step first.
         teacher_cost: Mean over studies.
         teacher_accuracy: Over studies; its mean is NaN if no teacher was tested.
+        metric: What the accuracies are.
     """
 
     title: str
@@ -82,6 +84,7 @@ class ComparisonParetoInfo(NamedTuple):
     points: list[MethodPoint]
     teacher_cost: float
     teacher_accuracy: Spread
+    metric: Metric = ACCURACY
 
 
 class HypervolumePoint(NamedTuple):
@@ -109,6 +112,7 @@ class HypervolumeInfo(NamedTuple):
     methods: list[str]
     points: list[HypervolumePoint]
     title: str
+    metric: Metric = ACCURACY
 
 
 def comparison_pareto_info(
@@ -138,12 +142,13 @@ def comparison_pareto_info(
         teacher_accuracy=spread(
             [each.test_accuracy for each in teachers if each.test_accuracy is not None]
         ),
+        metric=comparison.metric,
     )
 
 
 def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
     """Accuracy against cost: a marker a method and size, planting joined, the teacher."""
-    figure, title = go.Figure(), escape(info.title)
+    figure, title, words = go.Figure(), escape(info.title), info.metric.words
     for place, method in enumerate(info.methods):
         points = [point for point in info.points if point.method == method]
         if not points:
@@ -159,7 +164,7 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
             hovertext=[
                 f"<b>{escape(method)}</b>, step {point.step}<br>"
                 f"{shown_cost(point.cost)} {title}<br>"
-                f"test accuracy {shown_spread(point.accuracy)} % ({point.networks} networks)"
+                f"test {words} {shown_spread(point.accuracy)} % ({point.networks} networks)"
                 for point in points
             ],
             hoverinfo="text",
@@ -172,14 +177,14 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
             mode="markers",
             name="teacher",
             marker=marker("teacher", 14),
-            hovertext=[f"teacher<br>test accuracy {shown_spread(info.teacher_accuracy)} %"],
+            hovertext=[f"teacher<br>test {words} {shown_spread(info.teacher_accuracy)} %"],
             hoverinfo="text",
         )
         line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
         figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")
-    lay_out(figure, f"Test accuracy against {title}")
+    lay_out(figure, f"Test {words} against {title}")
     figure.update_xaxes(title=title, type="log", dtick="D2", tickformat="~s")
-    figure.update_yaxes(title="test accuracy (%)")
+    figure.update_yaxes(title=f"test {words} (%)")
     return figure
 
 
@@ -199,7 +204,8 @@ def hypervolume_info(comparison: Comparison) -> HypervolumeInfo:
         if method == PLANTING:
             alone = spread([cost.alone for cost in theirs])
             points.append(HypervolumePoint(method, PLANTING_ALONE, alone, volumes))
-    return HypervolumeInfo(methods, points, title_of(comparison.cost_name))
+    title = title_of(comparison.cost_name)
+    return HypervolumeInfo(methods, points, title, comparison.metric)
 
 
 def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
@@ -219,7 +225,8 @@ def hypervolume_figure(info: HypervolumeInfo) -> go.Figure:
         )
     lay_out(figure, HYPERVOLUME.title)
     figure.update_xaxes(title="seconds in total", type="log", nticks=10)
-    figure.update_yaxes(title=f"hypervolume<br>(test accuracy x log {escape(info.title)})")
+    area = f"(test {info.metric.words} x log {escape(info.title)})"
+    figure.update_yaxes(title=f"hypervolume<br>{area}")
     return figure
 
 
@@ -237,6 +244,11 @@ def comparison_page(comparison: Comparison) -> str:
     of_cost = list[DrawnPlot]()
     if comparison.cost_name not in ("parameters", "macs"):
         of_cost = [_pareto_of_cost(comparison_pareto_info(comparison, "cost"))]
+    words = comparison.metric.words
+    by_parameters, by_macs = (
+        plot._replace(title=plot.title.replace("accuracy", words))
+        for plot in (PARETO, PARETO_OF_MACS)
+    )
     return rendered(
         "comparison.html",
         studies=", ".join(dict.fromkeys(entry.study for entry in comparison.entries)),
@@ -244,10 +256,8 @@ def comparison_page(comparison: Comparison) -> str:
         text_columns=TEXT_COLUMNS,
         plots=[
             *of_cost,
-            PARETO.holding(comparison_pareto_figure(comparison_pareto_info(comparison))),
-            PARETO_OF_MACS.holding(
-                comparison_pareto_figure(comparison_pareto_info(comparison, "macs"))
-            ),
+            by_parameters.holding(comparison_pareto_figure(comparison_pareto_info(comparison))),
+            by_macs.holding(comparison_pareto_figure(comparison_pareto_info(comparison, "macs"))),
             HYPERVOLUME.holding(hypervolume_figure(hypervolume_info(comparison))),
         ],
     )
@@ -256,7 +266,7 @@ def comparison_page(comparison: Comparison) -> str:
 def _pareto_of_cost(info: ComparisonParetoInfo) -> DrawnPlot:
     plot = DrawnPlot(
         "pareto-cost",
-        f"Test accuracy against {info.title}",
+        f"Test {info.metric.words} against {info.title}",
         "The networks by what the search trades accuracy for; baselines have the sizes of planted "
         "networks in parameters.",
     )

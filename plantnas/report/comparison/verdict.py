@@ -1,11 +1,11 @@
 """What a comparison says: sentences, and tables for a terminal or a page. Nothing here prints.
 
-The numbers are made in comparison.py; accuracies are shown in per cent, and their differences in
-points of per cent.
+The numbers are made in comparison.py; accuracies, or what else the studies maximise, are shown in
+per cent, and their differences in points of per cent.
 """
 
 from collections.abc import Iterable, Sequence
-from math import isnan
+from math import inf, isnan
 from statistics import fmean
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.grouping import grouped
+from plantnas.measured import ACCURACY
 from plantnas.report.comparison.comparison import Comparison, MethodDifference
 from plantnas.report.comparison.small_networks import PAPERS_SHARE, small_networks
 from plantnas.report.comparison.statistics import Difference, Spread, spread
@@ -87,17 +88,25 @@ def verdict(comparison: Comparison) -> Verdict:
         where.append(f"{said[0].upper()}{said[1:]}.")
     tables = (
         TextTable(VERDICT_TITLE, verdict_columns(comparison), verdict_rows(comparison)),
-        TextTable(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison)),
+        TextTable(SMALL_TITLE, _named(SMALL_COLUMNS, comparison), small_rows(comparison)),
         TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
     )
-    return Verdict(overall, by_size, [table for table in tables if table.rows], NOTES)
+    return Verdict(
+        overall, by_size, [table for table in tables if table.rows], notes_of(comparison)
+    )
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """What a reader of the tables must know."""
+    return [note.replace("accuracy", comparison.metric.words) for note in NOTES]
 
 
 def verdict_columns(comparison: Comparison) -> tuple[str, ...]:
     """Those of `VERDICT_COLUMNS`, and what accuracy is traded for, if that is not among them."""
     name = comparison.cost_name
     others = () if name in ("parameters", "macs") else (title_of(name),)
-    return (*VERDICT_COLUMNS[:COST_AT], *others, *VERDICT_COLUMNS[COST_AT:])
+    columns = (*VERDICT_COLUMNS[:COST_AT], *others, *VERDICT_COLUMNS[COST_AT:])
+    return _named(columns, comparison)
 
 
 def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -107,7 +116,7 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     spreads = {key: accuracy_spread(entries) for key, entries in groups.items()}
     tested = {key: each.mean for key, each in spreads.items() if not isnan(each.mean)}
     columns, rows = verdict_columns(comparison), list[tuple[str, ...]]()
-    for key in sorted(groups, key=lambda key: (key[0] or 0, -tested.get(key, 0.0))):
+    for key in sorted(groups, key=lambda key: (key[0] or 0, -tested.get(key, -inf))):
         (step, method), entries = key, groups[key]
         gain = ""
         if (difference := better.get(key)) is not None:
@@ -169,7 +178,7 @@ def small_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def small_table(comparison: Comparison) -> Table:
     """A row for the teacher and for each method, at one size: what the paper's claim is about."""
-    return _table(SMALL_TITLE, SMALL_COLUMNS, small_rows(comparison))
+    return _table(SMALL_TITLE, _named(SMALL_COLUMNS, comparison), small_rows(comparison))
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -193,6 +202,14 @@ def accuracy_spread(entries: Sequence[Entry]) -> Spread:
         if entry.test_accuracy is not None
     )
     return spread([*map(fmean, tested.values())])
+
+
+def _named(columns: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
+    """The columns with the metric's name, where that is not accuracy."""
+    if comparison.metric == ACCURACY:
+        return tuple(columns)
+    named = f"test {comparison.metric.words} (%)"
+    return tuple(named if column == "test %" else column for column in columns)
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from plantnas.measured import Evaluation
+from plantnas.measured import Evaluation, Metric
 from plantnas.report.comparison.comparison import Comparison, MethodDifference, comparison
 from plantnas.report.comparison.statistics import Difference
 from plantnas.report.comparison.verdict import (
@@ -211,3 +211,10 @@ def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(
         ("planting", "4.0", "81.00", "13.00", "3.00"),
     ]
     assert small_table(compared).row_count == 2
+
+
+def test_a_comparison_speaks_of_what_its_studies_maximise(compared: Comparison) -> None:
+    of_f1 = verdict(compared._replace(metric=Metric("f1")))
+    assert "test F1 (%)" in of_f1.tables[0].columns
+    assert of_f1.notes[0].startswith("Test F1 is mean")
+    assert "accuracy" not in " ".join(of_f1.notes)
