@@ -103,6 +103,9 @@ class TeacherRecipe(Recipe):
     epochs: int = Field(default=12, strict=True, ge=0, le=MOST_EPOCHS)
     """Times that each training image is seen, every time in a random view. 0: the teacher is kept
     as `search_space.teacher.weights` make it."""
+    label_smoothing: Share = 0.0
+    """Share of each label that is spread evenly over what else it could be, in the loss by classes
+    or by several labels (Szegedy et al. 2016)."""
     learning_rate: Rate | None = 0.005
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017). `null`: as for the seed by default."""

@@ -65,6 +65,10 @@ class Data(Settings):
     training images. Inputs that are no uint8 images stay as they are."""
     std: Divisors | None = None
     """What is divided by then; if not given, their standard deviation."""
+    balance: Literal["none", "weights", "sampling"] = "none"
+    """What is done about rare classes. `weights`: in the loss by labels a class, or the presence of
+    a label, weighs the more the rarer it is among the training images. `sampling`: an epoch draws
+    as many images of each class, with replacement."""
     unlabelled: Switch = False
     """Distil from images without labels too: stl10's unlabelled split; of other data sets, the
     training images that `train` and `validation` leave."""

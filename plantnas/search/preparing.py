@@ -112,7 +112,7 @@ def _distilled(
         data,
         targets=data.targets._replace(teacher_logits=logits),
         validation_targets=data.validation_targets._replace(teacher_logits=validation_logits),
-        loss=loss_of(config.distillation, joined.dataset.task, config.teacher.loss),
+        loss=loss_of(config.distillation, joined.dataset.task, training_data.label_loss),
     )
 
 

@@ -30,7 +30,7 @@ from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
 from plantnas.training.data import Dataset, dataset_of
-from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, labelled
+from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, label_loss_of, labelled
 from plantnas.training.images import with_label
 from plantnas.training.logits import teacher_logits
 from plantnas.training.losses import LOSSES, loss_of
@@ -154,7 +154,7 @@ def _check_measures(config: StudyConfig, dataset: Dataset) -> None:
         torch.randn(len(labels), count), labels
     )
     logits = torch.randn(len(few), count, requires_grad=True)
-    loss = loss_of(config.distillation, dataset.task, config.teacher.loss)
+    loss = loss_of(config.distillation, dataset.task, label_loss_of(config, dataset))
     found = loss(logits, few, torch.randn(len(few), count))
     is_scalar = found.ndim == 0
     if not (is_scalar and found.isfinite() and found.requires_grad):
@@ -194,7 +194,7 @@ def _check_training(
         data,
         targets=targets,
         validation_targets=data.validation_targets._replace(teacher_logits=answers),
-        loss=loss_of(config.distillation, dataset.task, config.teacher.loss),
+        loss=loss_of(config.distillation, dataset.task, data.label_loss),
     )
     donor = _donor(config, large, widest, data)
     small = network_at(space, images, drawn.growable_widths)

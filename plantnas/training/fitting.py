@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from plantnas.channels.containers import logits_in
 from plantnas.config import Recipe, StudyConfig
+from plantnas.errors import ConfigurationError
 from plantnas.measured import Epoch, Evaluation
 from plantnas.training.data import Dataset
 from plantnas.training.evaluation import TrainingDiverged as TrainingDiverged
 from plantnas.training.evaluation import evaluate
-from plantnas.training.loss import LabelLoss, Loss, Targets, cross_entropy, label_loss
+from plantnas.training.images import UNLABELLED
+from plantnas.training.loss import LabelLoss, Loss, Targets, cross_entropy, label_loss, rarity
 from plantnas.training.metrics import ACCURACY, Metrics, metrics_of
 from plantnas.training.precision import mixed_precision
 from plantnas.training.seeds import derived_seed
@@ -51,6 +53,8 @@ class TrainingData:
         loss: The loss to minimise.
         label_loss: What is minimised without a teacher.
         metrics: What is measured on validation, and maximised.
+        chances: How often each training image is drawn in an epoch, relative to others; each is
+            once, if not given.
     """
 
     inputs: Inputs
@@ -60,6 +64,7 @@ class TrainingData:
     loss: Loss
     label_loss: LabelLoss = cross_entropy
     metrics: Metrics = ACCURACY
+    chances: Tensor | None = None
 
     @property
     def example(self) -> Tensor:
@@ -97,7 +102,7 @@ class Part(NamedTuple):
 def labelled(config: StudyConfig, dataset: Dataset, device: torch.device) -> TrainingData:
     """A study's images on the device, with their labels and nothing of a teacher."""
     seed = derived_seed(config.random_seed, "views")
-    by_labels = label_loss(dataset.task, config.teacher.loss)
+    by_labels = label_loss_of(config, dataset)
     return TrainingData(
         inputs=augmented_inputs(dataset, config.data, seed, device),
         targets=Targets(dataset.train.labels.to(device)),
@@ -106,7 +111,35 @@ def labelled(config: StudyConfig, dataset: Dataset, device: torch.device) -> Tra
         loss=by_labels,
         label_loss=by_labels,
         metrics=metrics_of(config.search.metric, dataset.task),
+        chances=_chances(config, dataset),
     )
+
+
+def label_loss_of(config: StudyConfig, dataset: Dataset) -> LabelLoss:
+    """A study's loss by labels.
+
+    Raises:
+        ConfigurationError: It is not one of the data's task.
+    """
+    weights, teacher, balance = None, config.teacher, config.data.balance
+    if balance != "none" and dataset.task == "regression":
+        raise ConfigurationError(f"data.balance: {balance}: numbers have no classes to balance.")
+    if balance == "sampling" and dataset.task == "multilabel":
+        raise ConfigurationError(
+            "data.balance: sampling: is of one class an image; several labels have 'weights'."
+        )
+    if balance == "weights":
+        weights = rarity(dataset.train.labels, dataset.num_classes)
+    return label_loss(dataset.task, teacher.loss, teacher.label_smoothing, weights)
+
+
+def _chances(config: StudyConfig, dataset: Dataset) -> Tensor | None:
+    """Of images without a label as often as of others on average."""
+    if config.data.balance != "sampling":
+        return None
+    labels = dataset.train.labels
+    by_class = torch.tensor(rarity(labels, dataset.num_classes))
+    return by_class[labels.clamp_min(0)].where(labels != UNLABELLED, 1.0)
 
 
 def fit(
@@ -230,11 +263,15 @@ def _drawn_batches(
 ) -> list[tuple[Tensor, Tensor]]:
     """Each image once, in random order, in a random view: (views, indices) a batch.
 
-    A single image left at the end is dropped: BatchNorm has no statistics of one image where the
-    features are 1 x 1.
+    Or, where images have chances, as many images, drawn by these with replacement. A single image
+    left at the end is dropped: BatchNorm has no statistics of one where the features are 1 x 1.
     """
     usable, inputs = training_data.targets.usable(), training_data.inputs
-    order = usable[torch.randperm(len(usable), generator=generator)]
+    if training_data.chances is None:
+        order = usable[torch.randperm(len(usable), generator=generator)]
+    else:
+        chances = training_data.chances[usable]
+        order = usable[torch.multinomial(chances, len(usable), True, generator=generator)]
     views = torch.randint(inputs.views, (inputs.images,), generator=generator)
     batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:

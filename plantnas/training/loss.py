@@ -58,34 +58,70 @@ class LabelLoss:
     Attributes:
         name: Of the loss: of one class `cross_entropy`, of several labels `binary_cross_entropy`
             of each, of numbers the mean of squared or of absolute differences.
+        smoothing: Share of each label that is spread evenly over what else it could be.
+        weights: Of each class, or of the presence of each label; all count alike, if not given.
     """
 
     name: LabelLossName
+    smoothing: float = 0.0
+    weights: tuple[float, ...] | None = None
 
     def __call__(
         self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None = None
     ) -> Tensor:
         """The mean over the images of a batch that have labels; a scalar."""
         if self.name == "cross_entropy":
-            return functional.cross_entropy(logits, labels, ignore_index=UNLABELLED)
+            return self._cross_entropy(logits, labels, "mean")
         return self.of_each(logits, labels).sum() / len(with_label(labels))
 
     def of_each(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of each image of a batch; 0 without labels."""
         if self.name == "cross_entropy":
-            return functional.cross_entropy(
-                logits, labels, ignore_index=UNLABELLED, reduction="none"
-            )
+            return self._cross_entropy(logits, labels, "none")
         known = ~labels.isnan()
-        elementwise = _ELEMENTWISE[self.name](logits, labels.where(known, 0), reduction="none")
+        labels = labels.where(known, 0)
+        if self.name == "binary_cross_entropy":
+            elementwise = functional.binary_cross_entropy_with_logits(
+                logits,
+                labels * (1 - self.smoothing) + self.smoothing / 2,
+                pos_weight=self._weights(logits),
+                reduction="none",
+            )
+        elif self.name == "mse":
+            elementwise = functional.mse_loss(logits, labels, reduction="none")
+        else:
+            elementwise = functional.l1_loss(logits, labels, reduction="none")
         return elementwise.where(known, 0).mean(1)
 
+    def _cross_entropy(self, logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
+        return functional.cross_entropy(
+            logits,
+            labels,
+            self._weights(logits),
+            ignore_index=UNLABELLED,
+            reduction=reduction,
+            label_smoothing=self.smoothing,
+        )
 
-_ELEMENTWISE: dict[LabelLossName, Callable[..., Tensor]] = {
-    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
-    "mse": functional.mse_loss,
-    "l1": functional.l1_loss,
-}
+    def _weights(self, logits: Tensor) -> Tensor | None:
+        return None if self.weights is None else logits.new_tensor(self.weights)
+
+
+def rarity(labels: Tensor, outputs: int) -> tuple[float, ...]:
+    """How much each class weighs, or the presence of each label, the more the rarer it is.
+
+    Of classes: so that those that there are weigh alike, and an image 1 on average. Of labels:
+    those without it for each image with it (torch's `pos_weight`). What no image has weighs 1.
+    """
+    known = labels[with_label(labels)]
+    if labels.is_floating_point():
+        count = known.sum(0)
+        weights = (len(known) - count) / count
+        return tuple(weights.where((count > 0) & (weights > 0), 1).tolist())
+    count = known.bincount(minlength=outputs)
+    weights = len(known) / (count * (count > 0).sum())
+    return tuple(weights.where(count > 0, 1).tolist())
+
 
 LABEL_LOSSES: dict[Task, tuple[LabelLossName, ...]] = {
     "classification": ("cross_entropy",),
@@ -98,21 +134,31 @@ cross_entropy = LabelLoss("cross_entropy")
 """The loss by one class of each image."""
 
 
-def label_loss(task: Task, by_labels: LabelLossName | None = None) -> LabelLoss:
-    """The loss by a task's labels.
+def label_loss(
+    task: Task,
+    by_labels: LabelLossName | None = None,
+    smoothing: float = 0.0,
+    weights: tuple[float, ...] | None = None,
+) -> LabelLoss:
+    """The loss by a task's labels; smoothing and weights are as those of `LabelLoss`.
 
     Raises:
-        ConfigurationError: It is not one of the task's.
+        ConfigurationError: It is not one of the task's, or numbers have nothing to be smoothed.
     """
     allowed = LABEL_LOSSES[task]
+    if smoothing and task == "regression":
+        raise ConfigurationError(
+            f"teacher.label_smoothing: {smoothing}: is of classes and labels, but the data is "
+            "regression."
+        )
     if by_labels is None:
-        return LabelLoss(allowed[0])
+        return LabelLoss(allowed[0], smoothing, weights)
     if by_labels not in allowed:
         raise ConfigurationError(
             f"teacher.loss: {by_labels}: is not of {task}, which the data is. Allowed: "
             f"{', '.join(allowed)}."
         )
-    return LabelLoss(by_labels)
+    return LabelLoss(by_labels, smoothing, weights)
 
 
 def by_both(

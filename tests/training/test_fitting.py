@@ -7,17 +7,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from plantnas.config import Recipe
+from plantnas.config import Recipe, StudyConfig
+from plantnas.errors import ConfigurationError
 from plantnas.measured import Epoch
 from plantnas.networks.loader import build_network
+from plantnas.training.data import load_dataset
 from plantnas.training.evaluation import evaluate
 from plantnas.training.fitting import (
     TrainingData,
     TrainingDiverged,
     fit,
+    label_loss_of,
+    labelled,
     learning_rate_at,
     validate,
 )
+from plantnas.training.images import UNLABELLED, Images
 from plantnas.training.loss import cross_entropy
 from plantnas.training.optimizers import whole_network_optimizer
 from plantnas.training.views import Inputs
@@ -229,6 +234,51 @@ def test_an_epoch_meets_every_image_once(digits: Digits) -> None:
     optimizer = whole_network_optimizer(network, RECIPE)
     fit(network, optimizer, data, of_epochs(1), torch.Generator().manual_seed(0))
     assert sorted(indices_met(network, data)) == list(range(96))
+
+
+def test_a_balanced_epoch_draws_as_many_images_of_each_class(digits: Digits) -> None:
+    config = StudyConfig.model_validate(
+        {
+            "name": "balanced",
+            "search_space": {"architecture": "plain-small"},
+            "data": {"name": "digits", "train": 96, "validation": 100, "balance": "sampling"},
+        }
+    )
+    dataset = load_dataset(config.data, 0)
+    rare = dataset.train.labels.clamp_max(1)  # one image in ten is of class 0
+    rare[0] = UNLABELLED
+    train = Images(dataset.train.pixels, rare)
+    balanced = labelled(config, replace(dataset, train=train), torch.device("cpu"))
+    assert balanced.chances is not None
+    chances = [balanced.chances[rare == each].sum().item() for each in (0, 1)]
+    assert chances[0] == pytest.approx(chances[1])
+    assert balanced.chances[0] == pytest.approx(sum(chances) / 95)
+    network, never = Counted(), torch.zeros(96)
+    never[7] = 1
+    data = replace(digits(), chances=never)
+    optimizer = whole_network_optimizer(network, RECIPE)
+    fit(network, optimizer, data, of_epochs(1), torch.Generator().manual_seed(0))
+    assert indices_met(network, data) == [7] * 96
+
+
+@pytest.mark.parametrize(
+    ("task", "balance", "message"),
+    [
+        ("regression", "weights", "numbers have no classes to balance"),
+        ("multilabel", "sampling", "is of one class an image"),
+    ],
+)
+def test_what_cannot_be_balanced_is_refused(task: str, balance: str, message: str) -> None:
+    config = StudyConfig.model_validate(
+        {
+            "name": "x",
+            "search_space": {"architecture": "plain-small"},
+            "data": {"name": "digits", "validation": 100, "balance": balance},
+        }
+    )
+    dataset = replace(load_dataset(config.data, 0), task=task)
+    with pytest.raises(ConfigurationError, match=rf"^data.balance: {balance}: {message}"):
+        label_loss_of(config, dataset)
 
 
 def test_without_a_teacher_only_labelled_images_are_met(digits: Digits) -> None:

@@ -1,12 +1,14 @@
 """What a network should answer, and the loss by labels alone."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from plantnas.errors import ConfigurationError
 from plantnas.training.images import UNLABELLED
-from plantnas.training.loss import Targets, by_both, cross_entropy, label_loss
+from plantnas.training.loss import Targets, by_both, cross_entropy, label_loss, rarity
 
 LABELS = torch.tensor([2, 0, UNLABELLED, 1, 2])
 
@@ -81,3 +83,42 @@ def test_images_without_labels_have_the_teachers_part_alone() -> None:
     labels = torch.full_like(ANSWERS, NAN)
     found = by_both(torch.tensor(2.0), ANSWERS, labels, 0.25, label_loss("regression"))
     assert found.item() == 0.75 * 2
+
+
+# Rare classes, and labels that are not quite sure
+
+
+def test_smoothing_spreads_a_share_of_each_label() -> None:
+    classes = torch.tensor([0, 1, UNLABELLED])
+    found = label_loss("classification", smoothing=0.2)(ANSWERS, classes)
+    logs = ANSWERS[:2].log_softmax(1)
+    assert_close(found, -(0.9 * logs[[0, 1], [0, 1]] + 0.1 * logs[[0, 1], [1, 0]]).mean())
+    labels = torch.tensor([[1.0, 0.0], [0.0, 0.0], [NAN, NAN]])
+    softened = torch.tensor([[0.9, 0.1], [0.1, 0.1]])
+    sure = ANSWERS[:2].sigmoid()
+    expected = -(softened * sure.log() + (1 - softened) * (1 - sure).log()).mean()
+    assert_close(label_loss("multilabel", smoothing=0.2)(ANSWERS, labels), expected)
+
+
+def test_numbers_have_nothing_to_be_smoothed() -> None:
+    with pytest.raises(ConfigurationError, match=r"^teacher.label_smoothing: 0.1: is of classes"):
+        label_loss("regression", smoothing=0.1)
+
+
+def test_a_rare_class_weighs_more_and_an_image_one_on_average() -> None:
+    classes = torch.tensor([0, 0, 0, 1, UNLABELLED])
+    weights = rarity(classes, 3)
+    assert weights == pytest.approx((2 / 3, 2, 1))
+    answers = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    found = label_loss("classification", weights=weights).of_each(answers, classes)
+    plain = cross_entropy.of_each(answers, classes)
+    assert_close(found, plain * torch.tensor([2 / 3, 2 / 3, 2 / 3, 2, 0]))
+
+
+def test_of_labels_the_presence_of_a_rare_one_weighs_more() -> None:
+    labels = torch.tensor([[1.0, 0, 1], [0, 0, 1], [0, 0, 1], [NAN, NAN, NAN]])
+    assert rarity(labels, 3) == (2.0, 1.0, 1.0)
+    found = label_loss("multilabel", weights=(2.0, 1.0, 1.0))
+    answers = torch.zeros(4, 3)
+    expected = math.log(2) * torch.tensor([4 / 3, 1, 1, 0])
+    assert_close(found.of_each(answers, labels), expected)

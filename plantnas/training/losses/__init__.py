@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from plantnas.errors import ConfigurationError
 from plantnas.named import Guarded, Table, modules_of
-from plantnas.tasks import Distillation, LabelLossName, Task
+from plantnas.tasks import Distillation, Task
 
 if TYPE_CHECKING:
-    from plantnas.training.loss import Loss
+    from plantnas.training.loss import LabelLoss, Loss
 
 LOSSES: "Table[Callable[..., Loss]]" = Table(
     "distillation.loss",
@@ -43,14 +43,14 @@ BY_DEFAULT: dict[Task, str] = {
 
 
 def loss_of(
-    settings: Distillation, task: Task = "classification", by_labels: LabelLossName | None = None
+    settings: Distillation, task: Task = "classification", by_labels: "LabelLoss | None" = None
 ) -> "Loss":
     """The loss that a study names; what one of the user's raises, or returns in vain, is one line.
 
     Args:
         settings: The study's.
         task: What its data is.
-        by_labels: The loss by labels that it names, if it does.
+        by_labels: The loss by labels; the task's first one, if not given.
 
     Raises:
         ConfigurationError: There is none of that name, or the user's own cannot be made.
@@ -66,7 +66,7 @@ def loss_of(
             f"{LOSSES.key}: {name!r}: compares classes, of which one is right, but the data is "
             f"{task}. Allowed: {', '.join(others)} or one of yours."
         )
-    make, given = LOSSES.find(name), label_loss(task, by_labels)
+    make, given = LOSSES.find(name), by_labels or label_loss(task)
     takes_it = "label_loss" in signature(make).parameters
     made = make(settings, label_loss=given) if takes_it else make(settings)
     if name in LOSSES:
