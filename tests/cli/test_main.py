@@ -210,10 +210,11 @@ def test_a_folder_that_is_gone_is_one_line(plantnas: Callable[..., Ended], tmp_p
     assert_one_line(plantnas("studies"), "plantnas: the current folder: No such file or directory.")
 
 
-def test_a_process_without_an_output_is_served() -> None:
+def test_a_process_without_an_output_is_served(tmp_path: Path) -> None:
     """As of a daemon, or of pythonw: Python has None for it."""
     program = "import sys; sys.stdout = None; from plantnas.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", program, "studies"], capture_output=True)
+    command = [sys.executable, "-c", program, "studies"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
