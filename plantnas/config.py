@@ -56,6 +56,27 @@ def _screens(given: dict[str, Any]) -> int:
     return 1 if is_settled else 4
 
 
+BESIDE_OTHER_TEACHER: dict[str, dict[str, Any]] = {
+    "seed": {"start": "fresh"},
+    "planting": {"rows": "fresh"},
+    "search": {"probes": 0},
+}
+"""The defaults beside a teacher of another architecture, of which students can take nothing."""
+
+
+def _has_other_teacher(space: object) -> bool:
+    """Whether a search space that is not checked yet names an architecture for its teacher."""
+    teacher = _said(space).get("teacher")
+    return _said(teacher).get("architecture") is not None
+
+
+def _said(section: object) -> dict[str, Any]:
+    """The keys of a section that is not checked yet."""
+    if isinstance(section, Settings):
+        return section.model_dump(exclude_unset=True)
+    return section if isinstance(section, dict) else {}
+
+
 class Recipe(Settings):
     """How a network is trained."""
 
@@ -273,6 +294,35 @@ class StudyConfig(Settings):
     """Limit of the cached features of the frozen prefix, of all workers of a machine together; what
     is sampled of a teacher that channels are fitted to takes at most half as much."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _what_a_teachers_architecture_leaves_has_its_defaults(cls, tree: Any) -> Any:
+        if not isinstance(tree, dict) or not _has_other_teacher(tree.get("search_space")):
+            return tree
+        return tree | {
+            section: defaults | _said(tree[section]) if section in tree else defaults
+            for section, defaults in BESIDE_OTHER_TEACHER.items()
+        }
+
+    @model_validator(mode="after")
+    def _nothing_is_taken_from_a_teacher_of_another_architecture(self) -> "StudyConfig":
+        if not self.search_space.has_other_teacher:
+            return self
+        for key, start in (("seed.start", self.seed.start), ("planting.rows", self.planting.rows)):
+            if start in ("teacher", "fitted"):
+                raise ValueError(
+                    f"{key} {start!r}: no channel of a teacher of another architecture "
+                    f"(search_space.teacher.architecture {self.search_space.teacher.architecture}) "
+                    "is a student's: must be 'fresh'"
+                )
+        if self.search.probes:
+            raise ValueError(
+                f"search.probes {self.search.probes}: a teacher of another architecture "
+                f"(search_space.teacher.architecture {self.search_space.teacher.architecture}) has "
+                "no channels to be shrunk to students' widths: must be 0"
+            )
+        return self
+
     @model_validator(mode="after")
     def _a_teacher_that_is_kept_was_trained(self) -> "StudyConfig":
         if self.teacher.epochs == 0 and self.search_space.teacher.weights is None:
@@ -304,12 +354,14 @@ class StudyConfig(Settings):
     @property
     def teacher_gives_channels(self) -> bool:
         """Whether the seed or new channels start from the teacher's, or may: who knows."""
-        return {self.seed.start, self.planting.rows} != {"fresh"}
+        is_own = not self.search_space.has_other_teacher
+        return is_own and {self.seed.start, self.planting.rows} != {"fresh"}
 
     @property
     def fits_channels(self) -> bool:
         """Whether the seed or new channels are fitted to the teacher's outputs, or may be."""
-        return not {self.seed.start, self.planting.rows} <= {"fresh", "teacher"}
+        named = {self.seed.start, self.planting.rows}
+        return self.teacher_gives_channels and not named <= {"fresh", "teacher"}
 
     def identity(self) -> dict[str, Any]:
         """What makes it this study and no other, by dotted keys.

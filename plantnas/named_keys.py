@@ -12,6 +12,7 @@ from plantnas.named import Table, imported
 
 TABLES = {
     "search_space.architecture": "plantnas.networks:ARCHITECTURES",
+    "search_space.teacher.architecture": "plantnas.networks:TEACHERS",
     "data.name": "plantnas.training.datasets:DATASETS",
     "seed.start": "plantnas.channels.initialisations:STARTS",
     "planting.rows": "plantnas.channels.initialisations:ROWS",

@@ -31,6 +31,12 @@ class Width(Settings):
 class Teacher(Width):
     """How wide the teacher is, and what its training starts from."""
 
+    architecture: str | None = None
+    """Of a teacher that is no wide student: any network with the same outputs, named as the study's
+    own. Its channels correspond to no student's: these start `fresh`, nothing is probed, and the
+    study's architecture has the widths that nothing outgrows. If not given: the study's own."""
+    arguments: Arguments = Field(default={})
+    """More keyword arguments of that architecture's constructor."""
     weights: str | None = None
     """What the teacher is fine-tuned from: `DEFAULT` for the pretrained weights of torchvision or
     timm, `hf-hub:OWNER/NAME` for others of timm's architectures, or the path of a checkpoint. A
@@ -40,6 +46,14 @@ class Teacher(Width):
     def _weights_have_the_architectures_widths(self) -> "Teacher":
         if self.weights is not None and self.width != 1:
             raise ValueError(f"width {self.width} must be 1 where weights are given")
+        return self
+
+    @model_validator(mode="after")
+    def _another_architecture_has_its_own_widths(self) -> "Teacher":
+        if self.architecture is None and self.arguments:
+            raise ValueError("arguments are of an architecture of its own, which is not given")
+        if self.architecture is not None and self.width != 1:
+            raise ValueError(f"width {self.width} must be 1 where architecture is given")
         return self
 
 
@@ -76,15 +90,33 @@ class SearchSpace(Settings):
     @model_validator(mode="after")
     def _pretrained_weights_are_of_a_library(self) -> "SearchSpace":
         weights, beginnings = self.teacher.weights or "", tuple[str, ...]()
+        architecture = self.of_teacher.architecture
         if weights.startswith(HUB):
             whose, beginnings = "timm's", ("timm/",)
         elif weights == DEFAULT:
             whose, beginnings = "torchvision's and timm's", ("torchvision/", "timm/")
         else:
             return self
-        if not self.architecture.startswith(beginnings):
+        if not architecture.startswith(beginnings):
             raise ValueError(
                 f"teacher.weights {weights} is for {whose} architectures, not for "
-                f"{self.architecture!r}; give the path of a checkpoint"
+                f"{architecture!r}; give the path of a checkpoint"
             )
         return self
+
+    @property
+    def has_other_teacher(self) -> bool:
+        """Whether the teacher is of another architecture, with channels that are no student's."""
+        return self.teacher.architecture is not None
+
+    @property
+    def of_teacher(self) -> "SearchSpace":
+        """The search space with the teacher's architecture for its own."""
+        teacher = self.teacher
+        if teacher.architecture is None:
+            return self
+        return SearchSpace(
+            architecture=teacher.architecture,
+            arguments=teacher.arguments,
+            teacher=Teacher(weights=teacher.weights),
+        )

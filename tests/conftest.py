@@ -52,7 +52,7 @@ SLOW = {
     *("tiny", "short", "brief", "begun", "ended", "prepared", "finished"),  # studies that train
     *("quick", "opened", "made", "made_study", "launched", "searched", "probing", "looking"),
     *("teacher", "seed_of", "planted_step", "lineage", "family"),  # networks that do, or are large
-    "trained_along",
+    *("trained_along", "other_teacher"),
     *("browser", "new_postgres", "postgres_server", "server", "site", "simulated", "old"),
 }
 """Fixtures that take seconds: a test that needs one is marked slow."""
@@ -235,6 +235,21 @@ def looking(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Stu
     folder = replace(brief, directory=tmp_path_factory.mktemp("looking")).with_settings(
         search__probes=4, search__trials_per_step=2
     )
+    folder.run()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def other_teacher(brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study of one step whose teacher is of another architecture, after all its trials."""
+    from plantnas.config import StudyConfig
+
+    said = brief.config.model_dump(exclude_unset=True) | {"name": "other"}
+    said["search_space"] = {"architecture": "plain-small", "teacher": {"architecture": "resnet20"}}
+    for section, key in (("seed", "start"), ("search", "probes"), ("search", "steps")):
+        said[section].pop(key, None)
+    config = StudyConfig.model_validate(said | {"search": said["search"] | {"steps": 1}})
+    folder = replace(brief, config=config, directory=tmp_path_factory.mktemp("other"))
     folder.run()
     return folder
 

@@ -21,6 +21,8 @@ OTHER_VALUES: dict[str, Any] = {
     "search_space.arguments": {"width": 3},
     "search_space.teacher.width": 0.5,
     "search_space.teacher.minimum": 4,
+    "search_space.teacher.architecture": "vgg-cifar",
+    "search_space.teacher.arguments": {"width": 3},
     "search_space.teacher.weights": "weights.pt",
     "search_space.seed.width": 0.25,
     "search_space.seed.minimum": 2,
@@ -84,6 +86,14 @@ OTHER_VALUES: dict[str, Any] = {
     }.items()
 }
 
+FRESH = {
+    "search_space.teacher.architecture": "resnet20",
+    "seed.start": "fresh",
+    "planting.rows": "fresh",
+    "search.probes": 0,
+}
+"""A study whose teacher is of another architecture."""
+
 MAY_DIFFER = {
     "search.steps": 9,
     "data.root": "/elsewhere",
@@ -121,9 +131,10 @@ def test_every_setting_is_either_identity_or_may_differ() -> None:
 
 @pytest.mark.parametrize("key", OTHER_VALUES)
 def test_another_value_makes_another_study(key: str) -> None:
-    other = study(**{key: OTHER_VALUES[key]})
-    assert other.hash() != study().hash()
-    assert other.identity() != study().identity()
+    beside = FRESH if "teacher.ar" in key else {}
+    other, same = study(**beside | {key: OTHER_VALUES[key]}), study(**beside)
+    assert other.hash() != same.hash()
+    assert other.identity() != same.identity()
 
 
 @pytest.mark.parametrize("key", MAY_DIFFER)
@@ -285,6 +296,37 @@ def test_fitted_rows_have_columns_of_zero_and_none_is_silently_ignored() -> None
         ConfigurationError, match=r"column_init 1\.0 must be 0 where rows is 'fitted'"
     ):
         Planting(rows="fitted", column_init=1)
+
+
+def beside_another_teacher(**sections: Any) -> StudyConfig:
+    space = STUDY["search_space"] | {"teacher": {"architecture": "resnet20"}}
+    return StudyConfig.model_validate(STUDY | {"search_space": space} | sections)
+
+
+def test_beside_a_teacher_of_another_architecture_all_starts_fresh() -> None:
+    for search in ({}, {"steps": 2}, Search(steps=2)):
+        config = beside_another_teacher(search=search)
+        assert (config.seed.start, config.planting.rows, config.search.probes) == ("fresh",) * 2 + (
+            0,
+        )
+        assert not config.teacher_gives_channels
+        assert not config.looks_ahead
+        assert config.search.trials_per_step == 4
+
+
+@pytest.mark.parametrize(
+    ("section", "said", "message"),
+    [
+        ("seed", {"start": "teacher"}, r"seed\.start 'teacher': no channel .* must be 'fresh'"),
+        ("planting", {"rows": "fitted"}, r"planting\.rows 'fitted': no channel .* be 'fresh'"),
+        ("search", {"probes": 8}, r"search\.probes 8: .* resnet20\) has no channels .* must be 0"),
+    ],
+)
+def test_nothing_is_taken_from_a_teacher_of_another_architecture(
+    section: str, said: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        beside_another_teacher(**{section: said})
 
 
 def test_a_teacher_that_is_kept_needs_weights() -> None:

@@ -96,8 +96,14 @@ def plan_for(
         StudyError: The study has not begun, there is no such network, or none that is so small.
     """
     networks = records.networks()
-    if teacher_of(networks) is None:
+    teacher = teacher_of(networks)
+    if teacher is None:
         raise StudyError(f"study {records.name!r}: has no teacher yet; run the study first.")
+    if teacher.is_other_teacher:
+        raise StudyError(
+            f"study {records.name!r}: its teacher is of another architecture, so that no network "
+            "of the study can start from its channels, as a finished one does."
+        )
     if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:
         raise ConfigurationError(
             f"epochs {epochs}: is not a positive number of at most {MOST_EPOCHS}."

@@ -14,12 +14,19 @@ from plantnas.baselines.methods import (
     Method,
     default_methods,
     method_named,
+    takes_channels,
 )
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
 from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
 from plantnas.report.entries import chosen_rates
-from plantnas.report.front import lineage, pareto_front, unfinished, validation_accuracy
+from plantnas.report.front import (
+    lineage,
+    pareto_front,
+    teacher_of,
+    unfinished,
+    validation_accuracy,
+)
 
 LOCK = "baselines.lock"
 """The file in a study's folder with which one process at a time makes baselines or finishes."""
@@ -69,7 +76,19 @@ def parse_request(
         ConfigurationError: An unknown method or choice of targets, or a rate that is none.
         StudyError: The study has no grown network yet.
     """
-    words = default_methods() if methods is None else methods.split(",")
+    named = {
+        word.strip(): method_named(word.strip())
+        for word in (default_methods() if methods is None else methods.split(","))
+    }
+    teacher = teacher_of(networks)
+    if teacher is not None and teacher.is_other_teacher:
+        from_it = [word for word, method in named.items() if takes_channels(method)]
+        if methods is not None and from_it:
+            raise ConfigurationError(
+                f"methods: {from_it[0]!r}: starts from the teacher's channels, but study {name!r} "
+                "has a teacher of another architecture."
+            )
+        named = {word: method for word, method in named.items() if word not in from_it}
     if choice not in TARGET_CHOICES:
         raise ConfigurationError(f"targets: {choice!r}. {did_you_mean(choice, TARGET_CHOICES)}")
     try:
@@ -79,7 +98,7 @@ def parse_request(
     if not grid or not all(0 < rate < inf for rate in grid):
         raise ConfigurationError(f"rates {rates!r}: are not positive numbers between commas.")
     return Request(
-        {word.strip(): method_named(word.strip()) for word in words},
+        named,
         targets_among(name, networks, choice),
         repetitions,
         grid,

@@ -14,21 +14,27 @@ from plantnas.search_space import SearchSpace
 if TYPE_CHECKING:
     from torch import nn
 
+_SHIPPED: "dict[str, Callable[..., nn.Module] | str]" = {
+    "plain": "plantnas.networks.plain:plain",
+    "plain-small": "plantnas.networks.plain:plain_small",
+    "resnet20": "plantnas.networks.resnet:resnet20",
+    "vgg-cifar": "plantnas.networks.vgg:vgg_cifar",
+}
+_CONTRACT = "a function of (num_classes, in_channels) that returns a torch.nn.Module"
+_COLLECTIONS = {
+    "torchvision/": "plantnas.networks.loader:torchvision_constructor",
+    "timm/": "plantnas.networks.loader:timm_constructor",
+}
+
 ARCHITECTURES: "Table[Callable[..., nn.Module]]" = Table(
-    "architecture",
-    {
-        "plain": "plantnas.networks.plain:plain",
-        "plain-small": "plantnas.networks.plain:plain_small",
-        "resnet20": "plantnas.networks.resnet:resnet20",
-        "vgg-cifar": "plantnas.networks.vgg:vgg_cifar",
-    },
-    "a function of (num_classes, in_channels) that returns a torch.nn.Module",
-    {
-        "torchvision/": "plantnas.networks.loader:torchvision_constructor",
-        "timm/": "plantnas.networks.loader:timm_constructor",
-    },
+    "architecture", _SHIPPED, _CONTRACT, _COLLECTIONS
 )
 """The families that plantnas ships, and all of torchvision's and timm's."""
+
+TEACHERS: "Table[Callable[..., nn.Module]]" = Table(
+    "search_space.teacher.architecture", _SHIPPED, _CONTRACT, _COLLECTIONS
+)
+"""The same, where a teacher is of another one than the students."""
 
 LOADING = frozenset(
     {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
@@ -38,7 +44,10 @@ LOADING = frozenset(
 
 
 def code_of(space: SearchSpace) -> list[str]:
-    """The architecture of a search space, if its name or its arguments may run any code."""
-    name, arguments = space.architecture, space.arguments
-    loads = any(arguments.get(argument) for argument in LOADING)
-    return [name] if ARCHITECTURES.runs_code(name) or loads else []
+    """The architectures of a search space whose names or arguments may run any code."""
+    return [
+        each.architecture
+        for each in (space, space.of_teacher)
+        if ARCHITECTURES.runs_code(each.architecture)
+        or any(each.arguments.get(argument) for argument in LOADING)
+    ]

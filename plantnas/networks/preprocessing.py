@@ -47,6 +47,7 @@ def preprocessing_of(space: SearchSpace) -> Preprocessing | None:
     Returns:
         None where they are none of timm, torchvision or a hub: who trained them knows.
     """
+    space = space.of_teacher
     weights, architecture = space.teacher.weights, space.architecture
     if weights is None or not (weights == DEFAULT or weights.startswith(HUB)):
         return None
@@ -69,11 +70,11 @@ def _of_torchvision(name: str) -> Preprocessing:
     )
 
 
-def _of_timm(given: dict[str, Any]) -> Preprocessing:
+def _of_timm(prepared_as: dict[str, Any]) -> Preprocessing:
     return Preprocessing(
-        mean=tuple(given["mean"]),
-        std=tuple(given["std"]),
-        interpolation=INTERPOLATIONS.get(given["interpolation"], "bicubic"),
-        crop=given.get("crop_pct") or 1.0,
-        resize="both" if given.get("crop_mode") == "squash" else "shorter",
+        mean=tuple(prepared_as["mean"]),
+        std=tuple(prepared_as["std"]),
+        interpolation=INTERPOLATIONS.get(prepared_as["interpolation"], "bicubic"),
+        crop=prepared_as.get("crop_pct") or 1.0,
+        resize="both" if prepared_as.get("crop_mode") == "squash" else "shorter",
     )

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import Structure
-from plantnas.errors import UnsupportedArchitecture
+from plantnas.errors import ConfigurationError, UnsupportedArchitecture
 from plantnas.handed import is_handed
 from plantnas.networks import ARCHITECTURES
 from plantnas.networks.loader import build_network
-from plantnas.records.record import ImagesRecord, StudyRecord
+from plantnas.records.record import ImagesRecord, NetworkRecord, StudyRecord
 from plantnas.search_space import SearchSpace
 
 
@@ -41,6 +41,31 @@ def network_at(
     as_made = _architecture(search_space, images_record)
     generator, structure = torch.Generator().manual_seed(seed), _structure(as_made)
     return narrow(as_made.network(seed), as_made.example, widths, generator, structure=structure)
+
+
+def other_teacher(
+    search_space: SearchSpace, images_record: ImagesRecord, seed: int = 0
+) -> nn.Module:
+    """A teacher of another architecture than the students', with fresh weights.
+
+    Raises:
+        ConfigurationError: Its architecture is unknown or refuses its arguments.
+    """
+    space = search_space.of_teacher
+    count, channels = images_record.num_classes, images_record.channels
+    try:
+        return build_network(space.architecture, count, channels, space.arguments, seed)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"search_space.teacher.{error}") from error
+
+
+def network_of(
+    record: NetworkRecord, search_space: SearchSpace, images_record: ImagesRecord
+) -> nn.Module:
+    """The network of a record with fresh weights."""
+    if record.is_other_teacher:
+        return other_teacher(search_space, images_record)
+    return network_at(search_space, images_record, record.widths)
 
 
 def structure_at_own_widths(search_space: SearchSpace, images_record: ImagesRecord) -> Structure:

@@ -135,6 +135,6 @@ def _read_rows(
 
 
 def grown_groups(connection: Connection, study_id: int) -> frozenset[str]:
-    """The channel groups that a study's teacher names; none before there is one."""
-    of_teacher = (NetworkRow.study_id == study_id) & (NetworkRow.method == "teacher")
-    return frozenset(name for each in read_networks(connection, of_teacher) for name in each.widths)
+    """The channel groups that a study's teacher or seed names; none before there is one."""
+    first = (NetworkRow.study_id == study_id) & NetworkRow.method.in_(("teacher", "seed"))
+    return frozenset(name for each in read_networks(connection, first) for name in each.widths)

@@ -163,7 +163,8 @@ class NetworkRecord:
             finished network's its parent's.
         parameters: Number of parameters.
         macs: Multiply-accumulate operations for one image.
-        widths: Channels of each group, in the order of the network.
+        widths: Channels of each group, in the order of the network; none where the teacher is of
+            another architecture than the students.
         planted: New channels of each planted group; zeros are not kept.
         evaluations: At most one for each split.
         epochs: Its own training, in order; NaN stays NaN. A finished one's, and a loaded teacher's,
@@ -209,6 +210,11 @@ class NetworkRecord:
         """What it costs by the cost of that name; NaN where that was not recorded."""
         counted = {"parameters": self.parameters, "macs": self.macs}
         return counted[name] if name in counted else self.costs.get(name, nan)
+
+    @property
+    def is_other_teacher(self) -> bool:
+        """Whether it is a teacher of another architecture: it has no channel groups."""
+        return self.method == "teacher" and not self.widths
 
     def evaluation_on(self, split: Split) -> Evaluation | None:
         """Its evaluation on a split, if there is one."""

@@ -321,15 +321,17 @@ class StudyRecords:
             raise StudyError(
                 f"study {self.name!r}: the weights of network {record.id} were not kept."
             )
-        return self.load_ahead(AheadRecord(record.artifact_id, record.sha256, record.widths))
+        from plantnas.records.building import network_of
+        from plantnas.records.weights import filled
+
+        network = network_of(record, self.record.search_space, self.images)
+        return filled(network, self.store, record.artifact_id, record.sha256)
 
     def load_ahead(self, ahead: AheadRecord) -> "nn.Module":
         """The network that was trained along with another one, as `load_whole` gives that."""
-        from plantnas.records.weights import load_weights, take_weights
+        from plantnas.records.weights import filled
 
-        network = self.build(ahead.widths)
-        take_weights(network, load_weights(self.store, ahead.artifact_id, ahead.sha256))
-        return network.eval()
+        return filled(self.build(ahead.widths), self.store, ahead.artifact_id, ahead.sha256)
 
     def _add(self, connection: Connection, record: NetworkRecord) -> int:
         for group in record.planted.keys() - record.widths.keys():

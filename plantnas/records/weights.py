@@ -73,6 +73,16 @@ def load_weights(store: ArtifactStore, artifact_id: str, sha256: str) -> dict[st
     return safetensors.torch.load(read_artifact(store, artifact_id, sha256, "weights"))
 
 
+def filled(network: nn.Module, store: ArtifactStore, artifact_id: str, sha256: str) -> nn.Module:
+    """A network that was built at recorded widths, with its weights, in eval mode.
+
+    Raises:
+        StorageError: The weights are missing, damaged or those of another network.
+    """
+    take_weights(network, load_weights(store, artifact_id, sha256))
+    return network.eval()
+
+
 def take_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Puts weights into a network that was built at recorded widths.
 

@@ -6,26 +6,30 @@ Who asks for them, and when, is in preparing.py.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isnan
 
 import optuna
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.ordering import largest_first
 from plantnas.channels.planting import narrow
-from plantnas.channels.structure import Structure
+from plantnas.channels.running import macs_of
+from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.channels.wiring import triangular
 from plantnas.errors import Say, StorageError
 from plantnas.measured import Epoch
+from plantnas.records.building import other_teacher
 from plantnas.records.optuna_tables import accuracy_key, cost_key, parameters_key
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.search.children import network_ahead, recorded_ahead
 from plantnas.search.interruption import give_up_if_asked
-from plantnas.search.loading import load_teacher, started_seed
-from plantnas.search.outlines import narrowed, seed_structure
+from plantnas.search.loading import answering, load_teacher, started_seed
+from plantnas.search.outlines import narrowed, seed_structure, widest
 from plantnas.search.prepared import Trained, donor_of, network_record
 from plantnas.search.recording import JoinedStudy
 from plantnas.search_space import Width
@@ -54,15 +58,22 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     config, records, phases = joined.config, joined.records, Phases()
     if (recorded := _recorded(records, "teacher")) is not None:
         return recorded
-    structure = narrowed(records.structure, config.search_space.teacher)
-    network = _fresh(joined, "teacher", config.search_space.teacher, training_data.example)
-    load_teacher(network.cpu(), config, structure, say)
-    network = network.to(training_data.example.device)
-    check_answers(network, training_data.example, records.images.num_classes, say)
-    if config.search_space.wiring == "triangular":
-        triangular(structure, network, [])  # refuses before anything is trained
-    recipe, history = config.teacher.for_size(structure.parameters()), list[Epoch]()
-    is_loaded = config.search_space.teacher.weights is not None
+    space, example, count = config.search_space, training_data.example, records.images.num_classes
+    structure = narrowed(records.structure, space.teacher)
+    if space.has_other_teacher:
+        seed = derived_seed(config.random_seed, "teacher", "weights")
+        network = other_teacher(space, records.images, seed)
+        classifier = answering(network, count)
+    else:
+        network = _fresh(joined, "teacher", space.teacher, example).cpu()
+        classifier = classifier_tensors(structure)
+        if space.wiring == "triangular":
+            triangular(structure, network, [])  # refuses before anything is trained
+    load_teacher(network, config, classifier, say)
+    network = network.to(example.device)
+    check_answers(network, example, count, say)
+    recipe, history = config.teacher.for_size(parameters_of(network)), list[Epoch]()
+    is_loaded = space.teacher.weights is not None
     if is_loaded:
         history.append(before_training(network, training_data, recipe.peak))
         say(f"teacher: its validation accuracy is {history[0].validation_accuracy:.2%} as loaded")
@@ -82,6 +93,9 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
         say(f"teacher: its validation accuracy is {evaluation.accuracy:.2%} after its training")
     trained = Trained(network, structure, tuple(history), evaluation, phases.seconds)
     record = network_record("teacher", trained, records.store, joined.study, joined.pricing)
+    if space.has_other_teacher:
+        size, macs = parameters_of(network), macs_of(network, example)
+        record = replace(record, widths={}, costs={}, parameters=size, macs=macs)
     return _added(records, record)
 
 
@@ -107,9 +121,8 @@ class SeedMaker:
     def structure(self) -> Structure:
         """The seed's, which need not be trained: no wider than the teacher that gives channels."""
         config, records = self.joined.config, self.joined.records
-        return seed_structure(
-            config, records.structure, self.teacher.widths, lambda: records.build({})
-        )
+        limits = widest(records.structure, self.teacher)
+        return seed_structure(config, records.structure, limits, lambda: records.build({}))
 
     def tell_costs(self) -> None:
         """Tells Optuna's study what policies compare to: they are functions of it alone."""
@@ -118,7 +131,10 @@ class SeedMaker:
         study.set_user_attr(parameters_key("seed"), structure.parameters())
         study.set_user_attr(cost_key("seed"), cost(structure, {}))
         study.set_user_attr(parameters_key("teacher"), teacher.parameters)
-        study.set_user_attr(cost_key("teacher"), cost(structure, teacher.widths))
+        if not teacher.is_other_teacher:
+            study.set_user_attr(cost_key("teacher"), cost(structure, teacher.widths))
+        elif not isnan(teacher.cost):  # a function of channel groups, which it does not have
+            study.set_user_attr(cost_key("teacher"), teacher.cost)
         _tell_accuracy(study, teacher)
 
     def made(self, planting: Mapping[str, int]) -> NetworkRecord:

@@ -247,7 +247,7 @@ def suggest_planting(
             trial planted the same.
     """
     growth, search = prepared.config.search_space.grow, prepared.config.search
-    room = room_to_grow(structure, prepared.teacher.widths, growth, search, prepared.pricing.cost)
+    room = room_to_grow(structure, prepared.widest, growth, search, prepared.pricing.cost)
     suggest = suggest_shares if growth.proposal == "shares" else suggest_counts
     planting = suggest(trial, room)
     widths = structure.widths_after(planting)

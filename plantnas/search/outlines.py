@@ -10,7 +10,7 @@ from torch import nn
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import triangular
 from plantnas.config import StudyConfig
-from plantnas.records.record import ImagesRecord
+from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.search_space import Width
 from plantnas.training.data import Dataset
 
@@ -35,6 +35,16 @@ def images_record(dataset: Dataset) -> ImagesRecord:
 def narrowed(structure: Structure, width: Width) -> Structure:
     """The structure of an architecture at a width; that of its own widths is found once."""
     return structure.with_widths(structure.fraction_of_widths(width.width, width.minimum))
+
+
+def widest(structure: Structure, teacher: NetworkRecord) -> Mapping[str, int]:
+    """The widths that no network of a study outgrows.
+
+    Args:
+        structure: Of the architecture at its own widths.
+        teacher: The teacher, which may be of another architecture.
+    """
+    return structure.growable_widths if teacher.is_other_teacher else teacher.widths
 
 
 def seed_structure(

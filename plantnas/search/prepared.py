@@ -24,6 +24,7 @@ from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights
+from plantnas.search.outlines import widest
 from plantnas.search.pricing import Pricing
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, validate
@@ -142,6 +143,11 @@ class PreparedStudy:
         if given.rows != "fresh":
             donor = self.sampled_donor if self.config.fits_channels else self._donor
         return Initialisation(ROWS.find(given.rows), given.column_init, donor)
+
+    @cached_property
+    def widest(self) -> Mapping[str, int]:
+        """The widths that no network of the study outgrows."""
+        return widest(self.records.structure, self.teacher)
 
     def _record_of(self, trial_number: int) -> NetworkRecord:
         record = self.records.network_of_trial(trial_number)

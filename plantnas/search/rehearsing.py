@@ -16,16 +16,18 @@ from optuna.exceptions import ExperimentalWarning
 from torch import nn
 
 from plantnas.channels.costs import shown_cost, title_of
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.initialisations import ROWS
 from plantnas.channels.initialising import Donor, Initialisation, Samples
 from plantnas.channels.planting import plant
-from plantnas.channels.structure import Structure
+from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.named import fault_of_the_users, raised
 from plantnas.networks.preprocessing import as_the_teacher_saw
-from plantnas.records.building import network_at, structure_to_plant
-from plantnas.search.loading import load_teacher, started_seed
+from plantnas.records.building import network_at, other_teacher, structure_to_plant
+from plantnas.records.record import ImagesRecord
+from plantnas.search.loading import answering, load_teacher, started_seed
 from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
@@ -184,10 +186,7 @@ def _check_training(
     space, images = config.search_space, images_record(dataset)
     data = labelled(config, _few_of(dataset), torch.device("cpu"))
     data = replace(data, metrics=ACCURACY)  # few images have not what every metric needs
-    large = network_at(space, images, widest.growable_widths)
-    load_teacher(large, config, widest, lambda message: None)
-    check_answers(large, data.example, dataset.num_classes, lambda message: None)
-    _fit(large, config.teacher, widest, data)
+    large = _trained_teacher(config, images, widest, data)
     targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))
     answers = teacher_logits(large, data.validation_inputs)
     data = replace(
@@ -200,14 +199,39 @@ def _check_training(
     small = network_at(space, images, drawn.growable_widths)
     if config.seed.start != "fresh":
         small = started_seed(small, drawn, narrowest, config, data.example, donor)
-    _fit(small, config.seed, narrowest, data)
+    _fit(small, config.seed, narrowest.parameters(), data)
     planting = {name: group.granularity for name, group in room.groups.items()}
     start = Initialisation(ROWS.find(config.planting.rows), config.planting.column_init, donor)
     generator = torch.Generator().manual_seed(config.random_seed)
     child = plant(
         small, data.example, planting, generator, initialisation=start, structure=narrowest
     )
-    _fit(child, config.planting, narrowest.after(planting), data)
+    _fit(child, config.planting, narrowest.after(planting).parameters(), data)
+
+
+def _trained_teacher(
+    config: StudyConfig, images_record: ImagesRecord, widest: Structure, data: TrainingData
+) -> nn.Module:
+    space = config.search_space
+    if space.has_other_teacher:
+        network = other_teacher(space, images_record)
+        classifier = answering(network, images_record.num_classes)
+    else:
+        network = network_at(space, images_record, widest.growable_widths)
+        classifier = classifier_tensors(widest)
+    load_teacher(network, config, classifier, lambda message: None)
+    try:
+        check_answers(network, data.example, images_record.num_classes, lambda message: None)
+        _fit(network, config.teacher, parameters_of(network), data)
+    except PlantnasError:
+        raise
+    except Exception as error:  # of the network: whatever it computes
+        where = "search_space.teacher" if space.has_other_teacher else "search_space"
+        raise ConfigurationError(
+            f"{where}.architecture: {space.of_teacher.architecture!r}: cannot be trained: "
+            f"{raised(error)}."
+        ) from error
+    return network
 
 
 def _few_of(dataset: Dataset) -> Dataset:
@@ -221,9 +245,9 @@ def _few_of(dataset: Dataset) -> Dataset:
     )
 
 
-def _fit(network: nn.Module, recipe: Recipe, structure: Structure, data: TrainingData) -> None:
+def _fit(network: nn.Module, recipe: Recipe, parameters: int, data: TrainingData) -> None:
     brief = {"epochs": min(1, recipe.epochs), "batch_size": BATCH, "precision": "float32"}
-    recipe = recipe.model_copy(update=brief).for_size(structure.parameters())
+    recipe = recipe.model_copy(update=brief).for_size(parameters)
     generator = torch.Generator().manual_seed(0)
     with suppress(TrainingDiverged):  # two batches do not say whether all would
         fit(network, whole_network_optimizer(network, recipe), data, recipe, generator)

@@ -307,3 +307,10 @@ def test_a_part_of_a_larger_family_is_no_family_that_was_made(
 def test_without_a_number_a_family_is_the_winning_lineage(ended: StudyFolder) -> None:
     plan = plan_for(ended.records, Wanted(), together=True)
     assert list(plan.sources) == winning_lineage(ended.records.networks())
+
+
+def test_nothing_is_finished_from_a_teacher_of_another_architecture(
+    other_teacher: StudyFolder,
+) -> None:
+    with pytest.raises(StudyError, match="'other': its teacher is of another architecture"):
+        plan_for(other_teacher.records, Wanted(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING
 
@@ -304,3 +305,13 @@ def test_rates_that_are_none_are_refused(networks: list[NetworkRecord], rates: s
 def test_other_targets_are_refused_with_the_nearest(networks: list[NetworkRecord]) -> None:
     with pytest.raises(ConfigurationError, match=r"targets: 'fronts'\. Did you mean 'front'"):
         parse_request("tiny", networks, None, "fronts", 1, "0.01")
+
+
+def test_nothing_starts_from_the_channels_of_another_architecture(
+    networks: list[NetworkRecord],
+) -> None:
+    others = [replace(networks[0], widths={}), *networks[1:]]
+    named = parse_request("it", others, None, "front", 1, "0.01").methods
+    assert {"scratch-kd", "uniform-kd"} <= named.keys() < set(default_methods())
+    with pytest.raises(ConfigurationError, match=r"'reconstruct-kd': starts from the teacher's"):
+        parse_request("it", others, "scratch,reconstruct-kd", "front", 1, "0.01")

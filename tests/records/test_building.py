@@ -8,8 +8,13 @@ import pytest
 import torch
 
 from plantnas.channels.groups import widths
-from plantnas.errors import UnsupportedArchitecture
-from plantnas.records.building import example_images, network_at, structure_to_plant
+from plantnas.errors import ConfigurationError, UnsupportedArchitecture
+from plantnas.records.building import (
+    example_images,
+    network_at,
+    other_teacher,
+    structure_to_plant,
+)
 from plantnas.records.record import ImagesRecord
 from plantnas.search_space import SearchSpace
 
@@ -70,3 +75,10 @@ def test_another_function_of_the_same_name_is_another_architecture(folder: Path)
         network = network_at(space, IMAGES, {"0": 3})
         assert widths(network, example_images(IMAGES))["0"] == 3
         assert sum(isinstance(each, torch.nn.Conv2d) for each in network.modules()) == count
+
+
+def test_a_teachers_own_architecture_is_told_where_it_cannot_be_built() -> None:
+    said = {"architecture": "resnet20", "arguments": {"depth": 3}}
+    space = SearchSpace.model_validate({"architecture": "plain", "teacher": said})
+    with pytest.raises(ConfigurationError, match=r"^search_space\.teacher\.architecture"):
+        other_teacher(space, IMAGES)

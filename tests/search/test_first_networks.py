@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.planting import crop
 from plantnas.search.interruption import Interrupted, ends_politely
 from plantnas.search.objective import PlantingObjective
@@ -147,3 +148,17 @@ def test_a_seed_of_one_channel_grows_into_the_teachers_architecture(
         slopes = study.records.load(record).get_parameter("2.weight")
         assert len(slopes) == record.widths["0"]
     assert max(record.widths["0"] for record in networks if record.step) > 1
+
+
+def test_students_of_a_teacher_of_another_architecture_start_fresh(
+    other_teacher: StudyFolder, tmp_path: Path
+) -> None:
+    study = other_teacher.copy(tmp_path / "study")
+    prepared = study.objective().prepared(study.open())
+    teacher, network = prepared.teacher, study.records.load(prepared.teacher)
+    assert teacher.is_other_teacher
+    assert teacher.parameters == parameters_of(network)
+    assert prepared.validate(network).accuracy == teacher.evaluations[0].accuracy
+    assert prepared.initialisation().donor is None
+    assert prepared.widest == study.records.structure.growable_widths
+    assert {each.method for each in study.records.networks()} == {"teacher", "seed", "planting"}

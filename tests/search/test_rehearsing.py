@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
+from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
 from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.records.recorded_config import is_recorded
 from plantnas.search.objective import PlantingObjective
 from plantnas.search.recording import make_study, new_images
-from plantnas.search.rehearsing import rehearse
+from plantnas.search.rehearsing import rehearse, rehearsed
 from plantnas.training.data import dataset_of
 from plantnas.trials.study import open_study
 from plantnas.workers.run import run_study
@@ -22,7 +24,6 @@ from plantnas.workers.run import run_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plantnas.config import StudyConfig
     from tests.conftest import StudyFolder
 
 MODULE = """
@@ -189,3 +190,20 @@ def test_an_objective_of_python_refuses_before_it_records_the_study(
     with pytest.raises(ConfigurationError, match="nothing can be planted"):
         PlantingObjective(config, tmp_path).prepared(study)
     assert not is_recorded(config.name, url)
+
+
+def test_a_teacher_that_cannot_be_trained_is_told_by_its_key(
+    brief: StudyFolder, folder: Path
+) -> None:
+    (folder / "narrow.py").write_text(
+        "from torch import nn\n"
+        "def network(num_classes, in_channels):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3, num_classes))\n"
+    )
+    sys.path.insert(0, str(folder))
+    said = brief.config.model_dump(include={"name", "data", "teacher"}, exclude_unset=True)
+    teacher = {"architecture": "narrow:network"}
+    said["search_space"] = {"architecture": "plain-small", "teacher": teacher}
+    wanted = r"^search_space\.teacher\.architecture: 'narrow:network': cannot be trained: raised"
+    with pytest.raises(ConfigurationError, match=wanted):
+        rehearsed(StudyConfig.model_validate(said))

@@ -142,6 +142,11 @@ class SearchMethod:
 AnyMethod = Method | FamilyMethod | SearchMethod
 
 
+def takes_channels(making: AnyMethod) -> bool:
+    """Whether a method starts from the teacher's channels, as families do."""
+    return isinstance(making, FamilyMethod) or (isinstance(making, Method) and making.from_teacher)
+
+
 @cache
 def methods() -> Table[AnyMethod]:
     """All baselines by name. Their files are imported."""

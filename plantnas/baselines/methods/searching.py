@@ -130,7 +130,7 @@ def _room(prepared: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
         maximum_growth=(1 + TOLERANCE) * max(sizes) / seed.record.parameters,
     )
     growth = Growth(groups=prepared.config.search_space.grow.groups, up_to=1e6)
-    return room_to_grow(seed.structure, prepared.teacher.widths, growth, window)
+    return room_to_grow(seed.structure, prepared.widest, growth, window)
 
 
 def _train_proposal(

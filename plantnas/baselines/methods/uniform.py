@@ -13,7 +13,7 @@ def train_narrowed(order: Order) -> nn.Module:
         SizeNotReachable: No even narrowing has that size.
     """
     prepared = order.prepared
-    teacher = prepared.records.structure.with_widths(prepared.teacher.widths)
+    teacher = prepared.records.structure.with_widths(prepared.widest)
     network = order.fresh(uniform_widths(teacher, order.target.parameters))
     order.trainer.train(network, order.trainer.budget.left)
     return network

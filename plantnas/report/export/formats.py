@@ -50,6 +50,9 @@ network.eval()""",
 )
 """The same for a network of triangular wiring."""
 
+OTHER_SNIPPET = "".join(line for line in SNIPPET.splitlines(True) if "narrow" not in line)
+"""The same for a teacher of another architecture, which has no widths."""
+
 
 def checked_format(name: str | None, output: Path | None) -> Format:
     """The format of that name, or of the output's ending; what it needs is installed.
@@ -76,12 +79,15 @@ def about_network(
     """What another program must know of a network beside its weights, as JSON has it.
 
     Returns:
-        `network`: arguments of `build_network`; `widths` of the channel groups; `images`: the shape
-        of two; `mean` and `std` by which pixels, 0 to 255, are normalised, a number a channel, none
-        where the network takes the inputs as they are; `task`: what it has learnt; of a
-        network whose wiring is triangular, `ancestors`: the widths of the networks inside it.
+        `network`: arguments of `build_network`; `widths` of the channel groups, none of a teacher
+        of another architecture; `images`: the shape of two; `mean` and `std` by which pixels, 0 to
+        255, are normalised, a number a channel, none where the network takes the inputs as they
+        are; `task`: what it has learnt; of a network whose wiring is triangular, `ancestors`: the
+        widths of the networks inside it.
     """
     space, images = study_record.search_space, study_record.images
+    if not widths:
+        space = space.of_teacher
     return {
         "study": study_record.name,
         "network": {

@@ -27,6 +27,7 @@ from plantnas.report.export.choice import (
 )
 from plantnas.report.export.formats import (
     EXPORTERS,
+    OTHER_SNIPPET,
     SNIPPET,
     SUFFIXES,
     WIRED_SNIPPET,
@@ -124,6 +125,7 @@ def _save_network(
     if file_format == "state-dict":
         write_file(path, state_dict_file(choice.network, about))
         snippet = WIRED_SNIPPET if choice.ancestors else SNIPPET
+        snippet = OTHER_SNIPPET if record.is_other_teacher else snippet
         yield f"{path}: its state_dict, which this loads:\n\n{snippet.format(path=str(path))}"
         return
     make_file, runner = EXPORTERS[file_format]

@@ -122,3 +122,15 @@ def test_the_study_itself_is_not_replaced(finished: Any) -> None:
 def test_widths_without_a_network_to_save_are_refused(finished: Any, here: Path) -> None:
     with pytest.raises(ConfigurationError, match="widths: are of one network"):
         saved(finished, Wanted(widths={"features.0": 1}), Files(family=Path("family")))
+
+
+@torch.inference_mode()
+def test_a_teacher_of_another_architecture_is_loaded_without_widths(
+    other_teacher: Any, here: Path
+) -> None:
+    url, network_id = other_teacher.url, 1
+    told = "\n".join(save(url, "other", Wanted(network_id), BY_DEFAULT))
+    names: dict[str, Any] = {}
+    exec(told.partition("which this loads:")[2], names)  # the snippet, as it is shown
+    images, _ = load_images(url, "other")
+    assert torch.equal(names["network"](images), load_network(url, "other", network_id)(images))
