@@ -1,8 +1,8 @@
 """What a study learns, as its file says it."""
 
 import pytest
-from pydantic import ValidationError
 
+from plantnas.errors import ConfigurationError
 from plantnas.tasks import Data, Distillation
 
 
@@ -11,5 +11,5 @@ def test_the_task_and_the_loss_follow_from_the_data_unless_they_are_said() -> No
 
 
 def test_a_task_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValidationError, match="classification"):
+    with pytest.raises(ConfigurationError, match="'ranking' is not allowed"):
         Data(name="digits", task="ranking")  # type: ignore[arg-type]
