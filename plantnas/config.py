@@ -210,6 +210,17 @@ class Sampler(Settings):
     """Keyword arguments of the class; its seed is `random_seed` unless given."""
 
 
+class Latency(Settings):
+    """How latency is measured, where a study trades accuracy for it."""
+
+    device: str = "cpu"
+    """torch's name of the device, such as `cuda`; of a CPU one thread is used."""
+    batch_size: Count = 1
+    """Images that a network is given at a time."""
+    backend: Literal["torch", "torch.export", "onnxruntime"] = "torch"
+    """What runs the networks: the modules themselves, programs of torch.export, or onnxruntime."""
+
+
 class Search(Settings):
     """Steps, trials, sampler and policy of a study."""
 
@@ -250,6 +261,8 @@ class Search(Settings):
     cost: str = "parameters"
     """What accuracy is traded for, the second objective of the trials; `module:function` of yours:
     (structure, widths) -> number."""
+    latency: Latency = Latency()
+    """How it is measured, where it is the cost."""
     minimum_growth: Factor = Field(default=2, ge=1)
     """A planting has at least this multiple of its parent's cost, or is not trained."""
     maximum_growth: Factor = Field(default=4.5, gt=1)

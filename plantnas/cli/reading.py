@@ -77,7 +77,7 @@ def plot(
     ] = None,
     cost: Annotated[
         str | None,
-        typer.Option(help=f"Of pareto: {', '.join(COSTS)}, latency; by default the study's."),
+        typer.Option(help=f"Of pareto: {', '.join(COSTS)}; by default the study's."),
     ] = None,
     network_id: Annotated[
         int | None,

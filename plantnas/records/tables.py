@@ -92,6 +92,18 @@ class StudyRow(Table):
     created: Mapped[datetime]
 
 
+class LatencyRow(Table):
+    """What was measured of a network's latency in a study, or of the reference's."""
+
+    __tablename__ = "plantnas_latencies"
+
+    study_id: Mapped[int] = mapped_column(
+        ForeignKey(StudyRow.id, ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    milliseconds: Mapped[float]
+
+
 _ONE_A_STUDY = text("method IN ('teacher', 'seed')")
 
 

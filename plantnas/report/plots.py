@@ -26,7 +26,7 @@ from plantnas.report.plotting.curves import curves_figure, curves_info
 from plantnas.report.plotting.hypervolume import hypervolume_figure, hypervolume_info
 from plantnas.report.plotting.importance import importance_figure, importance_info
 from plantnas.report.plotting.lineage import lineage_figure, lineage_info
-from plantnas.report.plotting.pareto import LATENCY, PlotSplit, pareto_figure, pareto_info
+from plantnas.report.plotting.pareto import PlotSplit, pareto_figure, pareto_info
 from plantnas.report.plotting.timeline import timeline_figure, timeline_info
 from plantnas.report.plotting.widths import widths_figure, widths_info
 from plantnas.report.study_data import StudyData, study_data
@@ -104,7 +104,7 @@ def timeline(storage: Storage, name: str) -> go.Figure:
     return timeline_figure(timeline_info(_recorded(storage, name), datetime.now()))
 
 
-_CHOICES = {"split": get_args(PlotSplit), "cost": (*COSTS, LATENCY)}
+_CHOICES = {"split": get_args(PlotSplit), "cost": tuple(COSTS)}
 _PICTURES = (".png", ".svg", ".pdf")
 _SUFFIXES = (".html", ".json", *_PICTURES)
 

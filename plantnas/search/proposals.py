@@ -13,6 +13,7 @@ from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.channels.wiring import seen
 from plantnas.config import Search
 from plantnas.errors import ConfigurationError, did_you_mean
+from plantnas.search.measuring import estimate_of
 from plantnas.search_space import Growth
 
 MOST = 2.0**20
@@ -35,6 +36,7 @@ class Room:
         minimum: The child costs at least as much ...
         maximum: ... and at most as much.
         maximum_parameters: The child has at most as many, whatever the cost.
+        estimate: What the cost is nearly, where that takes long to find; None: itself.
     """
 
     structure: Structure
@@ -43,6 +45,7 @@ class Room:
     minimum: float
     maximum: float
     maximum_parameters: float
+    estimate: Cost | None = None
 
     @property
     def groups(self) -> dict[str, ChannelGroup]:
@@ -52,6 +55,10 @@ class Room:
     def cost_at(self, widths: Mapping[str, int]) -> float:
         """The cost of the network at these widths; groups that are not named keep theirs."""
         return self.cost(self.structure, widths)
+
+    def estimate_at(self, widths: Mapping[str, int]) -> float:
+        """What the cost is at least nearly, in microseconds."""
+        return (self.estimate or self.cost)(self.structure, widths)
 
     def excess(self, widths: Mapping[str, int]) -> float:
         """How far outside of the window, relative to it; not positive inside."""
@@ -70,7 +77,7 @@ class Room:
         ]
         widest = {name: group.width + self.limits[name] for name, group in self.groups.items()}
         return (
-            min(map(self.cost_at, smallest)) > self.maximum
+            min(map(self.estimate_at, smallest)) > self.maximum
             or self.cost_at(widest) < self.minimum
             or min(map(self.structure.parameters, smallest)) > self.maximum_parameters
         )
@@ -106,6 +113,7 @@ def room_to_grow(
                 limits[name] = limit
     reaching = seen(structure, limits.keys())
     limits = {name: limit for name, limit in limits.items() if name in reaching}
+    widest = {name: structure.groups[name].width + limit for name, limit in limits.items()}
     before, most = cost(structure, {}), search.maximum_parameters or inf
     maximum = min(search.maximum_growth * before, search.maximum_cost or inf)
     return Room(
@@ -115,6 +123,7 @@ def room_to_grow(
         minimum=search.minimum_growth * before,
         maximum=min(maximum, most) if search.cost == "parameters" else maximum,
         maximum_parameters=most,
+        estimate=estimate_of(cost, structure, widest),
     )
 
 
@@ -167,7 +176,7 @@ def suggest_shares(trial: optuna.Trial, room: Room) -> dict[str, int]:
     above = {name: share - 0.5 for name, share in shares.items()}
 
     def cost_at(scale: float) -> float:
-        return room.cost_at(_scaled(above, room, scale))
+        return room.estimate_at(_scaled(above, room, scale))
 
     if cost_at(MOST) < room.minimum or room.structure.ancestors is not None:
         above = shares

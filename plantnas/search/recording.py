@@ -16,7 +16,6 @@ from pathlib import Path
 import optuna
 import torch
 
-from plantnas.channels.costs import cost_of
 from plantnas.config import MAY_CHANGE, StudyConfig
 from plantnas.errors import StudyError
 from plantnas.measured import Metric
@@ -24,6 +23,7 @@ from plantnas.named_keys import find_names
 from plantnas.networks.preprocessing import as_the_teacher_saw
 from plantnas.place import is_url
 from plantnas.records.database import Database
+from plantnas.records.latencies import Latencies
 from plantnas.records.optuna_private import study_id_of
 from plantnas.records.optuna_studies import check_new_study
 from plantnas.records.optuna_tables import name_values
@@ -31,6 +31,7 @@ from plantnas.records.record import StudyRecord
 from plantnas.records.recorded_config import as_recorded, is_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.search.identity import records_of
+from plantnas.search.measuring import study_cost
 from plantnas.search.outlines import images_record
 from plantnas.search.pricing import Pricing
 from plantnas.search.rehearsing import rehearsed
@@ -64,7 +65,10 @@ class JoinedStudy:
     @cached_property
     def pricing(self) -> Pricing:
         """What its networks cost."""
-        return Pricing(self.config.search.cost, cost_of(self.config.search.cost))
+        config, records = self.config, self.records
+        space, images = config.search_space, records.images
+        cost = study_cost(config.search, space, images, Latencies(records))
+        return Pricing(config.search.cost, cost)
 
 
 def new_images(config: StudyConfig, url: str) -> Dataset | None:

@@ -28,6 +28,7 @@ from plantnas.networks.preprocessing import as_the_teacher_saw
 from plantnas.records.building import network_at, other_teacher, structure_to_plant
 from plantnas.records.record import ImagesRecord
 from plantnas.search.loading import answering, load_teacher, started_seed
+from plantnas.search.measuring import study_cost
 from plantnas.search.outlines import images_record, narrowed, seed_structure
 from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
@@ -78,7 +79,8 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         teacher = narrowed(structure, space.teacher)
         widths = teacher.growable_widths
         seed = seed_structure(config, structure, widths, lambda: network_at(space, images, {}))
-        room = room_to_grow(seed, widths, space.grow, config.search)
+        cost = study_cost(config.search, space, images)
+        room = room_to_grow(seed, widths, space.grow, config.search, cost)
         room.cost_at(widths)  # one of the user's tells what is wrong with it, here as for the seed
         _check_window(room, config.search.cost)
         _check_proposals(config, room)

@@ -114,7 +114,7 @@ def test_a_file_of_another_kind_is_refused(
             "pareto",
             {"cost": "flops"},
             "cost 'flops': is not allowed. Allowed: activation_memory, bytes, bytes_float16, "
-            "bytes_int8, macs, parameters, latency.",
+            "bytes_int8, latency, macs, parameters.",
         ),
     ],
 )

@@ -153,6 +153,7 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_made(
         {"search_space.grow.proposal": "counts"},
         {"search.sampler.name": "CmaEsSampler", "search.sampler.arguments": {}},
         {"search.policy": "pareto"},
+        {"search.cost": "latency", "search.minimum_growth": 1.0, "search.maximum_growth": 99.0},
         {"planting.learning_rate": 1e30, "teacher.learning_rate": 1e30},
     ],
     ids=str,

@@ -32,6 +32,9 @@ COSTS = Table[Cost](
     "these widths, {group name: number of channels}; groups that are not named keep theirs",
     result=SupportsFloat,
 )
+LATENCY = "latency"
+COUNTED = tuple(name for name in COSTS if name != LATENCY)
+"""Those that follow from structure and widths."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def cost_of(name: str) -> Cost:
 
 
 def counted(structure: Structure) -> dict[str, float]:
-    """All shipped costs of a network with this structure, by their names."""
-    return {name: float(cost_of(name)(structure, {})) for name in COSTS}
+    """All costs that are counted, of a network with this structure, by their names."""
+    return {name: float(cost_of(name)(structure, {})) for name in COUNTED}
 
 
 def title_of(name: str) -> str:

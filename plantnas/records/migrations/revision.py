@@ -8,7 +8,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 VERSION_TABLE = "plantnas_alembic_version"
 
-NEEDED = "0005"
+NEEDED = "0006"
 """The newest of ``versions/``, as a test checks."""
 
 

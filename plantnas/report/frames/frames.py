@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, cast, func, select
 from sqlalchemy.orm import aliased
 
-from plantnas.channels.costs import COSTS
+from plantnas.channels.costs import COUNTED
 from plantnas.records.damage import damage_told
 from plantnas.records.optuna_tables import STATES, WITHOUT_NETWORK
 from plantnas.records.study import StudyRecords
@@ -78,7 +78,7 @@ def networks_frame(storage: Storage, name: str) -> pd.DataFrame:
 
     Returns:
         The columns id, method, kind, step, trial_number, parent_id, parameters, macs,
-        activation_memory, bytes, bytes_float16, bytes_int8 (those of costs.COSTS), cost (what the
+        activation_memory, bytes, bytes_float16, bytes_int8 (those of costs.COUNTED), cost (what the
         study trades accuracy for), validation_accuracy and test_accuracy (0 to 1), validation_loss
         and test_loss, seconds (all phases), created (UTC).
 
@@ -206,7 +206,7 @@ def trials_frame(storage: Storage, name: str) -> pd.DataFrame:
 
 def _networks_query(cost_name: str) -> "Query":
     columns = {"parameters": NetworkRow.parameters, "macs": NetworkRow.macs}
-    counted = {name: aliased(CostRow) for name in {*COSTS, cost_name} - columns.keys()}
+    counted = {name: aliased(CostRow) for name in {*COUNTED, cost_name} - columns.keys()}
     values = {name: row.value.label(name) for name, row in counted.items()}
     chosen = columns[cost_name] if cost_name in columns else counted[cost_name].value
     validation, test = aliased(EvaluationRow), aliased(EvaluationRow)
@@ -225,7 +225,7 @@ def _networks_query(cost_name: str) -> "Query":
             NetworkRow.parent_id,
             NetworkRow.parameters,
             NetworkRow.macs,
-            *(values[name] for name in COSTS if name in values),
+            *(values[name] for name in COUNTED if name in values),
             cast(chosen, Measurement).label("cost"),
             validation.accuracy.label("validation_accuracy"),
             validation.loss.label("validation_loss"),

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from plantnas.channels.costs import shown_cost, title_of
+from plantnas.channels.costs import LATENCY, shown_cost, title_of
 from plantnas.errors import ConfigurationError
 from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
@@ -32,7 +32,6 @@ from plantnas.report.plotting.styles import (
 from plantnas.report.study_data import StudyData
 
 PlotSplit = Literal["validation", "test"]
-LATENCY = "latency"
 MEASURED_HERE = "milliseconds for an image, one thread of this machine"
 MOST_WIDTHS = 12
 """Widths that are shown while the pointer is on a network; of more, the first ones are."""

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from plantnas.channels.costs import COSTS, cost_of, title_of
+from plantnas.channels.costs import COSTS, COUNTED, cost_of, title_of
 from plantnas.channels.groups import analyse
 from plantnas.errors import ConfigurationError, PlantingError
 from tests.structures import structure_of
 
 
-@pytest.mark.parametrize("name", list(COSTS))
+@pytest.mark.parametrize("name", COUNTED)
 def test_costs_refuse_widths_that_the_model_cannot_have(grouped, name):
     with pytest.raises(PlantingError, match="only multiples of 3 from 6"):
         COSTS.find(name)(grouped.structure, {"stem.0": 4})
