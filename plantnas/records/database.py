@@ -178,6 +178,11 @@ class Database:
         except SQLAlchemyError as error:
             url = self.engine.url.render_as_string(hide_password=False)
             raise StorageError(f"{self.url}: {where}{reason(error, url)}") from error
+        except OSError as error:  # pandas has one of its own for what SQLAlchemy raises
+            if not isinstance(error.__cause__, SQLAlchemyError):
+                raise
+            url = self.engine.url.render_as_string(hide_password=False)
+            raise StorageError(f"{self.url}: {where}{reason(error.__cause__, url)}") from error
         except (OverflowError, UnicodeError) as error:  # of a driver, before it asks
             raise StorageError(f"{self.url}: {where}{first_line(error)}.") from error
 

@@ -18,7 +18,8 @@ def study_names(connection: Connection) -> list[str]:
     """The studies that Optuna knows in a database, oldest first."""
     if not _is_optunas(connection):
         return []
-    return list(connection.scalars(select(STUDIES.c.study_name).order_by(STUDIES.c.study_id)))
+    names = connection.scalars(select(STUDIES.c.study_name).order_by(STUDIES.c.study_id))
+    return [name for name in names if isinstance(name, str)]  # a damaged file gives anything
 
 
 def check_study(name: str, url: str) -> None:

@@ -20,6 +20,8 @@ from tests.borders.ground import Ground
         Case("rows", ("report",), (), ("plantnas_studies", "configuration", 3)),
         Case("command", ("table", "tiny", "--storage", "sqlite:///%00")),
         Case("command", ("studies", "\udcff")),
+        Case("rows", ("report",), (), ("studies", "study_name", b"\xff")),
+        Case("bytes", ("report",), ((40797, 16), (1577, 254), (4104, 164))),
         Case("command", ("launch",)),
         Case("command", ("worker", "@", "--storage", "sqlite:////")),
         Case("rows", ("status",), (), ("trial_system_attributes", "value_json", -5951041077)),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import optuna
+import pandas
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -71,3 +72,11 @@ def test_tables_are_not_made_among_those_of_another_application(url: str) -> Non
     engine.dispose()
     with pytest.raises(StorageError, match="of another application"):
         Database(url)
+
+
+def test_what_pandas_says_of_a_database_is_one_line(database: Database) -> None:
+    with (
+        pytest.raises(StorageError, match="nothing"),
+        database.transaction() as open_,
+    ):
+        pandas.read_sql_query("SELECT * FROM nothing", open_)
