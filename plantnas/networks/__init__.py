@@ -45,9 +45,10 @@ LOADING = frozenset(
 
 def code_of(space: SearchSpace) -> list[str]:
     """The architectures of a search space whose names or arguments may run any code."""
+    spaces = [space, space.of_teacher] if space.has_other_teacher else [space]
     return [
         each.architecture
-        for each in (space, space.of_teacher)
+        for each in spaces
         if ARCHITECTURES.runs_code(each.architecture)
         or any(each.arguments.get(argument) for argument in LOADING)
     ]
