@@ -5,7 +5,7 @@ search chooses are in `trials/winners.py`.
 """
 
 from collections.abc import Sequence
-from math import inf, log
+from math import inf, isnan, log
 from typing import NamedTuple
 
 
@@ -42,7 +42,8 @@ def worst_corner(points: Sequence[Point], teacher_cost: float | None = None) -> 
     costs = [point.log_cost for point in points]
     margin = 0.1 * (max(accuracies) - min(accuracies)) or 1.0
     cost_margin = 0.1 * (max(costs) - min(costs)) or 1.0
-    teacher = -inf if teacher_cost is None else Point(0, teacher_cost).log_cost
+    is_known = teacher_cost is not None and not isnan(teacher_cost)
+    teacher = Point(0, teacher_cost or 0).log_cost if is_known else -inf
     return Corner(min(accuracies) - margin, max(teacher, max(costs) + cost_margin))
 
 

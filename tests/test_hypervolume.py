@@ -1,6 +1,6 @@
 """Hypervolume of two objectives, the front, what each network adds, and the worst corner."""
 
-from math import e
+from math import e, nan
 
 import pytest
 from hypothesis import given
@@ -57,3 +57,8 @@ def test_the_corner_is_worse_than_every_network(points: list[Point]) -> None:
 def test_the_teacher_sets_the_corner_where_it_is_larger() -> None:
     corner = worst_corner([Point(0.5, 10.0)], teacher_cost=e**9)
     assert corner.log_cost == pytest.approx(9)
+
+
+def test_a_teacher_whose_cost_is_not_a_number_says_nothing_of_the_corner() -> None:
+    points = [Point(0.5, 10.0), Point(0.7, 100.0)]
+    assert worst_corner(points, nan) == worst_corner(points)

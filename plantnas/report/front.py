@@ -75,7 +75,7 @@ def front_and_references(networks: Sequence[NetworkRecord]) -> list[NetworkRecor
     networks = list(networks)
     shown = {record.id: record for record in pareto_front(networks)}
     shown |= {record.id: record for record in networks if record.kind is None}
-    return sorted(shown.values(), key=lambda record: record.cost)
+    return sorted(shown.values(), key=lambda each: inf if isnan(each.cost) else each.cost)
 
 
 def teacher_of(networks: Sequence[NetworkRecord]) -> NetworkRecord | None:

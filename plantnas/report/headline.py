@@ -6,7 +6,7 @@ report/comparison/verdict.py; nothing here prints or draws.
 
 import shlex
 from collections.abc import Sequence
-from math import sqrt
+from math import isnan, sqrt
 
 from plantnas.channels.costs import title_of
 from plantnas.measured import Evaluation, Metric, Split
@@ -59,9 +59,10 @@ def headline(networks: Sequence[NetworkRecord]) -> str:
         evaluation = teacher.evaluation_on(split)
         accuracy = f" and {split} {_shown(evaluation)}" if evaluation else ""
         return f"{why}; the teacher has {teacher.parameters:,} parameters{accuracy}"
-    what = f"{_share(choice.cost, teacher.cost)} of the teacher's {title_of(teacher.cost_name)}"
-    if teacher.cost_name != "parameters":
-        what += f" ({_share(choice.parameters, teacher.parameters)} of its parameters)"
+    what = f"{_share(choice.parameters, teacher.parameters)} of the teacher's parameters"
+    if teacher.cost_name != "parameters" and not isnan(teacher.cost):
+        cost = f"{_share(choice.cost, teacher.cost)} of the teacher's {title_of(teacher.cost_name)}"
+        what = f"{cost} ({_share(choice.parameters, teacher.parameters)} of its parameters)"
     return f"{what} at {_difference(choice, teacher)}"
 
 

@@ -51,7 +51,9 @@ def cost_text(record: NetworkRecord, networks: Sequence[NetworkRecord]) -> str:
     if isnan(record.cost):
         return ""
     teacher = teacher_of(networks)
-    share = f" ({100 * record.cost / teacher.cost:.1f} %)" if teacher else ""
+    share = ""
+    if teacher is not None and not isnan(teacher.cost):
+        share = f" ({100 * record.cost / teacher.cost:.1f} %)"
     return f"{shown_cost(record.cost)}{share}"
 
 

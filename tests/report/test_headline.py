@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.measured import Evaluation
-from plantnas.report.front import teacher_of
+from plantnas.report.front import front_and_references, teacher_of
 from plantnas.report.headline import caveats, first_choice, headline
 from tests.report.conftest import FINISHED
 
@@ -181,6 +181,15 @@ def test_a_study_without_baselines_says_so(
 
 def test_a_study_that_has_only_begun_has_little_to_doubt() -> None:
     assert len(caveats(1, [])) == 1
+
+
+def test_a_teacher_whose_cost_is_not_known_is_compared_by_parameters(networks: Networks) -> None:
+    by_bytes = [
+        replace(each, cost_name="bytes", costs={"bytes": 4 * each.parameters}) for each in networks
+    ]
+    by_bytes[TEACHER] = replace(networks[TEACHER], cost_name="bytes")
+    assert headline(by_bytes).startswith("4.0 % of the teacher's parameters at ")
+    assert front_and_references(by_bytes)[-1].method == "teacher"
 
 
 def test_the_share_is_of_the_studys_cost_and_parameters_stand_beside_it(networks: Networks) -> None:
