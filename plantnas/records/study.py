@@ -50,6 +50,7 @@ SQLITE_ENDINGS = ("", "-wal", "-shm", "-journal")
 _STOOD_FOR: dict[str, dict[str, Any]] = {
     "seed": {"start": "fresh", "l2_sp": 0.0},
     "planting": {"rows": "fresh", "l2_sp": 0.0},
+    "distillation": {"loss": "kd"},
     "search": {"probes": 0, "ahead": 0.0},
 }
 """What a study did that was made before these keys were, where that is not the default."""
@@ -321,11 +322,10 @@ class StudyRecords:
             raise StudyError(
                 f"study {self.name!r}: the weights of network {record.id} were not kept."
             )
-        from plantnas.records.building import network_of
-        from plantnas.records.weights import filled
+        from plantnas.records import building, weights
 
-        network = network_of(record, self.record.search_space, self.images)
-        return filled(network, self.store, record.artifact_id, record.sha256)
+        network = building.network_of(record, self.record.search_space, self.images)
+        return weights.filled(network, self.store, record.artifact_id, record.sha256)
 
     def load_ahead(self, ahead: AheadRecord) -> "nn.Module":
         """The network that was trained along with another one, as `load_whole` gives that."""
