@@ -32,11 +32,11 @@ from plantnas.place import sqlite_url
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.search.children import child_and_ahead
-from plantnas.search.first_networks import SeedMaker
-from plantnas.search.prepared import Parent, PreparedStudy
-from plantnas.search.preparing import prepare
-from plantnas.search.recording import JoinedStudy, join_study
+from plantnas.searching.children import child_and_ahead
+from plantnas.searching.first_networks import SeedMaker
+from plantnas.searching.prepared import Parent, PreparedStudy
+from plantnas.searching.preparing import prepare
+from plantnas.searching.recording import JoinedStudy, join_study
 from plantnas.training.features import FeatureCache
 from plantnas.training.planted import train_planted
 from plantnas.training.seeds import generator_for

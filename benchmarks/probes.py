@@ -37,10 +37,10 @@ from plantnas.measured import Evaluation
 from plantnas.place import sqlite_url
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.children import planted_child
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import Parent, PreparedStudy
-from plantnas.search.proposals import room_to_grow, suggest_counts, suggest_shares
+from plantnas.searching.children import planted_child
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.prepared import Parent, PreparedStudy
+from plantnas.searching.proposals import room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.planted import train_planted
 from plantnas.training.seeds import generator_for
 from plantnas.trials.study import open_study

@@ -41,8 +41,8 @@ from plantnas.config_files import load_study, with_overrides
 from plantnas.grouping import grouped
 from plantnas.place import sqlite_url
 from plantnas.report.images import evaluate_by_labels, load_images
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import PreparedStudy
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.prepared import PreparedStudy
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import fit
 from plantnas.training.optimizers import whole_network_optimizer

@@ -34,8 +34,8 @@ from plantnas.config import Sampler
 from plantnas.config_files import load_study, with_overrides
 from plantnas.hypervolume import Corner, Point, hypervolume, worst_corner
 from plantnas.records.optuna_tables import WINDOW_CONSTRAINT
-from plantnas.search.prepared import PreparedStudy
-from plantnas.search.proposals import room_to_grow, suggest_counts, suggest_shares
+from plantnas.searching.prepared import PreparedStudy
+from plantnas.searching.proposals import room_to_grow, suggest_counts, suggest_shares
 from plantnas.trials.base_samplers import make_sampler
 
 COLUMNS = {

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
 from plantnas.place import sqlite_url
-from plantnas.search.objective import PlantingObjective
+from plantnas.searching.objective import PlantingObjective
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.study import open_study
 from plantnas.workers.run import run_study

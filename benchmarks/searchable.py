@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/archite
 from plantnas.config import Data, StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantnasError, first_line
-from plantnas.search.objective import PlantingObjective
+from plantnas.searching.objective import PlantingObjective
 from plantnas.training.images import Images
 from plantnas.trials.study import open_study
 from plantnas.workers.worker import optimize_until_complete

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from plantnas.report.frames.frames import trials_frame as trials_frame
     from plantnas.report.frames.frames import widths_frame as widths_frame
     from plantnas.report.images import load_images as load_images
-    from plantnas.search.objective import PlantingObjective as PlantingObjective
+    from plantnas.searching.objective import PlantingObjective as PlantingObjective
     from plantnas.trials.sampler import PlantingSampler as PlantingSampler
     from plantnas.trials.study import open_study as open_study
     from plantnas.workers.run import run_study as run_study
 
 _HOMES = {
-    "PlantingObjective": "plantnas.search.objective",
+    "PlantingObjective": "plantnas.searching.objective",
     "PlantingSampler": "plantnas.trials.sampler",
     "PlantnasError": "plantnas.errors",
     "SearchResult": "plantnas.calling.result",
@@ -66,6 +66,7 @@ _HOMES = {
     "plant": "plantnas.channels.planting",
     "register_rule": "plantnas.channels.rules",
     "run_study": "plantnas.workers.run",
+    "search": "plantnas.calling.search",
     "shrink": "plantnas.channels.shrinking",
     "trials_frame": "plantnas.report.frames.frames",
     "widths": "plantnas.channels.groups",
@@ -73,12 +74,10 @@ _HOMES = {
     "wired": "plantnas.channels.wiring",
 }
 
-__all__ = [*_HOMES, "__version__", "plots", "search"]
+__all__ = [*_HOMES, "__version__", "plots"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "search":  # the room, which can be called
-        return import_module("plantnas.search")
     if name == "plots":
         return import_module("plantnas.report.plots")
     if name in _HOMES:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from plantnas.config import StudyConfig
     from plantnas.records.study import StudyRecords
-    from plantnas.search.objective import PlantingObjective
+    from plantnas.searching.objective import PlantingObjective
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -116,7 +116,7 @@ class StudyFolder:
         return open_study(self.config, self.url)
 
     def objective(self) -> "PlantingObjective":
-        from plantnas.search.objective import PlantingObjective
+        from plantnas.searching.objective import PlantingObjective
 
         return PlantingObjective(self.config, self.directory)
 

@@ -44,7 +44,7 @@ TESTED_ELSEWHERE = {
     "plantnas/records/migrations/": "tests/records/test_migrations.py",
     "plantnas/training/datasets/": "tests/training/test_data_formats.py",
     "plantnas/training/torchvision_images.py": "tests/training/test_data_formats.py",
-    "plantnas/search/prepared.py": "tests/search/test_preparing.py",  # what it returns
+    "plantnas/searching/prepared.py": "tests/searching/test_preparing.py",  # what it returns
 }
 """Modules, or folders of them, without a test file of their name, and where their tests are."""
 
@@ -72,9 +72,12 @@ def test_no_file_is_longer_than_400_lines() -> None:
     ]
 
 
-def test_no_function_is_longer_than_50_lines() -> None:
+def test_no_function_is_longer_than_50_lines_beside_its_docstring() -> None:
     def is_long(node: ast.AST) -> bool:
-        return isinstance(node, ast.FunctionDef) and lines_of([node]) > 50
+        if not isinstance(node, ast.FunctionDef):
+            return False
+        said = node.body[:1] if ast.get_docstring(node) is not None else []
+        return lines_of([node]) - lines_of(said) > 50
 
     assert not violations(everything(), is_long)
 

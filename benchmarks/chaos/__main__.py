@@ -41,7 +41,7 @@ from benchmarks.chaos.faults import FAULTS, schedule
 from plantnas.config_files import load_study
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.recording import make_study
+from plantnas.searching.recording import make_study
 
 PACE = 2
 """So many more trials end before the next fault."""

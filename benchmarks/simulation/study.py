@@ -121,7 +121,7 @@ def trial_record(drawn: NetworkRecord, trial: FrozenTrial | optuna.Trial) -> Net
 
 
 def attributes(record: NetworkRecord, network_id: int) -> dict[str, Any]:
-    """The user attributes that a trial gets with its network, as in `search/objective.py`."""
+    """The user attributes that a trial gets with its network, as in `searching/objective.py`."""
     return {
         "network": network_id,
         "macs": record.macs,

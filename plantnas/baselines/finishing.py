@@ -30,7 +30,7 @@ from plantnas.report.front import (
     validation_text,
     winning_lineage,
 )
-from plantnas.search.objective import PlantingObjective
+from plantnas.searching.objective import PlantingObjective
 from plantnas.trials.storage import make_folder, open_database
 from plantnas.trials.study import existing_study, is_complete, open_study
 

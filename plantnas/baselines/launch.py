@@ -30,8 +30,8 @@ from plantnas.report.entries import seconds_of
 from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.front import validation_text
 from plantnas.report.study_data import study_data
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import PreparedStudy
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.prepared import PreparedStudy
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.trials.study import open_study
 from plantnas.trust import trusted

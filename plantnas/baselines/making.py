@@ -16,7 +16,7 @@ from plantnas.config import Recipe
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import FINISH
-from plantnas.search.prepared import PreparedStudy
+from plantnas.searching.prepared import PreparedStudy
 from plantnas.training.seeds import derived_seed, generator_for
 
 

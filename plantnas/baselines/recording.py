@@ -5,7 +5,7 @@ import optuna
 from plantnas.baselines.budget import Member
 from plantnas.channels.resizing import widths_in
 from plantnas.records.record import NetworkRecord
-from plantnas.search.prepared import PreparedStudy, Trained, network_record
+from plantnas.searching.prepared import PreparedStudy, Trained, network_record
 
 
 def baseline_record(

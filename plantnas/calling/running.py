@@ -20,7 +20,7 @@ from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded_at, is_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.report.finish import evaluate_chosen
-from plantnas.search.progress import ProgressBars, bars_columns
+from plantnas.searching.progress import ProgressBars, bars_columns
 from plantnas.trials.storage import open_database
 from plantnas.trials.study import existing_study, is_complete
 from plantnas.workers.run import Watch, Workforce, run_here, run_watched

@@ -34,101 +34,104 @@ from plantnas.workers.limits import Callback, Limits, deadline_in
 from plantnas.workers.run import Workforce
 
 
-class Search:
+def search(
+    model: nn.Module | Callable[..., nn.Module] | str,
+    train: Any,
+    validation: Any,
+    test: Any = None,
+    *,
+    name: str | None = None,
+    teacher: Mapping[str, Any] | TeacherRecipe | None = None,
+    loss: Callable[..., Any] | str | None = None,
+    metric: Callable[..., float] | str | None = None,
+    cost: Callable[..., float] | str | None = None,
+    maximum_cost: float | None = None,
+    steps: int | None = None,
+    trials_per_step: int | None = None,
+    config: Mapping[str, Any] | StudyConfig | None = None,
+    storage: str | None = None,
+    directory: Path | str | None = None,
+    workers: int = 1,
+    devices: str = "auto",
+    timeout: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    say: Say | None = None,
+) -> SearchResult:
     """Searches small networks of a model's architecture that imitate it, or goes on with that.
 
     With one worker all runs in this process and nothing is pickled. More workers are processes of
     their own, which get copies of the objects; a script needs no `if __name__ == "__main__":`.
 
-    - `model`: the architecture at the teacher's widths: a module, whose weights the teacher starts
-      from; a function or class that makes one, of (num_classes, in_channels) or of nothing; or the
-      name of one, such as `torchvision/resnet18`.
-    - `train`: images to train on: a torch Dataset of (image, target), which is read once, or a pair
-      of tensors. PIL images and uint8 tensors are normalised for the networks, floats of any shape
-      are taken as they are. Targets are numbers of classes, vectors of 0 and 1, or floats.
-    - `validation`: the same, of the images that networks are chosen by.
-    - `test`: the same, for the accuracies of the final table alone.
-    - `name`: the study's; by default the model's.
-    - `teacher`: settings of the teacher's training, such as `{"epochs": 20}`; 0 keeps it as it is.
-    - `loss`: what distillation minimises: a name, or a function of (logits, labels, teacher_logits)
-      that returns a scalar.
-    - `metric`: what the study maximises: a name such as `f1`, or a function of (outputs, targets)
-      that returns a number.
-    - `cost`: what accuracy is traded for: a name such as `macs`, or a function of (structure,
-      widths) that returns a number.
-    - `maximum_cost`: no network costs more than this.
-    - `steps`: times that winners are grown and become parents.
-    - `trials_per_step`: screening trials of a step.
-    - `config`: all other settings of a study, as its YAML file has them, or a StudyConfig.
-    - `storage`: URL of the database; by default an SQLite file in the directory.
-    - `directory`: folder of the study's files; by default beside the SQLite file, or
-      `plantnas-studies/NAME`.
-    - `workers`: processes that run trials.
-    - `devices`: where networks are trained: `auto` is the accelerator of this machine, or else its
-      processor.
-    - `timeout`: seconds after which no further trial begins; the same call goes on later.
-    - `callbacks`: functions of (study, trial), as Optuna's: each is called in this process when a
-      trial has ended, and may end the search by `study.stop()`.
-    - `say`: is told in lines what is done; by default a terminal or notebook shows it.
+    Args:
+        model: The architecture at the teacher's widths: a module, whose weights the teacher starts
+            from; a function or class that makes one, of (num_classes, in_channels) or of nothing;
+            or the name of one, such as `torchvision/resnet18`.
+        train: Images to train on: a torch Dataset of (image, target), which is read once, or a pair
+            of tensors. PIL images and uint8 tensors are normalised for the networks, floats of any
+            shape are taken as they are. Targets are numbers of classes, vectors of 0 and 1, or
+            floats.
+        validation: The same, of the images that networks are chosen by.
+        test: The same, for the accuracies of the final table alone.
+        name: The study's; by default the model's.
+        teacher: Settings of the teacher's training, such as `{"epochs": 20}`; 0 keeps it as it is.
+        loss: What distillation minimises: a name, or a function of (logits, labels, teacher_logits)
+            that returns a scalar.
+        metric: What the study maximises: a name such as `f1`, or a function of (outputs, targets)
+            that returns a number.
+        cost: What accuracy is traded for: a name such as `macs`, or a function of (structure,
+            widths) that returns a number.
+        maximum_cost: No network costs more than this.
+        steps: Times that winners are grown and become parents.
+        trials_per_step: Screening trials of a step.
+        config: All other settings of a study, as its YAML file has them, or a StudyConfig.
+        storage: URL of the database; by default an SQLite file in the directory.
+        directory: Folder of the study's files; by default beside the SQLite file, or
+            `plantnas-studies/NAME`.
+        workers: Processes that run trials.
+        devices: Where networks are trained: `auto` is the accelerator of this machine, or else its
+            processor.
+        timeout: Seconds after which no further trial begins; the same call goes on later.
+        callbacks: Functions of (study, trial), as Optuna's: each is called in this process when a
+            trial has ended, and may end the search by `study.stop()`.
+        say: Is told in lines what is done; by default a terminal or notebook shows it.
 
-    It returns a `SearchResult`, also of a study that is not complete. What is wrong with an
-    argument, or could not be done, is a `PlantnasError` of one line. After Ctrl-C, the same call
-    goes on.
+    Returns:
+        What has been found, also of a study that is not complete. After Ctrl-C or its timeout, the
+        same call goes on.
+
+    Raises:
+        PlantnasError: What is wrong with an argument, or could not be done, in one line.
     """
-
-    def __call__(
-        self,
-        model: nn.Module | Callable[..., nn.Module] | str,
-        train: Any,
-        validation: Any,
-        test: Any = None,
-        *,
-        name: str | None = None,
-        teacher: Mapping[str, Any] | TeacherRecipe | None = None,
-        loss: Callable[..., Any] | str | None = None,
-        metric: Callable[..., float] | str | None = None,
-        cost: Callable[..., float] | str | None = None,
-        maximum_cost: float | None = None,
-        steps: int | None = None,
-        trials_per_step: int | None = None,
-        config: Mapping[str, Any] | StudyConfig | None = None,
-        storage: str | None = None,
-        directory: Path | str | None = None,
-        workers: int = 1,
-        devices: str = "auto",
-        timeout: float | None = None,
-        callbacks: Sequence[Callback] = (),
-        say: Say | None = None,
-    ) -> SearchResult:
-        """What has been found; arguments and errors are those of the class."""
-        check_running(name, workers, timeout, callbacks, say)
-        device, tree = chosen_device(devices), tree_of(config)
-        architecture = architecture_of(model)
-        data = fitting(model, handed_data(train, validation, test))
-        arguments = {
-            "name": name or tree.get("name") or title_of(model).lower(),
-            "search_space.architecture": architecture,
-            "search_space.teacher.weights": architecture if isinstance(model, nn.Module) else None,
-            "data.name": hand_over(f"data-{data.fingerprint()[:DIGITS]}", data),
-            "search.steps": steps,
-            "search.trials_per_step": trials_per_step,
-            "search.maximum_cost": maximum_cost,
-            "search.metric": name_of("metric", metric),
-            "search.cost": name_of("cost", cost),
-            "distillation.loss": name_of("loss", loss),
-        }
-        config = proposing(with_arguments(tree, arguments | teacher_arguments(teacher)), data)
-        trust(code_names(config))
-        place = place_of(config.name, storage, directory)
-        check_same(place, config)
-        limits = Limits(deadline_in(timeout), tuple(callbacks))
-        run_search(config, place, Workforce(workers, device, limits), say)
-        if test is not None:
-            evaluate_when_complete(place)
-        return SearchResult(place.url, place.name, directory=place.directory)
+    check_running(name, workers, timeout, callbacks, say)
+    device, tree = chosen_device(devices), tree_of(config)
+    data = fitting(model, handed_data(train, validation, test))
+    arguments = {
+        "name": name or tree.get("name") or title_of(model).lower(),
+        **architecture_arguments(model),
+        "data.name": hand_over(f"data-{data.fingerprint()[:DIGITS]}", data),
+        "search.steps": steps,
+        "search.trials_per_step": trials_per_step,
+        "search.maximum_cost": maximum_cost,
+        "search.metric": name_of("metric", metric),
+        "search.cost": name_of("cost", cost),
+        "distillation.loss": name_of("loss", loss),
+    }
+    config = proposing(with_arguments(tree, arguments | teacher_arguments(teacher)), data)
+    trust(code_names(config))
+    place = place_of(config.name, storage, directory)
+    check_same(place, config)
+    limits = Limits(deadline_in(timeout), tuple(callbacks))
+    run_search(config, place, Workforce(workers, device, limits), say)
+    if test is not None:
+        evaluate_when_complete(place)
+    return SearchResult(place.url, place.name, directory=place.directory)
 
 
-search = Search()
+def architecture_arguments(model: nn.Module | Callable[..., nn.Module] | str) -> dict[str, Any]:
+    """The settings that a model is; a module is the teacher's weights too."""
+    name = architecture_of(model)
+    weights = name if isinstance(model, nn.Module) else None
+    return {"search_space.architecture": name, "search_space.teacher.weights": weights}
 
 
 def check_running(

@@ -24,7 +24,7 @@ from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
 from plantnas.errors import PlantnasError, first_line, one_line
 from plantnas.named import fault_of_the_users
-from plantnas.search.interruption import remembers_interrupts
+from plantnas.searching.interruption import remembers_interrupts
 from plantnas.workers.launcher import COMPLAINT
 
 app = typer.Typer(

@@ -178,7 +178,7 @@ def dashboard(
     """Serve the stock optuna-dashboard, with the study's headline, front and plots in it."""
     from plantnas.errors import PlantnasError
     from plantnas.report.dashboard import publish, serve
-    from plantnas.search.interruption import forget_interrupt
+    from plantnas.searching.interruption import forget_interrupt
     from plantnas.trials.storage import open_database
     from plantnas.trials.study import existing_study
 
@@ -195,7 +195,7 @@ def _status(records: "StudyRecords") -> Group:
     from plantnas.report.headline import headline
     from plantnas.report.study_data import optuna_trials
     from plantnas.report.terminal import cost_table, front_table
-    from plantnas.search.progress import progress, progress_table
+    from plantnas.searching.progress import progress, progress_table
 
     recorded, steps = records.find(), progress(optuna_trials(records) or [])
     if recorded is None:  # its data is being read

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from plantnas.search.progress import StepProgress
+    from plantnas.searching.progress import StepProgress
 
 
 def quickstart(workers: Workers = 2, folder: Directory = None, seed: Seed = None) -> None:
@@ -82,7 +82,7 @@ def _run(
     from plantnas.records.recorded_config import as_recorded_at
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
-    from plantnas.search.progress import ProgressBars, bars_columns
+    from plantnas.searching.progress import ProgressBars, bars_columns
     from plantnas.trials.study import is_complete
     from plantnas.workers.limits import Limits, deadline_in
     from plantnas.workers.run import Workforce, run_watched

@@ -156,7 +156,7 @@ def _command(
     device: str,
 ) -> "WorkerCommand":
     """What every worker runs. A new study is recorded; a file is compared with what is recorded."""
-    from plantnas.search.recording import make_study
+    from plantnas.searching.recording import make_study
     from plantnas.workers.launcher import WorkerCommand
 
     place = place_of(name_or_file, storage, folder)

@@ -1,7 +1,7 @@
 """The stores of a study's artifacts: a folder, or a prefix of a bucket of S3 or Google Cloud.
 
 What is kept in them is elsewhere: weights in ``weights.py``, the teacher's logits in
-``plantnas.search.shared_files``.
+``plantnas.searching.shared_files``.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """The configuration of a study that goes on: what it leaves out is as it was recorded.
 
-Whether it may go on with what it does say is checked in search/recording.py.
+Whether it may go on with what it does say is checked in searching/recording.py.
 """
 
 from typing import Any

@@ -181,7 +181,7 @@ def _files(folders: list[Path]) -> Iterator[Leftover]:
         for path in sorted(folder.glob("*.partial")):
             if why := _why_partial(path):
                 yield _leftover_file(path, why)
-        for path in sorted(folder.glob("logits-*")):  # of search/shared_files.py
+        for path in sorted(folder.glob("logits-*")):  # of searching/shared_files.py
             if path.is_dir() and _untouched(path) > FORGOTTEN_SECONDS:
                 yield _leftover_file(path, "untouched for an hour")
 

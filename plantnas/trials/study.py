@@ -1,6 +1,6 @@
 """Opens the Optuna study of a configuration, and says how far it has come.
 
-What its trials do is in search/objective.py, who runs them in workers/run.py.
+What its trials do is in searching/objective.py, who runs them in workers/run.py.
 """
 
 from typing import Literal

@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from plantnas.errors import ConfigurationError, Say
 from plantnas.place import Place, is_url
-from plantnas.search.interruption import give_up_if_asked
+from plantnas.searching.interruption import give_up_if_asked
 from plantnas.trust import trusted
 from plantnas.workers.process import GRACE_SECONDS
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from plantnas.search.interruption import EXIT_CODE
+from plantnas.searching.interruption import EXIT_CODE
 from plantnas.workers.launcher import WorkerCommand, WorkerEnd
 from plantnas.workers.process import (
     GRACE_SECONDS,

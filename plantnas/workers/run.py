@@ -19,11 +19,11 @@ from plantnas.records.database import Database
 from plantnas.records.optuna_private import in_optimize_loop, was_stopped
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.search.interruption import remembers_interrupts
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.preparing import check_configuration, check_device, prepare
-from plantnas.search.progress import progress
-from plantnas.search.recording import JoinedStudy, join_study, new_images, record_changes
+from plantnas.searching.interruption import remembers_interrupts
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.preparing import check_configuration, check_device, prepare
+from plantnas.searching.progress import progress
+from plantnas.searching.recording import JoinedStudy, join_study, new_images, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study, why_diverged

@@ -1,6 +1,6 @@
 """A worker: joins a study from any machine, and runs its trials until there is none left to run.
 
-What a trial does is in search/objective.py; how workers are started is in the launchers.
+What a trial does is in searching/objective.py; how workers are started is in the launchers.
 """
 
 import logging
@@ -25,7 +25,7 @@ from plantnas.records.optuna_tables import REASON_KEY
 from plantnas.records.ownership import TrialTaken
 from plantnas.records.patience import is_away
 from plantnas.records.study import StudyRecords
-from plantnas.search.interruption import (
+from plantnas.searching.interruption import (
     Interrupted,
     end_if_asked,
     ends_politely,
@@ -33,10 +33,10 @@ from plantnas.search.interruption import (
     remembers_interrupts,
     wait,
 )
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.prepared import NOTHING, features_folder
-from plantnas.search.preparing import check_device
-from plantnas.search.recording import versions
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.prepared import NOTHING, features_folder
+from plantnas.searching.preparing import check_device
+from plantnas.searching.recording import versions
 from plantnas.trials.lost import (
     fail_trials_of_dead_workers,
     fail_trials_without_heartbeats,

@@ -21,7 +21,7 @@ from plantnas.baselines.methods.searching import search
 from plantnas.baselines.planning import Task, lineage_epochs
 from plantnas.measured import Epoch, Evaluation
 from plantnas.records.record import BaselineRun, NetworkRecord
-from plantnas.search.prepared import PreparedStudy
+from plantnas.searching.prepared import PreparedStudy
 
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder

@@ -26,7 +26,7 @@ from plantnas.place import Place
 from plantnas.records.family import load_family, save_family
 from plantnas.report.export.choice import Wanted, family_of
 from plantnas.report.front import winning_lineage
-from plantnas.search.recording import make_study
+from plantnas.searching.recording import make_study
 from plantnas.training.fitting import TrainingDiverged
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.ahead import best_lineage, joined_study, lineage_with
-from plantnas.search.preparing import prepare
+from plantnas.searching.preparing import prepare
 
 if TYPE_CHECKING:
     from pathlib import Path

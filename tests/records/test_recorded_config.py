@@ -8,7 +8,7 @@ import pytest
 
 from plantnas.config import StudyConfig
 from plantnas.records.recorded_config import as_recorded_at
-from plantnas.search.recording import make_study
+from plantnas.searching.recording import make_study
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from plantnas.config import Search, StudyConfig
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.records.optuna_tables import METRIC_NAMES
-from plantnas.search.recording import make_study
+from plantnas.searching.recording import make_study
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import Beam, Greedy
 from plantnas.trials.study import (

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config_files import load_study
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.optuna_tables import ASSIGNMENT_KEY, WORKER_KEY
-from plantnas.search.objective import PlantingObjective
+from plantnas.searching.objective import PlantingObjective
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.study import is_complete
 from plantnas.workers.worker import FAILURES_IN_A_ROW, optimize_until_complete

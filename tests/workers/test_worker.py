@@ -20,7 +20,7 @@ from plantnas.records.database import Database
 from plantnas.records.optuna_tables import WORKER_KEY
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.front import validation_accuracy
-from plantnas.search.recording import LIBRARIES, make_study
+from plantnas.searching.recording import LIBRARIES, make_study
 from plantnas.trials.storage import open_storage
 from plantnas.trials.study import existing_study
 from plantnas.workers.worker import run_worker

@@ -15,7 +15,7 @@ from plantnas.config import Recipe
 from plantnas.errors import ConfigurationError
 from plantnas.named import Table, imported, modules_of
 from plantnas.records.record import NetworkRecord
-from plantnas.search.prepared import PreparedStudy
+from plantnas.searching.prepared import PreparedStudy
 
 Kind = Literal["baseline", "finish"]
 

@@ -20,9 +20,9 @@ from plantnas.records.optuna_tables import COMPLETE_KEY
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.report.entries import seconds_of, validation_rank
 from plantnas.report.front import validation_accuracy
-from plantnas.search.prepared import PreparedStudy
-from plantnas.search.proposals import Room, room_to_grow, suggest_shares
 from plantnas.search_space import Growth
+from plantnas.searching.prepared import PreparedStudy
+from plantnas.searching.proposals import Room, room_to_grow, suggest_shares
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.training.seeds import derived_seed, generator_for
 from plantnas.trials.base_samplers import make_sampler

@@ -8,7 +8,7 @@ from torch import nn
 from plantnas.baselines.methods import Method, Order
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.report.front import lineage
-from plantnas.search.children import planted_child
+from plantnas.searching.children import planted_child
 
 
 def train_unfrozen(order: Order) -> nn.Module:

@@ -1,6 +1,6 @@
 """How long a network takes for a batch: it is measured of networks, not counted from widths.
 
-How it is measured is in report/timing.py, and for a search in search/measuring.py.
+How it is measured is in report/timing.py, and for a search in searching/measuring.py.
 """
 
 from collections.abc import Mapping

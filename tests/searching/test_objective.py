@@ -18,8 +18,8 @@ from plantnas.records.record import NetworkRecord
 from plantnas.records.study import load_network
 from plantnas.records.weights import load_weights
 from plantnas.report.images import load_images
-from plantnas.search.children import planted_child
-from plantnas.search.objective import PlantingObjective
+from plantnas.searching.children import planted_child
+from plantnas.searching.objective import PlantingObjective
 from plantnas.training.planted import PlantedTraining, train_planted
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import Beam, Greedy, Pareto, Policy
@@ -344,7 +344,7 @@ def test_new_channels_start_from_the_teachers_and_are_held_but_in_the_last_step(
         held.add((step, recipe.l2_sp))
         return train_planted(*arguments)
 
-    monkeypatch.setattr("plantnas.search.objective.train_planted", train)
+    monkeypatch.setattr("plantnas.searching.objective.train_planted", train)
     folder.run()
     grown = [each for each in folder.records.networks() if each.kind == "grow"]
     assert {each.step for each in grown} == {1, 2}

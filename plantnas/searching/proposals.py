@@ -13,8 +13,8 @@ from plantnas.channels.structure import ChannelGroup, Structure
 from plantnas.channels.wiring import seen
 from plantnas.config import Search
 from plantnas.errors import ConfigurationError, did_you_mean
-from plantnas.search.measuring import estimate_of
 from plantnas.search_space import Growth
+from plantnas.searching.measuring import estimate_of
 
 MOST = 2.0**20
 """A scale of shares at which every group that grows is at its limit."""

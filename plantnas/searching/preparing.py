@@ -16,16 +16,16 @@ from plantnas.channels.initialising import Samples
 from plantnas.errors import ConfigurationError, Say
 from plantnas.given import check_text
 from plantnas.records.record import NetworkRecord
-from plantnas.search.first_networks import SeedMaker, is_told, made_teacher
-from plantnas.search.prepared import (
+from plantnas.searching.first_networks import SeedMaker, is_told, made_teacher
+from plantnas.searching.prepared import (
     NOTHING,
     PreparedStudy,
     donor_of,
     features_folder,
 )
-from plantnas.search.recording import JoinedStudy
-from plantnas.search.recording import check_configuration as check_configuration
-from plantnas.search.shared_files import SharedFiles
+from plantnas.searching.recording import JoinedStudy
+from plantnas.searching.recording import check_configuration as check_configuration
+from plantnas.searching.shared_files import SharedFiles
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, labelled
 from plantnas.training.logits import load_logits, save_logits, teacher_logits

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plantnas.search.interruption import (
+from plantnas.searching.interruption import (
     Interrupted,
     end_if_asked,
     ends_politely,
@@ -75,7 +75,7 @@ def test_another_thread_has_no_signals_to_note() -> None:
 
 BUSY = """
 import time
-from plantnas.search.interruption import ends_politely
+from plantnas.searching.interruption import ends_politely
 with ends_politely():
     print("ready", flush=True)
     time.sleep(60)

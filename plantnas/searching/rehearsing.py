@@ -27,10 +27,10 @@ from plantnas.named import fault_of_the_users, raised
 from plantnas.networks.preprocessing import as_the_teacher_saw
 from plantnas.records.building import network_at, other_teacher, structure_to_plant
 from plantnas.records.record import ImagesRecord
-from plantnas.search.loading import answering, load_teacher, started_seed
-from plantnas.search.measuring import study_cost
-from plantnas.search.outlines import images_record, narrowed, seed_structure
-from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.searching.loading import answering, load_teacher, started_seed
+from plantnas.searching.measuring import study_cost
+from plantnas.searching.outlines import images_record, narrowed, seed_structure
+from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
 from plantnas.training.data import Dataset, dataset_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, label_loss_of, labelled

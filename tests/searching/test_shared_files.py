@@ -13,7 +13,7 @@ from optuna.artifacts import get_all_artifact_meta
 
 from plantnas.errors import StorageError
 from plantnas.records.artifacts import AtomicFileSystemArtifactStore
-from plantnas.search.shared_files import SharedFiles
+from plantnas.searching.shared_files import SharedFiles
 from plantnas.training.logits import load_logits, save_logits
 
 if TYPE_CHECKING:

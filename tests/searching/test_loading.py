@@ -14,9 +14,9 @@ from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.recording import make_study
-from plantnas.search.rehearsing import rehearsed
 from plantnas.search_space import Teacher
+from plantnas.searching.recording import make_study
+from plantnas.searching.rehearsing import rehearsed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -41,16 +41,16 @@ from plantnas.records.optuna_tables import (
     seconds_key,
 )
 from plantnas.records.record import AheadRecord, LossCurve, NetworkRecord
-from plantnas.search.children import child_and_ahead, recorded_ahead
-from plantnas.search.interruption import give_up_if_asked
-from plantnas.search.prepared import (
+from plantnas.searching.children import child_and_ahead, recorded_ahead
+from plantnas.searching.interruption import give_up_if_asked
+from plantnas.searching.prepared import (
     PreparedStudy,
     Trained,
     network_record,
 )
-from plantnas.search.preparing import check_device, prepare
-from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
-from plantnas.search.recording import join_study
+from plantnas.searching.preparing import check_device, prepare
+from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
+from plantnas.searching.recording import join_study
 from plantnas.training.fitting import Stop, TrainingDiverged
 from plantnas.training.phases import Phases
 from plantnas.training.planted import Ahead, train_planted

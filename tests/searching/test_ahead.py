@@ -16,11 +16,11 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.records.family import load_family, save_family
-from plantnas.search.prepared import PreparedStudy
+from plantnas.searching.prepared import PreparedStudy
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.cleaning import clean
 from plantnas.workers.worker import optimize_until_complete
-from tests.search.test_objective import (
+from tests.searching.test_objective import (
     assert_same_weights,
     complete,
     kill_and_resume,

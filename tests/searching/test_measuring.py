@@ -7,8 +7,14 @@ from plantnas.errors import ConfigurationError
 from plantnas.records.building import structure_at_own_widths
 from plantnas.records.latencies import Latencies
 from plantnas.records.record import ImagesRecord
-from plantnas.search.measuring import REFERENCE, Estimate, MeasuredLatency, estimate_of, study_cost
 from plantnas.search_space import SearchSpace
+from plantnas.searching.measuring import (
+    REFERENCE,
+    Estimate,
+    MeasuredLatency,
+    estimate_of,
+    study_cost,
+)
 from tests.conftest import StudyFolder
 
 SPACE = SearchSpace(architecture="plain-small")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from plantnas.records.optuna_tables import ASSIGNMENT_KEY
-from plantnas.search.progress import (
+from plantnas.searching.progress import (
     ProgressBars,
     StepProgress,
     bars_columns,

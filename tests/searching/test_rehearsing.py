@@ -14,9 +14,9 @@ from plantnas.config import StudyConfig
 from plantnas.config_files import load_study, with_overrides
 from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.records.recorded_config import is_recorded
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.recording import make_study, new_images
-from plantnas.search.rehearsing import rehearse, rehearsed
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.recording import make_study, new_images
+from plantnas.searching.rehearsing import rehearse, rehearsed
 from plantnas.training.data import dataset_of
 from plantnas.trials.study import open_study
 from plantnas.workers.run import run_study

@@ -30,11 +30,11 @@ from plantnas.records.optuna_tables import name_values
 from plantnas.records.record import StudyRecord
 from plantnas.records.recorded_config import as_recorded, is_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.search.identity import records_of
-from plantnas.search.measuring import study_cost
-from plantnas.search.outlines import images_record
-from plantnas.search.pricing import Pricing
-from plantnas.search.rehearsing import rehearsed
+from plantnas.searching.identity import records_of
+from plantnas.searching.measuring import study_cost
+from plantnas.searching.outlines import images_record
+from plantnas.searching.pricing import Pricing
+from plantnas.searching.rehearsing import rehearsed
 from plantnas.training.data import Dataset, check_fingerprint, dataset_of
 from plantnas.training.metrics import metrics_of
 from plantnas.trials.storage import check_url, make_folder, open_database, storage_errors

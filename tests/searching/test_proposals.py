@@ -19,8 +19,8 @@ from plantnas.config import Search
 from plantnas.config_files import load_search_space
 from plantnas.errors import ConfigurationError, StudyError
 from plantnas.networks.loader import build_network
-from plantnas.search.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.search_space import Growth
+from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from tests.structures import structure_of
 
 if TYPE_CHECKING:

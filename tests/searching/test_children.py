@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from plantnas.search.children import child_and_ahead, planted_child
-from plantnas.search.prepared import Parent, PreparedStudy
+from plantnas.searching.children import child_and_ahead, planted_child
+from plantnas.searching.prepared import Parent, PreparedStudy
 from plantnas.training.nested import normalisations
 from plantnas.training.prefix import names_behind
 

@@ -13,7 +13,7 @@ from plantnas import PlantingObjective, PlantingSampler, networks_frame
 from plantnas.errors import StudyError
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.identity import records_of
+from plantnas.searching.identity import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

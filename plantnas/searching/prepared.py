@@ -24,8 +24,8 @@ from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.records.weights import save_weights
-from plantnas.search.outlines import widest
-from plantnas.search.pricing import Pricing
+from plantnas.searching.outlines import widest
+from plantnas.searching.pricing import Pricing
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, validate
 from plantnas.training.held_back import HeldBack, held_back

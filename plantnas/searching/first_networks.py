@@ -26,13 +26,13 @@ from plantnas.records.building import other_teacher
 from plantnas.records.optuna_tables import accuracy_key, cost_key, parameters_key
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
-from plantnas.search.children import network_ahead, recorded_ahead
-from plantnas.search.interruption import give_up_if_asked
-from plantnas.search.loading import answering, load_teacher, started_seed
-from plantnas.search.outlines import narrowed, seed_structure, widest
-from plantnas.search.prepared import Trained, donor_of, network_record
-from plantnas.search.recording import JoinedStudy
 from plantnas.search_space import Width
+from plantnas.searching.children import network_ahead, recorded_ahead
+from plantnas.searching.interruption import give_up_if_asked
+from plantnas.searching.loading import answering, load_teacher, started_seed
+from plantnas.searching.outlines import narrowed, seed_structure, widest
+from plantnas.searching.prepared import Trained, donor_of, network_record
+from plantnas.searching.recording import JoinedStudy
 from plantnas.training.answers import check_answers
 from plantnas.training.fitting import (
     Part,

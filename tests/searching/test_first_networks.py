@@ -14,13 +14,13 @@ from torch import nn
 
 from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.planting import crop
-from plantnas.search.interruption import Interrupted, ends_politely
-from plantnas.search.objective import PlantingObjective
+from plantnas.searching.interruption import Interrupted, ends_politely
+from plantnas.searching.objective import PlantingObjective
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from plantnas.search.prepared import PreparedStudy
+    from plantnas.searching.prepared import PreparedStudy
     from tests.conftest import StudyFolder
 
 

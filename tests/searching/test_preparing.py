@@ -19,9 +19,9 @@ from plantnas.errors import ConfigurationError, DataError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.finish import finish
-from plantnas.search.children import planted_child
-from plantnas.search.objective import PlantingObjective
-from plantnas.search.preparing import check_configuration, check_device
+from plantnas.searching.children import planted_child
+from plantnas.searching.objective import PlantingObjective
+from plantnas.searching.preparing import check_configuration, check_device
 from plantnas.training.prefix import cut_before
 from plantnas.trials.study import open_study
 from tests.postgres import administrator

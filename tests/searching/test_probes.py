@@ -15,9 +15,9 @@ from plantnas.report.finished_trials import wasted_seconds
 from plantnas.report.frames.frames import trials_frame
 from plantnas.report.plotting.pareto import pareto_info
 from plantnas.report.study_data import study_data
-from plantnas.search.progress import progress
+from plantnas.searching.progress import progress
 from plantnas.trials.assignments import assignment_of
-from tests.search.test_objective import (
+from tests.searching.test_objective import (
     assert_same_weights,
     complete,
     kill_and_resume,

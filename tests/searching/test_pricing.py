@@ -5,7 +5,7 @@ from torch import nn
 
 from plantnas.channels.costs import COSTS, COUNTED
 from plantnas.channels.groups import analyse
-from plantnas.search.pricing import Pricing
+from plantnas.searching.pricing import Pricing
 
 
 def halves(structure, widths):

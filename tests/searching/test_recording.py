@@ -10,7 +10,7 @@ import pytest
 from plantnas.errors import StorageError, StudyError
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
-from plantnas.search.recording import (
+from plantnas.searching.recording import (
     check_configuration,
     join_study,
     make_study,

@@ -17,7 +17,7 @@ from plantnas.channels.wiring import left_out
 from plantnas.records.optuna_artifacts import ArtifactStore
 from plantnas.records.record import AheadRecord
 from plantnas.records.weights import save_weights
-from plantnas.search.prepared import Parent, PreparedStudy
+from plantnas.searching.prepared import Parent, PreparedStudy
 from plantnas.training.nested import normalisations
 from plantnas.training.planted import Ahead, Child
 from plantnas.training.prefix import names_behind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plantnas.config_files import with_overrides
-from plantnas.search.outlines import images_record, narrowed, seed_structure
+from plantnas.searching.outlines import images_record, narrowed, seed_structure
 from plantnas.training.data import dataset_of
 
 if TYPE_CHECKING:
