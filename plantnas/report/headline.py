@@ -142,7 +142,8 @@ def _fine_grain(networks: Sequence[NetworkRecord]) -> str:
     # Half the 95 % interval by Agresti and Coull: two right and two wrong more, so never ± 0.
     images = evaluation.images + 4
     share = (evaluation.accuracy * evaluation.images + 2) / images
-    points = 196 * sqrt(share * (1 - share) / images)
+    # A damaged row may have any accuracy.
+    points = 196 * sqrt(max(0.0, share * (1 - share)) / images)
     return (
         f"The {evaluation.split} split has {evaluation.images:,} images, so that an accuracy of "
         f"{evaluation.metric.text(evaluation.accuracy)} is known to ± {points:.1f} points (95 %)."

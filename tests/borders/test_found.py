@@ -22,6 +22,8 @@ from tests.borders.ground import Ground
         Case("command", ("studies", "\udcff")),
         Case("rows", ("report",), (), ("studies", "study_name", b"\xff")),
         Case("bytes", ("report",), ((40797, 16), (1577, 254), (4104, 164))),
+        Case("rows", ("report",), (), ("plantnas_evaluations", "accuracy", 173681857)),
+        Case("rows", ("table",), (), ("plantnas_networks", "step", -3.606517612323555e297)),
         Case("command", ("launch",)),
         Case("command", ("worker", "@", "--storage", "sqlite:////")),
         Case("rows", ("status",), (), ("trial_system_attributes", "value_json", -5951041077)),

@@ -8,6 +8,7 @@ are in UTC. Frames as text and files are in files.py.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, String, and_, cast, func, select
 from sqlalchemy.orm import aliased
@@ -322,4 +323,5 @@ def _typed(frame: pd.DataFrame, types: Mapping[str, Any]) -> pd.DataFrame:
         for name, kind in types.items()
         if kind == _MOMENT
     }
-    return frame.assign(**moments)[list(types)].astype(dict(types))
+    with np.errstate(invalid="ignore"):  # pandas itself refuses what a damaged row does to a type
+        return frame.assign(**moments)[list(types)].astype(dict(types))
