@@ -171,6 +171,24 @@ def cat(function: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
+def transposed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A transposed convolution, which checks its input's channels without values too."""
+
+    def stand_in(*args: Any, **settings: Any) -> Any:
+        images, weight = (*args, *(settings[each] for each in ("input", "weight")[len(args) :]))[:2]
+        if images.is_meta and images.ndim >= weight.ndim - 1:
+            channels = images.shape[1 - weight.ndim]
+            if channels != len(weight):
+                raise RuntimeError(
+                    f"Given transposed=1, weight of size {list(weight.shape)}, expected input"
+                    f"{list(images.shape)} to have {len(weight)} channels, but got {channels} "
+                    "channels instead"
+                )
+        return function(*args, **settings)
+
+    return stand_in
+
+
 def _is_plain(tensor: object) -> bool:
     """Whether it has a shape and a floating-point type, and no values."""
     return isinstance(tensor, Tensor) and tensor.is_meta and tensor.is_floating_point()
@@ -198,6 +216,9 @@ OF_TWO: tuple[Callable[..., Any], ...] = (
     *(Tensor.add, Tensor.sub, Tensor.mul, Tensor.div),
     *(Tensor.add_, Tensor.sub_, Tensor.mul_, Tensor.div_),
 )
+TRANSPOSED: tuple[Callable[..., Any], ...] = (
+    *(functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d),
+)
 
 STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.batch_norm: batch_norm,
@@ -210,6 +231,7 @@ STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     **{function: of_two(function) for function in OF_TWO},
     **{function: mean(function) for function in (torch.mean, Tensor.mean)},
     torch.cat: cat(torch.cat),
+    **{function: transposed(function) for function in TRANSPOSED},
 }
 """What runs in place of an operator while a model is analysed."""
 

@@ -152,6 +152,25 @@ def test_what_does_not_fit_is_refused_as_torch_refuses_it(function, args) -> Non
     assert errors[0] == errors[1]
 
 
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_a_transposed_convolution_refuses_other_channels_as_it_does_with_values(
+    dimensions: int,
+) -> None:
+    function = on_meta.TRANSPOSED[dimensions - 1]
+    stand_in, pixels = on_meta.STAND_INS[function], (4,) * dimensions
+    images, weight = torch.zeros(2, 3, *pixels), torch.zeros(1, 2, *(2,) * dimensions)
+    with pytest.raises(RuntimeError) as torchs:
+        function(images, weight)
+    for given in ((images.to("meta"), weight.to("meta")), (images[0].to("meta"), weight)):
+        with pytest.raises(RuntimeError, match="to have 1 channels, but got 3 channels instead"):
+            stand_in(*given)
+    with pytest.raises(RuntimeError) as ours:
+        stand_in(images.to("meta"), weight=weight.to("meta"))
+    assert str(ours.value) == str(torchs.value)
+    fitting = torch.zeros(3, 2, *(2,) * dimensions, device="meta")
+    assert stand_in(images.to("meta"), fitting).shape == (2, 2, *(5,) * dimensions)
+
+
 def test_what_is_passed_by_its_name_is_taken() -> None:
     weight, bias = empty(7, 5), empty(7)
     assert on_meta.STAND_INS[functional.linear](input=X, weight=weight, bias=bias).shape[-1] == 7
