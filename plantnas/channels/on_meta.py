@@ -175,8 +175,9 @@ def transposed(function: Callable[..., Any]) -> Callable[..., Any]:
     """A transposed convolution, which checks its input's channels without values too."""
 
     def stand_in(*args: Any, **settings: Any) -> Any:
-        images, weight = (*args, *(settings[each] for each in ("input", "weight")[len(args) :]))[:2]
-        if images.is_meta and images.ndim >= weight.ndim - 1:
+        images = args[0] if args else settings.get("input", settings.get("x"))
+        weight = args[1] if len(args) > 1 else settings.get("weight")
+        if _is_plain(images) and isinstance(weight, Tensor) and images.ndim >= weight.ndim - 1:
             channels = images.shape[1 - weight.ndim]
             if channels != len(weight):
                 raise RuntimeError(

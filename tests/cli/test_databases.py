@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def older(finished: StudyFolder, tmp_path: Path) -> StudyFolder:
-    """The finished study as the first revision would have it: without the later tables."""
+    """The finished study as the first revision would have it: without what came later."""
     folder = finished.copy(tmp_path / "study")
     with sqlite3.connect(folder.directory / "study.db") as connection:
-        for later in ("plantnas_ahead", "plantnas_baselines"):
-            connection.execute(f"DROP TABLE {later}")
+        for later in ("ahead", "baselines", "costs", "latencies"):
+            connection.execute(f"DROP TABLE plantnas_{later}")
+        connection.execute("ALTER TABLE plantnas_evaluations DROP COLUMN metrics")
         connection.execute("UPDATE plantnas_alembic_version SET version_num = '0001'")
     connection.close()
     return folder

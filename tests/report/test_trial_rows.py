@@ -56,7 +56,7 @@ def test_a_trial_without_attributes_and_value_has_a_row(
 ) -> None:
     optuna_study.ask()
     (row,) = trial_rows(Database(url).engine, "digits").to_dict("records")
-    missing = {"datetime_complete", "validation_accuracy", *ATTRIBUTES}
+    missing = {"datetime_complete", "validation_accuracy", "cost", *ATTRIBUTES}
     assert {name for name, value in row.items() if pd.isna(value)} == missing
     assert (row["number"], row["state"]) == (0, "RUNNING")
 

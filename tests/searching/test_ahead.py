@@ -135,7 +135,7 @@ def test_what_is_trained_along_is_needed_however_old_it_is(
     assert list(clean(folder.open(), folder.records, folder.directory)) == []
     for record in folder.records.networks():
         if record.ahead is not None:
-            folder.records.load_whole(record.ahead)  # checks its SHA-256
+            folder.records.load_ahead(record.ahead)  # checks its SHA-256
 
 
 def test_a_study_of_another_weight_is_another_study(looking: StudyFolder) -> None:

@@ -15,7 +15,9 @@ TITLE = "bytes of weights in int8"
 def cost(structure: Structure, widths: Mapping[str, int]) -> float:
     """Bytes of all parameters and buffers: one for each entry of a convolution or linear layer."""
     entries, shapes = structure.entries(widths), structure.shapes_with(widths)
+    # Heads that run in training alone are in the file too; they have no uses, but columns.
     weights = {use.tensor for use in structure.weight_uses}
+    weights |= {axis.tensor for axis in structure.axes if axis.role == "columns"}
     row_dimensions = {axis.tensor: axis.dimension for axis in structure.axes if axis.role == "rows"}
     scales = sum(shapes[name][row_dimensions.get(name, 0)] for name in weights)
     saved = 3 * sum(entries[name] for name in weights)
