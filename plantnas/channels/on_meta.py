@@ -175,8 +175,8 @@ def transposed(function: Callable[..., Any]) -> Callable[..., Any]:
     """A transposed convolution, which checks its input's channels without values too."""
 
     def stand_in(*args: Any, **settings: Any) -> Any:
-        images = args[0] if args else settings.get("input", settings.get("x"))
-        weight = args[1] if len(args) > 1 else settings.get("weight")
+        images: Any = args[0] if args else settings.get("input", settings.get("x"))
+        weight: Any = args[1] if len(args) > 1 else settings.get("weight")
         if _is_plain(images) and isinstance(weight, Tensor) and images.ndim >= weight.ndim - 1:
             channels = images.shape[1 - weight.ndim]
             if channels != len(weight):

@@ -19,7 +19,7 @@ from plantnas.records.damage import check_types, damage_told
 from plantnas.records.engine import (
     open_engine,
     open_engine_to_read,
-    reading,
+    read_from,
     reason,
     shown_url,
     sqlite_file,
@@ -93,8 +93,7 @@ class Database:
             StudyError: If it has no tables of plantnas.
             StorageError: If it cannot be opened, or was written by another plantnas.
         """
-        with reading(url) as connection:
-            found = revision_of(connection)
+        found = read_from(url, revision_of)
         if found is None:
             raise StudyError(f"{shown_url(url)} has no study {name!r}. It has none yet.")
         if found != NEEDED:

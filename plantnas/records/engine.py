@@ -4,10 +4,10 @@ The tables are in ``tables.py``, what is written to them in ``database.py``.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -16,6 +16,8 @@ from plantnas.errors import StorageError, first_line, shown
 
 # A shorter wait left trials of other workers stuck: a commit may wait for many others.
 _BUSY_SECONDS = 60
+
+_Result = TypeVar("_Result")
 
 
 def storage_engine_arguments(url: str) -> dict[str, Any]:
@@ -112,6 +114,21 @@ def reading_engine_arguments(url: str) -> dict[str, Any]:
     if _parsed(url).get_backend_name() == "postgresql":
         arguments["execution_options"] = {"postgresql_readonly": True}
     return arguments
+
+
+def read_from(url: str, look: Callable[[Connection], _Result]) -> _Result:
+    """What a look at a database finds, which is had again if somebody wrote to it meanwhile.
+
+    Raises:
+        StorageError: As `reading`.
+    """
+    while True:
+        try:
+            with reading(url) as connection:
+                return look(connection)
+        except StorageError as error:
+            if not isinstance(getattr(error.__cause__, "orig", None), Overtaken):
+                raise
 
 
 class Overtaken(sqlite3.OperationalError):

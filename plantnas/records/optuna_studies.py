@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, inspect, select
 
 from plantnas.errors import StorageError, StudyError, did_you_mean
-from plantnas.records.engine import is_missing, reading, shown_url, sqlite_file
+from plantnas.records.engine import is_missing, read_from, shown_url, sqlite_file
 from plantnas.records.migrations.revision import VERSION_TABLE
 from plantnas.records.optuna_tables import DIRECTION_WORDS, DIRECTIONS, NAMES, STUDIES
 from plantnas.records.tables import Table
@@ -59,8 +59,7 @@ def check_owner(url: str) -> None:
         StorageError: It is refused, or cannot be opened.
     """
     if not is_missing(url):
-        with reading(url) as connection:
-            _check_owner(connection, url)
+        read_from(url, lambda connection: _check_owner(connection, url))
 
 
 def _check_owner(connection: Connection, url: str) -> None:
@@ -92,10 +91,13 @@ def _look(name: str, url: str) -> tuple[list[str], Sequence[str]]:
         STUDIES, STUDIES.c.study_id == DIRECTIONS.c.study_id
     )
     in_order = of_study.where(STUDIES.c.study_name == name).order_by(DIRECTIONS.c.objective)
-    with reading(url) as connection:
+
+    def look(connection: Connection) -> tuple[list[str], Sequence[str]]:
         _check_owner(connection, url)
         names = study_names(connection)
         return names, connection.scalars(in_order).all() if name in names else ()
+
+    return read_from(url, look)
 
 
 def _check_directions(name: str, url: str, directions: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from plantnas.errors import StorageError
@@ -20,6 +20,7 @@ from plantnas.place import sqlite_url
 from plantnas.records.database import Database
 from plantnas.records.engine import (
     open_engine_to_read,
+    read_from,
     reading,
     reason,
     set_sqlite_pragmas,
@@ -205,6 +206,19 @@ def test_a_look_that_is_overtaken_is_one_line(names: Path) -> None:
         reading(f"sqlite:///{names}"),
     ):
         add(names, "fashion")
+
+
+def test_a_look_that_is_overtaken_is_had_again(names: Path) -> None:
+    found = list[int]()
+
+    def look(connection: Connection) -> int:
+        found.append(len(connection.execute(text("SELECT name FROM names")).all()))
+        if len(found) < 3:
+            add(names, f"added {len(found)}")
+        return found[-1]
+
+    assert read_from(f"sqlite:///{names}", look) == found[-1] == found[0] + 2
+    assert len(found) == 3
 
 
 def test_names_of_tables_that_are_no_text_are_one_line(names: Path) -> None:

@@ -23,7 +23,7 @@ from plantnas.errors import StorageError
 from plantnas.files import write_atomically
 from plantnas.records.engine import (
     open_engine,
-    reading,
+    read_from,
     reason,
     shown_url,
     sqlite_file,
@@ -94,8 +94,8 @@ def planned_upgrade(url: str) -> Upgrade:
     Raises:
         StorageError: As ``upgrade_database`` does.
     """
-    with _errors(url, "opened"), reading(url) as connection:
-        return _plan(connection, url)
+    with _errors(url, "opened"):
+        return read_from(url, lambda connection: _plan(connection, url))
 
 
 def upgrade_database(url: str) -> Upgrade:
