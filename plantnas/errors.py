@@ -5,7 +5,7 @@ command line can show it as it is.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 
 Say = Callable[[str], None]
@@ -96,6 +96,14 @@ def first_line(error: BaseException) -> str:
     """What an exception says, without its further lines; its type's name if it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from."""
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__
 
 
 def missing(package: str, extra: str) -> str:

@@ -3,7 +3,15 @@
 import pytest
 
 from plantnas import errors
-from plantnas.errors import PlantnasError, did_you_mean, first_line, one_line, shown
+from plantnas.errors import (
+    PlantnasError,
+    StorageError,
+    causes_of,
+    did_you_mean,
+    first_line,
+    one_line,
+    shown,
+)
 
 OWN = [each for each in vars(errors).values() if getattr(each, "__module__", "") == errors.__name__]
 
@@ -61,3 +69,9 @@ def test_a_value_is_shortened() -> None:
 
 def test_a_name_of_a_million_letters_is_near_none() -> None:
     assert did_you_mean("x" * 10**6, ["digits"]) == "Allowed: digits."
+
+
+def test_what_an_error_came_from_is_told_with_it_and_in_order() -> None:
+    first, second, third = KeyError("first"), ValueError("second"), StorageError("third")
+    second.__context__, third.__cause__ = first, second
+    assert list(causes_of(third)) == [third, second, first]

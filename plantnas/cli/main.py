@@ -22,7 +22,7 @@ from plantnas.cli.reading import dashboard, plot, report, status, table
 from plantnas.cli.searching import quickstart, run
 from plantnas.cli.working import app as launching
 from plantnas.cli.working import worker
-from plantnas.errors import PlantnasError, first_line, one_line
+from plantnas.errors import PlantnasError, causes_of, first_line, one_line
 from plantnas.named import fault_of_the_users
 from plantnas.searching.interruption import remembers_interrupts
 from plantnas.workers.launcher import COMPLAINT
@@ -97,13 +97,11 @@ def main() -> None:
 
 def _fault_of_the_database(error: BaseException) -> str | None:
     """What a driver says of a database that cannot be used, such as for want of disk space."""
-    each: BaseException | None = error
-    while each is not None:
+    for each in causes_of(error):
         # By its names: who has no database does not wait for SQLAlchemy.
         kind = type(each)
         if (kind.__module__, kind.__name__) == ("sqlalchemy.exc", "OperationalError"):
             return f"{first_line(getattr(each, 'orig', None) or each).removesuffix('.')}."
-        each = each.__cause__ or each.__context__
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from plantnas.errors import StorageError, first_line, shown
+from plantnas.errors import StorageError, causes_of, first_line, shown
 
 # A shorter wait left trials of other workers stuck: a commit may wait for many others.
 _BUSY_SECONDS = 60
@@ -127,7 +127,7 @@ def read_from(url: str, look: Callable[[Connection], _Result]) -> _Result:
             with reading(url) as connection:
                 return look(connection)
         except StorageError as error:
-            if not isinstance(getattr(error.__cause__, "orig", None), Overtaken):
+            if not any(isinstance(each, Overtaken) for each in causes_of(error)):
                 raise
 
 

@@ -9,12 +9,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from inspect import isfunction
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from plantnas.errors import causes_of
 from plantnas.records.engine import Overtaken, reason, shown_url
 
 LIMIT_SECONDS = 600.0
@@ -37,7 +38,7 @@ def is_away(error: BaseException) -> bool:
 
     Databases that are files are never away.
     """
-    return any(_is_passing(each) for each in _chain(error))
+    return any(_is_passing(each) for each in causes_of(error))
 
 
 class Patience:
@@ -77,13 +78,13 @@ class Patience:
             try:
                 result = operation()
             except Exception as error:
-                if any(isinstance(each, Overtaken) for each in _chain(error)):
+                if any(isinstance(each, Overtaken) for each in causes_of(error)):
                     continue  # whoever writes to the file has it open now, which readers see
                 waited = time.monotonic() - start
                 if not is_away(error) or waited + pause > self._seconds:
                     raise
                 if pause == FIRST_PAUSE_SECONDS:
-                    passing = next(each for each in _chain(error) if _is_passing(each))
+                    passing = next(each for each in causes_of(error) if _is_passing(each))
                     self._say(f"does not answer ({reason(passing, self._url)}): trying again")
                 self.note_absence()
                 time.sleep(pause * random.uniform(0.5, 1.0))
@@ -126,14 +127,6 @@ def _patient(method: Callable[..., _Result]) -> Callable[..., _Result]:
         return self.patience.wait_for(lambda: method(self, *arguments, **keywords))
 
     return waiting
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from."""
-    following: BaseException | None = error
-    while following is not None:
-        yield following
-        following = following.__cause__ or following.__context__
 
 
 def _is_passing(error: BaseException) -> bool:
