@@ -37,7 +37,7 @@ PARETO = DrawnPlot(
 )
 PARETO_OF_MACS = DrawnPlot(
     "pareto-macs",
-    "Test accuracy against multiply-accumulates",
+    "Test accuracy against MACs for an image",
     "The same networks by what an image costs: networks of equal parameters may have more channels "
     "in their early layers, which run at more places.",
 )
