@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from plantnas.errors import StorageError, causes_of, first_line, shown
 
 # A shorter wait left trials of other workers stuck: a commit may wait for many others.
 _BUSY_SECONDS = 60
+
+_OPTIONS = {"timeout", "check_same_thread"}
+"""What the URL of an SQLite file may say besides; plantnas has settings of its own for both."""
 
 _Result = TypeVar("_Result")
 
@@ -49,8 +53,7 @@ def set_sqlite_pragmas(engine: Engine) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
-    if sqlite_file(str(engine.url)):
-        engine.dispose()  # connections made earlier have other settings
+    engine.dispose()  # connections made earlier have other settings
 
 
 def open_engine(url: str) -> Engine:
@@ -196,13 +199,16 @@ def _connection_to_read(file: Path) -> sqlite3.Connection:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The absolute path of an SQLite URL's file; None for memory, URIs and other databases."""
+    """The absolute path of an SQLite URL's file; None for other databases.
+
+    Raises:
+        StorageError: The URL names no file, such as a database in memory.
+    """
     parsed = _parsed(url)
-    database = parsed.database or ":memory:"
-    if parsed.get_backend_name() != "sqlite" or database.startswith((":memory:", "file:")):
+    if parsed.get_backend_name() != "sqlite":
         return None
     try:
-        return Path(database).resolve()
+        return Path(parsed.database or "").resolve()
     except (ValueError, RuntimeError) as error:  # a NUL in the name, links that lead in a circle
         raise StorageError(f"{shown_url(url)}: is the name of no file.") from error
 
@@ -258,4 +264,32 @@ def _parsed(url: str) -> URL:
             f"{place}: not a database URL, which looks like 'sqlite:///study.db' or "
             "'postgresql://user@host/database'."
         ) from error
+    if parsed.get_backend_name() == "sqlite":
+        _check_names_a_file(parsed)
     return parsed
+
+
+def _check_names_a_file(url: URL) -> None:
+    """Refuses an SQLite URL of anything but a file, and what would be ignored of it.
+
+    Raises:
+        StorageError: It says why.
+    """
+    file, place = url.database or "", shown(str(url))
+    example = "give the URL of a file, such as sqlite:///study.db."
+    if not file or ":memory:" in file or "memory" in url.query.get("mode", ()):
+        raise StorageError(
+            f"{place}: is a database in the memory of one process, where no worker and no later "
+            f"command finds a study: {example}"
+        )
+    if file.startswith("file:"):
+        raise StorageError(f"{place}: is a URI, which plantnas does not follow: {example}")
+    if unknown := set(url.query) - _OPTIONS:
+        raise StorageError(
+            f"{place}: has the option {min(unknown)!r}, which the database of a study does not "
+            f"take: {example}"
+        )
+    try:
+        pysqlite.dialect().create_connect_args(url)
+    except (ArgumentError, ValueError, TypeError) as error:  # a host, or the value of an option
+        raise StorageError(f"{place}: cannot be opened: {first_line(error)}") from error

@@ -48,10 +48,11 @@ def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
     # The same number in every process, of 63 bits.
     key = int.from_bytes(sha256(purpose.encode()).digest()[:8]) >> 1
     waiting = f"waiting for another worker that {purpose}"
-    if engine.dialect.name != "sqlite":
+    file = sqlite_file(url)
+    if file is None:
         with _alone_on_server(url, key, lambda: say(waiting)):
             yield
-    elif file := sqlite_file(url):
+    else:
         lock = file.with_name(f"{file.name}.{key:x}.lock")
         with ExitStack() as held:
             try:
@@ -61,8 +62,6 @@ def alone_in_database(engine: Engine, purpose: str, say: Say) -> Iterator[None]:
             except OSError as error:
                 raise StorageError(f"{lock}: cannot be locked: {error.strerror}.") from error
             yield
-    else:  # in memory, which no other process sees
-        yield
 
 
 @contextmanager

@@ -38,7 +38,8 @@ WORDS = (
 
 URLS = (
     "sqlite://", "sqlite:///", "sqlite:////", "sqlite:///nowhere/study.db", "sqlite:///:memory:",
-    "sqlite:///file:x?uri=true", "sqlite:///.", "sqlite:////dev/null", "mysql://h/x", "nosuch://x",
+    "sqlite:///file:x?uri=true", "sqlite:///x?mode=memory", "sqlite:///x?timeout=a",
+    "sqlite:///.", "sqlite:////dev/null", "mysql://h/x", "nosuch://x",
     "postgresql://h:abc/x", "postgresql://h:99999999/x", "://", "x", "sqlite:///" + "a" * 300,
     "http://x",
     "sqlite:///%00", "sqlite+nosuch:///x", "postgresql+psycopg://[::1/x", "@nowhere", "@/dev/zero",

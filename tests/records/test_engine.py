@@ -70,12 +70,43 @@ def test_a_relative_url_is_relative_to_the_working_directory(
     assert sqlite_file("sqlite:///a/study.db") == tmp_path / "a" / "study.db"
 
 
+def test_a_database_of_a_server_has_no_file() -> None:
+    assert sqlite_file("postgresql://host/database") is None
+
+
 @pytest.mark.parametrize(
-    "url",
-    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true", "postgresql://host/database"],
+    ("url", "why"),
+    [
+        ("sqlite://", "is a database in the memory of one process"),
+        ("sqlite:///", "is a database in the memory of one process"),
+        ("sqlite:///:memory:", "is a database in the memory of one process"),
+        ("sqlite:///x?mode=memory", "is a database in the memory of one process"),
+        ("sqlite:///file:x?mode=memory&uri=true", "is a database in the memory of one process"),
+        ("sqlite:///file::memory:?cache=shared", "is a database in the memory of one process"),
+        ("sqlite:///file:x?uri=true", "is a URI, which plantnas does not follow"),
+        ("sqlite:///x?mode=ro", "has the option 'mode', which"),
+        ("sqlite:///x?timeout=long", "could not convert string to float: 'long'"),
+        ("sqlite:///x?timeout=1&timeout=2", "cannot be opened: float"),
+        ("sqlite://me:s3cret@host/x", "cannot be opened: Invalid SQLite URL: sqlite://me:***@host"),
+    ],
 )
-def test_memory_and_other_databases_have_no_file(url: str) -> None:
-    assert sqlite_file(url) is None
+def test_an_sqlite_url_of_anything_but_a_file_is_one_line_before_it_is_opened(
+    url: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for use in (Database, sqlite_file, open_engine_to_read, storage_engine_arguments):
+        with pytest.raises(StorageError) as caught:
+            use(url)
+        assert why in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert "s3cret" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_harmless_options_of_an_sqlite_file_are_taken(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db?timeout=5&check_same_thread=false"
+    Database(url).close()
+    assert sqlite_file(url) == tmp_path / "study.db"
 
 
 def test_a_file_in_the_way_of_the_folder_is_an_error_of_one_line(tmp_path: Path) -> None:

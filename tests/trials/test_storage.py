@@ -20,6 +20,7 @@ from plantnas.errors import StorageError
 from plantnas.place import sqlite_url
 from plantnas.trials.storage import (
     default_directory,
+    folder_of,
     make_folder,
     open_database,
     open_storage,
@@ -68,8 +69,8 @@ def test_the_url_of_a_study_is_found_behind_optunas_cache(tmp_path: Path) -> Non
 
 
 def test_the_folder_of_a_study_has_its_name_whatever_letters_that_has() -> None:
-    study = optuna.create_study(storage="sqlite:///:memory:", study_name="../of 100 %")
-    assert default_directory(study) == Path("plantnas-studies") / "..%2Fof 100 %25"
+    folder = folder_of("postgresql://host/studies", "../of 100 %")
+    assert folder == Path("plantnas-studies") / "..%2Fof 100 %25"
 
 
 def test_a_study_in_memory_has_no_database() -> None:
