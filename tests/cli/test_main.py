@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ from tests.cli.conftest import assert_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.conftest import Ended, StudyFolder
 
@@ -203,6 +204,40 @@ def test_an_interrupt_that_a_finalizer_swallowed_ends_any_command(
     assert ended.stderr.endswith(
         "plantnas: interrupted. The same command goes on where it stopped.\n"
     )
+
+
+STUBBORN = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+except BaseException:
+    raise ImportError("what an extension says that was interrupted")
+"""
+
+
+def test_an_interrupt_while_modules_are_imported_ends_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text(STUBBORN)
+    program = f"""
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is behind a shell ignores it
+sys.path.insert(0, {str(tmp_path)!r})
+from plantnas.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "plantnas: interrupted.\n")
+
+
+def test_the_command_that_is_installed_begins_where_interrupts_are_heard() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"plantnas": "plantnas.__main__:main"}
+
+
+def test_the_package_can_be_run_as_the_command(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "plantnas", "nothing"], capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"plantnas: No such command 'nothing'")
 
 
 def test_a_folder_that_is_gone_is_one_line(plantnas: Callable[..., Ended], tmp_path: Path) -> None:
