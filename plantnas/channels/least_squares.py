@@ -9,7 +9,8 @@ def ridge(columns: Tensor, outputs: Tensor, strength: float) -> Tensor:
 
     The penalty is `strength` times the columns' mean square norm: what is fitted does not depend on
     the scale of its inputs. It also makes the equations solvable where columns are zero or depend
-    on each other, or are more than the samples; they are solved in float64.
+    on each other, or are more than the samples; they are solved in float64. There are as many as
+    inputs or as samples, whichever are fewer: a linear layer has tens of thousands of inputs.
 
     Args:
         columns: problems x samples x inputs.
@@ -19,11 +20,18 @@ def ridge(columns: Tensor, outputs: Tensor, strength: float) -> Tensor:
     Returns:
         problems x inputs x outputs, of the columns' type and device; 0 where all columns are.
     """
+    samples, inputs = columns.shape[-2:]
+    if samples < inputs:  # columns^T (columns columns^T + penalty)^-1 outputs: the same weights
+        return columns.mT @ _solved(columns @ columns.mT, outputs, strength / inputs).to(columns)
+    return _solved(columns.mT @ columns, columns.mT @ outputs, strength / inputs).to(columns)
+
+
+def _solved(gram: Tensor, moments: Tensor, strength: float) -> Tensor:
+    """What gives the moments, by the gram matrix with a penalty of `strength` times its trace."""
     # The sums are exact to float32's 1e-7, far below any strength of use. Solved on the CPU: not
     # every accelerator has float64, and the matrices are small.
-    gram = (columns.mT @ columns).double().cpu()
-    moments = (columns.mT @ outputs).double().cpu()
-    penalty = strength * gram.diagonal(dim1=-2, dim2=-1).mean(-1)
-    penalty = penalty.clamp_min(torch.finfo(torch.float64).tiny ** 0.5)
-    gram.diagonal(dim1=-2, dim2=-1).add_(penalty.unsqueeze(-1))
-    return torch.cholesky_solve(moments, torch.linalg.cholesky(gram)).to(columns)
+    gram, moments = gram.double().cpu(), moments.double().cpu()
+    diagonal = gram.diagonal(dim1=-2, dim2=-1)
+    penalty = strength * diagonal.sum(-1, keepdim=True)
+    diagonal.add_(penalty.clamp_min(torch.finfo(torch.float64).tiny ** 0.5))
+    return torch.cholesky_solve(moments, torch.linalg.cholesky(gram))

@@ -40,6 +40,22 @@ def test_more_inputs_than_samples_are_fitted():
     torch.testing.assert_close(columns @ ridge(columns, outputs, 1e-6), outputs, atol=1e-2, rtol=0)
 
 
+def test_more_inputs_than_samples_have_the_weights_that_the_normal_equations_give():
+    columns, _ = problems(5, 30)
+    outputs, strength = columns[..., :2].double(), 0.1
+    gram = columns.double().mT @ columns.double()
+    penalty = strength * gram.diagonal(dim1=1, dim2=2).mean(1)
+    weights = torch.linalg.solve(
+        gram + penalty[:, None, None] * torch.eye(30), columns.double().mT @ outputs
+    )
+    torch.testing.assert_close(ridge(columns, outputs.float(), strength), weights.float())
+
+
+def test_equations_are_as_many_as_samples_where_these_are_fewer():
+    columns = torch.randn(1, 4, 200_000)  # inputs x inputs would be 300 GB
+    assert ridge(columns, torch.ones(1, 4, 1), 1e-3).shape == (1, 200_000, 1)
+
+
 def test_inputs_that_are_the_same_share_the_weight():
     columns, weights = problems(50, 1)
     found = ridge(columns.expand(-1, -1, 4), columns @ weights, 1e-6)
