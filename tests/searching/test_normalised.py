@@ -11,6 +11,9 @@ import torch
 from sqlalchemy import delete
 
 import plantnas
+from plantnas.baselines.making import make_baseline
+from plantnas.baselines.methods import Method, method_named
+from plantnas.baselines.planning import Task
 from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import PlantnasError
 from plantnas.records.tables import WidthRow
@@ -30,10 +33,10 @@ from torch import nn
 
 
 class Block(nn.Module):
-    def __init__(self, num_classes, in_channels):
+    def __init__(self, num_classes, in_channels, up=16):
         super().__init__()
         self.stem, self.norm = nn.Conv2d(in_channels, 12, 3, padding=1), nn.LayerNorm(12)
-        self.up, self.down = nn.Linear(12, 16), nn.Linear(16, 12)
+        self.up, self.down = nn.Linear(12, up), nn.Linear(up, 12)
         self.head = nn.Linear(12, num_classes)
 
     def forward(self, images):
@@ -41,8 +44,7 @@ class Block(nn.Module):
         return self.head((x + self.down(self.up(self.norm(x)).relu())).mean((1, 2)))
 
 
-def network(num_classes, in_channels):
-    return Block(num_classes, in_channels)
+network = Block
 """
 
 
@@ -107,6 +109,28 @@ def test_a_study_whose_children_preserve_the_function_leaves_such_channels_as_th
     kept.objective().prepared(kept.open())
     assert list(kept.records.structure.growable) == ["up"]
     assert kept.records.build({}).norm.normalized_shape == (12,)
+
+
+def test_baselines_of_a_study_that_leaves_such_channels_as_they_are_may_remove_them(
+    folder: StudyFolder, tmp_path: Path
+) -> None:
+    """They preserve no function: a network of fewer of those channels is recorded and loaded."""
+    kept = replace(folder, directory=tmp_path / "kept").with_settings(
+        planting__column_init=0.0, search_space__arguments={"up": 64}, search__steps=1
+    )
+    kept.run()
+    study, records = kept.open(), kept.records
+    prepared = kept.objective().prepared(study)
+    target = next(each for each in records.networks() if each.kind == "grow")
+    assert list(target.widths) == ["up"]
+    for name, stems in (("l1-kd", range(2, 12)), ("reconstruct-kd", [12])):
+        task, method = Task(name, target.id, 0, 0.01), method_named(name)
+        assert isinstance(method, Method)
+        made = make_baseline(prepared, study, task, method)
+        again = records.load(records.network(records.add(made)))
+        assert made.widths["stem"] in stems
+        assert made.widths["stem"] == len(again.stem.weight)
+        assert prepared.validate(again) == made.evaluations[0]
 
 
 def test_triangular_wiring_refuses_them(folder: StudyFolder, tmp_path: Path) -> None:

@@ -182,6 +182,8 @@ def structure_to_prune(network: nn.Module, example: Tensor, importance: Importan
         return structure
     halves = {name: at_least(group, group.width / 2) for name, group in opened.growable.items()}
     tried = copy.deepcopy(network)
+    for copied, original in zip(tried.parameters(), network.parameters(), strict=True):
+        copied.grad = original.grad  # Taylor's scores need it, and copies have none
     try:
         _cut(tried, example, opened, _scores(tried, example, opened, importance), halves)
     except UnsupportedArchitecture:
@@ -192,7 +194,11 @@ def structure_to_prune(network: nn.Module, example: Tensor, importance: Importan
 def _scores(
     network: nn.Module, example: Tensor, structure: Structure, importance: Importance
 ) -> dict[nn.Module, Tensor]:
-    """The scores of the channels that each growable layer makes, by the layer."""
+    """The scores of the channels that each growable layer makes, by the layer.
+
+    Raises:
+        UnsupportedArchitecture: Some of them have none.
+    """
     pruner = _pruner(network, example, structure, importance, {})
     scores: dict[nn.Module, Tensor] = {}
     for group in pruner.DG.get_all_groups(
@@ -202,6 +208,13 @@ def _scores(
             score = pruner.estimate_importance(group)
         if score is not None:
             scores[group[0].dep.target.module] = score
+    names = _group_names(network, structure)
+    unscored = set(names.values()) - {names[module] for module in scores}
+    if unscored:
+        raise UnsupportedArchitecture(
+            f"torch-pruning has no such scores of the channels of {min(unscored)!r}, as there are "
+            "none by BatchNorm's scales where no BatchNorm is."
+        )
     return scores
 
 

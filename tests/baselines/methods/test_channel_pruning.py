@@ -24,7 +24,7 @@ from plantnas.baselines.methods.channel_pruning import (
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop
-from plantnas.errors import PlantnasError
+from plantnas.errors import PlantnasError, UnsupportedArchitecture
 from plantnas.networks.loader import build_network
 from plantnas.training.fitting import Stop
 from plantnas.training.images import UNLABELLED
@@ -122,6 +122,19 @@ def test_groups_behind_a_normalisation_of_all_channels_lose_channels_too(norm: n
     first = crop(network, EXAMPLE, {"stem": 6, "wide": 12})
     remove_channels(network, EXAMPLE, parameters_of(first), first_channels)
     assert torch.equal(network(EXAMPLE), first.eval()(EXAMPLE))
+
+
+def test_such_groups_lose_channels_by_their_gradients_too() -> None:
+    network, images = Mixing(nn.LayerNorm(12)), torch.randn(2, 1, 8, 8)
+    network(images).square().sum().backward()
+    size = parameters_of(crop(network, EXAMPLE, {"stem": 6, "wide": 12}))
+    remove_channels(network, EXAMPLE, size, importance_of("taylor"))
+    assert (len(network.stem.weight), len(network.wide.weight)) == (6, 12)
+
+
+def test_a_group_that_a_criterion_has_no_scores_of_is_said() -> None:
+    with pytest.raises(UnsupportedArchitecture, match="no such scores of the channels of 'wide'"):
+        remove_channels(Mixing(nn.LayerNorm(12)), EXAMPLE, 400, importance_of("bn-scale"))
 
 
 def test_groups_behind_one_that_torch_pruning_does_not_know_stay() -> None:
