@@ -92,7 +92,10 @@ def test_an_address_where_nobody_answers_is_one_line_at_once(
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("nonsense", "Invalid address format"), ("no-such-host.invalid:6379", "cannot be reached")],
+    [
+        ("nonsense", "Invalid address format|Port is not specified"),
+        ("no-such-host.invalid:6379", "cannot be reached"),
+    ],
 )
 def test_an_address_that_is_none_is_one_line(
     address: str, message: str, worker: Callable[..., WorkerCommand], tmp_path: Path
