@@ -305,7 +305,8 @@ class StudyConfig(Settings):
     """Everything that is drawn in the study derives from it."""
     memory_gigabytes: Factor = 2.0
     """Limit of the cached features of the frozen prefix, of all workers of a machine together; what
-    is sampled of a teacher that channels are fitted to takes at most half as much."""
+    is sampled of a teacher that channels are fitted to takes at most half as much; views of
+    `data.augment`, and the teacher's logits on them, as much each, or they are not kept."""
 
     @model_validator(mode="before")
     @classmethod

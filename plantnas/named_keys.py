@@ -14,6 +14,7 @@ TABLES = {
     "search_space.architecture": "plantnas.networks:ARCHITECTURES",
     "search_space.teacher.architecture": "plantnas.networks:TEACHERS",
     "data.name": "plantnas.training.datasets:DATASETS",
+    "data.augment": "plantnas.training.augmentations:AUGMENTATIONS",
     "seed.start": "plantnas.channels.initialisations:STARTS",
     "planting.rows": "plantnas.channels.initialisations:ROWS",
     "distillation.loss": "plantnas.training.losses:LOSSES",
@@ -38,13 +39,13 @@ def check_names(config: StudyConfig) -> None:
     Raises:
         ConfigurationError: A name is unknown; the message has its key and the nearest one.
     """
-    for key, name in _named(config).items():
+    for key, name in _named(config):
         table_of(key).check(name)
 
 
 def code_names(config: StudyConfig) -> list[str]:
     """The names of a configuration that run code which is neither plantnas's nor a library's."""
-    code = [name for key, name in _named(config).items() if table_of(key).runs_code(name)]
+    code = [name for key, name in _named(config) if table_of(key).runs_code(name)]
     return [*code, *imported("plantnas.networks:code_of", "architecture")(config.search_space)]
 
 
@@ -54,11 +55,18 @@ def find_names(config: StudyConfig) -> None:
     Raises:
         ConfigurationError: A name is unknown, or the user's own cannot be imported.
     """
-    for key, name in _named(config).items():
+    for key, name in _named(config):
         table_of(key).find(name)
 
 
-def _named(config: StudyConfig) -> dict[str, str]:
-    """The name that each key has, of those that have one."""
-    named = {key: attrgetter(key)(config) for key in TABLES}
-    return {key: name for key, name in named.items() if name is not None}
+def _named(config: StudyConfig) -> list[tuple[str, str]]:
+    """Each key that has a name, and the name; a key that has several, with each of them."""
+    named = [(key, attrgetter(key)(config)) for key in TABLES]
+    singly = [(key, name) for key, name in named if isinstance(name, str)]
+    return singly + [
+        (key, name)
+        for key, steps in named
+        if isinstance(steps, tuple)
+        for each in steps
+        for name in each
+    ]

@@ -117,3 +117,23 @@ def _check_plain(said: Any) -> None:
 
 Arguments = Annotated[dict[str, Any], AfterValidator(_plain)]
 """Keyword arguments of something, as JSON has them."""
+
+
+def _with_arguments(said: Any) -> Any:
+    """A name, or names with or without arguments, as a list of {name: arguments}."""
+    if isinstance(said, str):
+        said = [said]
+    if not isinstance(said, list | tuple):
+        raise ValueError(f"{shown(said)} is no list of names, or of names with arguments")
+    for each in said:
+        is_name = isinstance(each, dict) and len(each) == 1 and isinstance(next(iter(each)), str)
+        if not is_name and not isinstance(each, str):
+            raise ValueError(f"{shown(each)} is no name, nor one name with its arguments")
+    steps = [{each: None} if isinstance(each, str) else each for each in said]
+    return [{name: given or {} for name, given in step.items()} for step in steps]
+
+
+NamesWithArguments = Annotated[
+    tuple[dict[str, Arguments], ...], BeforeValidator(_with_arguments), Field(max_length=100)
+]
+"""Several things by name, in an order, each with the keyword arguments that it is made with."""

@@ -12,6 +12,7 @@ from plantnas.settings import (
     Divisors,
     Factor,
     ImageChannels,
+    NamesWithArguments,
     Part,
     PerChannel,
     Settings,
@@ -47,7 +48,10 @@ class Data(Settings):
     """Every other view is mirrored; if not given, that of uint8 images is."""
     shift: int = Field(default=0, strict=True, ge=0, le=1000)
     """Views but the first are shifted by up to this many pixels, at random. Inputs that are neither
-    mirrored nor shifted and no uint8 images have one view."""
+    mirrored nor shifted nor augmented and no uint8 images have one view."""
+    augment: NamesWithArguments = ()
+    """What views but the first are changed by then: torchvision's transforms (transforms.v2) by
+    name, one after another, or `NAME: {argument: value}`."""
     channels: ImageChannels | None = None
     """3 repeats the channel of grey images."""
     image_size: int | None = Field(default=None, strict=True, gt=0, le=4096)

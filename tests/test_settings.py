@@ -11,6 +11,7 @@ from plantnas.settings import (
     Count,
     Factor,
     ImageChannels,
+    NamesWithArguments,
     Rate,
     Settings,
     Share,
@@ -31,6 +32,7 @@ class Sample(Settings):
     switch: Switch = True
     channels: ImageChannels = 1
     arguments: Arguments = {}  # noqa: RUF012  # pydantic copies it
+    names: NamesWithArguments = ()
 
 
 ENDLESS: list[Any] = []
@@ -90,3 +92,19 @@ def test_arguments_are_what_a_file_could_say(arguments: dict[str, Any]) -> None:
 def test_other_arguments_are_refused(value: object) -> None:
     with pytest.raises(ConfigurationError):
         Sample(arguments={"a": value})
+
+
+def test_things_are_named_with_or_without_arguments() -> None:
+    assert Sample(names="Flip").names == ({"Flip": {}},)  # type: ignore[arg-type]
+    mixed = ["Flip", {"Crop": {"size": 8}}, {"Blur": None}]
+    assert Sample.model_validate({"names": mixed}).names == (
+        {"Flip": {}},
+        {"Crop": {"size": 8}},
+        {"Blur": {}},
+    )
+
+
+@pytest.mark.parametrize("said", [3, [3], [{}], [{"a": {}, "b": {}}], [{1: {}}], {"a": {}}])
+def test_what_is_no_name_is_told(said: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Sample: names: .* is no (list of )?names?,"):
+        Sample(names=said)  # type: ignore[arg-type]

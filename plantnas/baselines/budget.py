@@ -189,7 +189,7 @@ def by_labels(training_data: TrainingData) -> TrainingData:
     """The same images to be learnt by their labels alone."""
     return replace(
         training_data,
-        targets=Targets(training_data.targets.labels),
+        targets=training_data.targets._replace(teacher_logits=None, answering=None),
         validation_targets=Targets(training_data.validation_targets.labels),
         loss=training_data.label_loss,
     )

@@ -26,9 +26,16 @@ from plantnas.searching.prepared import (
 from plantnas.searching.recording import JoinedStudy
 from plantnas.searching.recording import check_configuration as check_configuration
 from plantnas.searching.shared_files import SharedFiles
+from plantnas.training.augmenting import Keeping
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, labelled
-from plantnas.training.logits import load_logits, save_logits, teacher_logits
+from plantnas.training.logits import (
+    Answering,
+    load_logits,
+    save_logits,
+    seconds_an_image,
+    teacher_logits,
+)
 from plantnas.training.losses import loss_of
 from plantnas.training.samples import load_samples, save_samples, teacher_samples
 from plantnas.training.seeds import generator_for
@@ -52,7 +59,11 @@ def prepare(
         StorageError: The database or the folder cannot be used.
     """
     config, records, study = joined.config, joined.records, joined.study
-    images = labelled(config, joined.dataset, torch.device(device))
+    limit, folder = config.memory_gigabytes * 2**30, features_folder(joined.directory)
+    # The split of the images by their hash, all else by the configuration's.
+    key = f"{joined.dataset.fingerprint}-{config.hash()}"
+    keeping = Keeping(limit, folder / f"{key}.views", say)
+    images = labelled(config, joined.dataset, torch.device(device), keeping)
     # Workers that join later do not wait for each other.
     purpose = f"prepares study {config.name!r}"
     with nullcontext() if is_told(study, "teacher") else records.database.alone(purpose, say):
@@ -64,7 +75,6 @@ def prepare(
             seed.tell_costs()
     if not config.looks_ahead:
         seed.made(NOTHING)
-    limit, folder = config.memory_gigabytes * 2**30, features_folder(joined.directory)
     return PreparedStudy(
         config=config,
         records=records,
@@ -77,8 +87,7 @@ def prepare(
         samples=samples,
         pricing=joined.pricing,
         device=torch.device(device),
-        # The split of the images by their hash, all else by the configuration's.
-        features=FeatureCache(limit, folder, f"{joined.dataset.fingerprint}-{config.hash()}"),
+        features=FeatureCache(limit, folder, key),
     )
 
 
@@ -106,14 +115,37 @@ def _distilled(
     """The same images with the teacher's logits."""
     data, validation_inputs = training_data, training_data.validation_inputs
     config = joined.config
-    logits = _logits_on(joined, "train", data.inputs, teacher, say)
+    logits, answering = _train_logits(joined, data.inputs, teacher, say)
     validation_logits = _logits_on(joined, "validation", validation_inputs, teacher, say)
     return replace(
         data,
-        targets=data.targets._replace(teacher_logits=logits),
+        targets=data.targets._replace(teacher_logits=logits, answering=answering),
         validation_targets=data.validation_targets._replace(teacher_logits=validation_logits),
         loss=loss_of(config.distillation, joined.dataset.task, training_data.label_loss),
     )
+
+
+def _train_logits(
+    joined: JoinedStudy, inputs: Inputs, teacher: NetworkRecord, say: Say
+) -> tuple[Tensor, Answering | None]:
+    """The teacher's logits on all views; of transformed ones that are too many, on view 0.
+
+    Then also what gives the others: the teacher itself.
+    """
+    config, device = joined.config, inputs.device
+    size = 4 * inputs.views * inputs.images * joined.dataset.num_classes
+    if not config.data.augment or size <= config.memory_gigabytes * 2**30:
+        return _logits_on(joined, "train", inputs, teacher, say), None
+    first = inputs.chosen(torch.arange(inputs.images))
+    logits = _logits_on(joined, "train-as-they-are", first, teacher, say)
+    answering = Answering(joined.records.load(teacher).to(device).eval(), inputs)
+    seconds = seconds_an_image(answering)
+    say(
+        f"the teacher's logits on {inputs.views} views of {inputs.images:,} images are "
+        f"{size / 2**30:.2g} GB, more than memory_gigabytes: it answers each batch anew, "
+        f"{seconds * 1000:.2g} ms an image with its view, {seconds * inputs.images:.0f} s an epoch"
+    )
+    return logits, answering
 
 
 def _logits_on(

@@ -32,6 +32,7 @@ from plantnas.searching.measuring import study_cost
 from plantnas.searching.outlines import images_record, narrowed, seed_structure
 from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
+from plantnas.training.augmentations import transforms_of
 from plantnas.training.data import Dataset, dataset_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, label_loss_of, labelled
 from plantnas.training.images import with_label
@@ -48,6 +49,8 @@ BATCH = 8
 """Images of a batch; there are two."""
 MEMORY = 2.0**28
 """Bytes that what the teacher computes inside may take here."""
+VIEWS = 3
+"""Views of an image, at most."""
 PROPOSALS = 2
 """Of the sampler: the second is made in the knowledge of the first."""
 
@@ -74,6 +77,7 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         UnsupportedArchitecture: Channels of its networks cannot be followed.
     """
     space, images = config.search_space, images_record(dataset)
+    transforms_of(config.data)  # one that does not take its arguments is told first
     with _random_states_kept():
         structure = structure_to_plant(space, images, config.planting.column_init)
         teacher = narrowed(structure, space.teacher)
@@ -186,7 +190,9 @@ def _check_training(
     """
     widest, drawn, narrowest = structures
     space, images = config.search_space, images_record(dataset)
-    data = labelled(config, _few_of(dataset), torch.device("cpu"))
+    few_views = {"views": min(config.data.views, VIEWS)}
+    few = config.model_copy(update={"data": config.data.model_copy(update=few_views)})
+    data = labelled(few, _few_of(dataset), torch.device("cpu"))
     data = replace(data, metrics=ACCURACY)  # few images have not what every metric needs
     large = _trained_teacher(config, images, widest, data)
     targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))

@@ -60,7 +60,7 @@ class FeatureCache:
         kept = self._memory.kept(wanted)
         if kept is not None:
             return kept
-        if self._folder is not None and inputs.tensors[0].device.type == "cpu":
+        if self._folder is not None and inputs.device.type == "cpu":
             with suppress(OSError):  # full, or not writable: a study does not end for that
                 return self._folder.features(wanted)
         return self._memory.features(wanted)
@@ -135,7 +135,7 @@ class _Memory:
         """The features computed now, or None if they are over the limit."""
         if not self._makes_room(wanted.bytes, wanted.boundary):
             return None
-        device = wanted.inputs.tensors[0].device
+        device = wanted.inputs.device
         tensors = tuple(
             torch.empty(layout.shape, dtype=layout.dtype, device=device)
             for layout in wanted.layouts

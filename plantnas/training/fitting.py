@@ -17,6 +17,7 @@ from plantnas.channels.containers import logits_in
 from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError
 from plantnas.measured import Epoch, Evaluation
+from plantnas.training.augmenting import Keeping, augmented_views
 from plantnas.training.data import Dataset
 from plantnas.training.evaluation import TrainingDiverged as TrainingDiverged
 from plantnas.training.evaluation import evaluate
@@ -99,12 +100,25 @@ class Part(NamedTuple):
     teacher has: in-place distillation (Yu and Huang 2019, arXiv 1903.05134)."""
 
 
-def labelled(config: StudyConfig, dataset: Dataset, device: torch.device) -> TrainingData:
-    """A study's images on the device, with their labels and nothing of a teacher."""
+def labelled(
+    config: StudyConfig, dataset: Dataset, device: torch.device, keeping: Keeping | None = None
+) -> TrainingData:
+    """A study's images on the device, with their labels and nothing of a teacher.
+
+    Args:
+        config: The study's.
+        dataset: Its images.
+        device: Where they are to be.
+        keeping: Where views with transforms are kept; in memory, if not given.
+    """
     seed = derived_seed(config.random_seed, "views")
     by_labels = label_loss_of(config, dataset)
+    if config.data.augment:
+        inputs = augmented_views(dataset, config.data, seed, device, keeping or Keeping())
+    else:
+        inputs = augmented_inputs(dataset, config.data, seed, device)
     return TrainingData(
-        inputs=augmented_inputs(dataset, config.data, seed, device),
+        inputs=inputs,
         targets=Targets(dataset.train.labels.to(device)),
         validation_inputs=image_inputs(dataset.validation, dataset, device),
         validation_targets=Targets(dataset.validation.labels.to(device)),

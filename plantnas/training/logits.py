@@ -1,11 +1,17 @@
-"""The teacher's logits on every view of every image, computed once and shared by all workers."""
+"""The teacher's logits on every view of every image, computed once and shared by all workers.
 
+Those that are too many to be kept are computed batch by batch.
+"""
+
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from plantnas.channels.containers import logits_in
 from plantnas.errors import StorageError
 from plantnas.files import write_atomically
 from plantnas.training.evaluation import logits_of
@@ -15,6 +21,36 @@ from plantnas.training.views import Inputs
 def teacher_logits(teacher: nn.Module, inputs: Inputs) -> Tensor:
     """The teacher's logits in eval mode, views x images x classes, float32."""
     return torch.stack([logits_of(teacher, inputs, view) for view in range(inputs.views)])
+
+
+TIMED = 32
+"""Images by which it is told how long a teacher takes that is asked again."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A teacher that is asked again for each batch, where its logits are too many to be kept.
+
+    Attributes:
+        teacher: In eval mode, on the inputs' device.
+        inputs: The views.
+    """
+
+    teacher: nn.Module
+    inputs: Inputs
+
+    def __call__(self, views: Tensor, indices: Tensor) -> Tensor:
+        """Its logits on one view of each indexed image, batch x classes, float32."""
+        with torch.no_grad():
+            return logits_in(self.teacher(*self.inputs.batch(views, indices))).float()
+
+
+def seconds_an_image(answering: Answering) -> float:
+    """How long a teacher that is asked again takes, with the making of views that are not kept."""
+    indices = torch.arange(min(TIMED, answering.inputs.images))
+    start = time.perf_counter()
+    answering(torch.full_like(indices, answering.inputs.views - 1), indices)
+    return (time.perf_counter() - start) / len(indices)
 
 
 def save_logits(path: Path, logits: Tensor) -> None:

@@ -23,11 +23,15 @@ class Targets(NamedTuple):
     """As those of `Images`: int64, images, or float32, images x outputs."""
     teacher_logits: Tensor | None = None
     """float32, views x images x classes, or None without a teacher."""
+    answering: Callable[[Tensor, Tensor], Tensor] | None = None
+    """Gives those of one view of each indexed image, where only those of view 0 are kept."""
 
     def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, Tensor | None]:
         """Labels and teacher's logits for one view of each indexed image."""
         if self.teacher_logits is None:
             return self.labels[indices], None
+        if self.answering is not None:
+            return self.labels[indices], self.answering(views, indices)
         return self.labels[indices], self.teacher_logits[views, indices]
 
     def chosen(self, indices: Tensor) -> "Targets":

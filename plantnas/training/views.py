@@ -89,7 +89,7 @@ def image_inputs(images: Images, dataset: Dataset, device: torch.device | str = 
 def augmented_inputs(
     dataset: Dataset, data: Data, random_seed: int, device: torch.device | str = "cpu"
 ) -> Inputs:
-    """The training images in all their fixed views.
+    """The training images in all their fixed views; those with transforms are in augmenting.py.
 
     View 0 is the image itself. Odd views are mirrored if `data.flip`; every view but 0 is shifted
     by up to `data.shift` pixels in both directions, with black behind the edge. What networks take
@@ -101,21 +101,26 @@ def augmented_inputs(
     views = [pixels]
     for view in range(1, data.views if have_pixels or flip or data.shift else 1):
         mirrored = pixels.flip(-1) if flip and view % 2 else pixels
-        views.append(_shifted(mirrored, data.shift, generator))
+        views.append(shifted(mirrored, data.shift, generator))
     return _pixel_inputs(torch.stack(views), dataset, device)
 
 
 def _pixel_inputs(pixels: Tensor, dataset: Dataset, device: torch.device | str) -> Inputs:
     """The inputs of pixels that are views x images x channels (x height x width)."""
+    tensor = channels_last(pixels, 2).to(device)
+    if not dataset.train.have_pixels:
+        return Inputs((tensor,))
+    return Inputs((tensor,), dataset.mean.to(device), dataset.std.to(device))
+
+
+def channels_last(pixels: Tensor, channels: int = 1) -> Tensor:
+    """A copy that has the channels in its last dimension instead of another one."""
     # Not by `contiguous`: it leaves the strides of a single channel, which is contiguous whatever
     # they are, and torch takes them for those of the other format.
-    channels_last = pixels.movedim(2, -1).clone(memory_format=torch.contiguous_format).to(device)
-    if not dataset.train.have_pixels:
-        return Inputs((channels_last,))
-    return Inputs((channels_last,), dataset.mean.to(device), dataset.std.to(device))
+    return pixels.movedim(channels, -1).clone(memory_format=torch.contiguous_format)
 
 
-def _shifted(pixels: Tensor, limit: int, generator: torch.Generator) -> Tensor:
+def shifted(pixels: Tensor, limit: int, generator: torch.Generator) -> Tensor:
     """Each image moved by its own random number of pixels, -limit to limit."""
     if limit == 0:
         return pixels

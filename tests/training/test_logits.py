@@ -11,7 +11,13 @@ from torch import nn
 
 from plantnas.errors import StorageError
 from plantnas.training.fitting import TrainingData
-from plantnas.training.logits import load_logits, save_logits, teacher_logits
+from plantnas.training.logits import (
+    Answering,
+    load_logits,
+    save_logits,
+    seconds_an_image,
+    teacher_logits,
+)
 
 
 @pytest.fixture
@@ -117,3 +123,15 @@ def test_an_archive_of_arrays_is_no_file_of_logits(tmp_path: Path) -> None:
 def test_missing_logits_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere\.npy: the teacher's logits cannot be read"):
         load_logits(tmp_path / "nowhere.npy")
+
+
+def test_a_teacher_that_is_asked_again_answers_as_it_did(
+    teacher: nn.Module, digits: Callable[[], TrainingData]
+) -> None:
+    inputs = digits().inputs
+    answering = Answering(teacher, inputs)
+    views, indices = torch.tensor([1, 0, 1]), torch.tensor([7, 7, 90])
+    answer = answering(views, indices)
+    torch.testing.assert_close(answer, teacher_logits(teacher, inputs)[views, indices])
+    assert not answer.requires_grad
+    assert seconds_an_image(answering) > 0

@@ -28,6 +28,15 @@ def test_a_batch_has_the_teachers_logits_on_the_drawn_views() -> None:
     assert torch.equal(drawn, torch.stack([logits[1, 4], logits[0, 1]]))
 
 
+def test_a_teacher_that_is_asked_again_answers_drawn_views_alone() -> None:
+    kept = torch.zeros(1, 5, 3)
+    targets = Targets(LABELS, kept, lambda views, indices: torch.stack([views, indices], 1))
+    _, drawn = targets.batch(torch.tensor([1, 0]), torch.tensor([4, 1]))
+    assert drawn is not None
+    assert drawn.tolist() == [[1, 4], [0, 1]]
+    assert targets.chosen(torch.tensor([2])).answering is None
+
+
 def test_in_order_are_the_teachers_logits_on_the_images_themselves() -> None:
     logits = torch.arange(2 * 5 * 3.0).view(2, 5, 3)
     labels, first_view = Targets(LABELS, logits).in_order()

@@ -1,0 +1,250 @@
+"""The views of the training images where a study names transforms for them (augmentations.py).
+
+An image's view is a function of (seed, view, image) alone: every worker makes the same, and a study
+that goes on too. Views that fit are made once and kept in a file, which the workers of a machine
+map; others are made when they are asked for.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plantnas.errors import ConfigurationError, PlantnasError, Say
+from plantnas.files import alone, write_atomically
+from plantnas.named import raised
+from plantnas.tasks import Data
+from plantnas.training.augmentations import AUGMENTATIONS, transforms_of
+from plantnas.training.data import Dataset
+from plantnas.training.seeds import derived_seed
+from plantnas.training.views import Inputs, channels_last, shifted
+
+TIMED = 32
+"""Images by which it is told how long views take."""
+CHUNK = 1_000
+"""Images of a view that are made before they are written."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where views are kept that are made once, and how much of them.
+
+    Attributes:
+        limit_bytes: Views that are larger are made when they are asked for.
+        path: A file of this machine, whose name says what the views depend on; without one they
+            are kept in memory.
+        say: Is told what takes a while.
+    """
+
+    limit_bytes: float = float("inf")
+    path: Path | None = None
+    say: Say = lambda message: None
+
+
+class Augmented:
+    """Makes views of images: mirrored and shifted as without transforms, and then transformed."""
+
+    def __init__(self, dataset: Dataset, data: Data, random_seed: int) -> None:
+        """Makes the transforms.
+
+        Raises:
+            ConfigurationError: One is unknown, does not take its arguments, or has no images.
+        """
+        self.pixels, self.views, self._seed = dataset.train.pixels, data.views, random_seed
+        self._transforms = transforms_of(data)
+        self._flip = dataset.train.have_pixels if data.flip is None else data.flip
+        self._shift = data.shift
+        if self.pixels.ndim != 4:
+            raise ConfigurationError(
+                f"{AUGMENTATIONS.key}: {self._transforms[0][0]}: changes images of channels x "
+                f"height x width, but the inputs of {data.name} have the shape "
+                f"{tuple(self.pixels.shape[1:])}."
+            )
+
+    @property
+    def bytes(self) -> int:
+        """Those of all views of all images."""
+        return self.views * self.pixels[:1].nbytes * len(self.pixels)
+
+    def of(self, views: Tensor, indices: Tensor) -> Tensor:
+        """One view of each indexed image: batch x channels x height x width.
+
+        Raises:
+            ConfigurationError: A transform fails, or makes no image of the same shape.
+        """
+        # torchvision's transforms draw from torch's own generator, whose state is put back.
+        with torch.random.fork_rng(devices=[]):
+            pairs = zip(views.tolist(), indices.tolist(), strict=True)
+            return torch.stack([self._view(*each) for each in pairs])
+
+    def chunks(self) -> Iterator[tuple[int, slice, Tensor]]:
+        """All views of all images, a part at a time: the view, which images, and their pixels."""
+        for view in range(self.views):
+            for start in range(0, len(self.pixels), CHUNK):
+                indices = torch.arange(start, min(start + CHUNK, len(self.pixels)))
+                yield (
+                    view,
+                    slice(start, start + CHUNK),
+                    self.of(torch.full_like(indices, view), indices),
+                )
+
+    def _view(self, view: int, index: int) -> Tensor:
+        image = self.pixels[index]
+        if view == 0:
+            return image
+        torch.default_generator.manual_seed(derived_seed(self._seed, view, index))
+        if self._flip and view % 2:
+            image = image.flip(-1)
+        if self._shift:
+            image = shifted(image.unsqueeze(0), self._shift, torch.default_generator)[0]
+        return self._transformed(image)
+
+    def _transformed(self, image: Tensor) -> Tensor:
+        wanted = (image.shape, image.dtype)
+        for name, transform in self._transforms:
+            try:
+                image = transform(image)
+            except PlantnasError:
+                raise
+            except Exception as error:  # whatever transforms say of images
+                raise ConfigurationError(
+                    f"{AUGMENTATIONS.key}: {name}: cannot be applied to images of "
+                    f"{_shown(*wanted)}: {raised(error)}."
+                ) from error
+        if not isinstance(image, Tensor) or (image.shape, image.dtype) != wanted:
+            is_tensor = isinstance(image, Tensor)
+            got = _shown(image.shape, image.dtype) if is_tensor else f"a {type(image).__name__}"
+            names = ", ".join(name for name, _ in self._transforms)
+            raise ConfigurationError(
+                f"{AUGMENTATIONS.key}: {names}: images of {_shown(*wanted)} become {got}, but must "
+                "keep their shape and kind."
+            )
+        return image
+
+
+class MadeInputs(Inputs):
+    """Views of images that are made when they are asked for."""
+
+    def __init__(
+        self, augmented: Augmented, normalised: tuple[Tensor, Tensor] | None, device: torch.device
+    ) -> None:
+        """Makes nothing yet.
+
+        Args:
+            augmented: Makes them.
+            normalised: Mean and standard deviation of each channel, if the images are pixels.
+            device: Where they are fed.
+        """
+        # The images themselves are view 0.
+        first = augmented.pixels.movedim(1, -1).unsqueeze(0)
+        super().__init__((first,), *(normalised or ()))
+        self._augmented, self._device = augmented, device
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def views(self) -> int:
+        """Number of views of each image."""
+        return self._augmented.views
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are fed."""
+        return self._device
+
+    def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
+        """One view of each indexed image; a teacher may ask for the batch of its student again."""
+        if self._last is None or self._last[0] is not views or self._last[1] is not indices:
+            made = channels_last(self._augmented.of(views, indices)).to(self._device)
+            self._last = views, indices, made
+        return (self._fed(self._last[2].clone()),)
+
+    def chosen(self, indices: Tensor) -> Inputs:
+        """View 0 of the indexed images alone."""
+        first = channels_last(self._augmented.pixels[indices]).to(self._device)
+        return Inputs((first.unsqueeze(0),), self._mean, self._std)
+
+    def in_order(self, view: int, batch_size: int) -> Iterator[tuple[Tensor, ...]]:
+        """All images of a view, in order, in batches."""
+        for indices in torch.split(torch.arange(self.images), batch_size):
+            yield self.batch(torch.full_like(indices, view), indices)
+
+
+def augmented_views(
+    dataset: Dataset,
+    data: Data,
+    random_seed: int,
+    device: torch.device,
+    keeping: Keeping,
+) -> Inputs:
+    """The training images in all their views, with the transforms of a study.
+
+    Raises:
+        ConfigurationError: A transform is unknown, does not take its arguments, or does not make
+            an image of the same shape.
+    """
+    augmented = Augmented(dataset, data, random_seed)
+    normalised = None
+    if dataset.train.have_pixels:
+        normalised = dataset.mean.to(device), dataset.std.to(device)
+    size = augmented.bytes
+    if size > keeping.limit_bytes:
+        seconds = _seconds_an_image(augmented)
+        keeping.say(
+            f"{augmented.views} views of {len(augmented.pixels):,} images are {size / 2**30:.2g} "
+            f"GB, more than memory_gigabytes: they are made when they are needed, "
+            f"{seconds * 1000:.2g} ms an image, {seconds * len(augmented.pixels):.0f} s an epoch"
+        )
+        return MadeInputs(augmented, normalised, device)
+    return Inputs((_kept(augmented, keeping).to(device),), *(normalised or ()))
+
+
+def _seconds_an_image(augmented: Augmented) -> float:
+    indices = torch.arange(min(TIMED, len(augmented.pixels)))
+    start = time.perf_counter()
+    augmented.of(torch.full_like(indices, augmented.views - 1), indices)
+    return (time.perf_counter() - start) / len(indices)
+
+
+def _kept(augmented: Augmented, keeping: Keeping) -> Tensor:
+    """All views: views x images x height x width x channels."""
+    path = keeping.path
+    if path is not None:
+        try:
+            return _mapped(augmented, path, keeping.say)
+        except OSError:  # full, or not writable: a study does not end for that
+            keeping.say(f"{path.parent}: views cannot be kept there, but in memory")
+    shape = _shape(augmented)
+    views = torch.empty(shape, dtype=augmented.pixels.dtype)
+    for view, images, pixels in augmented.chunks():
+        views[view, images] = pixels.movedim(1, -1)
+    return views
+
+
+def _mapped(augmented: Augmented, path: Path, say: Say) -> Tensor:
+    """The file's content, which is written by the first worker of a machine that needs it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = augmented.bytes
+    with alone(path.with_name(f"{path.name}.lock")):
+        if not path.exists() or path.stat().st_size != size:
+            count = f"{augmented.views} views of {len(augmented.pixels):,} images"
+            say(f"making {count}")
+            parts = (channels_last(pixels) for _, _, pixels in augmented.chunks())
+            write_atomically(
+                path, lambda file: file.writelines(part.numpy().data for part in parts)
+            )
+    # Copy on write: torch has no read-only tensors, and nothing may reach the file.
+    content = torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c"))
+    return content.view(augmented.pixels.dtype).view(_shape(augmented))
+
+
+def _shape(augmented: Augmented) -> tuple[int, ...]:
+    count, channels, height, width = augmented.pixels.shape
+    return (augmented.views, count, height, width, channels)
+
+
+def _shown(shape: tuple[int, ...], dtype: torch.dtype) -> str:
+    return f"{' x '.join(map(str, shape))} ({str(dtype).removeprefix('torch.')})"
