@@ -125,6 +125,7 @@ WRONG: dict[str, list[Any]] = {
 
 WRONG_OF: dict[str, dict[str, list[Any]]] = {
     "SearchResult": WRONG | {"model": []},
+    "load_family": WRONG | {"model": []},
     "search": {
         "model": [None, 3, object()],
         "train": [None, 3, IMAGES, (IMAGES, IMAGES), (IMAGES[:0], torch.zeros(0).long())],

@@ -20,10 +20,19 @@ from plantnas.channels.planting import crop
 from plantnas.channels.structure import classifier_tensors
 from plantnas.channels.wiring import whole, wired
 from plantnas.config_files import validated
-from plantnas.errors import ConfigurationError, StorageError, StudyError, first_line
+from plantnas.errors import (
+    ArgumentError,
+    ConfigurationError,
+    PlantnasError,
+    StorageError,
+    StudyError,
+    first_line,
+)
 from plantnas.files import read_file, write_file
 from plantnas.given import check_given, check_integer, check_path
+from plantnas.handed import handed_things, is_handed
 from plantnas.networks import code_of
+from plantnas.networks.handed_models import architecture_of
 from plantnas.networks.states import problem_of
 from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import ImagesRecord, NetworkRecord
@@ -101,7 +110,9 @@ def save_family(path: Path, records: StudyRecords, lineage: Sequence[NetworkReco
     write_file(path, content)
 
 
-def load_family(path: str | Path, step: int | None = None, trust: bool = False) -> nn.Module:
+def load_family(
+    path: str | Path, step: int | None = None, trust: bool = False, model: object = None
+) -> nn.Module:
     """A network of a family file, as it was recorded to the last bit, in eval mode, on the CPU.
 
     It takes normalised images, such as `plantnas.load_images` gives. Property 3 of planting makes
@@ -112,10 +123,13 @@ def load_family(path: str | Path, step: int | None = None, trust: bool = False) 
         step: 0 for the seed, 1 for the network of the first step, ...; the last one if None.
         trust: Whether to import an architecture `module:function` that the file names and you have
             not: it runs code.
+        model: The architecture, in place of what the file names: as `plantnas.search` was given it,
+            with any weights. A family of a module of yours needs it in another process.
 
     Raises:
         StorageError: The file is missing, damaged or no family file, or has no such step.
         ConfigurationError: Its architecture is not here, or would run code that is not trusted.
+        ArgumentError: The model is not of the architecture.
     """
     check_path("path", path)
     check_given("trust", trust, bool, "True or False")
@@ -129,7 +143,7 @@ def load_family(path: str | Path, step: int | None = None, trust: bool = False) 
     if trust:
         trust_names(code_of(_about(path, content).search_space))
     try:
-        return _network(path, content, step)
+        return _network(path, content, step, model)
     except (*DAMAGE, MemoryError) as error:
         raise StorageError(f"{path}: is a damaged family file: {first_line(error)}.") from error
 
@@ -182,7 +196,7 @@ def _about(path: Path, content: bytes) -> "_About":
         raise StorageError(f"{error} It is a damaged family file.") from error
 
 
-def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
+def _network(path: Path, content: bytes, step: int | None, stand_in: object = None) -> nn.Module:
     try:
         tensors = safetensors.torch.load(content)
     except (SafetensorError, *DAMAGE) as error:
@@ -196,6 +210,13 @@ def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
         raise StorageError(f"{path}: has no step {step}: its steps are {steps}.")
     space, images = about.search_space, about.images
     found(code_of(space), str(path))
+    if stand_in is not None:
+        space = _made_by(stand_in, path, about, _state(tensors, last))
+    elif is_handed(space.architecture) and not handed_things([space.architecture]):
+        raise ConfigurationError(
+            f"{path}: is of {space.architecture!r}, an object that plantnas.search was given: give "
+            "it with any weights, plantnas.load_family(path, model=...)."
+        )
     network, example = network_at(space, images, widths[last]), example_images(images)
     as_made = structure_at_own_widths(space, images)
 
@@ -214,6 +235,37 @@ def _network(path: Path, content: bytes, step: int | None) -> nn.Module:
         network.load_state_dict({**network.state_dict(), **own})
         network = as_it_runs(network, step)
     return network.eval()
+
+
+def _made_by(stand_in: object, path: Path, about: _About, tensors: State) -> SearchSpace:
+    """The search space of a caller's model that stands for the architecture of a file.
+
+    Args:
+        stand_in: As the caller gave it.
+        path: Of the file.
+        about: What the file says.
+        tensors: Of its last network, which is to fit.
+
+    Raises:
+        ArgumentError: It does not fit: the message says why.
+    """
+    name = architecture_of(stand_in)
+    arguments = {} if isinstance(stand_in, nn.Module) else about.arguments
+    space = SearchSpace(architecture=name, arguments=arguments)
+    trust_names(code_of(space))
+    try:
+        network = network_at(space, about.images, about.steps[-1].widths)
+        problem = problem_of(tensors, network.state_dict())
+        network.load_state_dict(tensors)
+    except PlantnasError as error:
+        problem = str(error)
+    except RuntimeError as error:  # torch's, whose first line is a title
+        problem = " ".join(str(error).splitlines()[1:2]).strip()
+    if problem is not None:
+        raise ArgumentError(
+            f"model: is not of the architecture of {path}, {about.architecture!r}: {problem}"
+        )
+    return space
 
 
 def _checked(path: Path, tensors: State, network: nn.Module) -> State:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,16 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
+from torch import nn
 
-from plantnas.errors import ConfigurationError, PlantnasError, StorageError, StudyError
+from plantnas.errors import (
+    ArgumentError,
+    ConfigurationError,
+    PlantnasError,
+    StorageError,
+    StudyError,
+)
+from plantnas.networks.plain import plain_small
 from plantnas.records.family import load_family, save_family
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import load_network
@@ -50,6 +59,22 @@ def test_a_step_has_the_recorded_networks_validation_logits(
     assert torch.equal(logits, load_network(finished.url, "tiny", line[step].id)(images))
     accuracy = (logits.argmax(1) == labels).sum().item() / len(labels)
     assert accuracy == line[step].evaluations[0].accuracy
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("resnet20", "features.0: unknown channel group. Allowed: conv1, "),
+        (plain_small(9, 1), "size mismatch for classifier.weight"),
+        (nn.Conv2d(1, 4, 3), "Conv2d: no channel group can grow"),
+    ],
+)
+def test_a_model_that_is_of_another_architecture_is_one_line(
+    family: Path, model: object, problem: str
+) -> None:
+    begins = f"model: is not of the architecture of {family}, 'plain-small': {problem}"
+    with pytest.raises(ArgumentError, match=f"^{re.escape(begins)}"):
+        load_family(family, model=model)
 
 
 def test_the_last_step_is_what_is_loaded_unless_told(
