@@ -1,4 +1,4 @@
-"""Makes all baselines that a study lacks, in processes of this machine.
+"""Makes all baselines that a study lacks, in this process or in others of this machine.
 
 Every network is recorded as soon as it is trained: the same command goes on where it was stopped.
 """
@@ -6,18 +6,19 @@ Every network is recorded as soon as it is trained: the same command goes on whe
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing.context import BaseContext
+from typing import NamedTuple
 
 import optuna
 import torch
 
 from plantnas.baselines.making import make_baseline, make_family, record_family
-from plantnas.baselines.methods import FamilyMethod, SearchMethod, method_named
+from plantnas.baselines.methods import AnyMethod, FamilyMethod, SearchMethod, method_named
 from plantnas.baselines.planning import LOCK, Request, Task, lineage_epochs, outstanding
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
@@ -41,16 +42,25 @@ CANNOT = (ConfigurationError, SizeNotReachable, TrainingDiverged, UnsupportedArc
 """What a method may be unable to do; the others go on."""
 
 
-def make_baselines(
-    place: Place, request: Request, workers: int, device: str, say: Say
-) -> list[Task]:
+class Made(NamedTuple):
+    """What came of a task: a network, or of a search or family none, or why it cannot be done."""
+
+    task: Task
+    record: NetworkRecord | None
+    why: str | None
+
+
+Crew = Callable[[Place, Sequence[Task], Request], Iterator[Made]]
+"""Does tasks, in any order, and records what it makes."""
+
+
+def make_baselines(place: Place, request: Request, crew: Crew, say: Say) -> list[Task]:
     """Makes what is wanted and not recorded yet.
 
     Args:
         place: Where the finished study is.
         request: Which baselines.
-        workers: Processes, each on its share of the cores.
-        device: Where networks are trained.
+        crew: Who makes them: `in_this_process` or `in_processes`.
         say: Is told of each network.
 
     Returns:
@@ -60,26 +70,58 @@ def make_baselines(
         StudyError: A worker was killed.
     """
     records, refused = StudyRecords(Database(place.url), place.name), list[Task]()
-    called = {method.name: called for called, method in request.methods.items()}
-    with alone(place.directory / LOCK), _crew(workers) as crew:
+    with alone(place.directory / LOCK):
         while tasks := _outstanding(place, records, request, refused):
             say(f"{len(tasks)} networks to make")
-            futures = {
-                crew.submit(_do, place, device, task, called[task.method], request.targets): task
-                for task in tasks
-            }
-            try:
-                for done in as_completed(futures):
-                    network, why = done.result()
-                    if why is not None:
-                        refused.append(futures[done])
-                    say(_line(futures[done], request, network, why))
-            except BrokenProcessPool as error:
-                raise StudyError(
-                    f"study {place.name!r}: a worker was killed, perhaps for want of "
-                    "memory. The same command goes on where it stopped."
-                ) from error
+            for made in crew(place, tasks, request):
+                if made.why is not None:
+                    refused.append(made.task)
+                say(_line(made, request))
     return refused
+
+
+def in_this_process(device: str) -> Crew:
+    """Makes one network after the other, and sends nothing to another process."""
+    opened = cache(_opened)
+
+    def make(place: Place, tasks: Sequence[Task], request: Request) -> Iterator[Made]:
+        methods = {method.name: method for method in request.methods.values()}
+        for task in tasks:
+            done = _made(place, *opened(place, device), task, methods[task.method], request.targets)
+            yield Made(task, *done)
+
+    return make
+
+
+@contextmanager
+def in_processes(workers: int, device: str) -> Iterator[Crew]:
+    """Within, processes that share the cores make the networks; however this ends, they do too."""
+    threads = max(1, cores() // workers)
+    crew = ProcessPoolExecutor(workers, _context(), _begin_process, (threads, trusted()))
+
+    def make(place: Place, tasks: Sequence[Task], request: Request) -> Iterator[Made]:
+        called = {method.name: called for called, method in request.methods.items()}
+        futures = {
+            crew.submit(_do, place, device, task, called[task.method], request.targets): task
+            for task in tasks
+        }
+        try:
+            for done in as_completed(futures):
+                yield Made(futures[done], *done.result())
+        except BrokenProcessPool as error:
+            raise StudyError(
+                f"study {place.name!r}: a worker was killed, perhaps for want of "
+                "memory. The same command goes on where it stopped."
+            ) from error
+
+    try:
+        yield make
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        crew.shutdown(cancel_futures=True)
 
 
 def _outstanding(
@@ -93,21 +135,6 @@ def _outstanding(
     # Of a search each network may have its own, by its size: the targets' stand for them.
     rate = records.config.seed.for_size(request.targets[0].parameters).peak
     return outstanding(request, records.networks(), refused, searched, rate)
-
-
-@contextmanager
-def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that share the cores; however this ends, they do too."""
-    threads = max(1, cores() // workers)
-    crew = ProcessPoolExecutor(workers, _context(), _begin_process, (threads, trusted()))
-    try:
-        yield crew
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    finally:
-        crew.shutdown(cancel_futures=True)
 
 
 def _context() -> BaseContext:
@@ -131,18 +158,21 @@ def _begin_process(threads: int, variables: Mapping[str, str]) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-@cache
-def _loaded(place: Place, device: str) -> tuple[optuna.Study, PreparedStudy]:
-    """The study, which each process loads once."""
+def _opened(place: Place, device: str) -> tuple[optuna.Study, PreparedStudy]:
+    """The study, ready to train networks of it."""
     config = StudyRecords(Database(place.url), place.name).config
     study = open_study(config, place.url)
     return study, PlantingObjective(config, place.directory, device).prepared(study)
 
 
+_loaded = cache(_opened)
+"""The study, which each process loads once."""
+
+
 def _do(
     place: Place, device: str, task: Task, called: str, targets: Sequence[NetworkRecord]
 ) -> tuple[NetworkRecord | None, str | None]:
-    """Makes and records one network, or searches; or says why it cannot be.
+    """Makes and records one network in a process of its own, where a method is what it is called.
 
     Args:
         place: Where the study is.
@@ -151,32 +181,44 @@ def _do(
         called: What the user called the task's method.
         targets: Of all tasks, smallest first.
     """
-    study, prepared = _loaded(place, device)
-    method, records = method_named(called), prepared.records
+    return _made(place, *_loaded(place, device), task, method_named(called), targets)
+
+
+def _made(
+    place: Place,
+    study: optuna.Study,
+    prepared: PreparedStudy,
+    task: Task,
+    making: AnyMethod,
+    targets: Sequence[NetworkRecord],
+) -> tuple[NetworkRecord | None, str | None]:
+    """Makes and records one network, or searches; or says why it cannot be."""
+    records = prepared.records
     try:
-        if isinstance(method, SearchMethod) and task.target_id is None:
+        if isinstance(making, SearchMethod) and task.target_id is None:
             data = study_data(records)
             epochs = lineage_epochs(data.networks, targets[0])
             # What the whole search by planting took: seed, screens, grown networks, wasted trials.
             planted = [each for each in data.networks if each.method in ("seed", "planting")]
             seconds = seconds_of(planted) + wasted_seconds(data)
-            method.run(prepared, place.url, targets, epochs, seconds)
+            making.run(prepared, place.url, targets, epochs, seconds)
             return None, None
-        if isinstance(method, FamilyMethod):
-            record_family(records, make_family(prepared, study, task, method, targets))
+        if isinstance(making, FamilyMethod):
+            record_family(records, make_family(prepared, study, task, making, targets))
             return None, None
-        if isinstance(method, SearchMethod):
+        if isinstance(making, SearchMethod):
             (target,) = (each for each in targets if each.id == task.target_id)
-            network = method.pick(records.networks(), target, task.learning_rate)
+            network = making.pick(records.networks(), target, task.learning_rate)
         else:
-            network = make_baseline(prepared, study, task, method)
+            network = make_baseline(prepared, study, task, making)
     except CANNOT as error:
         return None, str(error)
     records.add(network)
     return network, None
 
 
-def _line(task: Task, request: Request, record: NetworkRecord | None, why: str | None) -> str:
+def _line(made: Made, request: Request) -> str:
+    task, record, why = made
     method = next(each for each in request.methods.values() if each.name == task.method)
     if isinstance(method, FamilyMethod):
         done = f"{len(request.targets)} networks, trained together"

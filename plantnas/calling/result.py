@@ -1,8 +1,10 @@
 """What a search has found: its front, its networks as modules, its plots and pages.
 
-All is read from the database when it is asked for, so the search may still run.
+All is read from the database when it is asked for, so the search may still run. What finishes its
+networks, or makes others to compare them to, is in baselines/.
 """
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,14 +13,29 @@ import optuna
 import pandas as pd
 from torch import Tensor, nn
 
-from plantnas.given import check_path, check_place
+from plantnas.baselines.finishing import (
+    Plan,
+    evaluate_finished,
+    finish_networks,
+    plan_for,
+    summary,
+)
+from plantnas.baselines.launch import in_this_process, make_baselines
+from plantnas.baselines.methods import default_methods
+from plantnas.baselines.planning import parse_request
+from plantnas.calling.compared import ComparedSearches
+from plantnas.calling.running import chosen_device, has_test_images, quiet, shown
+from plantnas.errors import Say
+from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.networks.handed_models import stand_in
+from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.engine import shown_url
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.export.choice import Wanted, best_within
 from plantnas.report.export.saving import Files, save
+from plantnas.report.finish import finish_baselines
 from plantnas.report.frames.frames import networks_frame
 from plantnas.report.front import pareto_front, teacher_of
 from plantnas.report.headline import headline
@@ -34,6 +51,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ["method", "step", "parameters", "macs", "validation_accuracy", "test_accuracy"]
 """What the front shows of `networks`."""
+
+RATES = (0.005, 0.01, 0.02, 0.04)
+"""The learning rates that baselines are tuned over."""
 
 
 class Found(NamedTuple):
@@ -192,6 +212,107 @@ class SearchResult:
         files = Files(output=Path(path), format_name=format_name, replace=True)
         return self._saved(Wanted(network_id, _limits(maximum_parameters)), files)
 
+    def finish(
+        self,
+        network_id: int | None = None,
+        maximum_parameters: int | None = None,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        devices: str = "auto",
+        say: Say = shown,
+    ) -> Found:
+        """Trains the widths of a network whole, in this process: one more network of the study.
+
+        Args:
+            network_id: Of a planted network or the seed.
+            maximum_parameters: In place of a number: of the best network within this limit.
+            epochs: Of the training; by default those of the network and all its ancestors.
+            learning_rate: Peak of the schedule; by default the seed's, for this size.
+            devices: Where it is trained, as for `plantnas.search`.
+            say: Is told in lines what is done; by default they are shown.
+
+        Returns:
+            The finished network; one that was finished so already is not trained again.
+
+        Raises:
+            ConfigurationError: There is both a number and a limit or neither, or the search was
+                given its model and images in another process.
+            StudyError: There is no such network.
+            TrainingDiverged: A loss was not finite.
+        """
+        wanted = Wanted(network_id, _limits(maximum_parameters))
+        plan = plan_for(self._records, wanted, epochs, learning_rate)
+        (record,) = self._finished(plan, devices, say)
+        return record
+
+    def finish_family(
+        self,
+        network_id: int | None = None,
+        maximum_parameters: int | None = None,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        devices: str = "auto",
+        say: Say = shown,
+    ) -> list[Found]:
+        """Trains the widths of a lineage together, each network a crop of the next, seed first.
+
+        Arguments and errors are those of `finish`; without a number or limit it is the lineage of
+        the best network.
+        """
+        wanted = Wanted(network_id, _limits(maximum_parameters))
+        plan = plan_for(self._records, wanted, epochs, learning_rate, together=True)
+        return self._finished(plan, devices, say)
+
+    def baselines(
+        self,
+        methods: Sequence[str] | None = None,
+        targets: str = "front",
+        repetitions: int = 1,
+        learning_rates: Sequence[float] = RATES,
+        devices: str = "auto",
+        say: Say = shown,
+    ) -> ComparedSearches:
+        """Makes, in this process, what one would make otherwise of these sizes, and compares.
+
+        Each network is recorded when it is trained: the same call goes on where it was stopped.
+
+        Args:
+            methods: Names, such as `l1-kd` and `scratch`; by default most of the shipped ones.
+            targets: Sizes: of the planted networks on the `front`, or of the best one's `lineage`.
+            repetitions: Networks of each method and size, with other seeds.
+            learning_rates: Those that each method is tuned over.
+            devices: Where they are trained, as for `plantnas.search`.
+            say: Is told in lines what is done; by default they are shown.
+
+        Raises:
+            ConfigurationError: There is no such method, or the search was given its model and
+                images in another process.
+            StudyError: The search has grown no network yet.
+            DataError: The search was given no test images, which comparisons are made on.
+        """
+        kinds = (list, tuple, type(None))
+        check_given("methods", methods, kinds, "a list of names")
+        check_given("learning_rates", learning_rates, kinds, "a list of numbers")
+        check_integer("repetitions", repetitions)
+        names = ",".join(default_methods() if methods is None else methods)
+        grid = ",".join(map(str, learning_rates))
+        networks = self._records.networks()
+        request = parse_request(self.name, networks, names, targets, repetitions, grid)
+        finish_baselines(self.storage, self.name)  # or there are no test images
+        with quiet(say):
+            make_baselines(self._place, request, in_this_process(chosen_device(devices)), say)
+        finish_baselines(self.storage, self.name)
+        return self.compare()
+
+    def compare(self, *others: "SearchResult") -> ComparedSearches:
+        """The search beside its baselines, and together with others that differ in their seeds.
+
+        Raises:
+            StudyError: A search has no baselines, or they differ in more than their seeds.
+        """
+        places = [(each.storage, each.name) for each in (self, *others)]
+        return ComparedSearches([StudyRecords(Database.to_read(*at), at[1]) for at in places])
+
     def __repr__(self) -> str:
         said = headline(self._records.networks())
         return f"SearchResult({shown_url(self.storage)!r}, {self.name!r}): {said}"
@@ -203,11 +324,25 @@ class SearchResult:
         plot = self.plot().to_html(full_html=False, include_plotlyjs="cdn")
         return f"<p><b>{escape(self.name)}</b>: {said}</p>{table}{plot}"
 
+    def _finished(self, plan: Plan, devices: str, say: Say) -> list[Found]:
+        with quiet(say):
+            finished = finish_networks(self._place, plan, chosen_device(devices), say)
+            for pair in zip(finished, plan.sources, strict=True):
+                say(summary(*pair))
+        if has_test_images(self._records.config):
+            evaluate_finished(self._place)
+        networks = {record.id: record for record in self._records.networks()}
+        return [Found(self.load(each.id), networks[each.id]) for each in finished if each.id]
+
     def _saved(self, asked: Wanted, files: Files) -> Path:
         list(save(self.storage, self.name, asked, files))
         path = files.family or files.output
         assert path is not None
         return path
+
+    @property
+    def _place(self) -> Place:
+        return Place(self.name, self.storage, self.directory)
 
     @property
     def _records(self) -> StudyRecords:

@@ -3,26 +3,27 @@
 How the copies are made is in shipping.py.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import optuna
 import torch
+from rich import get_console
 from rich.progress import Progress
 
 from plantnas.calling.asked import handed_names
 from plantnas.calling.shipping import shipped
 from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
-from plantnas.given import check_text
-from plantnas.handed import is_handed
+from plantnas.given import check_given, check_text
+from plantnas.handed import handed_things, is_handed
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded_at, is_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.report.finish import evaluate_chosen
 from plantnas.searching.progress import ProgressBars, bars_columns
-from plantnas.trials.storage import open_database
-from plantnas.trials.study import existing_study, is_complete
+from plantnas.training.handed_data import HandedData
 from plantnas.workers.run import Watch, Workforce, run_here, run_watched
 
 AUTO = "auto"
@@ -67,29 +68,40 @@ def run_search(config: StudyConfig, place: Place, workforce: Workforce, say: Say
     Raises:
         PlantnasError: As `run_watched`; also where an object cannot be sent to a worker.
     """
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with quiet():
         if say is not None:
             _run(config, place, workforce, say, lambda study: None)
             return
         with Progress(*bars_columns()) as bars:
-            shown = ProgressBars(bars, as_recorded_at(config, place.url))
-            _run(config, place, workforce, bars.console.print, lambda study: _show(shown, study))
+            seen = ProgressBars(bars, as_recorded_at(config, place.url))
+            _run(config, place, workforce, bars.console.print, lambda study: _show(seen, study))
+
+
+def shown(line: str) -> None:
+    """Shows a line in the terminal or notebook, as it is."""
+    get_console().print(line, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def quiet(say: Say = shown) -> Iterator[None]:
+    """Within, Optuna tells nothing of its own beside what is said.
+
+    Raises:
+        ArgumentError: What is to be told lines is no function.
+    """
+    check_given("say", say, Callable, "a function of a line")
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
     finally:
         optuna.logging.set_verbosity(verbosity)
 
 
-def evaluate_when_complete(place: Place) -> None:
-    """Reads the test split for what is chosen of a study that has ended, once.
-
-    Raises:
-        DataError: The test images are not like those of the study.
-    """
-    study = existing_study(place.name, place.url)
-    records = StudyRecords(open_database(study), place.name)
-    if is_complete(study, records.config.search):
-        evaluate_chosen(records)
+def has_test_images(config: StudyConfig) -> bool:
+    """Whether a study has images for its final table, which a Python caller may leave out."""
+    handed = handed_things([config.data.name]).values()
+    return not any(isinstance(data, HandedData) and data.test is None for data in handed)
 
 
 def _run(config: StudyConfig, place: Place, workforce: Workforce, say: Say, watch: Watch) -> None:

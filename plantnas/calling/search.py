@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from plantnas.baselines.finishing import evaluate_finished
 from plantnas.calling.asked import (
     fitting,
     name_of,
@@ -19,7 +20,7 @@ from plantnas.calling.asked import (
     with_arguments,
 )
 from plantnas.calling.result import SearchResult
-from plantnas.calling.running import check_same, chosen_device, evaluate_when_complete, run_search
+from plantnas.calling.running import check_same, chosen_device, run_search
 from plantnas.config import StudyConfig, TeacherRecipe
 from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place
@@ -102,7 +103,8 @@ def search(
     Raises:
         PlantnasError: What is wrong with an argument, or could not be done, in one line.
     """
-    check_running(name, workers, timeout, callbacks, say)
+    check_running(name, workers, timeout, callbacks)
+    check_given("say", say, (Callable, type(None)), "a function of a line")
     device, tree = chosen_device(devices), tree_of(config)
     data = fitting(model, handed_data(train, validation, test))
     arguments = {
@@ -123,7 +125,7 @@ def search(
     limits = Limits(deadline_in(timeout), tuple(callbacks))
     run_search(config, place, Workforce(workers, device, limits), say)
     if test is not None:
-        evaluate_when_complete(place)
+        evaluate_finished(place)
     return SearchResult(place.url, place.name, directory=place.directory)
 
 
@@ -139,7 +141,6 @@ def check_running(
     workers: int,
     timeout: float | None,
     callbacks: Sequence[Callback],
-    say: Say | None,
 ) -> None:
     """Refuses what cannot be how a search runs.
 
@@ -152,7 +153,6 @@ def check_running(
     check_given("callbacks", callbacks, Sequence, "a list of functions of (study, trial)")
     for callback in callbacks:
         check_given("callbacks", callback, Callable, "a function of (study, trial)")
-    check_given("say", say, (Callable, type(None)), "a function of a line")
 
 
 def place_of(name: str, storage: str | None, directory: Path | str | None) -> Place:

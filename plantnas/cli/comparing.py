@@ -55,14 +55,15 @@ def baselines(
     device: Device = "cpu",
 ) -> None:
     """Add to a finished study what its users would make otherwise, and compare."""
-    from plantnas.baselines.launch import make_baselines
+    from plantnas.baselines.launch import in_processes, make_baselines
     from plantnas.baselines.planning import parse_request
     from plantnas.report.finish import finish_baselines
 
     place = existing(name_or_file, storage, folder)
     records = records_of(place)
     request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
-    make_baselines(place, request, workers, device, console.print)
+    with in_processes(workers, device) as crew:
+        make_baselines(place, request, crew, console.print)
     finish_baselines(place.url, place.name)
     page, table = place.directory / "comparison.html", place.directory / "comparison.csv"
     _compare([records], page, table)

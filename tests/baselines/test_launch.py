@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from sqlalchemy import delete
 
-from plantnas.baselines.launch import make_baselines
+from plantnas.baselines.launch import in_processes, make_baselines
 from plantnas.baselines.methods import method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs
 from plantnas.place import Place
@@ -52,7 +52,8 @@ class Launched(NamedTuple):
 def launch(folder: StudyFolder, request: Request) -> Launched:
     said: list[str] = []
     place = Place("tiny", folder.url, folder.directory)
-    refused = make_baselines(place, request, 1, "cpu", said.append)
+    with in_processes(1, "cpu") as crew:
+        refused = make_baselines(place, request, crew, said.append)
     return Launched(folder, request, said, refused)
 
 

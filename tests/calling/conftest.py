@@ -58,12 +58,23 @@ def pair(count: int, first: int = 0) -> tuple[Tensor, Tensor]:
     ) / 5, targets
 
 
-@pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
-    """A search after its end, with a test split; not to be changed."""
+def _search(folder: Path) -> SearchResult:
     import plantnas
 
-    folder: Path = tmp_path_factory.mktemp("searched")
     return plantnas.search(
         net(), pair(64), pair(32, 64), pair(32, 96), name="small", directory=folder, **QUICK
     )
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
+    """A search after its end, with a test split; not to be changed."""
+    return _search(tmp_path_factory.mktemp("searched"))
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
+    """The same with baselines; networks may be finished in it."""
+    result = _search(tmp_path_factory.mktemp("compared"))
+    result.baselines(["scratch"], learning_rates=[0.01], say=lambda line: None)
+    return result

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 import plantnas
-from plantnas import handed
+from plantnas import handed, load_family
 from plantnas.calling.result import SearchResult
+from plantnas.calling.search import search
 from plantnas.errors import DataError, PlantnasError
-from tests.calling.conftest import net, pair
+from tests.calling.conftest import QUICK, Net, net, pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,3 +103,51 @@ def test_another_process_loads_networks_by_a_model_of_any_weights(
     assert all(torch.equal(loaded[name], tensor) for name, tensor in expected.items())
     with pytest.raises(PlantnasError, match=r"^model: is a int, where"):
         SearchResult(searched.storage, "small", 3)
+
+
+def test_networks_are_finished_in_this_process(
+    compared: SearchResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = list[str]()
+    network, record = compared.finish(maximum_parameters=10**6, epochs=1, say=said.append)
+    assert record.kind == "finish"
+    assert sum(each.numel() for each in network.parameters()) == record.parameters
+    assert said[-1].startswith(f"Network {record.id}: widths ")
+    again = compared.finish(maximum_parameters=10**6, epochs=1, say=said.append)
+    assert again.record == record
+    monkeypatch.setattr(handed, "_things", {})  # as in another process
+    with pytest.raises(PlantnasError, match="was given in another process"):
+        compared.finish(maximum_parameters=10**6, epochs=3, say=said.append)
+
+
+def test_a_lineage_is_finished_as_a_family(compared: SearchResult) -> None:
+    grown = int(compared.networks.query("kind == 'grow'")["id"].iloc[0])
+    seed, last = compared.finish_family(grown, epochs=1, say=lambda line: None)
+    assert seed.record.step == 0
+    assert last.record.parent_id == seed.record.id
+
+
+def test_baselines_need_test_images_and_names_in_a_list_and_finishing_none(
+    compared: SearchResult, tmp_path: Path
+) -> None:
+    with pytest.raises(PlantnasError, match=r"^methods: is 'scratch', where a list of names"):
+        compared.baselines("scratch")
+    with pytest.raises(PlantnasError, match=r"^methods: 'scrach' is unknown"):
+        compared.baselines(["scrach"])
+    untested = search(net(), pair(64), pair(32, 64), directory=tmp_path, **QUICK)
+    assert untested.finish(2, epochs=1, say=lambda line: None).record.kind == "finish"
+    with pytest.raises(PlantnasError, match="no test images were handed over"):
+        untested.baselines(["scratch"])
+
+
+def test_a_family_is_read_elsewhere_with_the_model_of_any_weights(
+    compared: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = compared.family(tmp_path / "family.safetensors")
+    expected = load_family(path).state_dict()
+    monkeypatch.setattr(handed, "_things", {})
+    with pytest.raises(PlantnasError, match=r"plantnas\.load_family\(path, model=\.\.\.\)\.$"):
+        load_family(path)
+    for model in (net(7), Net, lambda: Net(16)):
+        loaded = load_family(path, model=model).state_dict()
+        assert all(torch.equal(loaded[name], tensor) for name, tensor in expected.items())
