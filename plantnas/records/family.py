@@ -237,24 +237,24 @@ def _network(path: Path, content: bytes, step: int | None, stand_in: object = No
     return network.eval()
 
 
-def _made_by(stand_in: object, path: Path, about: _About, tensors: State) -> SearchSpace:
+def _made_by(stand_in: object, path: Path, header: _About, tensors: State) -> SearchSpace:
     """The search space of a caller's model that stands for the architecture of a file.
 
     Args:
         stand_in: As the caller gave it.
         path: Of the file.
-        about: What the file says.
+        header: What the file says.
         tensors: Of its last network, which is to fit.
 
     Raises:
         ArgumentError: It does not fit: the message says why.
     """
     name = architecture_of(stand_in)
-    arguments = {} if isinstance(stand_in, nn.Module) else about.arguments
+    arguments = {} if isinstance(stand_in, nn.Module) else header.arguments
     space = SearchSpace(architecture=name, arguments=arguments)
     trust_names(code_of(space))
     try:
-        network = network_at(space, about.images, about.steps[-1].widths)
+        network = network_at(space, header.images, header.steps[-1].widths)
         problem = problem_of(tensors, network.state_dict())
         network.load_state_dict(tensors)
     except PlantnasError as error:
@@ -263,7 +263,7 @@ def _made_by(stand_in: object, path: Path, about: _About, tensors: State) -> Sea
         problem = " ".join(str(error).splitlines()[1:2]).strip()
     if problem is not None:
         raise ArgumentError(
-            f"model: is not of the architecture of {path}, {about.architecture!r}: {problem}"
+            f"model: is not of the architecture of {path}, {header.architecture!r}: {problem}"
         )
     return space
 

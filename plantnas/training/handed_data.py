@@ -131,13 +131,13 @@ def images_of(given: object, name: str) -> Images:
     return checked
 
 
-def _read(dataset: Any, name: str) -> Images:
+def _read(items: Any, name: str) -> Images:
     """All items of a Dataset."""
-    is_odd = isinstance(dataset, str | bytes | Mapping | Tensor | np.ndarray | nn.Module)
-    if is_odd or not (hasattr(dataset, "__getitem__") or hasattr(dataset, "__iter__")):
-        raise DataError(f"{name}: is a {type(dataset).__name__}, where {WANTED}.")
+    is_odd = isinstance(items, str | bytes | Mapping | Tensor | np.ndarray | nn.Module)
+    if is_odd or not (hasattr(items, "__getitem__") or hasattr(items, "__iter__")):
+        raise DataError(f"{name}: is a {type(items).__name__}, where {WANTED}.")
     images, targets = list[Tensor](), list[Tensor]()
-    for place, (image, target) in enumerate(_pairs(dataset, name)):
+    for place, (image, target) in enumerate(_pairs(items, name)):
         pixels = _one_image(image, f"{name}: image {place}")
         number = _one_target(target, f"{name}: target {place}")
         for what, each, others in (("image", pixels, images), ("target", number, targets)):
@@ -153,11 +153,11 @@ def _read(dataset: Any, name: str) -> Images:
     return Images(_pixels(torch.stack(images), name), _labels(torch.stack(targets), name))
 
 
-def _pairs(dataset: Any, name: str) -> Iterator[tuple[Any, Any]]:
+def _pairs(items: Any, name: str) -> Iterator[tuple[Any, Any]]:
     """The items of a Dataset, in order."""
-    is_counted = isinstance(dataset, Sized) and not isinstance(dataset, IterableDataset)
-    items = (dataset[place] for place in range(len(dataset))) if is_counted else iter(dataset)
-    for place, item in enumerate(items):
+    is_counted = isinstance(items, Sized) and not isinstance(items, IterableDataset)
+    each = (items[place] for place in range(len(items))) if is_counted else iter(items)
+    for place, item in enumerate(each):
         if not isinstance(item, Sequence) or len(item) != 2:
             what = f"{len(item)} things" if isinstance(item, Sequence) else type(item).__name__
             raise DataError(f"{name}: item {place} is {what}, where (image, target) is needed.")
