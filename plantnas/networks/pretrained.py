@@ -13,7 +13,7 @@ from plantnas.handed import is_handed
 from plantnas.networks.checkpoints import Checkpoint, read_checkpoint, unwrapped
 from plantnas.networks.handed_models import module_of
 from plantnas.networks.hubs import pretrained_state
-from plantnas.networks.states import problem_of
+from plantnas.networks.states import load_state, problem_of
 from plantnas.search_space import DEFAULT, HUB, SearchSpace
 
 MOST_NAMED = 4
@@ -82,7 +82,7 @@ def load_pretrained(
         if name in classifier and (name not in state or state[name].shape != own[name].shape)
     ]
     try:
-        network.load_state_dict(state | {name: own[name] for name in fresh})
+        load_state(network, state | {name: own[name] for name in fresh})
     except Exception as error:  # a module of the user's may have code of its own for it
         first, *more_lines = (line.strip() for line in str(error).splitlines() or [repr(error)])
         reasons = more_lines or [first]

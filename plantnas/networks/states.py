@@ -1,6 +1,8 @@
 """Weights out of a file are checked before a network takes them. Nothing here reads a file."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,22 @@ def problem_of(state: Mapping[str, object], own: Mapping[str, Tensor]) -> str | 
         if name in own and (problem := _problem(name, tensor, own[name])) is not None:
             return f"{shown(name)} {problem}"
     return None
+
+
+def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Puts a state into a network, as one of this very version of its modules.
+
+    safetensors, and any other plain dict, do not keep the versions that torch writes beside a
+    state. Some modules refuse a state without one (torchvision's MNASNet), and others take it for
+    one of their first version.
+
+    Raises:
+        RuntimeError: torch's: names or shapes are others.
+    """
+    versioned: Any = OrderedDict(state)
+    own: Any = network.state_dict()
+    versioned._metadata = getattr(state, "_metadata", own._metadata)
+    network.load_state_dict(versioned)
 
 
 def _problem(name: str, tensor: Tensor, needed: Tensor) -> str | None:

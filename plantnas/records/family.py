@@ -33,7 +33,7 @@ from plantnas.given import check_given, check_integer, check_path
 from plantnas.handed import handed_things, is_handed
 from plantnas.networks import code_of
 from plantnas.networks.handed_models import architecture_of
-from plantnas.networks.states import problem_of
+from plantnas.networks.states import load_state, problem_of
 from plantnas.records.building import example_images, network_at, structure_at_own_widths
 from plantnas.records.record import ImagesRecord, NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -227,12 +227,12 @@ def _network(path: Path, content: bytes, step: int | None, stand_in: object = No
         return wired(network, example, ancestors, structure=as_made.with_widths(widths[step]))
 
     network = as_it_runs(network, last)
-    network.load_state_dict(_checked(path, _state(tensors, last), network))
+    load_state(network, _checked(path, _state(tensors, last), network))
     if step != last:
         structure = as_made.with_widths(widths[last])
         network = crop(whole(network), example, widths[step], structure=structure)
         own = _checked(path, _state(tensors, step), network)
-        network.load_state_dict({**network.state_dict(), **own})
+        load_state(network, {**network.state_dict(), **own})
         network = as_it_runs(network, step)
     return network.eval()
 
@@ -256,7 +256,7 @@ def _made_by(stand_in: object, path: Path, header: _About, tensors: State) -> Se
     try:
         network = network_at(space, header.images, header.steps[-1].widths)
         problem = problem_of(tensors, network.state_dict())
-        network.load_state_dict(tensors)
+        load_state(network, tensors)
     except PlantnasError as error:
         problem = str(error)
     except RuntimeError as error:  # torch's, whose first line is a title

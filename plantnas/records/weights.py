@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 from torch import Tensor, nn
 
 from plantnas.errors import StorageError
+from plantnas.networks.states import load_state
 from plantnas.records.artifacts import cannot_write, read_artifact, upload
 from plantnas.records.optuna_artifacts import ArtifactStore
 
@@ -90,7 +91,7 @@ def take_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
         StorageError: They are those of another network.
     """
     try:
-        network.load_state_dict(weights)
+        load_state(network, weights)
     except RuntimeError as error:
         says = " ".join(str(error).split())[:200]
         raise StorageError(f"weights: are not those of the recorded widths: {says}.") from error

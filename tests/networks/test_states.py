@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from plantnas.networks.states import problem_of
+from plantnas.networks.states import load_state, problem_of
 
 
 def own() -> dict[str, Tensor]:
@@ -53,3 +53,29 @@ def test_what_no_network_had_is_a_problem(name: Any, tensor: Any, problem: str) 
 def test_names_and_shapes_are_left_to_who_loads_it() -> None:
     state: dict[str, object] = {"0.bias": torch.full((3,), torch.nan), "more": torch.zeros(1)}
     assert problem_of(state, own()) is None
+
+
+class Versioned(nn.Linear):
+    """Refuses a state without its version, as torchvision's MNASNet does."""
+
+    _version = 2
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *rest: Any
+    ) -> None:
+        assert local_metadata.get("version") == 2
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+def test_a_plain_state_is_of_the_networks_own_version() -> None:
+    source, network = nn.Sequential(Versioned(2, 2)), nn.Sequential(Versioned(2, 2))
+    load_state(network, dict(source.state_dict()))
+    assert torch.equal(network.state_dict()["0.weight"], source.state_dict()["0.weight"])
+
+
+def test_a_state_keeps_the_version_that_it_was_written_with() -> None:
+    network = nn.Sequential(Versioned(2, 2))
+    state: Any = network.state_dict()
+    state._metadata["0"]["version"] = 1
+    with pytest.raises(AssertionError):
+        load_state(network, state)
