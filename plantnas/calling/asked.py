@@ -20,7 +20,8 @@ from plantnas.handed import hand_over, handed_things
 from plantnas.modules import bare, copied
 from plantnas.named import importable_name, raised
 from plantnas.named_keys import TABLES, check_names
-from plantnas.networks.handed_models import title_of
+from plantnas.networks.handed_models import architecture_of, title_of
+from plantnas.networks.loader import build_network
 from plantnas.records.building import structure_at_own_widths
 from plantnas.records.record import ImagesRecord
 from plantnas.tasks import Distillation
@@ -30,8 +31,12 @@ from plantnas.training.handed_data import HandedData
 MOST_COUNTED_GROUPS = 8
 """Of more groups, plantings of a number a group are nearly all too large or too small."""
 
-OURS = ("search_space.architecture", "search_space.teacher.weights", "data.name")
+OURS = ("search_space.architecture", "data.name")
 """What the arguments say, and no configuration beside them."""
+
+OTHER_TEACHER = "search_space.teacher.architecture"
+WEIGHTS = "search_space.teacher.weights"
+EPOCHS = "teacher.epochs"
 
 
 def tree_of(config: Mapping[str, Any] | StudyConfig | None) -> dict[str, Any]:
@@ -47,7 +52,7 @@ def tree_of(config: Mapping[str, Any] | StudyConfig | None) -> dict[str, Any]:
         return {}
     tree = config.model_dump(exclude_unset=True) if isinstance(config, StudyConfig) else config
     if not isinstance(config, StudyConfig):
-        for key in OURS:
+        for key in OURS if _has(dict(tree), OTHER_TEACHER) else (*OURS, WEIGHTS):
             if _has(dict(tree), key):
                 raise ConfigurationError(f"config: {key}: is what the other arguments say.")
     return {key: dict(part) if isinstance(part, Mapping) else part for key, part in tree.items()}
@@ -68,17 +73,82 @@ def with_arguments(tree: dict[str, Any], by_key: Mapping[str, object]) -> dict[s
     return tree
 
 
-def teacher_arguments(its_training: Mapping[str, Any] | TeacherRecipe | None) -> dict[str, Any]:
+def network_arguments(
+    model: object, taught_by: object, tree: dict[str, Any], splits: HandedData
+) -> dict[str, Any]:
+    """The settings that a model is, and its teacher or how that is trained, by dotted keys.
+
+    Raises:
+        ArgumentError: One of them is of another kind.
+        ConfigurationError: The configuration names a teacher too.
+    """
+    of_model = architecture_arguments(model, tree)
+    if isinstance(taught_by, nn.Module):
+        return of_model | given_teacher(taught_by, model, tree, splits)
+    return of_model | teacher_arguments(taught_by)
+
+
+def architecture_arguments(model: object, tree: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a model is; a module is the teacher's weights too, if there is no other.
+
+    Args:
+        model: As the caller gave it.
+        tree: The sections of the configuration that stands beside it.
+    """
+    name = architecture_of(model)
+    is_teacher = isinstance(model, nn.Module) and not _has(tree, OTHER_TEACHER)
+    return {"search_space.architecture": name, WEIGHTS: name if is_teacher else None}
+
+
+def teacher_arguments(its_training: object) -> dict[str, Any]:
     """How the teacher is trained, by dotted keys.
 
     Raises:
         ArgumentError: It is neither settings nor nothing.
     """
     kinds = (Mapping, TeacherRecipe, type(None))
-    check_given("teacher", its_training, kinds, "settings of its training, such as {'epochs': 20},")
+    wanted = "a torch.nn.Module, or settings of its training, such as {'epochs': 20},"
+    check_given("teacher", its_training, kinds, wanted)
     if isinstance(its_training, TeacherRecipe):
         its_training = its_training.model_dump(exclude_unset=True)
+    assert isinstance(its_training, Mapping | None)
     return {f"teacher.{key}": value for key, value in (its_training or {}).items()}
+
+
+def given_teacher(
+    teacher: nn.Module, model: object, tree: dict[str, Any], splits: HandedData
+) -> dict[str, Any]:
+    """The settings that a module is as the teacher, which is kept as it is unless they say more.
+
+    Where it is what the model is, at its widths, students have its channels; else it is of another
+    architecture.
+
+    Args:
+        teacher: As the caller gave it.
+        model: The students' architecture, as the caller gave it.
+        tree: The sections of the configuration that stands beside them.
+        splits: The images, which tell the sizes of networks.
+
+    Raises:
+        ConfigurationError: The configuration names a teacher too.
+    """
+    if _has(tree, OTHER_TEACHER):
+        raise ConfigurationError(f"config: {OTHER_TEACHER}: is what the argument teacher says.")
+    name, own = architecture_of(teacher), model
+    if not isinstance(own, nn.Module):
+        arguments = tree.get("search_space", {}).get("arguments")
+        images = _images_record(splits)
+        architecture = architecture_of(model)
+        own = build_network(architecture, images.num_classes, images.channels, arguments)
+    kinds = [
+        (type(each), {key: tensor.shape for key, tensor in each.state_dict().items()})
+        for each in (bare(own), bare(teacher))
+    ]
+    return {
+        WEIGHTS: name,
+        OTHER_TEACHER: None if kinds[0] == kinds[1] else name,
+        EPOCHS: None if _has(tree, EPOCHS) else 0,
+    }
 
 
 def name_of(argument: str, thing: object) -> str | None:
@@ -121,11 +191,16 @@ def configured(tree: dict[str, Any]) -> StudyConfig:
 def handed_names(config: StudyConfig) -> list[str]:
     """The names of a configuration that stand for objects of this process."""
     names = [attrgetter(key)(config) for key in TABLES]
-    return list(handed_things([name for name in names if name is not None]))
+    return list(handed_things([name for name in names if isinstance(name, str)]))
 
 
-def fitting(model: object, splits: HandedData) -> HandedData:
+def fitting(what: str, model: object, splits: HandedData) -> HandedData:
     """The images, with the number of outputs that a model has, if it is a module.
+
+    Args:
+        what: What the caller calls it.
+        model: As the caller gave it.
+        splits: The images.
 
     Raises:
         DataError: A target is out of the range of the module's answers.
@@ -142,7 +217,7 @@ def fitting(model: object, splits: HandedData) -> HandedData:
     except Exception as error:  # whatever the user's module does
         size = " x ".join(map(str, images.shape[1:]))
         raise UnsupportedArchitecture(
-            f"model: cannot be run on images of {size}: {raised(error)}."
+            f"{what}: cannot be run on images of {size}: {raised(error)}."
         ) from error
     if answers.ndim != 2 or len(answers) != len(images):
         return splits  # which is refused with the study
@@ -151,13 +226,13 @@ def fitting(model: object, splits: HandedData) -> HandedData:
         wanted = outputs_of(split.labels)
         if split.labels.is_floating_point() and wanted != outputs:
             raise DataError(
-                f"{name}: its targets are {wanted} numbers an image, the model answers {outputs}."
+                f"{name}: its targets are {wanted} numbers an image, the {what} answers {outputs}."
             )
         if wanted > outputs:
             place = int(split.labels.argmax())
             raise DataError(
-                f"{name}: target {place} is {wanted - 1}: the model tells {outputs} classes apart, "
-                "which are numbered from 0."
+                f"{name}: target {place} is {wanted - 1}: the {what} tells {outputs} classes "
+                "apart, which are numbered from 0."
             )
     return replace(splits, num_classes=outputs)
 
@@ -167,15 +242,20 @@ def proposing(tree: dict[str, Any], splits: HandedData) -> StudyConfig:
     config = configured(tree)
     if _has(tree, "search_space.grow.proposal"):
         return config
+    space = config.search_space
+    groups = structure_at_own_widths(space, _images_record(splits)).growable_widths
+    if len(groups) <= MOST_COUNTED_GROUPS:
+        return config
+    return configured(with_arguments(tree, {"search_space.grow.proposal": "shares"}))
+
+
+def _images_record(splits: HandedData) -> ImagesRecord:
+    """The sizes of the images, and how many numbers networks answer them by."""
     shape = list(splits.train.pixels.shape[1:])
     outputs = splits.num_classes or max(
         outputs_of(each.labels) for each in splits.by_name().values()
     )
-    images = ImagesRecord(outputs, shape[0], None, None, [], [], "", shape)
-    groups = structure_at_own_widths(config.search_space, images).growable_widths
-    if len(groups) <= MOST_COUNTED_GROUPS:
-        return config
-    return configured(with_arguments(tree, {"search_space.grow.proposal": "shares"}))
+    return ImagesRecord(outputs, shape[0], None, None, [], [], "", shape)
 
 
 def _has(tree: dict[str, Any], dotted: str) -> bool:

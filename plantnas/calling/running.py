@@ -50,7 +50,9 @@ def check_same(place: Place, config: StudyConfig) -> None:
     records = StudyRecords(Database.to_read(place.url, place.name), place.name)
     recorded = records.record.configuration
     records.database.close()
+    named = recorded["search_space"].get("teacher", {}).get("architecture")
     pairs = {
+        "teacher": (config.search_space.teacher.architecture or "", named or ""),
         "model": (config.search_space.architecture, recorded["search_space"]["architecture"]),
         "train and validation": (config.data.name, recorded["data"]["name"]),
     }
@@ -118,4 +120,4 @@ def _show(bars: ProgressBars, study: optuna.Study) -> None:
 
 def _shown(name: str) -> str:
     """The last part of a name, which has the fingerprint of an object."""
-    return repr(name.rpartition("/")[2])
+    return repr(name.rpartition("/")[2]) if name else "none"

@@ -14,8 +14,8 @@ from plantnas.baselines.finishing import evaluate_finished
 from plantnas.calling.asked import (
     fitting,
     name_of,
+    network_arguments,
     proposing,
-    teacher_arguments,
     tree_of,
     with_arguments,
 )
@@ -26,7 +26,7 @@ from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.handed import hand_over
 from plantnas.named_keys import code_names
-from plantnas.networks.handed_models import DIGITS, architecture_of, title_of
+from plantnas.networks.handed_models import DIGITS, title_of
 from plantnas.place import STUDIES, Place, sqlite_url
 from plantnas.training.handed_data import handed_data
 from plantnas.trials.storage import check_url, folder_of
@@ -42,7 +42,7 @@ def search(
     test: Any = None,
     *,
     name: str | None = None,
-    teacher: Mapping[str, Any] | TeacherRecipe | None = None,
+    teacher: nn.Module | Mapping[str, Any] | TeacherRecipe | None = None,
     loss: Callable[..., Any] | str | None = None,
     metric: Callable[..., float] | str | None = None,
     cost: Callable[..., float] | str | None = None,
@@ -74,7 +74,9 @@ def search(
         validation: The same, of the images that networks are chosen by.
         test: The same, for the accuracies of the final table alone.
         name: The study's; by default the model's.
-        teacher: Settings of the teacher's training, such as `{"epochs": 20}`; 0 keeps it as it is.
+        teacher: A trained module with the same outputs, which is kept as it is: channels come from
+            it if it is what the model makes, else they start fresh. Or settings of the training of
+            the model itself, such as `{"epochs": 20}`; 0 keeps its weights.
         loss: What distillation minimises: a name, or a function of (logits, labels, teacher_logits)
             that returns a scalar.
         metric: What the study maximises: a name such as `f1`, or a function of (outputs, targets)
@@ -106,10 +108,12 @@ def search(
     check_running(name, workers, timeout, callbacks)
     check_given("say", say, (Callable, type(None)), "a function of a line")
     device, tree = chosen_device(devices), tree_of(config)
-    data = fitting(model, handed_data(train, validation, test))
+    data = handed_data(train, validation, test)
+    for what, module in (("model", model), ("teacher", teacher)):
+        data = fitting(what, module, data)
     arguments = {
         "name": name or tree.get("name") or title_of(model).lower(),
-        **architecture_arguments(model),
+        **network_arguments(model, teacher, tree, data),
         "data.name": hand_over(f"data-{data.fingerprint()[:DIGITS]}", data),
         "search.steps": steps,
         "search.trials_per_step": trials_per_step,
@@ -118,7 +122,7 @@ def search(
         "search.cost": name_of("cost", cost),
         "distillation.loss": name_of("loss", loss),
     }
-    config = proposing(with_arguments(tree, arguments | teacher_arguments(teacher)), data)
+    config = proposing(with_arguments(tree, arguments), data)
     trust(code_names(config))
     place = place_of(config.name, storage, directory)
     check_same(place, config)
@@ -127,13 +131,6 @@ def search(
     if test is not None:
         evaluate_finished(place)
     return SearchResult(place.url, place.name, directory=place.directory)
-
-
-def architecture_arguments(model: nn.Module | Callable[..., nn.Module] | str) -> dict[str, Any]:
-    """The settings that a model is; a module is the teacher's weights too."""
-    name = architecture_of(model)
-    weights = name if isinstance(model, nn.Module) else None
-    return {"search_space.architecture": name, "search_space.teacher.weights": weights}
 
 
 def check_running(

@@ -10,8 +10,10 @@ from torch import nn
 
 import plantnas
 from plantnas.calling.asked import (
+    architecture_arguments,
     configured,
     fitting,
+    given_teacher,
     name_of,
     teacher_arguments,
     tree_of,
@@ -21,7 +23,7 @@ from plantnas.config import TeacherRecipe
 from plantnas.errors import ConfigurationError, DataError, UnsupportedArchitecture
 from plantnas.handed import handed
 from plantnas.training.handed_data import handed_data
-from tests.calling.conftest import net, pair
+from tests.calling.conftest import Net, net, pair
 
 BEGUN: dict[str, Any] = {"name": "any", "search_space.architecture": "plain", "data.name": "digits"}
 
@@ -67,9 +69,9 @@ def test_a_loss_is_the_function_itself() -> None:
 def test_a_module_says_how_many_classes_there_are() -> None:
     images, _ = pair(4)
     two = images, torch.tensor([0, 1, 0, 1])
-    assert fitting(net(), handed_data(two, two, None)).num_classes == 4
+    assert fitting("model", net(), handed_data(two, two, None)).num_classes == 4
     with pytest.raises(DataError, match=r"^validation: target 3 is 4: the model tells 4 classes"):
-        fitting(net(), handed_data(two, (images, torch.arange(4) + 1), None))
+        fitting("model", net(), handed_data(two, (images, torch.arange(4) + 1), None))
 
 
 def test_a_module_that_does_not_run_on_the_images_is_one_line() -> None:
@@ -77,4 +79,28 @@ def test_a_module_that_does_not_run_on_the_images_is_one_line() -> None:
     with pytest.raises(
         UnsupportedArchitecture, match=r"^model: cannot be run on images of 1 x 6 x 6"
     ):
-        fitting(nn.Conv2d(3, 8, 3), data)
+        fitting("model", nn.Conv2d(3, 8, 3), data)
+
+
+def test_a_teacher_of_what_the_model_is_gives_its_channels_and_any_other_none() -> None:
+    data = fitting("model", net(), handed_data(pair(4), pair(4), None))
+    for model in (net(), Net):
+        alike = given_teacher(net(1), model, {}, data)
+        assert alike["search_space.teacher.architecture"] is None
+        assert alike["search_space.teacher.weights"].startswith("handed/Net-")
+    for other in (Net(9), nn.Sequential(nn.Flatten(), nn.Linear(36, 4))):
+        named = given_teacher(other, net(), {}, data)
+        assert named["search_space.teacher.architecture"].startswith("handed/")
+        assert named["teacher.epochs"] == 0
+
+
+def test_a_teacher_is_said_once_and_trained_if_the_configuration_says_so() -> None:
+    data = fitting("model", net(), handed_data(pair(4), pair(4), None))
+    assert given_teacher(net(1), net(), {"teacher": {"epochs": 2}}, data)["teacher.epochs"] is None
+    named = {"search_space": {"teacher": {"architecture": "plain", "weights": "file.pt"}}}
+    assert tree_of(named) == named
+    assert architecture_arguments(net(), named)["search_space.teacher.weights"] is None
+    with pytest.raises(ConfigurationError, match=r"^config: search_space\.teacher\.arch"):
+        given_teacher(net(1), net(), named, data)
+    with pytest.raises(DataError, match=r"^train: target 3 is 3: the teacher tells 3"):
+        fitting("teacher", nn.Sequential(nn.Flatten(), nn.Linear(36, 3)), data)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from torch import nn
 
 import plantnas
 from plantnas.errors import ArgumentError, PlantnasError
@@ -38,6 +39,18 @@ def test_the_teacher_starts_from_the_weights_of_the_module(
     images = pair(8)[0]
     teacher = result.load(1)
     torch.testing.assert_close(teacher(result.inputs(images)), given(result.inputs(images)))
+
+
+def test_a_trained_teacher_of_another_architecture_is_kept_as_it_is(tmp_path: Path) -> None:
+    teacher, said = nn.Sequential(nn.Flatten(), nn.Linear(36, 4)), list[str]()
+    arguments = QUICK | {"teacher": teacher, "directory": tmp_path, "say": said.append}
+    result = plantnas.search(net(), pair(64), pair(32, 64), timeout=0, **arguments)
+    assert "channels correspond to no student's: these start fresh" in said[0]
+    images = pair(8)[0]
+    torch.testing.assert_close(result.load(1)(images), teacher(images))
+    arguments["teacher"] = None
+    with pytest.raises(PlantnasError, match=r"^teacher: not what study .* here none, there 'Seq"):
+        plantnas.search(net(), pair(64), pair(32, 64), timeout=0, **arguments)
 
 
 def test_the_caller_keeps_its_module(searched: SearchResult, tmp_path: Path) -> None:
