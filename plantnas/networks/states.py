@@ -33,7 +33,7 @@ def problem_of(state: Mapping[str, object], own: Mapping[str, Tensor]) -> str | 
     return None
 
 
-def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+def load_state(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Puts a state into a network, as one of this very version of its modules.
 
     safetensors, and any other plain dict, do not keep the versions that torch writes beside a
@@ -43,9 +43,9 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     Raises:
         RuntimeError: torch's: names or shapes are others.
     """
-    versioned: Any = OrderedDict(state)
+    versioned: Any = OrderedDict(tensors)
     own: Any = network.state_dict()
-    versioned._metadata = getattr(state, "_metadata", own._metadata)
+    versioned._metadata = getattr(tensors, "_metadata", own._metadata)
     network.load_state_dict(versioned)
 
 
