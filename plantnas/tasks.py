@@ -51,7 +51,9 @@ class Data(Settings):
     mirrored nor shifted nor augmented and no uint8 images have one view."""
     augment: NamesWithArguments = ()
     """What views but the first are changed by then: torchvision's transforms (transforms.v2) by
-    name, one after another, or `NAME: {argument: value}`."""
+    name, one after another, or `NAME: {argument: value}`; last, `MixUp` or `CutMix` (Zhang et al.
+    2018, Yun et al. 2019) mix each with another image's, and the labels, by a share that is of
+    Beta(`alpha`, `alpha`)."""
     channels: ImageChannels | None = None
     """3 repeats the channel of grey images."""
     image_size: int | None = Field(default=None, strict=True, gt=0, le=4096)

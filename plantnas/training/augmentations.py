@@ -15,10 +15,12 @@ from plantnas.tasks import Data
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from plantnas.training.mixing import Mix
+
     Transform = Callable[[Tensor], Tensor]
     """Makes an image of another, channels x height x width both."""
 
-AUGMENTATIONS: "Table[Callable[..., Transform]]" = Table(
+AUGMENTATIONS: "Table[Callable[..., Transform | Mix]]" = Table(
     "data.augment",
     {
         name: f"torchvision.transforms.v2:{name}"
@@ -54,19 +56,20 @@ AUGMENTATIONS: "Table[Callable[..., Transform]]" = Table(
             "Resize",
             "TrivialAugmentWide",
         )
-    },
+    }
+    | {name: f"plantnas.training.mixing:{name}" for name in ("CutMix", "MixUp")},
     "a class or function of (arguments) that returns a function of an image, a tensor of channels "
     "x height x width, which returns another one",
     result=Callable,
 )
-"""torchvision's transforms by their class names, and what is made of theirs."""
+"""torchvision's transforms by their class names, and ways to mix two images."""
 
 ENUMERATIONS = {"interpolation": "InterpolationMode", "policy": "AutoAugmentPolicy"}
 """Arguments that a file says by name: which of torchvision's enumerations each is of."""
 
 
-def transforms_of(data: Data) -> "list[tuple[str, Transform]]":
-    """The transforms that a study names, each with its name.
+def transforms_of(data: Data) -> "list[tuple[str, Transform | Mix]]":
+    """What a study names, made with its arguments, each with its name.
 
     Raises:
         ConfigurationError: One is unknown, or does not take its arguments.
@@ -76,7 +79,7 @@ def transforms_of(data: Data) -> "list[tuple[str, Transform]]":
     ]
 
 
-def _made(name: str, settings: Mapping[str, Any]) -> "Transform":
+def _made(name: str, settings: Mapping[str, Any]) -> "Transform | Mix":
     make, where = AUGMENTATIONS.find(name), f"{AUGMENTATIONS.key}: {name}"
     parameters = signature(make).parameters
     takes_any = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())

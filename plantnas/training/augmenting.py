@@ -20,6 +20,7 @@ from plantnas.named import raised
 from plantnas.tasks import Data
 from plantnas.training.augmentations import AUGMENTATIONS, transforms_of
 from plantnas.training.data import Dataset
+from plantnas.training.mixing import Mix, Mixing, mixed
 from plantnas.training.seeds import derived_seed
 from plantnas.training.views import Inputs, channels_last, shifted
 
@@ -46,7 +47,13 @@ class Keeping:
 
 
 class Augmented:
-    """Makes views of images: mirrored and shifted as without transforms, and then transformed."""
+    """Makes views of images: mirrored and shifted as all are, then transformed and mixed.
+
+    Attributes:
+        pixels: The images, images x channels x height x width.
+        views: How many of each.
+        mixing: Mixes two images' views and labels, if a study wants it.
+    """
 
     def __init__(self, dataset: Dataset, data: Data, random_seed: int) -> None:
         """Makes the transforms.
@@ -55,15 +62,21 @@ class Augmented:
             ConfigurationError: One is unknown, does not take its arguments, or has no images.
         """
         self.pixels, self.views, self._seed = dataset.train.pixels, data.views, random_seed
-        self._transforms = transforms_of(data)
+        made = transforms_of(data)
+        self._transforms = [(name, each) for name, each in made if not isinstance(each, Mix)]
         self._flip = dataset.train.have_pixels if data.flip is None else data.flip
         self._shift = data.shift
         if self.pixels.ndim != 4:
             raise ConfigurationError(
-                f"{AUGMENTATIONS.key}: {self._transforms[0][0]}: changes images of channels x "
+                f"{AUGMENTATIONS.key}: {made[0][0]}: changes images of channels x "
                 f"height x width, but the inputs of {data.name} have the shape "
                 f"{tuple(self.pixels.shape[1:])}."
             )
+        mixes = [each for _, each in made if isinstance(each, Mix)]
+        self.mixing = None
+        if mixes:
+            count, _, height, width = self.pixels.shape
+            self.mixing = Mixing(mixes, count, (height, width), dataset.num_classes, random_seed)
 
     @property
     def bytes(self) -> int:
@@ -78,8 +91,12 @@ class Augmented:
         """
         # torchvision's transforms draw from torch's own generator, whose state is put back.
         with torch.random.fork_rng(devices=[]):
-            pairs = zip(views.tolist(), indices.tolist(), strict=True)
-            return torch.stack([self._view(*each) for each in pairs])
+            images = self._unmixed(views, indices)
+            if self.mixing is None:
+                return images
+            partners, _, kept = self.mixing.pairs(views, indices)
+            # The image itself, view 0, keeps all.
+            return mixed(images, self._unmixed(views, partners), kept)
 
     def chunks(self) -> Iterator[tuple[int, slice, Tensor]]:
         """All views of all images, a part at a time: the view, which images, and their pixels."""
@@ -91,6 +108,10 @@ class Augmented:
                     slice(start, start + CHUNK),
                     self.of(torch.full_like(indices, view), indices),
                 )
+
+    def _unmixed(self, views: Tensor, indices: Tensor) -> Tensor:
+        pairs = zip(views.tolist(), indices.tolist(), strict=True)
+        return torch.stack([self._view(*each) for each in pairs])
 
     def _view(self, view: int, index: int) -> Tensor:
         image = self.pixels[index]
@@ -174,19 +195,13 @@ class MadeInputs(Inputs):
 
 
 def augmented_views(
-    dataset: Dataset,
-    data: Data,
-    random_seed: int,
-    device: torch.device,
-    keeping: Keeping,
+    augmented: Augmented, dataset: Dataset, device: torch.device, keeping: Keeping
 ) -> Inputs:
     """The training images in all their views, with the transforms of a study.
 
     Raises:
-        ConfigurationError: A transform is unknown, does not take its arguments, or does not make
-            an image of the same shape.
+        ConfigurationError: A transform does not make an image of the same shape.
     """
-    augmented = Augmented(dataset, data, random_seed)
     normalised = None
     if dataset.train.have_pixels:
         normalised = dataset.mean.to(device), dataset.std.to(device)

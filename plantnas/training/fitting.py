@@ -17,7 +17,7 @@ from plantnas.channels.containers import logits_in
 from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError
 from plantnas.measured import Epoch, Evaluation
-from plantnas.training.augmenting import Keeping, augmented_views
+from plantnas.training.augmenting import Augmented, Keeping, augmented_views
 from plantnas.training.data import Dataset
 from plantnas.training.evaluation import TrainingDiverged as TrainingDiverged
 from plantnas.training.evaluation import evaluate
@@ -113,13 +113,16 @@ def labelled(
     """
     seed = derived_seed(config.random_seed, "views")
     by_labels = label_loss_of(config, dataset)
+    targets = Targets(dataset.train.labels.to(device))
     if config.data.augment:
-        inputs = augmented_views(dataset, config.data, seed, device, keeping or Keeping())
+        augmented = Augmented(dataset, config.data, seed)
+        inputs = augmented_views(augmented, dataset, device, keeping or Keeping())
+        targets = targets._replace(mixing=augmented.mixing)
     else:
         inputs = augmented_inputs(dataset, config.data, seed, device)
     return TrainingData(
         inputs=inputs,
-        targets=Targets(dataset.train.labels.to(device)),
+        targets=targets,
         validation_inputs=image_inputs(dataset.validation, dataset, device),
         validation_targets=Targets(dataset.validation.labels.to(device)),
         loss=by_labels,

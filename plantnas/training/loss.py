@@ -14,6 +14,7 @@ from torch.nn import functional
 from plantnas.errors import ConfigurationError
 from plantnas.tasks import LabelLossName, Task
 from plantnas.training.images import UNLABELLED, with_label
+from plantnas.training.mixing import Mixing
 
 
 class Targets(NamedTuple):
@@ -25,14 +26,22 @@ class Targets(NamedTuple):
     """float32, views x images x classes, or None without a teacher."""
     answering: Callable[[Tensor, Tensor], Tensor] | None = None
     """Gives those of one view of each indexed image, where only those of view 0 are kept."""
+    mixing: Mixing | None = None
+    """How labels of views are mixed, if the views are."""
 
     def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Labels and teacher's logits for one view of each indexed image."""
+        """Labels and teacher's logits for one view of each indexed image.
+
+        Labels that are mixed are batch x outputs, float32: of classes, the share of each.
+        """
+        labels = self.labels[indices]
+        if self.mixing is not None:
+            labels = self.mixing.labels(self.labels, views, indices)
         if self.teacher_logits is None:
-            return self.labels[indices], None
+            return labels, None
         if self.answering is not None:
-            return self.labels[indices], self.answering(views, indices)
-        return self.labels[indices], self.teacher_logits[views, indices]
+            return labels, self.answering(views, indices)
+        return labels, self.teacher_logits[views, indices]
 
     def chosen(self, indices: Tensor) -> "Targets":
         """Those of view 0 of the indexed images alone."""
@@ -74,16 +83,21 @@ class LabelLoss:
         self, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None = None
     ) -> Tensor:
         """The mean over the images of a batch that have labels; a scalar."""
-        if self.name == "cross_entropy":
+        if self.name == "cross_entropy" and not labels.is_floating_point():
             return self._cross_entropy(logits, labels, "mean")
-        return self.of_each(logits, labels).sum() / len(with_label(labels))
+        count: Tensor | int = len(with_label(labels))
+        if self.name == "cross_entropy" and (weights := self._weights(logits)) is not None:
+            count = (labels.nan_to_num(0) * weights).sum()  # as torch divides by those of classes
+        return self.of_each(logits, labels).sum() / count
 
     def of_each(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of each image of a batch; 0 without labels."""
-        if self.name == "cross_entropy":
+        if self.name == "cross_entropy" and not labels.is_floating_point():
             return self._cross_entropy(logits, labels, "none")
         known = ~labels.isnan()
         labels = labels.where(known, 0)
+        if self.name == "cross_entropy":  # of mixed images: the share of each class
+            return self._cross_entropy(logits, labels, "none").where(known.all(1), 0)
         if self.name == "binary_cross_entropy":
             elementwise = functional.binary_cross_entropy_with_logits(
                 logits,

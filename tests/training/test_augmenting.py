@@ -9,7 +9,7 @@ from torch import Tensor
 
 from plantnas.config import Data
 from plantnas.errors import ConfigurationError
-from plantnas.training.augmenting import Keeping, augmented_views
+from plantnas.training.augmenting import Augmented, Keeping, augmented_views
 from plantnas.training.data import Dataset, load_dataset
 from plantnas.training.views import Inputs
 
@@ -33,7 +33,8 @@ def dataset() -> Dataset:
 def views_of(
     dataset: Dataset, data: Data = AUGMENTED, seed: int = 0, keeping: Keeping | None = None
 ) -> Inputs:
-    return augmented_views(dataset, data, seed, CPU, keeping or Keeping())
+    augmented = Augmented(dataset, data, seed)
+    return augmented_views(augmented, dataset, CPU, keeping or Keeping())
 
 
 def fed(inputs: Inputs) -> Tensor:
@@ -99,6 +100,18 @@ def test_a_folder_that_cannot_be_written_leaves_the_views_in_memory(
     (tmp_path / "file").touch()
     kept = views_of(dataset, keeping=Keeping(1e9, tmp_path / "file" / "key.views"))
     assert torch.equal(fed(kept), fed(views_of(dataset)))
+
+
+def test_views_are_mixed_after_their_transforms(dataset: Dataset) -> None:
+    alone, data = data_with("RandomInvert"), data_with({"MixUp": {"alpha": 2.0}}, "RandomInvert")
+    mixing = Augmented(dataset, data, 0).mixing
+    assert mixing is not None
+    views, indices = torch.tensor([0, 1, 2]), torch.tensor([3, 4, 5])
+    partners, shares, _ = mixing.pairs(views, indices)
+    plain, mixed = (views_of(dataset, each).tensors[0].float() for each in (alone, data))
+    share = shares.view(-1, 1, 1, 1)
+    expected = share * plain[views, indices] + (1 - share) * plain[views, partners]
+    torch.testing.assert_close(mixed[views, indices], expected, rtol=0, atol=0.51)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 from torch.testing import assert_close
 
 from plantnas.errors import ConfigurationError
@@ -131,3 +132,30 @@ def test_of_labels_the_presence_of_a_rare_one_weighs_more() -> None:
     answers = torch.zeros(4, 3)
     expected = math.log(2) * torch.tensor([4 / 3, 1, 1, 0])
     assert_close(found.of_each(answers, labels), expected)
+
+
+def shares_of(labels: Tensor) -> Tensor:
+    """Classes as shares; NaN of images without a label."""
+    known = (labels != UNLABELLED).unsqueeze(1)
+    return torch.nn.functional.one_hot(labels.clamp_min(0), 3).float().where(known, torch.nan)
+
+
+@pytest.mark.parametrize("weights", [None, (0.5, 1.0, 3.0)])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_shares_of_one_class_are_learnt_as_the_class_is(
+    weights: tuple[float, ...] | None, smoothing: float
+) -> None:
+    logits, loss = torch.randn(5, 3), label_loss("classification", None, smoothing, weights)
+    assert_close(loss(logits, shares_of(LABELS)), loss(logits, LABELS))
+    assert_close(loss.of_each(logits, shares_of(LABELS)), loss.of_each(logits, LABELS))
+
+
+def test_the_loss_of_mixed_labels_is_the_mix_of_both_losses() -> None:
+    logits, first, second = (
+        torch.randn(4, 3),
+        torch.tensor([0, 1, 2, 0]),
+        torch.tensor([2, 2, 1, 0]),
+    )
+    mixed = 0.3 * shares_of(first) + 0.7 * shares_of(second)
+    expected = 0.3 * cross_entropy(logits, first) + 0.7 * cross_entropy(logits, second)
+    assert_close(cross_entropy(logits, mixed), expected)

@@ -6,7 +6,8 @@ A loss is a function `loss(settings)`, of the module that has its name or the us
   `label_loss`, gets the task's loss by labels there (`LabelLoss` of loss.py);
 - it returns a function of (logits, labels, teacher_logits) that returns the mean loss of a batch, a
   scalar with a gradient. Both logits are batch x classes, float32; labels are batch, int64, and -1
-  for images without one, or batch x outputs, float32, and NaN for images without them.
+  for images without one, or batch x outputs, float32, and NaN for images without them; so are those
+  of classes where `data.augment` mixes images, as the share of each class.
 
 Networks that have no teacher, as the teacher itself, learn by labels alone (loss.py).
 """

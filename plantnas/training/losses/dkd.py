@@ -23,7 +23,10 @@ def loss(settings: Distillation, label_loss: LabelLoss = cross_entropy) -> Loss:
     """
 
     def decoupled(logits: Tensor, labels: Tensor, teacher_logits: Tensor) -> Tensor:
-        right = labels.where(labels != UNLABELLED, teacher_logits.argmax(1))
+        is_known, right = labels != UNLABELLED, labels
+        if labels.is_floating_point():  # of mixed images: most of one is of that class
+            is_known, right = ~labels.isnan().any(1), labels.argmax(1)
+        right = right.where(is_known, teacher_logits.argmax(1))
         mask = functional.one_hot(right, logits.shape[1]).bool()
         softened = logits / settings.temperature, teacher_logits / settings.temperature
         of_target = _divergence(*(_target_or_not(each, mask) for each in softened))

@@ -53,3 +53,10 @@ def test_gradients_are_finite_where_the_teacher_is_sure() -> None:
     loss(Distillation())(student, LABELS, 1e4 * TEACHER.float()).backward()
     assert student.grad is not None
     assert student.grad.isfinite().all()
+
+
+def test_of_mixed_images_the_class_that_most_is_of_is_right() -> None:
+    made = loss(Distillation(**ALONE))
+    nothing = torch.full((STUDENT.shape[1],), torch.nan)
+    shares = torch.stack([torch.zeros_like(nothing).index_fill(0, LABELS[:1], 0.6), nothing])
+    assert torch.equal(made(STUDENT, shares, TEACHER), made(STUDENT, LABELS, TEACHER))
