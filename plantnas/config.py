@@ -19,6 +19,7 @@ from plantnas.settings import (
     Arguments,
     Count,
     Factor,
+    Factors,
     Limit,
     Rate,
     Settings,
@@ -127,6 +128,9 @@ class TeacherRecipe(Recipe):
     label_smoothing: Share = 0.0
     """Share of each label that is spread evenly over what else it could be, in the loss by classes
     or by several labels (Szegedy et al. 2016)."""
+    class_weights: Factors | None = None
+    """What each class, or the presence of each label, counts in that loss, in their order; all
+    alike if not given."""
     learning_rate: Rate | None = 0.005
     """Peak of the schedule: linear warm-up, then half a cosine to zero (Loshchilov and Hutter
     2017). `null`: as for the seed by default."""

@@ -80,6 +80,9 @@ PerChannel = Annotated[tuple[Weight, ...], Field(min_length=1, max_length=3)]
 Divisors = Annotated[tuple[Factor, ...], Field(min_length=1, max_length=3)]
 """The same, of what channels are divided by."""
 
+Factors = Annotated[tuple[Factor, ...], Field(min_length=1)]
+"""A number for each of several things."""
+
 ImageChannels = Annotated[Literal[1, 3], BeforeValidator(_integer)]
 """Grey or coloured."""
 

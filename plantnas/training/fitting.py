@@ -138,7 +138,9 @@ def label_loss_of(config: StudyConfig, dataset: Dataset) -> LabelLoss:
     Raises:
         ConfigurationError: It is not one of the data's task.
     """
-    weights, teacher, balance = None, config.teacher, config.data.balance
+    weights, teacher, balance = config.teacher.class_weights, config.teacher, config.data.balance
+    if weights is not None:
+        _check_weights(weights, balance, dataset)
     if balance != "none" and dataset.task == "regression":
         raise ConfigurationError(f"data.balance: {balance}: numbers have no classes to balance.")
     if balance == "sampling" and dataset.task == "multilabel":
@@ -148,6 +150,20 @@ def label_loss_of(config: StudyConfig, dataset: Dataset) -> LabelLoss:
     if balance == "weights":
         weights = rarity(dataset.train.labels, dataset.num_classes)
     return label_loss(dataset.task, teacher.loss, teacher.label_smoothing, weights)
+
+
+def _check_weights(class_weights: tuple[float, ...], balance: str, dataset: Dataset) -> None:
+    key = f"teacher.class_weights: {list(class_weights)}"
+    if dataset.task == "regression":
+        raise ConfigurationError(f"{key}: numbers have no classes to weigh.")
+    if len(class_weights) != dataset.num_classes:
+        what = "classes" if dataset.task == "classification" else "labels"
+        raise ConfigurationError(
+            f"{key}: has {len(class_weights)} numbers, where the data has {dataset.num_classes} "
+            f"{what}."
+        )
+    if balance == "weights":
+        raise ConfigurationError(f"{key}: data.balance 'weights' would say another weight of each.")
 
 
 def _chances(config: StudyConfig, dataset: Dataset) -> Tensor | None:

@@ -281,6 +281,46 @@ def test_what_cannot_be_balanced_is_refused(task: str, balance: str, message: st
         label_loss_of(config, dataset)
 
 
+@pytest.mark.parametrize(
+    ("task", "balance", "weights", "message"),
+    [
+        ("classification", "none", [1.0, 2.0], "has 2 numbers, where the data has 10 classes"),
+        ("multilabel", "none", [1.0], "has 1 numbers, where the data has 10 labels"),
+        ("regression", "none", [1.0], "numbers have no classes"),
+        ("classification", "weights", [0.5] * 10, "data.balance 'weights' would say another"),
+    ],
+)
+def test_weights_that_fit_no_classes_are_refused(
+    task: str, balance: str, weights: list[float], message: str
+) -> None:
+    config = StudyConfig.model_validate(
+        {
+            "name": "x",
+            "search_space": {"architecture": "plain-small"},
+            "data": {"name": "digits", "validation": 100, "balance": balance},
+            "teacher": {"class_weights": weights},
+        }
+    )
+    dataset = replace(load_dataset(config.data, 0), task=task)
+    with pytest.raises(ConfigurationError, match=rf"^teacher.class_weights: .*: {message}"):
+        label_loss_of(config, dataset)
+
+
+def test_classes_weigh_what_the_study_says() -> None:
+    weights = [0.5, *[1.0] * 9]
+    config = StudyConfig.model_validate(
+        {
+            "name": "x",
+            "search_space": {"architecture": "plain-small"},
+            "data": {"name": "digits", "validation": 100},
+            "teacher": {"class_weights": weights},
+        }
+    )
+    loss = label_loss_of(config, load_dataset(config.data, 0))
+    each = loss.of_each(torch.zeros(2, 10), torch.tensor([0, 1]))
+    assert each[0] == each[1] / 2
+
+
 def test_without_a_teacher_only_labelled_images_are_met(digits: Digits) -> None:
     labels = torch.tensor([3, 1, -1, -1, -1, -1, 2, -1])
     data = without_teacher(first_images(digits(), 8, labels))
