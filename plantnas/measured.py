@@ -50,6 +50,10 @@ class Metric(NamedTuple):
         """A value without its unit."""
         return f"{100 * amount:.2f}" if self.scale == 100 else f"{amount:.4f}"
 
+    def gain(self, amount: float) -> str:
+        """A difference of two values, with its sign and without its unit."""
+        return f"{'-' if amount < 0 else '+'}{self.figure(abs(amount))}"
+
     def text(self, amount: float) -> str:
         """A value with its unit."""
         return f"{self.figure(amount)} %" if self.scale == 100 else self.figure(amount)

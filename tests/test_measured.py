@@ -2,7 +2,7 @@
 
 import pytest
 
-from plantnas.measured import Evaluation, Metric
+from plantnas.measured import ACCURACY, Evaluation, Metric
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,11 @@ from plantnas.measured import Evaluation, Metric
 )
 def test_a_metric_is_shown_in_words_and_its_unit(name: str, title: str, text: str) -> None:
     assert (Metric(name).title, Metric(name).text(0.9125)) == (title, text)
+
+
+def test_a_difference_has_its_sign_and_the_metrics_scale() -> None:
+    assert (ACCURACY.gain(-0.0125), ACCURACY.gain(0.5)) == ("-1.25", "+50.00")
+    assert Metric("r2").gain(0.0125) == "+0.0125"
 
 
 def test_a_metric_is_known_by_its_words() -> None:

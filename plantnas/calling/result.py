@@ -37,7 +37,7 @@ from plantnas.report.export.choice import Wanted, best_within
 from plantnas.report.export.saving import Files, save
 from plantnas.report.finish import finish_baselines
 from plantnas.report.frames.frames import networks_frame
-from plantnas.report.front import pareto_front, teacher_of
+from plantnas.report.front import metric_of, pareto_front, teacher_of
 from plantnas.report.headline import headline
 from plantnas.report.images import normalised
 from plantnas.report.page.page import write_report
@@ -320,7 +320,10 @@ class SearchResult:
     def _repr_html_(self) -> str:
         """The headline, the front's table and the plot, for notebooks."""
         said = escape(headline(self._records.networks()))
-        table = self.front.to_html(float_format="{:.2%}".format, na_rep="")
+        front, shown = self.front, metric_of(self._records.networks()).short
+        for column in ("validation_accuracy", "test_accuracy"):
+            front[column] = front[column].map(shown, na_action="ignore")
+        table = front.to_html(float_format="{:.2%}".format, na_rep="")
         plot = self.plot().to_html(full_html=False, include_plotlyjs="cdn")
         return f"<p><b>{escape(self.name)}</b>: {said}</p>{table}{plot}"
 

@@ -21,7 +21,7 @@ from plantnas.channels.running import macs_of
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.channels.wiring import triangular
 from plantnas.errors import Say, StorageError
-from plantnas.measured import Epoch
+from plantnas.measured import Epoch, Metric
 from plantnas.records.building import other_teacher
 from plantnas.records.optuna_tables import accuracy_key, cost_key, parameters_key
 from plantnas.records.record import NetworkRecord
@@ -76,7 +76,9 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     is_loaded = space.teacher.weights is not None
     if is_loaded:
         history.append(before_training(network, training_data, recipe.peak))
-        say(f"teacher: its validation accuracy is {history[0].validation_accuracy:.2%} as loaded")
+        metric = Metric(training_data.metrics.chosen)
+        loaded = metric.short(history[0].validation_accuracy)
+        say(f"teacher: its validation {metric.words} is {loaded} as loaded")
     if recipe.epochs == 0:
         say("keeping the teacher as it is")
     else:
@@ -90,7 +92,8 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
     with phases("evaluation"):
         evaluation = validate(network, training_data)
     if is_loaded and recipe.epochs:
-        say(f"teacher: its validation accuracy is {evaluation.accuracy:.2%} after its training")
+        trained_to = evaluation.metric.short(evaluation.accuracy)
+        say(f"teacher: its validation {evaluation.metric.words} is {trained_to} after its training")
     trained = Trained(network, structure, tuple(history), evaluation, phases.seconds)
     record = network_record("teacher", trained, records.store, joined.study, joined.pricing)
     if space.has_other_teacher:

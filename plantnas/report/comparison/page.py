@@ -148,7 +148,8 @@ def comparison_pareto_info(
 
 def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
     """Accuracy against cost: a marker a method and size, planting joined, the teacher."""
-    figure, title, words = go.Figure(), escape(info.title), info.metric.words
+    figure, title, metric = go.Figure(), escape(info.title), info.metric
+    scale, words, unit = metric.scale, metric.words, " %" if metric.scale == 100 else ""
     for place, method in enumerate(info.methods):
         points = [point for point in info.points if point.method == method]
         if not points:
@@ -156,35 +157,38 @@ def comparison_pareto_figure(info: ComparisonParetoInfo) -> go.Figure:
         look, shift = _marker(method), _shift(place, len(info.methods))
         figure.add_scatter(
             x=[shift * point.cost for point in points],
-            y=[100 * point.accuracy.mean for point in points],
-            error_y=_bars([100 * point.accuracy.deviation for point in points], look["color"]),
+            y=[scale * point.accuracy.mean for point in points],
+            error_y=_bars([scale * point.accuracy.deviation for point in points], look["color"]),
             mode="lines+markers" if method == PLANTING else "markers",
             name=method,
             marker=look,
             hovertext=[
                 f"<b>{escape(method)}</b>, step {point.step}<br>"
                 f"{shown_cost(point.cost)} {title}<br>"
-                f"test {words} {shown_spread(point.accuracy)} % ({point.networks} networks)"
+                f"test {words} {shown_spread(point.accuracy, metric)}{unit} "
+                f"({point.networks} networks)"
                 for point in points
             ],
             hoverinfo="text",
         )
     if not isnan(info.teacher_accuracy.mean):  # a star where it is, and a line at its accuracy
-        accuracy = 100 * info.teacher_accuracy.mean
+        accuracy = scale * info.teacher_accuracy.mean
         figure.add_scatter(
             x=[info.teacher_cost],
             y=[accuracy],
             mode="markers",
             name="teacher",
             marker=marker("teacher", 14),
-            hovertext=[f"teacher<br>test {words} {shown_spread(info.teacher_accuracy)} %"],
+            hovertext=[
+                f"teacher<br>test {words} {shown_spread(info.teacher_accuracy, metric)}{unit}"
+            ],
             hoverinfo="text",
         )
         line = {"color": TEACHER_COLOUR, "dash": "dot", "width": 1.5}
         figure.add_hline(y=accuracy, line=line, opacity=1, layer="below")
     lay_out(figure, f"Test {words} against {title}")
     figure.update_xaxes(title=title, type="log", dtick="D2", tickformat="~s")
-    figure.update_yaxes(title=f"test {words} (%)")
+    figure.update_yaxes(title=f"test {metric.title}")
     return figure
 
 

@@ -1,11 +1,12 @@
 """What a comparison says: sentences, and tables for a terminal or a page. Nothing here prints.
 
-The numbers are made in comparison.py; accuracies, or what else the studies maximise, are shown in
-per cent, and their differences in points of per cent.
+The numbers are made in comparison.py; accuracies are shown in per cent, and their differences in
+points of per cent. What else studies maximise is shown as it is, as are its differences.
 """
 
 from collections.abc import Iterable, Sequence
 from math import inf, isnan
+from re import sub
 from statistics import fmean
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.grouping import grouped
-from plantnas.measured import ACCURACY
+from plantnas.measured import ACCURACY, Metric
 from plantnas.report.comparison.comparison import Comparison, MethodDifference
 from plantnas.report.comparison.small_networks import PAPERS_SHARE, small_networks
 from plantnas.report.comparison.statistics import Difference, Spread, spread
@@ -98,7 +99,9 @@ def verdict(comparison: Comparison) -> Verdict:
 
 def notes_of(comparison: Comparison) -> list[str]:
     """What a reader of the tables must know."""
-    return [note.replace("accuracy", comparison.metric.words) for note in NOTES]
+    words, in_points = comparison.metric.words, comparison.metric.scale == 100
+    notes = NOTES if in_points else [sub("(in )?points,?( of)? ", "", note) for note in NOTES]
+    return [note.replace("accuracy", words) for note in notes]
 
 
 def verdict_columns(comparison: Comparison) -> tuple[str, ...]:
@@ -116,13 +119,14 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     spreads = {key: accuracy_spread(entries) for key, entries in groups.items()}
     tested = {key: each.mean for key, each in spreads.items() if not isnan(each.mean)}
     columns, rows = verdict_columns(comparison), list[tuple[str, ...]]()
+    shown_gain = comparison.metric.gain
     for key in sorted(groups, key=lambda key: (key[0] or 0, -tested.get(key, -inf))):
         (step, method), entries = key, groups[key]
         gain = ""
         if (difference := better.get(key)) is not None:
-            gain = f"{100 * difference.mean:+.2f}"
+            gain = shown_gain(difference.mean)
             if difference.has_interval:
-                gain += f" ({100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
+                gain += f" ({shown_gain(difference.low)} to {shown_gain(difference.high)})"
         rates = {entry.learning_rate for entry in entries if entry.learning_rate is not None}
         cost = shown_cost(fmean(entry.cost for entry in entries))
         rows.append(
@@ -132,7 +136,7 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
                 f"{fmean(entry.parameters for entry in entries):,.0f}",
                 f"{fmean(entry.macs for entry in entries):,.0f}",
                 *([cost] if len(columns) > len(VERDICT_COLUMNS) else []),
-                shown_spread(spreads[key]),
+                shown_spread(spreads[key], comparison.metric),
                 gain,
                 f"{fmean(entry.own_seconds for entry in entries):,.1f}",
                 f"{fmean(entry.seconds for entry in entries):,.1f}",
@@ -170,7 +174,10 @@ def small_rows(comparison: Comparison) -> list[tuple[str, ...]]:
         (
             row.method,
             f"{100 * row.share:.1f}",
-            *map(shown_spread, (row.test_accuracy, row.behind_teacher, row.gap)),
+            *(
+                shown_spread(each, comparison.metric)
+                for each in (row.test_accuracy, row.behind_teacher, row.gap)
+            ),
         )
         for row in small_networks(comparison)
     ]
@@ -183,15 +190,15 @@ def small_table(comparison: Comparison) -> Table:
 
 def sentences(comparison: Comparison) -> list[str]:
     """Where planting is better, worse or not clearly either, method by method."""
-    return [_sentence(difference) for difference in comparison.differences]
+    return [_sentence(difference, comparison.metric) for difference in comparison.differences]
 
 
-def shown_spread(measured: Spread) -> str:
-    """`91.23 ± 0.12` in per cent; without what is not known."""
+def shown_spread(measured: Spread, metric: Metric) -> str:
+    """`91.23 ± 0.12`, of a metric in its unit; without what is not known."""
     if isnan(measured.mean):
         return ""
-    deviation = "" if isnan(measured.deviation) else f" ± {100 * measured.deviation:.2f}"
-    return f"{100 * measured.mean:.2f}{deviation}"
+    deviation = "" if isnan(measured.deviation) else f" ± {metric.figure(measured.deviation)}"
+    return f"{metric.figure(measured.mean)}{deviation}"
 
 
 def accuracy_spread(entries: Sequence[Entry]) -> Spread:
@@ -208,7 +215,7 @@ def _named(columns: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
     """The columns with the metric's name, where that is not accuracy."""
     if comparison.metric == ACCURACY:
         return tuple(columns)
-    named = f"test {comparison.metric.words} (%)"
+    named = f"test {comparison.metric.title}"
     return tuple(named if column == "test %" else column for column in columns)
 
 
@@ -225,15 +232,17 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) 
     return table
 
 
-def _sentence(difference: MethodDifference) -> str:
+def _sentence(difference: MethodDifference, metric: Metric) -> str:
     accuracy = difference.accuracy
     where = "over all sizes"
     if difference.step is not None:
         where = f"at {_shown_count(difference.parameters)} parameters"
-    points = f"{abs(100 * accuracy.mean):.2f} points {'better' if accuracy.mean >= 0 else 'worse'}"
-    known = f"({_certainty(accuracy)})"
+    unit = "points " if metric.scale == 100 else ""
+    better = "better" if accuracy.mean >= 0 else "worse"
+    points = f"{metric.figure(abs(accuracy.mean))} {unit}{better}"
+    known = f"({_certainty(accuracy, metric)})"
     if accuracy.has_interval and not accuracy.is_clear:
-        known = f"({points}, {_certainty(accuracy)})"
+        known = f"({points}, {_certainty(accuracy, metric)})"
         said = f"no clear difference between {PLANTING} and {difference.method} {known}"
     else:
         said = f"{PLANTING} is {points} than {difference.method} {known}"
@@ -245,15 +254,15 @@ def _sentence(difference: MethodDifference) -> str:
     return f"{where} {said} at {_shown_ratio(difference.time)}x its training time{whole}"
 
 
-def _certainty(accuracy: Difference) -> str:
+def _certainty(accuracy: Difference, metric: Metric) -> str:
     pairs = f"{accuracy.pairs} pair{'' if accuracy.pairs == 1 else 's'}"
     if not accuracy.has_interval:
         return f"{pairs}: no interval"
-    low, high = 100 * accuracy.low, 100 * accuracy.high
+    low, high = accuracy.low, accuracy.high
     if accuracy.is_clear:  # said with the word better or worse
         low, high = sorted((abs(low), abs(high)))
-        return f"95 %: {low:.2f} to {high:.2f}; {pairs}"
-    return f"95 %: {low:+.2f} to {high:+.2f}; {pairs}"
+        return f"95 %: {metric.figure(low)} to {metric.figure(high)}; {pairs}"
+    return f"95 %: {metric.gain(low)} to {metric.gain(high)}; {pairs}"
 
 
 def _shown_ratio(ratio: float) -> str:

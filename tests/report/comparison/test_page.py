@@ -11,6 +11,7 @@ from markupsafe import escape
 
 from plantnas.baselines.methods import default_methods
 from plantnas.errors import StorageError
+from plantnas.measured import Metric
 from plantnas.report.comparison.comparison import Comparison, comparison
 from plantnas.report.comparison.page import (
     SPREAD_OF_METHODS,
@@ -86,6 +87,18 @@ def test_the_cost_may_be_macs(compared: Comparison) -> None:
     assert info.points[0].cost == 7 * 1010
     assert info.teacher_cost == compared.references[0].macs
     assert comparison_pareto_figure(info).layout.xaxis.title.text == "MACs for an image"
+
+
+def test_an_axis_has_the_metrics_own_scale(compared: Comparison) -> None:
+    def top(compared: Comparison) -> tuple[str, float]:
+        figure = comparison_pareto_figure(comparison_pareto_info(compared))
+        return figure.layout.yaxis.title.text, max(max(trace.y) for trace in figure.data)
+
+    title, highest = top(compared)
+    assert title == "test accuracy (%)"
+    words, highest_of_r2 = top(compared._replace(metric=Metric("r2")))
+    assert words == "test R²"
+    assert highest_of_r2 == pytest.approx(highest / 100)
 
 
 def test_a_teacher_that_was_not_tested_is_not_shown(compared: Comparison) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -215,6 +216,26 @@ def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(
 
 def test_a_comparison_speaks_of_what_its_studies_maximise(compared: Comparison) -> None:
     of_f1 = verdict(compared._replace(metric=Metric("f1")))
-    assert "test F1 (%)" in of_f1.tables[0].columns
+    assert "test F1" in of_f1.tables[0].columns
     assert of_f1.notes[0].startswith("Test F1 is mean")
     assert "accuracy" not in " ".join(of_f1.notes)
+
+
+def test_what_is_no_share_is_shown_as_it_is_and_without_points(compared: Comparison) -> None:
+    of_r2, of_accuracy = compared._replace(metric=Metric("r2")), verdict(compared)
+    found = verdict(of_r2)
+    said = " ".join((*found.overall, *found.by_size, *found.notes))
+    assert "point" not in said
+    assert "planting is 0.1000 worse than scratch" in said
+    assert "planting is 10.00 points worse than scratch" in " ".join(of_accuracy.overall)
+    column = found.tables[0].columns.index("test R²")
+    for ours, theirs in zip(found.tables[0].rows, of_accuracy.tables[0].rows, strict=True):
+        numbers, hundredfold = (
+            [
+                float(each)
+                for cell in row[column : column + 2]
+                for each in re.findall(r"[\d.]+", cell)
+            ]
+            for row in (ours, theirs)
+        )
+        assert hundredfold == pytest.approx([100 * each for each in numbers])
