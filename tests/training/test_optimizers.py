@@ -91,6 +91,7 @@ import sys
 import torch
 from torch import nn
 from plantnas.channels.groups import analyse
+from plantnas.channels.reconstruction import sampled
 from plantnas.config import Recipe
 from plantnas.networks.plain import plain
 from plantnas.training.optimizers import whole_network_optimizer
@@ -99,6 +100,7 @@ analyse(network, torch.zeros(1, 3, 8, 8))
 optimizer = whole_network_optimizer(network, Recipe())
 network(torch.zeros(2, 3, 8, 8)).sum().backward()
 optimizer.step()
+sampled(network, torch.zeros(2, 3, 8, 8))  # as of a teacher that channels are fitted to
 assert "torch._dynamo" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
