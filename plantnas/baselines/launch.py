@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing.context import BaseContext
+from multiprocessing.queues import SimpleQueue
 from typing import NamedTuple
 
 import optuna
@@ -94,15 +95,23 @@ def in_this_process(device: str) -> Crew:
 
 
 @contextmanager
-def in_processes(workers: int, device: str) -> Iterator[Crew]:
-    """Within, processes that share the cores make the networks; however this ends, they do too."""
-    threads = max(1, cores() // workers)
-    crew = ProcessPoolExecutor(workers, _context(), _begin_process, (threads, trusted()))
+def in_processes(workers: int, turns: Sequence[str]) -> Iterator[Crew]:
+    """Within, processes that share the cores make the networks; however this ends, they do too.
+
+    Args:
+        workers: Their number.
+        turns: The devices that they have in turn.
+    """
+    threads, context = max(1, cores() // workers), _context()
+    queue = context.SimpleQueue()  # of which each process takes one
+    for number in range(workers):
+        queue.put(turns[number % len(turns)])
+    crew = ProcessPoolExecutor(workers, context, _begin_process, (threads, trusted(), queue))
 
     def make(place: Place, tasks: Sequence[Task], request: Request) -> Iterator[Made]:
         called = {method.name: called for called, method in request.methods.items()}
         futures = {
-            crew.submit(_do, place, device, task, called[task.method], request.targets): task
+            crew.submit(_do, place, task, called[task.method], request.targets): task
             for task in tasks
         }
         try:
@@ -150,7 +159,8 @@ def _context() -> BaseContext:
     return context
 
 
-def _begin_process(threads: int, variables: Mapping[str, str]) -> None:
+def _begin_process(threads: int, variables: Mapping[str, str], queue: "SimpleQueue[str]") -> None:
+    _mine.append(queue.get())
     os.environ.update(variables)  # what was forked may be older than what is trusted
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     end_with_starter(grace_seconds=0)
@@ -165,23 +175,25 @@ def _opened(place: Place, device: str) -> tuple[optuna.Study, PreparedStudy]:
     return study, PlantingObjective(config, place.directory, device).prepared(study)
 
 
+_mine = list[str]()
+"""The device of this process, if it is one of a crew's."""
+
 _loaded = cache(_opened)
 """The study, which each process loads once."""
 
 
 def _do(
-    place: Place, device: str, task: Task, called: str, targets: Sequence[NetworkRecord]
+    place: Place, task: Task, called: str, targets: Sequence[NetworkRecord]
 ) -> tuple[NetworkRecord | None, str | None]:
     """Makes and records one network in a process of its own, where a method is what it is called.
 
     Args:
         place: Where the study is.
-        device: Where networks are trained.
         task: What to do.
         called: What the user called the task's method.
         targets: Of all tasks, smallest first.
     """
-    return _made(place, *_loaded(place, device), task, method_named(called), targets)
+    return _made(place, *_loaded(place, _mine[-1]), task, method_named(called), targets)
 
 
 def _made(

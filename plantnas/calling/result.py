@@ -24,7 +24,7 @@ from plantnas.baselines.launch import in_this_process, make_baselines
 from plantnas.baselines.methods import default_methods
 from plantnas.baselines.planning import parse_request
 from plantnas.calling.compared import ComparedSearches
-from plantnas.calling.running import chosen_device, has_test_images, quiet, shown
+from plantnas.calling.running import has_test_images, quiet, shown
 from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.networks.handed_models import stand_in
@@ -43,6 +43,7 @@ from plantnas.report.images import normalised
 from plantnas.report.page.page import write_report
 from plantnas.report.plots import checked_plot
 from plantnas.report.study_data import study_data
+from plantnas.searching.devices import chosen_devices
 from plantnas.trials.storage import folder_of
 from plantnas.trials.study import study_to_read
 
@@ -300,7 +301,7 @@ class SearchResult:
         request = parse_request(self.name, networks, names, targets, repetitions, grid)
         finish_baselines(self.storage, self.name)  # or there are no test images
         with quiet(say):
-            make_baselines(self._place, request, in_this_process(chosen_device(devices)), say)
+            make_baselines(self._place, request, in_this_process(chosen_devices(devices)[0]), say)
         finish_baselines(self.storage, self.name)
         return self.compare()
 
@@ -329,7 +330,7 @@ class SearchResult:
 
     def _finished(self, plan: Plan, devices: str, say: Say) -> list[Found]:
         with quiet(say):
-            finished = finish_networks(self._place, plan, chosen_device(devices), say)
+            finished = finish_networks(self._place, plan, chosen_devices(devices)[0], say)
             for pair in zip(finished, plan.sources, strict=True):
                 say(summary(*pair))
         if has_test_images(self._records.config):

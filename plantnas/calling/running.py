@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import optuna
-import torch
 from rich import get_console
 from rich.progress import Progress
 
@@ -16,7 +15,7 @@ from plantnas.calling.asked import handed_names
 from plantnas.calling.shipping import shipped
 from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
-from plantnas.given import check_given, check_text
+from plantnas.given import check_given
 from plantnas.handed import handed_things, is_handed
 from plantnas.place import Place
 from plantnas.records.database import Database
@@ -25,18 +24,6 @@ from plantnas.records.study import StudyRecords
 from plantnas.searching.progress import ProgressBars, bars_columns
 from plantnas.training.handed_data import HandedData
 from plantnas.workers.run import Watch, Workforce, run_here, run_watched
-
-AUTO = "auto"
-"""Stands for the accelerator of this machine, or else its processor."""
-
-
-def chosen_device(name: str) -> str:
-    """The device that a name stands for; whether there is such a one is checked by who uses it."""
-    check_text("devices", name, "'auto' or a device's name, such as 'cuda:0',")
-    if name != AUTO:
-        return name
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return "cpu" if accelerator is None else accelerator.type
 
 
 def check_same(place: Place, config: StudyConfig) -> None:

@@ -20,7 +20,7 @@ from plantnas.calling.asked import (
     with_arguments,
 )
 from plantnas.calling.result import SearchResult
-from plantnas.calling.running import check_same, chosen_device, run_search
+from plantnas.calling.running import check_same, run_search
 from plantnas.config import StudyConfig, TeacherRecipe
 from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place
@@ -28,6 +28,7 @@ from plantnas.handed import hand_over
 from plantnas.named_keys import code_names
 from plantnas.networks.handed_models import DIGITS, title_of
 from plantnas.place import STUDIES, Place, sqlite_url
+from plantnas.searching.devices import chosen_devices
 from plantnas.training.handed_data import handed_data
 from plantnas.trials.storage import check_url, folder_of
 from plantnas.trust import trust
@@ -53,7 +54,7 @@ def search(
     storage: str | None = None,
     directory: Path | str | None = None,
     workers: int = 1,
-    devices: str = "auto",
+    devices: str | Sequence[str] = "auto",
     timeout: float | None = None,
     callbacks: Sequence[Callback] = (),
     say: Say | None = None,
@@ -91,8 +92,8 @@ def search(
         directory: Folder of the study's files; by default beside the SQLite file, or
             `plantnas-studies/NAME`.
         workers: Processes that run trials.
-        devices: Where networks are trained: `auto` is the accelerator of this machine, or else its
-            processor.
+        devices: Where networks are trained: `auto` is all accelerators of this machine, or else its
+            processor; a name; or several, which workers have in turn.
         timeout: Seconds after which no further trial begins; the same call goes on later.
         callbacks: Functions of (study, trial), as Optuna's: each is called in this process when a
             trial has ended, and may end the search by `study.stop()`.
@@ -105,9 +106,10 @@ def search(
     Raises:
         PlantnasError: What is wrong with an argument, or could not be done, in one line.
     """
-    check_running(name, workers, timeout, callbacks)
+    check_given("name", name, (str, type(None)), "a study's name")
+    check_running(workers, timeout, callbacks)
     check_given("say", say, (Callable, type(None)), "a function of a line")
-    device, tree = chosen_device(devices), tree_of(config)
+    where, tree = chosen_devices(devices), tree_of(config)
     data = handed_data(train, validation, test)
     for what, module in (("model", model), ("teacher", teacher)):
         data = fitting(what, module, data)
@@ -127,14 +129,13 @@ def search(
     place = place_of(config.name, storage, directory)
     check_same(place, config)
     limits = Limits(deadline_in(timeout), tuple(callbacks))
-    run_search(config, place, Workforce(workers, device, limits), say)
+    run_search(config, place, Workforce(workers, where, limits), say)
     if test is not None:
         evaluate_finished(place)
     return SearchResult(place.url, place.name, directory=place.directory)
 
 
 def check_running(
-    name: str | None,
     workers: int,
     timeout: float | None,
     callbacks: Sequence[Callback],
@@ -144,7 +145,6 @@ def check_running(
     Raises:
         ArgumentError: It says which argument, and what is needed.
     """
-    check_given("name", name, (str, type(None)), "a study's name")
     check_integer("workers", workers)
     check_given("timeout", timeout, (Real, type(None)), "a number of seconds")
     check_given("callbacks", callbacks, Sequence, "a list of functions of (study, trial)")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plantnas.cli.options import (
-    Device,
+    Devices,
     Directory,
     Force,
     Storage,
@@ -52,17 +52,18 @@ def baselines(
     storage: Storage = None,
     trust: Trust = False,
     folder: Directory = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
 ) -> None:
     """Add to a finished study what its users would make otherwise, and compare."""
     from plantnas.baselines.launch import in_processes, make_baselines
     from plantnas.baselines.planning import parse_request
     from plantnas.report.finish import finish_baselines
+    from plantnas.searching.devices import chosen_devices
 
     place = existing(name_or_file, storage, folder)
     records = records_of(place)
     request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
-    with in_processes(workers, device) as crew:
+    with in_processes(workers, chosen_devices(devices)) as crew:
         make_baselines(place, request, crew, console.print)
     finish_baselines(place.url, place.name)
     page, table = place.directory / "comparison.html", place.directory / "comparison.csv"

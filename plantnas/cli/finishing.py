@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from plantnas.cli.options import (
-    Device,
+    Devices,
     Directory,
     MaxActivationMemory,
     MaxBytes,
@@ -60,13 +60,14 @@ def finish(
     storage: Storage = None,
     trust: Trust = False,
     folder: Directory = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
 ) -> None:
     """Train the widths of a network of a study whole, or those of its lineage as a family."""
     import optuna
 
     from plantnas.baselines.finishing import evaluate_finished, finish_networks, plan_for, summary
     from plantnas.report.export.choice import Wanted
+    from plantnas.searching.devices import chosen_devices
 
     place = existing(name_or_file, storage, folder)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -74,7 +75,7 @@ def finish(
     limits = limits_of(max_parameters, max_macs, max_cost, *of_bytes, max_activation_memory)
     wanted = Wanted(network_id, limits)
     plan = plan_for(records_of(place), wanted, epochs, learning_rate, together)
-    finished = finish_networks(place, plan, device, show)
+    finished = finish_networks(place, plan, chosen_devices(devices)[0], show)
     for pair in zip(finished, plan.sources, strict=True):
         show(summary(*pair))
     evaluate_finished(place)

@@ -119,7 +119,15 @@ Directory = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed of the study.")]
-Device = Annotated[str, typer.Option(help="Where networks are trained: cpu, cuda, cuda:1 ...")]
+Devices = Annotated[
+    str,
+    typer.Option(
+        "--devices",
+        "--device",
+        help="Where networks are trained: cpu, cuda:1, mps; several between commas, which workers "
+        "have in turn; auto is all accelerators, or else the processor.",
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plantnas.cli.options import (
-    Device,
+    Devices,
     Directory,
     Seed,
     Storage,
@@ -54,7 +54,7 @@ def run(
     name: Annotated[
         str | None, typer.Option(help="Name of the study, such as of one with another --seed.")
     ] = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
     timeout: Timeout = None,
     hours: Annotated[float | None, typer.Option(min=0, help="--timeout in hours.")] = None,
 ) -> None:
@@ -69,11 +69,11 @@ def run(
     if timeout is not None and hours is not None:
         raise ConfigurationError("timeout: says how long; --hours has no meaning beside it.")
     seconds = timeout if hours is None else 3600 * finite(hours)
-    _run(config, place_named(config.name, storage, folder), workers, device, seconds)
+    _run(config, place_named(config.name, storage, folder), workers, devices, seconds)
 
 
 def _run(
-    config: StudyConfig, place: Place, workers: int, device: str, timeout: float | None = None
+    config: StudyConfig, place: Place, workers: int, devices: str, timeout: float | None = None
 ) -> None:
     import optuna
     from rich.progress import Progress
@@ -82,6 +82,7 @@ def _run(
     from plantnas.records.recorded_config import as_recorded_at
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
+    from plantnas.searching.devices import chosen_devices
     from plantnas.searching.progress import ProgressBars, bars_columns
     from plantnas.trials.study import is_complete
     from plantnas.workers.limits import Limits, deadline_in
@@ -95,7 +96,7 @@ def _run(
         def watch(study: optuna.Study) -> None:
             publisher.after_step(study, shown.show(study))
 
-        workforce = Workforce(workers, device, limits)
+        workforce = Workforce(workers, chosen_devices(devices), limits)
         study = run_watched(config, place, workforce, bars.console.print, watch)
     if timeout is not None and not is_complete(study, as_recorded_at(config, place.url).search):
         return  # the test split is read once, when all networks are there to be chosen from

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plantnas.cli.options import (
-    Device,
+    Devices,
     Directory,
     Storage,
     Study,
@@ -52,7 +52,7 @@ def worker(
     artifacts: Artifacts = None,
     folder: Directory = None,
     data_root: DataRoot = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
     timeout: Timeout = None,
 ) -> None:
     """Run trials of a study that exists, from anywhere that reaches its database, until it ends."""
@@ -64,7 +64,7 @@ def worker(
     place = recorded(existing(name_or_file, storage, folder))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
-    run_worker(place, artifacts, device, root, show, Limits(deadline_in(timeout)))
+    run_worker(place, artifacts, devices, root, show, Limits(deadline_in(timeout)))
 
 
 @app.command()
@@ -76,14 +76,16 @@ def local(
     artifacts: Artifacts = None,
     folder: Directory = None,
     data_root: DataRoot = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
     log_folder: Logs = None,
 ) -> None:
     """Start workers on this machine: one process each, on its share of the cores."""
+    from plantnas.searching.devices import chosen_devices
     from plantnas.workers.local import LocalLauncher
 
-    command = _command(name_or_file, storage, artifacts, folder, data_root, device)
-    _launch(LocalLauncher(_logs(command, log_folder)), command, workers)
+    command = _command(name_or_file, storage, artifacts, folder, data_root, devices)
+    launcher = LocalLauncher(_logs(command, log_folder), turns=chosen_devices(devices))
+    _launch(launcher, command, workers)
 
 
 @app.command()
@@ -98,7 +100,7 @@ def ray(
     artifacts: Artifacts = None,
     folder: Directory = None,
     data_root: DataRoot = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
     log_folder: Logs = None,
 ) -> None:
     """Start workers on an existing Ray cluster: one task each."""
@@ -106,7 +108,7 @@ def ray(
     from plantnas.workers.ray import RayLauncher
 
     check_shared(place_of(name_or_file, storage, folder).url)
-    command = _command(name_or_file, storage, artifacts, folder, data_root, device)
+    command = _command(name_or_file, storage, artifacts, folder, data_root, devices)
     _launch(RayLauncher(address, _logs(command, log_folder), cpus, gpus), command, workers)
 
 
@@ -129,7 +131,7 @@ def slurm(
     artifacts: Artifacts = None,
     folder: Directory = None,
     data_root: DataRoot = None,
-    device: Device = "cpu",
+    devices: Devices = "auto",
     log_folder: Logs = None,
 ) -> None:
     """Start workers on a Slurm cluster: an array of jobs, one each."""
@@ -137,7 +139,7 @@ def slurm(
     from plantnas.workers.slurm import SlurmJobs, SlurmLauncher
 
     check_shared(place_of(name_or_file, storage, folder).url)
-    command = _command(name_or_file, storage, artifacts, folder, data_root, device)
+    command = _command(name_or_file, storage, artifacts, folder, data_root, devices)
     jobs = SlurmJobs(partition, minutes, cpus, gpus, _pairs(sbatch or []))
     launcher = SlurmLauncher(_logs(command, log_folder), jobs)
     if wait:
@@ -153,7 +155,7 @@ def _command(
     artifacts: str | None,
     folder: Path | None,
     data_root: Path | None,
-    device: str,
+    devices: str,
 ) -> "WorkerCommand":
     """What every worker runs. A new study is recorded; a file is compared with what is recorded."""
     from plantnas.searching.recording import make_study
@@ -164,7 +166,7 @@ def _command(
         make_study(
             load_study(name_or_file), place.url, artifacts or str(place.directory / "weights")
         )
-    return WorkerCommand(place, artifacts, device, data_root)
+    return WorkerCommand(place, artifacts, devices, data_root)
 
 
 def _is_recorded(place: Place) -> bool:

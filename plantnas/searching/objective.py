@@ -42,13 +42,14 @@ from plantnas.records.optuna_tables import (
 )
 from plantnas.records.record import AheadRecord, LossCurve, NetworkRecord
 from plantnas.searching.children import child_and_ahead, recorded_ahead
+from plantnas.searching.devices import check_device
 from plantnas.searching.interruption import give_up_if_asked
 from plantnas.searching.prepared import (
     PreparedStudy,
     Trained,
     network_record,
 )
-from plantnas.searching.preparing import check_device, prepare
+from plantnas.searching.preparing import prepare
 from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.searching.recording import join_study
 from plantnas.training.fitting import Stop, TrainingDiverged

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from plantnas.channels.initialising import Samples
-from plantnas.errors import ConfigurationError, Say
-from plantnas.given import check_text
+from plantnas.errors import Say
 from plantnas.records.record import NetworkRecord
 from plantnas.searching.first_networks import SeedMaker, is_told, made_teacher
 from plantnas.searching.prepared import (
@@ -89,24 +88,6 @@ def prepare(
         device=torch.device(device),
         features=FeatureCache(limit, folder, key),
     )
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that this machine does not have.
-
-    Raises:
-        ConfigurationError: There is no such device.
-    """
-    check_text("device", name, "a device's name, such as 'cpu',")
-    try:
-        torch.zeros(1, device=name).cpu()
-    except (RuntimeError, AssertionError) as error:
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        count = torch.accelerator.device_count() if accelerator else 0
-        usable = ["cpu", *(f"{accelerator}:{number}" for number in range(count))]
-        raise ConfigurationError(
-            f"device {name!r}: this machine does not have it. Allowed: {', '.join(usable)}."
-        ) from error
 
 
 def _distilled(

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from plantnas.searching.interruption import EXIT_CODE
@@ -24,13 +25,17 @@ REPLACEMENTS = 3
 class LocalLauncher:
     """Workers on this machine."""
 
-    def __init__(self, logs: Path, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(
+        self, logs: Path, grace_seconds: float = GRACE_SECONDS, turns: Sequence[str] = ()
+    ) -> None:
         """Writes one log a worker.
 
         Args:
             logs: Their folder; it may be shared with other machines.
             grace_seconds: How long a worker may take to end when it is asked to.
+            turns: The devices that the workers have in turn; by default all have the command's.
         """
+        self._turns = turns
         self._name = str(logs / f"worker-{platform.node()}-{os.getpid()}")
         self._grace_seconds = grace_seconds
         self._replacements = REPLACEMENTS
@@ -78,9 +83,11 @@ class LocalLauncher:
     def _spawn(self, number: int) -> None:
         # What this process imports, they can: modules of the user's beside a script, too.
         modules = os.pathsep.join(filter(None, sys.path))
+        turns = self._turns or (self._command.device,)
+        command = replace(self._command, device=turns[number % len(turns)])
         self._running[number] = start_process(
-            self._command.arguments(),
-            {"PYTHONPATH": modules, **self._command.variables()},
+            command.arguments(),
+            {"PYTHONPATH": modules, **command.variables()},
             self._threads,
             self._log(number),
         )

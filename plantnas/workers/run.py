@@ -13,15 +13,16 @@ import optuna
 
 from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
-from plantnas.given import check_given, check_integer, check_path, check_place
+from plantnas.given import check_given, check_integer, check_path, check_place, check_text
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import in_optimize_loop, was_stopped
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
+from plantnas.searching.devices import PROCESSOR, check_device, chosen_devices
 from plantnas.searching.interruption import remembers_interrupts
 from plantnas.searching.objective import PlantingObjective
-from plantnas.searching.preparing import check_configuration, check_device, prepare
+from plantnas.searching.preparing import check_configuration, prepare
 from plantnas.searching.progress import progress
 from plantnas.searching.recording import JoinedStudy, join_study, new_images, record_changes
 from plantnas.trials.lost import fail_trials_of_dead_workers
@@ -63,7 +64,8 @@ def run_study(
         url: Its database.
         directory: Folder of its weights and logits, and of its workers' logs.
         workers: Processes that run trials, each on its share of the cores.
-        device: Where networks are trained.
+        device: Where networks are trained: a name, `auto` for all accelerators or else the
+            processor, or several names between commas, which workers have in turn.
         say: Is told what is being prepared, and how the study ended.
 
     Raises:
@@ -76,8 +78,9 @@ def run_study(
     check_path("directory", directory)
     check_integer("workers", workers)
     check_given("say", say, Callable, "a function of a line")
+    check_text("device", device, "a device's name, such as 'cpu',")
     place = Place(config.name, url, Path(directory))
-    return run_watched(config, place, Workforce(workers, device), say)
+    return run_watched(config, place, Workforce(workers, chosen_devices(device)), say)
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,13 @@ class Workforce:
 
     Attributes:
         workers: Their number.
-        device: Where networks are trained.
+        devices: Where networks are trained: workers have them in turn, and this process the first.
         limits: When they begin no further trial; callbacks are called in this process.
         environment: More environment variables for them.
     """
 
     workers: int = 1
-    device: str = "cpu"
+    devices: tuple[str, ...] = (PROCESSOR,)
     limits: Limits = NO_LIMITS
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,7 +103,6 @@ class Workforce:
         """What each of them does."""
         return WorkerCommand(
             place,
-            device=self.device,
             environment=self.environment,
             program=program(0),
             deadline=self.limits.deadline,
@@ -138,14 +140,14 @@ def run_watched(
     def search(joined: JoinedStudy) -> None:
         study = joined.study
         # Trials of killed workers are put back: to end politely would only delay it.
-        launcher = LocalLauncher(place.directory / "logs", grace_seconds=0)
+        launcher = LocalLauncher(place.directory / "logs", 0, workforce.devices)
         ended.pass_over(study)
         with (
             launched(launcher, workforce.command(place), workforce.workers),
             remembers_interrupts(),
             in_optimize_loop(study),
         ):
-            prepare(joined, workforce.device, say)  # while the workers import torch
+            prepare(joined, workforce.devices[0], say)  # while the workers import torch
             for ends in polls(launcher):
                 watch_now(study)
                 _check(ends)
@@ -153,7 +155,7 @@ def run_watched(
                     break
             ended.tell(study)
 
-    return _run(config, place, workforce.device, say, search, watch)
+    return _run(config, place, workforce.devices, say, search, watch)
 
 
 def run_here(
@@ -167,28 +169,29 @@ def run_here(
 
     Arguments and errors are those of `run_watched`, but that it is watched between trials.
     """
-    device, watch_now = workforce.device, sparing(watch)
+    watch_now = sparing(watch)
     callbacks = (lambda study, trial: watch_now(study), *workforce.limits.callbacks)
     limits = replace(workforce.limits, callbacks=callbacks)
 
     def search(joined: JoinedStudy) -> None:
         watch(joined.study)
-        objective = PlantingObjective(joined.config, place.directory, device)
+        objective = PlantingObjective(joined.config, place.directory, workforce.devices[0])
         optimize_until_complete(joined.study, objective, say, limits)
 
-    return _run(config, place, device, say, search, watch)
+    return _run(config, place, workforce.devices[:1], say, search, watch)
 
 
 def _run(
     config: StudyConfig,
     place: Place,
-    device: str,
+    turns: Sequence[str],
     say: Say,
     run_trials: Callable[[JoinedStudy], None],
     watch: Watch = lambda study: None,
 ) -> optuna.Study:
     """Joins a study, lets its trials be run, and says how far it has come."""
-    check_device(device)
+    for device in dict.fromkeys(turns):
+        check_device(device)
     already_read = new_images(config, place.url)
     with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)

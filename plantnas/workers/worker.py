@@ -25,6 +25,7 @@ from plantnas.records.optuna_tables import REASON_KEY
 from plantnas.records.ownership import TrialTaken
 from plantnas.records.patience import is_away
 from plantnas.records.study import StudyRecords
+from plantnas.searching.devices import chosen_devices
 from plantnas.searching.interruption import (
     Interrupted,
     end_if_asked,
@@ -35,7 +36,6 @@ from plantnas.searching.interruption import (
 )
 from plantnas.searching.objective import PlantingObjective
 from plantnas.searching.prepared import NOTHING, features_folder
-from plantnas.searching.preparing import check_device
 from plantnas.searching.recording import versions
 from plantnas.trials.lost import (
     fail_trials_of_dead_workers,
@@ -59,7 +59,7 @@ _log = logging.getLogger("plantnas")
 def run_worker(
     place: Place,
     artifacts: str | None = None,
-    device: str = "cpu",
+    devices: str = "cpu",
     data_root: str | None = None,
     say: Say = lambda message: None,
     limits: Limits = NO_LIMITS,
@@ -73,7 +73,7 @@ def run_worker(
             logits and features of networks.
         artifacts: Where this machine finds the artifacts, if elsewhere than recorded: a folder, or
             a URL such as s3://bucket/prefix.
-        device: Where networks are trained.
+        devices: Where networks are trained, as `chosen_devices` has it: on the first of them.
         data_root: Folder of the data here, if it is another one than recorded.
         say: Is told what is prepared, and what differs from where the study was made.
         limits: When it begins no further trial.
@@ -87,7 +87,7 @@ def run_worker(
         PlantnasError: What the worker could not do, three times in a row.
         SystemExit: The process was asked to end by SIGTERM: exit code 143.
     """
-    check_device(device)
+    device, *_ = chosen_devices(devices)
     with storage_errors(place.url):
         config = _checked_config(place, artifacts, data_root, say)
         with study_folder(place.directory):

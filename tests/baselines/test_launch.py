@@ -52,7 +52,7 @@ class Launched(NamedTuple):
 def launch(folder: StudyFolder, request: Request) -> Launched:
     said: list[str] = []
     place = Place("tiny", folder.url, folder.directory)
-    with in_processes(1, "cpu") as crew:
+    with in_processes(1, ["cpu"]) as crew:
         refused = make_baselines(place, request, crew, said.append)
     return Launched(folder, request, said, refused)
 

@@ -1,23 +1,27 @@
-"""Where a search runs: the device by its name, and with what it was begun."""
+"""While a search runs, Optuna is quiet, and lines are told to whom they should be."""
 
 from __future__ import annotations
 
-import pytest
-import torch
+from typing import Any
 
-from plantnas.calling.running import chosen_device
+import optuna
+import pytest
+
+from plantnas.calling.running import quiet, shown
 from plantnas.errors import ArgumentError
 
 
-def test_a_device_is_taken_by_its_name() -> None:
-    assert chosen_device("cuda:7") == "cuda:7"
-    with pytest.raises(ArgumentError, match=r"^devices: is 3, where 'auto' or a device's name"):
-        chosen_device(3)  # type: ignore[arg-type]
+def test_optuna_is_quiet_meanwhile_and_as_it_was_afterwards() -> None:
+    before = optuna.logging.get_verbosity()
+    with quiet():
+        assert optuna.logging.get_verbosity() == optuna.logging.WARNING
+    assert optuna.logging.get_verbosity() == before
+    given: Any = "x"
+    with pytest.raises(ArgumentError, match=r"^say: is 'x', where a function of a line"):
+        quiet(given).__enter__()
 
 
-def test_the_accelerator_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for found, expected in ((torch.device("cuda"), "cuda"), (None, "cpu")):
-        monkeypatch.setattr(
-            torch.accelerator, "current_accelerator", lambda check_available, found=found: found
-        )
-        assert chosen_device("auto") == expected
+def test_a_line_is_shown_whole_and_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "[bold]" + 200 * "x"
+    shown(line)
+    assert capsys.readouterr().out == f"{line}\n"

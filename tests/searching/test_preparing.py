@@ -21,7 +21,7 @@ from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.finish import finish
 from plantnas.searching.children import planted_child
 from plantnas.searching.objective import PlantingObjective
-from plantnas.searching.preparing import check_configuration, check_device
+from plantnas.searching.preparing import check_configuration
 from plantnas.training.prefix import cut_before
 from plantnas.trials.study import open_study
 from tests.postgres import administrator
@@ -344,9 +344,3 @@ def test_weights_lie_in_the_studys_folder_also_if_it_is_relative(
     kept = list((tmp_path / "out" / "weights").iterdir())
     assert len(kept) == 4  # of teacher and seed, and the teacher's logits of two splits
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "meta", ""])
-def test_a_device_that_is_not_there_is_refused(device: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"device '{device}': .* Allowed: cpu"):
-        check_device(device)

@@ -49,6 +49,14 @@ print('met')
     assert len({end.log for end in ends}) == 3
 
 
+def test_workers_have_the_devices_in_turn(
+    tmp_path: Path, worker: Callable[..., WorkerCommand]
+) -> None:
+    launcher = LocalLauncher(tmp_path / "logs", turns=("cuda:0", "cuda:1"))
+    launcher.start(worker("print(sys.argv[sys.argv.index('--device') + 1])"), 3)
+    assert [end.says for end in ended(launcher)] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
 @pytest.mark.parametrize(("workers", "share"), [(1, cores()), (1 + cores(), 1)])
 def test_the_cores_are_shared_out(
     workers: int,
