@@ -32,7 +32,7 @@ from plantnas.searching.measuring import study_cost
 from plantnas.searching.outlines import images_record, narrowed, seed_structure
 from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
-from plantnas.training.augmentations import transforms_of
+from plantnas.training.augmentations import mixes_of, transforms_of
 from plantnas.training.data import Dataset, dataset_of
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, label_loss_of, labelled
 from plantnas.training.images import with_label
@@ -77,7 +77,9 @@ def rehearse(config: StudyConfig, dataset: Dataset) -> None:
         UnsupportedArchitecture: Channels of its networks cannot be followed.
     """
     space, images = config.search_space, images_record(dataset)
-    transforms_of(config.data)  # one that does not take its arguments is told first
+    # One that does not take its arguments is told first.
+    transforms_of(config.data)
+    mixes_of(config.data)
     with _random_states_kept():
         structure = structure_to_plant(space, images, config.planting.column_init)
         teacher = narrowed(structure, space.teacher)

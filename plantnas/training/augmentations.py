@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Transform = Callable[[Tensor], Tensor]
     """Makes an image of another, channels x height x width both."""
 
+MIXES = ("CutMix", "MixUp")
+"""Those that mix two images."""
+
 AUGMENTATIONS: "Table[Callable[..., Transform | Mix]]" = Table(
     "data.augment",
     {
@@ -57,7 +60,7 @@ AUGMENTATIONS: "Table[Callable[..., Transform | Mix]]" = Table(
             "TrivialAugmentWide",
         )
     }
-    | {name: f"plantnas.training.mixing:{name}" for name in ("CutMix", "MixUp")},
+    | {name: f"plantnas.training.mixing:{name}" for name in MIXES},
     "a class or function of (arguments) that returns a function of an image, a tensor of channels "
     "x height x width, which returns another one",
     result=Callable,
@@ -68,18 +71,27 @@ ENUMERATIONS = {"interpolation": "InterpolationMode", "policy": "AutoAugmentPoli
 """Arguments that a file says by name: which of torchvision's enumerations each is of."""
 
 
-def transforms_of(data: Data) -> "list[tuple[str, Transform | Mix]]":
-    """What a study names, made with its arguments, each with its name.
+def transforms_of(data: Data) -> "list[tuple[str, Transform]]":
+    """The transforms that a study names, made with their arguments, each with its name.
 
     Raises:
         ConfigurationError: One is unknown, or does not take its arguments.
     """
-    return [
-        (name, _made(name, arguments)) for step in data.augment for name, arguments in step.items()
-    ]
+    steps = [each for step in data.augment for each in step.items()]
+    return [(name, _made(name, settings)) for name, settings in steps if name not in MIXES]
 
 
-def _made(name: str, settings: Mapping[str, Any]) -> "Transform | Mix":
+def mixes_of(data: Data) -> "list[Mix]":
+    """The ways to mix two images that a study names; they import nothing of torchvision.
+
+    Raises:
+        ConfigurationError: One does not take its arguments.
+    """
+    steps = [each for step in data.augment for each in step.items()]
+    return [_made(name, settings) for name, settings in steps if name in MIXES]
+
+
+def _made(name: str, settings: Mapping[str, Any]) -> Any:
     make, where = AUGMENTATIONS.find(name), f"{AUGMENTATIONS.key}: {name}"
     parameters = signature(make).parameters
     takes_any = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())

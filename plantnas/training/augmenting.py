@@ -8,7 +8,9 @@ map; others are made when they are asked for.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,11 +20,14 @@ from plantnas.errors import ConfigurationError, PlantnasError, Say
 from plantnas.files import alone, write_atomically
 from plantnas.named import raised
 from plantnas.tasks import Data
-from plantnas.training.augmentations import AUGMENTATIONS, transforms_of
+from plantnas.training.augmentations import AUGMENTATIONS, mixes_of, transforms_of
 from plantnas.training.data import Dataset
-from plantnas.training.mixing import Mix, Mixing, mixed
+from plantnas.training.mixing import Mixing, mixed
 from plantnas.training.seeds import derived_seed
 from plantnas.training.views import Inputs, channels_last, shifted
+
+if TYPE_CHECKING:
+    from plantnas.training.augmentations import Transform
 
 TIMED = 32
 """Images by which it is told how long views take."""
@@ -56,23 +61,22 @@ class Augmented:
     """
 
     def __init__(self, dataset: Dataset, data: Data, random_seed: int) -> None:
-        """Makes the transforms.
+        """Makes nothing yet.
 
         Raises:
-            ConfigurationError: One is unknown, does not take its arguments, or has no images.
+            ConfigurationError: The inputs are no images, or a mix does not take its arguments.
         """
-        self.pixels, self.views, self._seed = dataset.train.pixels, data.views, random_seed
-        made = transforms_of(data)
-        self._transforms = [(name, each) for name, each in made if not isinstance(each, Mix)]
+        self.pixels, self.views = dataset.train.pixels, data.views
+        self._data, self._seed = data, random_seed
         self._flip = dataset.train.have_pixels if data.flip is None else data.flip
         self._shift = data.shift
         if self.pixels.ndim != 4:
             raise ConfigurationError(
-                f"{AUGMENTATIONS.key}: {made[0][0]}: changes images of channels x "
+                f"{AUGMENTATIONS.key}: {next(iter(data.augment[0]))}: changes images of channels x "
                 f"height x width, but the inputs of {data.name} have the shape "
                 f"{tuple(self.pixels.shape[1:])}."
             )
-        mixes = [each for _, each in made if isinstance(each, Mix)]
+        mixes = mixes_of(data)
         self.mixing = None
         if mixes:
             count, _, height, width = self.pixels.shape
@@ -123,6 +127,11 @@ class Augmented:
         if self._shift:
             image = shifted(image.unsqueeze(0), self._shift, torch.default_generator)[0]
         return self._transformed(image)
+
+    @cached_property
+    def _transforms(self) -> "list[tuple[str, Transform]]":
+        """Made when a view is: who finds the views kept imports no torchvision."""
+        return transforms_of(self._data)
 
     def _transformed(self, image: Tensor) -> Tensor:
         wanted = (image.shape, image.dtype)

@@ -61,6 +61,26 @@ def test_a_new_study_gets_a_teacher_its_logits_and_a_seed(
     assert [network.method for network in networks] == ["teacher", "seed"]
 
 
+def test_views_and_answers_that_do_not_fit_are_made_when_they_are_needed(
+    brief: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(brief, directory=tmp_path).with_settings(
+        data__augment=["RandomVerticalFlip", "CutMix"], data__views=3, memory_gigabytes=1e-9
+    )
+    said: list[str] = []
+    study = folder.objective().prepared(folder.open(), said.append)
+    prices = [line for line in said if "more than memory_gigabytes" in line]
+    assert ["made when they are needed" in line for line in prices] == [True, False]
+    assert "it answers each batch anew, " in prices[1]
+    views, indices = torch.tensor([0, 1, 2]), torch.tensor([5, 3, 1])
+    teacher = study.records.load(study.teacher).eval()
+    with torch.no_grad():
+        expected = teacher(*study.data.inputs.batch(views, indices))
+    assert torch.equal(study.data.targets.batch(views, indices)[1], expected)
+    logits = study.data.targets.teacher_logits
+    assert torch.allclose(logits[0, indices[0]], expected[0], atol=1e-5)
+
+
 @pytest.mark.parametrize("rows", ["fresh", "teacher"])
 def test_a_teacher_that_gives_channels_has_its_largest_first(
     tiny: StudyFolder, tmp_path: Path, rows: str

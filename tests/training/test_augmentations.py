@@ -4,7 +4,8 @@ import pytest
 
 from plantnas.config import Data
 from plantnas.errors import ConfigurationError
-from plantnas.training.augmentations import AUGMENTATIONS, transforms_of
+from plantnas.training.augmentations import AUGMENTATIONS, mixes_of, transforms_of
+from plantnas.training.mixing import CutMix, MixUp
 
 
 def study_with(*steps: object) -> Data:
@@ -16,8 +17,17 @@ def test_transforms_are_made_in_order_with_their_arguments() -> None:
         {"RandAugment": {"magnitude": 5, "interpolation": "bilinear"}}, "RandomErasing"
     )
     (first, rand), (second, _) = transforms_of(data)
+    assert mixes_of(data) == []
     assert (first, second) == ("RandAugment", "RandomErasing")
     assert (rand.magnitude, rand.interpolation.value) == (5, "bilinear")  # type: ignore[attr-defined]
+
+
+def test_mixes_are_no_transforms() -> None:
+    data = study_with("CutMix", "RandomErasing", {"MixUp": {"alpha": 0.2}})
+    assert [name for name, _ in transforms_of(data)] == ["RandomErasing"]
+    assert mixes_of(data) == [CutMix(), MixUp(0.2)]
+    with pytest.raises(ConfigurationError, match=r"^data\.augment: MixUp: {'alpha': 0} is not all"):
+        mixes_of(study_with({"MixUp": {"alpha": 0}}))
 
 
 def test_all_names_stand_for_a_transform() -> None:

@@ -94,6 +94,15 @@ def test_views_that_fit_are_made_once_for_a_machine(dataset: Dataset, tmp_path: 
     assert torch.equal(fed(views_of(dataset, keeping=half)), fed(first))
 
 
+def test_who_finds_the_views_makes_no_transforms(dataset: Dataset, tmp_path: Path) -> None:
+    keeping = Keeping(1e9, tmp_path / "key.views")
+    views_of(dataset, keeping=keeping)
+    unknown = data_with(*STEPS[:-1], "NoSuchTransform")
+    assert torch.equal(
+        fed(views_of(dataset, unknown, keeping=keeping)), fed(views_of(dataset, keeping=keeping))
+    )
+
+
 def test_a_folder_that_cannot_be_written_leaves_the_views_in_memory(
     dataset: Dataset, tmp_path: Path
 ) -> None:
