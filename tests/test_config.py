@@ -57,6 +57,8 @@ OTHER_VALUES: dict[str, Any] = {
     "search.latency.batch_size": 8,
     "search.latency.device": "cuda",
     "search.latency.backend": "onnxruntime",
+    "data.augment": ["RandAugment"],
+    "teacher.class_weights": [1.0, 2.0],
     "distillation.loss": "of_mine:loss",
     "distillation.temperature": 2.0,
     "distillation.label_weight": 0.5,
