@@ -188,7 +188,10 @@ class MadeInputs(Inputs):
     def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
         """One view of each indexed image; a teacher may ask for the batch of its student again."""
         if self._last is None or self._last[0] is not views or self._last[1] is not indices:
-            made = channels_last(self._augmented.of(views, indices)).to(self._device)
+            made = channels_last(self._augmented.of(views, indices))
+            if self._device.type == "cuda":  # sent while the device computes
+                made = made.pin_memory().to(self._device, non_blocking=True)
+            made = made.to(self._device)
             self._last = views, indices, made
         return (self._fed(self._last[2].clone()),)
 

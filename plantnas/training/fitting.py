@@ -296,6 +296,9 @@ def _drawn_batches(
 ) -> list[tuple[Tensor, Tensor]]:
     """Each image once, in random order, in a random view: (views, indices) a batch.
 
+    They are drawn on the processor, so that every device gets the same, and lie where they choose
+    from: to send them in each step would be to wait for all that was asked of the device before.
+
     Or, where images have chances, as many images, drawn by these with replacement. A single image
     left at the end is dropped: BatchNorm has no statistics of one where the features are 1 x 1.
     """
@@ -306,6 +309,8 @@ def _drawn_batches(
         chances = training_data.chances[usable]
         order = usable[torch.multinomial(chances, len(usable), True, generator=generator)]
     views = torch.randint(inputs.views, (inputs.images,), generator=generator)
+    place = inputs.tensors[0].device
+    order, views = order.to(place), views.to(place)
     batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1 < batch_size:
         batches.pop()

@@ -54,8 +54,12 @@ class Images:
 
 def with_label(labels: Tensor) -> Tensor:
     """Indices of the images whose labels are known; these are as those of `Images`."""
-    known = ~labels.isnan().any(1) if labels.is_floating_point() else labels != UNLABELLED
-    return known.nonzero().flatten()
+    return are_known(labels).nonzero().flatten()
+
+
+def are_known(labels: Tensor) -> Tensor:
+    """Which labels are known, bool, images; these are as those of `Images`."""
+    return ~labels.isnan().any(1) if labels.is_floating_point() else labels != UNLABELLED
 
 
 class Splits(NamedTuple):

@@ -5,6 +5,7 @@ The losses of distillation, which a study names, are in losses/.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from plantnas.errors import ConfigurationError
 from plantnas.tasks import LabelLossName, Task
-from plantnas.training.images import UNLABELLED, with_label
+from plantnas.training.images import UNLABELLED, are_known, with_label
 from plantnas.training.mixing import Mixing
 
 
@@ -85,7 +86,7 @@ class LabelLoss:
         """The mean over the images of a batch that have labels; a scalar."""
         if self.name == "cross_entropy" and not labels.is_floating_point():
             return self._cross_entropy(logits, labels, "mean")
-        count: Tensor | int = len(with_label(labels))
+        count = are_known(labels).sum()
         if self.name == "cross_entropy" and (weights := self._weights(logits)) is not None:
             count = (labels.nan_to_num(0) * weights).sum()  # as torch divides by those of classes
         return self.of_each(logits, labels).sum() / count
@@ -122,7 +123,14 @@ class LabelLoss:
         )
 
     def _weights(self, logits: Tensor) -> Tensor | None:
-        return None if self.weights is None else logits.new_tensor(self.weights)
+        return None if self.weights is None else _there(self.weights, logits.dtype, logits.device)
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _there(weights: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Weights as a tensor, which is sent to a device once: each step would wait for it."""
+    return torch.tensor(weights, dtype=dtype, device=device)
 
 
 def rarity(labels: Tensor, outputs: int) -> tuple[float, ...]:

@@ -101,7 +101,7 @@ class EntryOptimizer:
         self.values, self.gradients = flattened([parameter for _, parameter in trained])
         ends = accumulate(parameter.numel() for _, parameter in trained)
         self.offsets = dict(zip((name for name, _ in trained), (0, *ends), strict=False))
-        factors = torch.cat([chosen[name].flatten().double() for name, _ in trained])
+        factors = torch.cat([chosen[name].flatten().cpu().double() for name, _ in trained])
         self._factors = [value for value in torch.unique(factors).tolist() if value]
         self._indices = [
             (factors == value).nonzero().flatten().to(self.values.device) for value in self._factors

@@ -153,6 +153,8 @@ class NewRows(nn.Module):
         """
         super().__init__()
         self.old, self.new, self._indices = of_old, of_new, indices
+        if of_new is not None and indices is not None:
+            self._indices = indices.to(next(of_new.parameters()).device)
         self.given = list[Tensor]()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -162,7 +164,7 @@ class NewRows(nn.Module):
             return output
         if self._indices is not None:
             dimension = 1 - next(self.new.parameters()).ndim
-            images = images.index_select(dimension, self._indices.to(images.device))
+            images = images.index_select(dimension, self._indices)
         more: Tensor = self.new(channels_last(images))
         return output + more
 

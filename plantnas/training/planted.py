@@ -186,8 +186,9 @@ def _optimizer(
 
 def _rates(trained: Tensor, planted: Tensor | None, recipe: Planting) -> Tensor:
     """The multiple of the learning rate that each entry is trained at; 0 if it is not."""
-    rates = trained.double()
+    rates = trained.cpu().double()  # which not every device has
     if planted is not None:
+        planted = planted.cpu()
         new_channels = planted.flatten(1).all(1) if planted.ndim > 1 else planted
         rates[new_channels] *= recipe.row_rate
     return rates

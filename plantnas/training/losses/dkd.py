@@ -27,9 +27,10 @@ def loss(settings: Distillation, label_loss: LabelLoss = cross_entropy) -> Loss:
         if labels.is_floating_point():  # of mixed images: most of one is of that class
             is_known, right = ~labels.isnan().any(1), labels.argmax(1)
         right = right.where(is_known, teacher_logits.argmax(1))
-        mask = functional.one_hot(right, logits.shape[1]).bool()
+        # functional.one_hot would look at the classes, and so wait for them.
+        mask = torch.zeros_like(logits).scatter_(1, right.unsqueeze(1), 1.0)
         softened = logits / settings.temperature, teacher_logits / settings.temperature
-        of_target = _divergence(*(_target_or_not(each, mask) for each in softened))
+        of_target = _divergence(*(_target_or_not(each, right, mask) for each in softened))
         of_others = _divergence(
             *(functional.log_softmax(each - HIDDEN * mask, 1) for each in softened)
         )
@@ -40,11 +41,11 @@ def loss(settings: Distillation, label_loss: LabelLoss = cross_entropy) -> Loss:
     return decoupled
 
 
-def _target_or_not(logits: Tensor, mask: Tensor) -> Tensor:
+def _target_or_not(logits: Tensor, right: Tensor, mask: Tensor) -> Tensor:
     """The log probabilities of the right class, and of all others together: batch x 2."""
     logs = functional.log_softmax(logits, 1)
     others = torch.logsumexp(logs - HIDDEN * mask, 1)
-    return torch.stack([logs[mask], others], 1)
+    return torch.stack([logs.gather(1, right.unsqueeze(1)).squeeze(1), others], 1)
 
 
 def _divergence(logs: Tensor, teacher_logs: Tensor) -> Tensor:
