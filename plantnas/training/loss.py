@@ -123,14 +123,14 @@ class LabelLoss:
         )
 
     def _weights(self, logits: Tensor) -> Tensor | None:
-        return None if self.weights is None else _there(self.weights, logits.dtype, logits.device)
+        return None if self.weights is None else _sent(self.weights, logits.dtype, logits.device)
 
 
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)
-def _there(weights: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Weights as a tensor, which is sent to a device once: each step would wait for it."""
-    return torch.tensor(weights, dtype=dtype, device=device)
+def _sent(of_classes: tuple[float, ...], dtype: torch.dtype, there: torch.device) -> Tensor:
+    """Numbers as a tensor, which is sent to a device once: each step would wait for it."""
+    return torch.tensor(of_classes, dtype=dtype, device=there)
 
 
 def rarity(labels: Tensor, outputs: int) -> tuple[float, ...]:
