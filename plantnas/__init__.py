@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plantnas.config_files import load_study as load_study
     from plantnas.errors import PlantnasError as PlantnasError
     from plantnas.errors import UnsupportedArchitecture as UnsupportedArchitecture
+    from plantnas.listening import TrainingProgress as TrainingProgress
+    from plantnas.listening import listening as listening
     from plantnas.networks.loader import build_network as build_network
     from plantnas.records.family import load_family as load_family
     from plantnas.records.study import load_network as load_network
@@ -47,6 +49,7 @@ _HOMES = {
     "PlantnasError": "plantnas.errors",
     "SearchResult": "plantnas.calling.result",
     "StudyConfig": "plantnas.config",
+    "TrainingProgress": "plantnas.listening",
     "UnsupportedArchitecture": "plantnas.errors",
     "baselines_frame": "plantnas.report.frames.frames",
     "build_network": "plantnas.networks.loader",
@@ -55,6 +58,7 @@ _HOMES = {
     "crop": "plantnas.channels.planting",
     "epochs_frame": "plantnas.report.frames.frames",
     "evaluations_frame": "plantnas.report.frames.frames",
+    "listening": "plantnas.listening",
     "load_family": "plantnas.records.family",
     "load_images": "plantnas.report.images",
     "load_network": "plantnas.records.study",

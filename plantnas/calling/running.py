@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import optuna
 from rich import get_console
-from rich.progress import Progress
 
 from plantnas.calling.asked import handed_names
 from plantnas.calling.shipping import shipped
@@ -21,7 +20,7 @@ from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded_at, is_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.searching.progress import ProgressBars, bars_columns
+from plantnas.searching.display import Display, displayed, said
 from plantnas.training.handed_data import HandedData
 from plantnas.workers.run import Watch, Workforce, run_here, run_watched
 
@@ -52,18 +51,18 @@ def check_same(place: Place, config: StudyConfig) -> None:
 
 
 def run_search(config: StudyConfig, place: Place, workforce: Workforce, say: Say | None) -> None:
-    """Runs or resumes a study; with no function to tell lines to, a terminal shows bars.
+    """Runs or resumes a study; with no function to say lines to, a terminal or notebook shows it.
 
     Raises:
         PlantnasError: As `run_watched`; also where an object cannot be sent to a worker.
     """
     with quiet():
-        if say is not None:
-            _run(config, place, workforce, say, lambda study: None)
-            return
-        with Progress(*bars_columns()) as bars:
-            seen = ProgressBars(bars, as_recorded_at(config, place.url))
-            _run(config, place, workforce, bars.console.print, lambda study: _show(seen, study))
+        recorded = as_recorded_at(config, place.url)
+        shows = displayed(get_console(), recorded) if say is None else said(say, recorded)
+        with shows as display:
+            callbacks = (*workforce.limits.callbacks, *display.callbacks)
+            workforce = replace(workforce, limits=replace(workforce.limits, callbacks=callbacks))
+            _run(config, place, workforce, display.say, lambda study: _show(display, study))
 
 
 def shown(line: str) -> None:
@@ -101,8 +100,8 @@ def _run(config: StudyConfig, place: Place, workforce: Workforce, say: Say, watc
         run_watched(config, place, replace(workforce, environment=environment), say, watch)
 
 
-def _show(bars: ProgressBars, study: optuna.Study) -> None:
-    bars.show(study)
+def _show(display: Display, study: optuna.Study) -> None:
+    display.show(study)
 
 
 def _shown(name: str) -> str:

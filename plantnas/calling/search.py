@@ -25,6 +25,7 @@ from plantnas.config import StudyConfig, TeacherRecipe
 from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.handed import hand_over
+from plantnas.listening import Listener, listening
 from plantnas.named_keys import code_names
 from plantnas.networks.handed_models import DIGITS, title_of
 from plantnas.place import STUDIES, Place, sqlite_url
@@ -57,6 +58,7 @@ def search(
     devices: str | Sequence[str] = "auto",
     timeout: float | None = None,
     callbacks: Sequence[Callback] = (),
+    epoch_callbacks: Sequence[Listener] = (),
     say: Say | None = None,
 ) -> SearchResult:
     """Searches small networks of a model's architecture that imitate it, or goes on with that.
@@ -97,6 +99,8 @@ def search(
         timeout: Seconds after which no further trial begins; the same call goes on later.
         callbacks: Functions of (study, trial), as Optuna's: each is called in this process when a
             trial has ended, and may end the search by `study.stop()`.
+        epoch_callbacks: Functions of a `TrainingProgress`: each is called in this process after
+            each epoch of each training, also of those in workers.
         say: Is told in lines what is done; by default a terminal or notebook shows it.
 
     Returns:
@@ -107,7 +111,7 @@ def search(
         PlantnasError: What is wrong with an argument, or could not be done, in one line.
     """
     check_given("name", name, (str, type(None)), "a study's name")
-    check_running(workers, timeout, callbacks)
+    check_running(workers, timeout, callbacks, epoch_callbacks)
     check_given("say", say, (Callable, type(None)), "a function of a line")
     where, tree = chosen_devices(devices), tree_of(config)
     data = handed_data(train, validation, test)
@@ -129,7 +133,8 @@ def search(
     place = place_of(config.name, storage, directory)
     check_same(place, config)
     limits = Limits(deadline_in(timeout), tuple(callbacks))
-    run_search(config, place, Workforce(workers, where, limits), say)
+    with listening(*epoch_callbacks):
+        run_search(config, place, Workforce(workers, where, limits), say)
     if test is not None:
         evaluate_finished(place)
     return SearchResult(place.url, place.name, directory=place.directory)
@@ -139,6 +144,7 @@ def check_running(
     workers: int,
     timeout: float | None,
     callbacks: Sequence[Callback],
+    epoch_callbacks: Sequence[Listener] = (),
 ) -> None:
     """Refuses what cannot be how a search runs.
 
@@ -147,9 +153,13 @@ def check_running(
     """
     check_integer("workers", workers)
     check_given("timeout", timeout, (Real, type(None)), "a number of seconds")
-    check_given("callbacks", callbacks, Sequence, "a list of functions of (study, trial)")
-    for callback in callbacks:
-        check_given("callbacks", callback, Callable, "a function of (study, trial)")
+    for argument, given, of in (
+        ("callbacks", callbacks, "(study, trial)"),
+        ("epoch_callbacks", epoch_callbacks, "a plantnas.TrainingProgress"),
+    ):
+        check_given(argument, given, Sequence, f"a list of functions of {of}")
+        for callback in given:
+            check_given(argument, callback, Callable, f"a function of {of}")
 
 
 def place_of(name: str, storage: str | None, directory: Path | str | None) -> Place:

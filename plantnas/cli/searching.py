@@ -76,28 +76,27 @@ def _run(
     config: StudyConfig, place: Place, workers: int, devices: str, timeout: float | None = None
 ) -> None:
     import optuna
-    from rich.progress import Progress
 
     from plantnas.records.engine import shown_url
     from plantnas.records.recorded_config import as_recorded_at
     from plantnas.report.finish import finish
     from plantnas.report.terminal import front_table
     from plantnas.searching.devices import chosen_devices
-    from plantnas.searching.progress import ProgressBars, bars_columns
+    from plantnas.searching.display import displayed
     from plantnas.trials.study import is_complete
     from plantnas.workers.limits import Limits, deadline_in
     from plantnas.workers.run import Workforce, run_watched
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the bars say it
-    publisher, limits = Publisher(place.url), Limits(deadline_in(timeout))
-    with Progress(*bars_columns(), console=console) as bars:
-        shown = ProgressBars(bars, as_recorded_at(config, place.url))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what is displayed says it
+    publisher = Publisher(place.url)
+    with displayed(console, as_recorded_at(config, place.url)) as display:
 
         def watch(study: optuna.Study) -> None:
-            publisher.after_step(study, shown.show(study))
+            publisher.after_step(study, display.show(study))
 
+        limits = Limits(deadline_in(timeout), display.callbacks)
         workforce = Workforce(workers, chosen_devices(devices), limits)
-        study = run_watched(config, place, workforce, bars.console.print, watch)
+        study = run_watched(config, place, workforce, display.say, watch)
     if timeout is not None and not is_complete(study, as_recorded_at(config, place.url).search):
         return  # the test split is read once, when all networks are there to be chosen from
     networks, page = finish(place.url, place.name, place.directory)

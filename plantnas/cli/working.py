@@ -1,5 +1,7 @@
 """The commands that add workers to a study: `worker`, and `launch local|ray|slurm`."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,17 +14,20 @@ from plantnas.cli.options import (
     Study,
     Timeout,
     Trust,
+    console,
     existing,
     finite,
     place_of,
     recorded,
+    records_of,
     show,
 )
 from plantnas.config_files import is_path, load_study
-from plantnas.errors import ConfigurationError, StudyError, shown
+from plantnas.errors import ConfigurationError, Say, StudyError, shown
 from plantnas.place import Place
 
 if TYPE_CHECKING:
+    from plantnas.config import StudyConfig
     from plantnas.workers.launcher import Launcher, WorkerCommand
 
 Artifacts = Annotated[
@@ -58,13 +63,18 @@ def worker(
     """Run trials of a study that exists, from anywhere that reaches its database, until it ends."""
     import optuna
 
+    from plantnas.listening import listening
+    from plantnas.searching.display import displayed
     from plantnas.workers.limits import Limits, deadline_in
+    from plantnas.workers.news import starters
     from plantnas.workers.worker import run_worker
 
     place = recorded(existing(name_or_file, storage, folder))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root = None if data_root is None else str(data_root)
-    run_worker(place, artifacts, devices, root, show, Limits(deadline_in(timeout)))
+    with displayed(console, _config(place)) as display, listening(*starters()):
+        limits = Limits(deadline_in(timeout), display.callbacks)
+        run_worker(place, artifacts, devices, root, display.say, limits)
 
 
 @app.command()
@@ -81,11 +91,27 @@ def local(
 ) -> None:
     """Start workers on this machine: one process each, on its share of the cores."""
     from plantnas.searching.devices import chosen_devices
+    from plantnas.searching.display import displayed
+    from plantnas.trials.study import existing_study
     from plantnas.workers.local import LocalLauncher
+    from plantnas.workers.news import news
+    from plantnas.workers.run import watched
 
     command = _command(name_or_file, storage, artifacts, folder, data_root, devices)
     launcher = LocalLauncher(_logs(command, log_folder), turns=chosen_devices(devices))
-    _launch(launcher, command, workers)
+    place = command.place
+    with (
+        displayed(console, _config(place)) as display,
+        news() as of_workers,
+        watched(existing_study(place.name, place.url), display) as watch,
+    ):
+
+        def look() -> None:
+            of_workers.tell()
+            watch()
+
+        command = replace(command, environment=of_workers.variables)
+        _launch(launcher, command, workers, display.say, look)
 
 
 @app.command()
@@ -184,11 +210,26 @@ def _logs(command: "WorkerCommand", log_folder: Path | None) -> Path:
     return log_folder or command.place.directory / "logs"
 
 
-def _launch(launcher: "Launcher", command: "WorkerCommand", workers: int) -> None:
+def _config(place: Place) -> "StudyConfig":
+    """What a study that exists was made with."""
+    records = records_of(place)
+    try:
+        return records.config
+    finally:
+        records.database.close()
+
+
+def _launch(
+    launcher: "Launcher",
+    command: "WorkerCommand",
+    workers: int,
+    say: Say = show,
+    look: Callable[[], None] = lambda: None,
+) -> None:
     """Waits for the workers; the exit code is 1 if one did not end well, as the lines say."""
     from plantnas.workers.launcher import launch
 
-    ends = launch(launcher, command, workers, show)
+    ends = launch(launcher, command, workers, say, look)
     if any(end.exit_code for end in ends):
         raise typer.Exit(1)
 

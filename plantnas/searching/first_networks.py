@@ -21,6 +21,7 @@ from plantnas.channels.running import macs_of
 from plantnas.channels.structure import Structure, classifier_tensors
 from plantnas.channels.wiring import triangular
 from plantnas.errors import Say, StorageError
+from plantnas.listening import training
 from plantnas.measured import Epoch, Metric
 from plantnas.records.building import other_teacher
 from plantnas.records.optuna_tables import accuracy_key, cost_key, parameters_key
@@ -83,7 +84,7 @@ def made_teacher(joined: JoinedStudy, training_data: TrainingData, say: Say) -> 
         say("keeping the teacher as it is")
     else:
         say(f"training the teacher for {recipe.epochs} epochs")
-        with phases("training"):
+        with phases("training"), training("teacher"):
             optimizer = whole_network_optimizer(network, recipe)
             generator = generator_for(config.random_seed, "teacher", "batches")
             history += fit(network, optimizer, training_data, recipe, generator, _give_up)
@@ -164,7 +165,7 @@ class SeedMaker:
         phases, donor = Phases(), self._donor()
         network = self._started(donor)
         self.say(f"training the seed for {self.joined.config.seed.epochs} epochs")
-        with phases("training"):
+        with phases("training"), training("seed"):
             wider = self._ahead_of(network, planting, donor)
             epochs = self._fit(network, wider)
         with phases("evaluation"):

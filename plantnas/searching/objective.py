@@ -20,6 +20,7 @@ from plantnas.config import Planting, Search, StudyConfig
 from plantnas.config_files import load_study
 from plantnas.errors import Say, StudyError
 from plantnas.given import check_given, check_path, check_text
+from plantnas.listening import training
 from plantnas.measured import Epoch
 from plantnas.named_keys import code_names
 from plantnas.records.optuna_private import study_id_of
@@ -135,13 +136,14 @@ class PlantingObjective:
         stop = _stop(trial, prepared, assignment, recipe.epochs)
         data, features = prepared.data, prepared.features
         try:
-            training = train_planted(child, data, recipe, features, generator, stop, ahead)
+            with training(assignment.kind, trial.number, assignment.step):
+                given = train_planted(child, data, recipe, features, generator, stop, ahead)
         except TrainingDiverged as error:
             _prune(trial, f"{DIVERGED}{error}")
-        phases.add(training.seconds)
+        phases.add(given.seconds)
         with phases("evaluation"):
             evaluation = prepared.validate(wired_as(child.network, structure))
-        trained = Trained(child.network, structure, training.epochs, evaluation, phases.seconds)
+        trained = Trained(child.network, structure, given.epochs, evaluation, phases.seconds)
         record = replace(
             network_record("planting", trained, prepared.weights, trial, prepared.pricing),
             kind=assignment.kind,

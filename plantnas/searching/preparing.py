@@ -14,6 +14,7 @@ from torch import Tensor
 
 from plantnas.channels.initialising import Samples
 from plantnas.errors import Say
+from plantnas.listening import training
 from plantnas.records.record import NetworkRecord
 from plantnas.searching.first_networks import SeedMaker, is_told, made_teacher
 from plantnas.searching.prepared import (
@@ -136,7 +137,8 @@ def _logits_on(
 
     def make(path: Path) -> None:
         network = joined.records.load(teacher).to(device)
-        save_logits(path, teacher_logits(network, inputs).cpu())
+        with training("logits"):
+            save_logits(path, teacher_logits(network, inputs).cpu())
 
     _shared(joined, say).see_to(path, f"teacher's logits on the {split} images", make)
     return load_logits(path).to(device)

@@ -2,20 +2,26 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import StudyConfig
+from plantnas.errors import Say
 from plantnas.grouping import grouped
+from plantnas.listening import TrainingProgress, shown, time_left, training_title
 from plantnas.measured import ACCURACY, Metric
 from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY, VALIDATION
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import settings_of
+
+SECONDS_BETWEEN = 1.0
+"""Between two drawings of bars while trainings tell how far they are."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +116,16 @@ def progress_table(
 
 
 class ProgressBars:
-    """A bar for each step, measured in epochs, with trials, best network and time left."""
+    """A bar for each step, measured in epochs, and for each training, with loss and time left.
+
+    They are drawn when they are told something, once a second at most: to draw them takes a few
+    milliseconds of a core that could train.
+    """
 
     def __init__(self, bars: Progress, config: StudyConfig) -> None:
         """Adds a bar for each step to `bars`."""
+        self.say = plainly(bars.console)
+        self.callbacks = (self.ended,)
         self._planting, self._screen_epochs = config.planting, config.screen_epochs
         self._wanted = config.search.trials_per_step
         has_probes = "probes" in settings_of(config.search.policy)  # or else none are made
@@ -127,6 +139,21 @@ class ProgressBars:
             for step in range(1, config.search.steps + 1)
         ]
         self._started: dict[int, tuple[float, int]] = {}
+        self._told = dict[str, TrainingProgress]()
+        self._trainings = dict[str, TaskID]()
+        self._due = time.monotonic()
+
+    def told(self, so_far: TrainingProgress) -> None:
+        """Moves the bar of a training, which goes with its last epoch."""
+        self._told[training_title(so_far)] = so_far
+        if time.monotonic() >= self._due:
+            self._draw()
+
+    def ended(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """The bar of a trial's training goes, which may have been stopped early or have failed."""
+        for title, so_far in self._told.items():
+            if so_far.trial == trial.number:
+                self._told[title] = replace(so_far, epoch=so_far.epochs)
 
     def show(self, study: optuna.Study) -> list[StepProgress]:
         """Shows the bars, and moves them to where the study is, which is returned."""
@@ -154,7 +181,29 @@ class ProgressBars:
                 best=f"best {value} with {cost} {self._cost_title}" if step.best else "",
                 left=self._left(step.step, done),
             )
+        self._draw()
         return steps
+
+    def _draw(self) -> None:
+        for title, so_far in list(self._told.items()):
+            if title not in self._trainings:
+                # It is drawn as it is added.
+                self._trainings[title] = self._bars.add_task(
+                    title, visible=False, trials="", best="", left=""
+                )
+            self._bars.update(
+                self._trainings[title],
+                visible=True,
+                completed=so_far.epoch,
+                total=so_far.epochs,
+                trials=shown(so_far),
+                left=time_left(so_far.seconds_left),
+            )
+            if so_far.epoch == so_far.epochs:
+                self._bars.remove_task(self._trainings.pop(title))
+                del self._told[title]
+        self._bars.refresh()
+        self._due = time.monotonic() + SECONDS_BETWEEN
 
     def _total(self, step: int) -> int:
         screening = self._wanted * self._screen_epochs
@@ -168,9 +217,16 @@ class ProgressBars:
         start, done_before = self._started.setdefault(step, (now, done))
         if done == done_before:
             return ""
-        seconds = (now - start) / (done - done_before) * (self._total(step) - done)
-        minutes, seconds = divmod(round(seconds), 60)
-        return f"{minutes}:{seconds:02} left"
+        return time_left((now - start) / (done - done_before) * (self._total(step) - done))
+
+
+def plainly(console: Console) -> Say:
+    """Says lines on a console as they are, however long."""
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    return say
 
 
 def bars_columns() -> tuple[TextColumn | BarColumn, ...]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from plantnas.channels.containers import logits_in
 from plantnas.config import Recipe, StudyConfig
 from plantnas.errors import ConfigurationError
+from plantnas.listening import tell_epoch
 from plantnas.measured import Epoch, Evaluation
 from plantnas.training.augmenting import Augmented, Keeping, augmented_views
 from plantnas.training.data import Dataset
@@ -214,12 +215,14 @@ def fit_together(
 ) -> list[tuple[Epoch, ...]]:
     """Trains several networks in place, on the same batches: the sum of their losses is minimised.
 
-    Arguments and errors as for `fit`; `stop` is asked about the first part.
+    Arguments and errors as for `fit`; `stop` is asked about the first part, and listeners are told
+    of it.
 
     Returns:
         The epochs of each part. Their seconds add up to all that was taken.
     """
     device, history = training_data.targets.labels.device, [list[Epoch]() for _ in parts]
+    begin = time.perf_counter()
     quick = replace(training_data, metrics=training_data.metrics.alone)
     for epoch in range(1, recipe.epochs + 1):
         rate, trained = _train_epoch(parts, optimizer, training_data, recipe, generator, epoch)
@@ -229,6 +232,9 @@ def fit_together(
                 validation = validate(part.network, quick)
             seconds += time.perf_counter() - start
             epochs.append(Epoch(epoch, rate, loss, validation.loss, validation.accuracy, seconds))
+        pace = (time.perf_counter() - begin) / epoch
+        left = (recipe.epochs - epoch) * pace
+        tell_epoch(history[0][-1], recipe.epochs, left, training_data.metrics.chosen)
         if epoch < recipe.epochs and stop(history[0][-1]):
             break
     return [tuple(epochs) for epochs in history]

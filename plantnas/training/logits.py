@@ -14,13 +14,19 @@ from torch import Tensor, nn
 from plantnas.channels.containers import logits_in
 from plantnas.errors import StorageError
 from plantnas.files import write_atomically
+from plantnas.listening import tell_view
 from plantnas.training.evaluation import logits_of
 from plantnas.training.views import Inputs
 
 
 def teacher_logits(teacher: nn.Module, inputs: Inputs) -> Tensor:
     """The teacher's logits in eval mode, views x images x classes, float32."""
-    return torch.stack([logits_of(teacher, inputs, view) for view in range(inputs.views)])
+    begin, logits = time.perf_counter(), list[Tensor]()
+    for view in range(inputs.views):
+        logits.append(logits_of(teacher, inputs, view))
+        pace = (time.perf_counter() - begin) / len(logits)
+        tell_view(len(logits), inputs.views, (inputs.views - len(logits)) * pace)
+    return torch.stack(logits)
 
 
 TIMED = 32

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +114,13 @@ class Launcher(Protocol):
         """End the workers that run, so that they can tell their trials, and let go of all else."""
 
 
-def launch(launcher: Launcher, command: WorkerCommand, workers: int, say: Say) -> list[WorkerEnd]:
+def launch(
+    launcher: Launcher,
+    command: WorkerCommand,
+    workers: int,
+    say: Say,
+    look: Callable[[], None] = lambda: None,
+) -> list[WorkerEnd]:
     """Starts workers and waits until all have ended; Ctrl-C and SIGTERM stop them.
 
     Args:
@@ -122,6 +128,7 @@ def launch(launcher: Launcher, command: WorkerCommand, workers: int, say: Say) -
         command: What each of them does.
         workers: Their number.
         say: Is told where the logs are, and how many workers ended how.
+        look: Is called a few times a second while they run, and once at the end.
 
     Raises:
         StudyError: The workers cannot be started there.
@@ -132,6 +139,7 @@ def launch(launcher: Launcher, command: WorkerCommand, workers: int, say: Say) -
         say(f"Asked for {asked} of study {command.place.name!r}. Logs: {launcher.logs}")
         for ends in polls(launcher):
             ended = [end for end in ends if end is not None]
+            look()
     well = sum(end.exit_code == 0 for end in ended)
     say(f"{well} of {len(ended)} workers ended well.")
     logs = {(end.exit_code, end.says): end.log for end in ended}

@@ -5,7 +5,8 @@ How they are started and replaced is in local.py, what a worker does in worker.p
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from plantnas.records.optuna_private import in_optimize_loop, was_stopped
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.searching.devices import PROCESSOR, check_device, chosen_devices
+from plantnas.searching.display import Display
 from plantnas.searching.interruption import remembers_interrupts
 from plantnas.searching.objective import PlantingObjective
 from plantnas.searching.preparing import check_configuration, prepare
@@ -38,6 +40,7 @@ from plantnas.workers.launcher import (
 )
 from plantnas.workers.limits import NO_LIMITS, EndedTrials, Limits
 from plantnas.workers.local import LocalLauncher
+from plantnas.workers.news import news
 from plantnas.workers.worker import optimize_until_complete, remove_features
 
 Watch = Callable[[optuna.Study], None]
@@ -99,11 +102,11 @@ class Workforce:
     limits: Limits = NO_LIMITS
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def command(self, place: Place) -> WorkerCommand:
-        """What each of them does."""
+    def command(self, place: Place, variables: Mapping[str, str]) -> WorkerCommand:
+        """What each of them does, with some environment variables more."""
         return WorkerCommand(
             place,
-            environment=self.environment,
+            environment={**self.environment, **variables},
             program=program(0),
             deadline=self.limits.deadline,
         )
@@ -143,12 +146,14 @@ def run_watched(
         launcher = LocalLauncher(place.directory / "logs", 0, workforce.devices)
         ended.pass_over(study)
         with (
-            launched(launcher, workforce.command(place), workforce.workers),
+            news() as of_workers,
+            launched(launcher, workforce.command(place, of_workers.variables), workforce.workers),
             remembers_interrupts(),
             in_optimize_loop(study),
         ):
             prepare(joined, workforce.devices[0], say)  # while the workers import torch
             for ends in polls(launcher):
+                of_workers.tell()
                 watch_now(study)
                 _check(ends)
                 if was_stopped(study):
@@ -225,6 +230,21 @@ def sparing(watch: Watch, clock: Callable[[], float] = time.monotonic) -> Watch:
             due = start + (clock() - start) / WATCH_SHARE
 
     return watch_now
+
+
+@contextmanager
+def watched(study: optuna.Study, display: Display) -> Iterator[Callable[[], None]]:
+    """Gives what is to be called while other processes run trials, which it shows as they end."""
+    ended = EndedTrials(Limits(callbacks=display.callbacks))
+    ended.pass_over(study)
+
+    def watch(study: optuna.Study) -> None:
+        display.show(study)
+        ended.tell(study)
+
+    watch_now = sparing(watch)
+    yield lambda: watch_now(study)
+    ended.tell(study)
 
 
 def _check(ends: Sequence[WorkerEnd | None]) -> None:

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from plantnas.config import Search, StudyConfig
 from plantnas.config_files import with_overrides
 from plantnas.errors import PlantnasError, Say, StudyError, first_line
+from plantnas.listening import CallbackFailed
 from plantnas.named import fault_of_the_users
 from plantnas.place import Place, is_url
 from plantnas.records.database import Database
@@ -136,7 +137,7 @@ def optimize_until_complete(
                 failures.clear()
                 continue
             failures = [each for each in failures if type(each) is type(failure)] + [failure]
-            if isinstance(failure, KeyboardInterrupt):
+            if isinstance(failure, KeyboardInterrupt | CallbackFailed):
                 raise failure
             if len(failures) == FAILURES_IN_A_ROW:
                 if isinstance(failure, PlantnasError):

@@ -11,6 +11,7 @@ from torch import nn
 
 import plantnas
 from plantnas.errors import ArgumentError, PlantnasError
+from plantnas.listening import TrainingProgress
 from tests.calling.conftest import QUICK, Net, net, pair
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ def test_callbacks_hear_of_every_trial_and_may_end_the_search(tmp_path: Path) ->
         heard.append(trial.number)
         study.stop()
 
-    said = list[str]()
+    said, trained = list[str](), list[TrainingProgress]()
     arguments = QUICK | {"callbacks": [stop], "say": said.append}
+    arguments["epoch_callbacks"] = [trained.append]
     result = plantnas.search(net(), pair(64), pair(32, 64), directory=tmp_path, **arguments)
     assert heard == [0]
     assert said[-1].startswith("Study 'net' is not complete")
@@ -106,6 +108,9 @@ def test_callbacks_hear_of_every_trial_and_may_end_the_search(tmp_path: Path) ->
     plantnas.search(net(), pair(64), pair(32, 64), directory=tmp_path, **arguments)
     assert heard == [trial.number for trial in result.optuna.trials]
     assert said[-1] == "Study 'net' is complete."
+    assert {each.kind for each in trained if each.loss is None} == {"logits"}
+    kinds = [each.kind for each in trained if each.loss is not None]
+    assert kinds == ["teacher", "seed", "screen", "grow"]
 
 
 def test_what_a_callback_raises_is_one_line(tmp_path: Path) -> None:
@@ -134,8 +139,11 @@ def test_workers_get_copies_of_what_only_this_process_has(tmp_path: Path) -> Non
     class Local(Net):
         """A class that no import finds."""
 
+    heard = list[str]()
+    arguments = QUICK | {"epoch_callbacks": [lambda progress: heard.append(progress.kind)]}
     result = plantnas.search(
-        Local(), pair(64), pair(32, 64), directory=tmp_path, workers=2, **QUICK
+        Local(), pair(64), pair(32, 64), directory=tmp_path, workers=2, **arguments
     )
     assert (result.networks.kind == "grow").any()
+    assert {"teacher", "seed", "screen", "grow"} <= set(heard), "what workers train is heard too"
     assert not list(tmp_path.glob("handed-*"))

@@ -39,6 +39,9 @@ def test_local_workers_are_launched_for_a_study_that_does_not_exist_yet(
     ended = plantnas("launch", "local", short, "--workers", 2, "--directory", folder)
     assert (ended.exit_code, ended.stderr) == (0, ""), ended
     assert "2 of 2 workers ended well" in ended.stdout
+    assert "(grow of step 1): validation accuracy" in ended.stdout
+    logs = "".join(log.read_text() for log in (folder / "logs").iterdir())
+    assert "(grow of step 1): validation accuracy" in logs
     assert set(grown(f"sqlite:///{folder / 'study.db'}", "short")) == {1}
     assert len(list((folder / "logs").iterdir())) == 2
 

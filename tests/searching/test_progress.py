@@ -7,9 +7,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import optuna
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from plantnas.listening import TrainingProgress
 from plantnas.records.optuna_tables import ASSIGNMENT_KEY
 from plantnas.searching.progress import (
     ProgressBars,
@@ -144,3 +146,49 @@ def test_bars_are_not_shown_before_there_is_a_study() -> None:
     bars = Progress(*bars_columns(), console=Console(file=io.StringIO()))
     ProgressBars(bars, load_study("digits"))
     assert not any(task.visible for task in bars.tasks)
+
+
+def of_trial(epoch: int, trial: int = 1) -> TrainingProgress:
+    left = 60.0 - epoch
+    return TrainingProgress("grow", trial, 1, epoch, 9, 0.25, 0.5, 0.875, "accuracy", 0.1, left)
+
+
+@pytest.fixture
+def drawn(begun: StudyFolder) -> tuple[Progress, ProgressBars]:
+    bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    return bars, ProgressBars(bars, begun.config)
+
+
+def test_a_training_has_a_bar_with_its_loss_and_the_time_left(
+    drawn: tuple[Progress, ProgressBars],
+) -> None:
+    bars, shown = drawn
+    shown.told(of_trial(4))
+    task = bars.tasks[-1]
+    assert (task.description, task.completed, task.total) == ("trial 1 (grow of step 1)", 4, 9)
+    assert task.fields["trials"] == "epoch 4 of 9, loss 0.2500, validation accuracy 87.50 %"
+    assert task.fields["left"] == "0:56 left"
+
+
+def test_bars_are_not_drawn_after_every_epoch(drawn: tuple[Progress, ProgressBars]) -> None:
+    bars, shown = drawn
+    for epoch in (1, 2, 3):
+        shown.told(of_trial(epoch))
+    assert bars.tasks[-1].completed == 1
+
+
+def test_the_bar_of_a_training_goes_when_it_is_over_or_was_stopped(
+    drawn: tuple[Progress, ProgressBars], begun: StudyFolder
+) -> None:
+    bars, shown = drawn
+    steps, study = len(bars.tasks), begun.open()
+    for number in (1, 2, 3):
+        shown.told(of_trial(1, trial=number))
+    shown.show(study)
+    assert len(bars.tasks) == steps + 3
+    stopped = optuna.trial.create_trial(values=[0.5, 100])
+    stopped.number = 2
+    shown.ended(study, stopped)
+    shown.told(of_trial(9))
+    shown.show(study)
+    assert [task.description for task in bars.tasks[steps:]] == ["trial 3 (grow of step 1)"]

@@ -1,0 +1,193 @@
+"""What trainings say while they run, and who hears it: bars, lines, and callbacks of yours.
+
+What bars and lines show is in searching/progress.py and searching/lines.py, how words of other
+processes come here in workers/news.py.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from plantnas.errors import ConfigurationError
+from plantnas.given import check_given
+from plantnas.measured import ACCURACY, Epoch, Metric
+from plantnas.named import raised
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """What a training says after each epoch.
+
+    Attributes:
+        kind: What is trained: `teacher`, `seed`, or the network of a trial, a `screen` or a `grow`.
+            Or `logits`, where the teacher answers to one view of all images after the other.
+        trial: The trial's number; None if it is none's.
+        step: The trial's step.
+        epoch: How many epochs, or views, are done.
+        epochs: How many there are to be, unless it is stopped early.
+        loss: Mean over the epoch; None of logits.
+        validation_loss: After it, on the images that networks are chosen by.
+        validation: What the study maximises, on these: 0.95 is an accuracy of 95 %.
+        metric: The name of that.
+        learning_rate: Of the epoch's last step.
+        seconds_left: At the pace so far.
+    """
+
+    kind: str
+    trial: int | None
+    step: int | None
+    epoch: int
+    epochs: int
+    loss: float | None
+    validation_loss: float | None
+    validation: float | None
+    metric: str
+    learning_rate: float | None
+    seconds_left: float
+
+
+Listener = Callable[[TrainingProgress], object]
+"""Is called after each epoch, while the training waits: what takes long is to be done elsewhere."""
+
+
+class CallbackFailed(ConfigurationError):
+    """What a listener has raised, in one line."""
+
+
+class _Training(NamedTuple):
+    kind: str
+    trial: int | None = None
+    step: int | None = None
+
+
+_listeners = list[Listener]()
+_current: ContextVar[_Training | None] = ContextVar("training", default=None)
+
+
+@contextmanager
+def listening(*listeners: Listener) -> Iterator[None]:
+    """Within, functions of a `TrainingProgress` are called after each epoch of this process.
+
+    So they are after epochs of the workers that `plantnas.search` or `plantnas.run_study` start
+    within.
+
+    Args:
+        listeners: They are called in their order, after those from around this.
+
+    Raises:
+        ConfigurationError: In place of what one of them raises, with its line.
+    """
+    for listener in listeners:
+        check_given("listeners", listener, Callable, "a function of a plantnas.TrainingProgress")
+    _listeners.extend(listeners)
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            _listeners.remove(listener)
+
+
+@contextmanager
+def training(kind: str, number: int | None = None, step: int | None = None) -> Iterator[None]:
+    """Within, what is trained is told of as that; without this, as in a rehearsal, it is not.
+
+    Args:
+        kind: As in `TrainingProgress`.
+        number: The trial's.
+        step: The trial's.
+    """
+    token = _current.set(_Training(kind, number, step))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def somebody_listens() -> bool:
+    """Whether anybody is told."""
+    return bool(_listeners)
+
+
+def tell_epoch(epoch: Epoch, epochs: int, seconds_left: float, metric: str) -> None:
+    """Tells of an epoch of the training around this, of so many."""
+    if (what := _current.get()) is None or not _listeners:
+        return
+    tell(
+        TrainingProgress(
+            kind=what.kind,
+            trial=what.trial,
+            step=what.step,
+            epoch=epoch.epoch,
+            epochs=epochs,
+            loss=epoch.training_loss,
+            validation_loss=epoch.validation_loss,
+            validation=epoch.validation_accuracy,
+            metric=metric,
+            learning_rate=epoch.learning_rate,
+            seconds_left=seconds_left,
+        )
+    )
+
+
+def tell_view(view: int, views: int, seconds_left: float) -> None:
+    """Tells of logits that the teacher has given, on one view of so many."""
+    if (what := _current.get()) is None or not _listeners:
+        return
+    tell(
+        TrainingProgress(
+            kind=what.kind,
+            trial=what.trial,
+            step=what.step,
+            epoch=view,
+            epochs=views,
+            loss=None,
+            validation_loss=None,
+            validation=None,
+            metric=ACCURACY.name,
+            learning_rate=None,
+            seconds_left=seconds_left,
+        )
+    )
+
+
+def tell(progress: TrainingProgress) -> None:
+    """Calls the listeners.
+
+    Raises:
+        CallbackFailed: In place of what one raises, with its line.
+    """
+    for listener in list(_listeners):
+        try:
+            listener(progress)
+        except Exception as error:  # whatever the user's code does
+            name = getattr(listener, "__name__", type(listener).__name__)
+            raise CallbackFailed(f"callbacks: {name}: {raised(error)}.") from error
+
+
+def shown(progress: TrainingProgress) -> str:
+    """How far it is, in words, without what it is."""
+    if progress.loss is None or progress.validation is None:
+        return f"view {progress.epoch} of {progress.epochs}"
+    metric = Metric(progress.metric)
+    return (
+        f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.4f}, "
+        f"validation {metric.words} {metric.text(progress.validation)}"
+    )
+
+
+def training_title(progress: TrainingProgress) -> str:
+    """What is trained, in words."""
+    if progress.kind == "logits":
+        return "teacher's logits"
+    if progress.trial is None:
+        return progress.kind
+    return f"trial {progress.trial} ({progress.kind} of step {progress.step})"
+
+
+def time_left(seconds: float) -> str:
+    """A time as a clock shows it, and that it is left."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"
