@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 
+import plantnas
 from plantnas.config_files import load_study
 from plantnas.named import imported, modules_of
 from tests.conftest import StudyFolder
@@ -96,6 +97,48 @@ def test_shrinking_prints_what_its_page_says(capsys: pytest.CaptureFixture[str])
     assert without_measures(printed) == without_measures(page)
     trained, cropped, shrunk = (int(share) for share in re.findall(r"(\d+)%", printed))
     assert shrunk > trained - 5 > cropped
+
+
+def run_as_program(name: str, folder: Path) -> None:
+    shutil.copy(ROOT / "examples" / f"{name}.py", folder)
+    runpy.run_path(str(folder / f"{name}.py"), run_name="__main__")
+
+
+@pytest.mark.slow
+def test_tensorboard_gets_the_curves_and_the_front(folder: Path, quiet: None) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run_as_program("to_tensorboard", folder)
+    written = EventAccumulator(str(folder / "curves")).Reload()
+    found = plantnas.SearchResult("sqlite:///plantnas-studies/plain/study.db", "plain")
+    epochs = plantnas.epochs_frame(found.storage, "plain")
+    of_seed = epochs[(epochs.network_id == 2) & (epochs.epoch > 0)]
+    curve = written.Scalars("seed/loss")
+    assert [point.step for point in curve] == of_seed.epoch.to_list()
+    assert [point.value for point in curve] == pytest.approx(of_seed.training_loss.to_list())
+    assert [point.step for point in written.Scalars("front")] == found.front.parameters.to_list()
+    assert {"teacher/accuracy", "front"} <= set(written.Tags()["scalars"])
+
+
+@pytest.mark.slow
+def test_mlflow_gets_the_curves_and_the_front(folder: Path, quiet: None) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install mlflow")
+    run_as_program("to_mlflow", folder)
+    (run,) = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    curve = mlflow.MlflowClient().get_metric_history(run.info.run_id, "seed/loss")
+    assert [point.step for point in curve] == [1, 2, 3]
+    front = mlflow.load_table("front.json", run_ids=[run.info.run_id])
+    assert "seed" in front.method.to_list()
+
+
+@pytest.mark.slow
+def test_weights_and_biases_gets_the_curves_and_the_front(folder: Path, quiet: None) -> None:
+    pytest.importorskip("wandb", reason="wandb is not installed: pip install wandb")
+    run_as_program("to_wandb", folder)
+    (written,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    content = written.read_bytes()
+    for part in (b"seed/loss", b"teacher/accuracy", b"front"):
+        assert part in content
 
 
 def test_a_plot_draws_a_study(
