@@ -30,9 +30,9 @@ class Board:
 
 
 if __name__ == "__main__":
-    images, targets = map(torch.tensor, load_digits(return_X_y=True))
-    parts = [part.split([300, 200, 1297]) for part in (images.float().view(-1, 1, 8, 8), targets)]
-    train, validation, _ = zip(*parts, strict=True)
+    pixels, targets = map(torch.tensor, load_digits(return_X_y=True))
+    images = pixels.float().view(-1, 1, 8, 8)
+    train, validation = (images[:300], targets[:300]), (images[300:500], targets[300:500])
     model = plantnas.build_network("plain-small", 10, 1)
     config = {
         "teacher": {"epochs": 3},
