@@ -111,8 +111,7 @@ def search(
         PlantnasError: What is wrong with an argument, or could not be done, in one line.
     """
     check_given("name", name, (str, type(None)), "a study's name")
-    check_running(workers, timeout, callbacks, epoch_callbacks)
-    check_given("say", say, (Callable, type(None)), "a function of a line")
+    check_running(workers, timeout, callbacks, epoch_callbacks, say)
     where, tree = chosen_devices(devices), tree_of(config)
     data = handed_data(train, validation, test)
     for what, module in (("model", model), ("teacher", teacher)):
@@ -144,7 +143,8 @@ def check_running(
     workers: int,
     timeout: float | None,
     callbacks: Sequence[Callback],
-    epoch_callbacks: Sequence[Listener] = (),
+    epoch_callbacks: Sequence[Listener],
+    say: Say | None,
 ) -> None:
     """Refuses what cannot be how a search runs.
 
@@ -160,6 +160,7 @@ def check_running(
         check_given(argument, given, Sequence, f"a list of functions of {of}")
         for callback in given:
             check_given(argument, callback, Callable, f"a function of {of}")
+    check_given("say", say, (Callable, type(None)), "a function of a line")
 
 
 def place_of(name: str, storage: str | None, directory: Path | str | None) -> Place:
