@@ -110,8 +110,7 @@ def search(
     Raises:
         PlantnasError: What is wrong with an argument, or could not be done, in one line.
     """
-    check_given("name", name, (str, type(None)), "a study's name")
-    check_running(workers, timeout, callbacks, epoch_callbacks, say)
+    check_running(name, workers, timeout, callbacks, epoch_callbacks, say)
     where, tree = chosen_devices(devices), tree_of(config)
     data = handed_data(train, validation, test)
     for what, module in (("model", model), ("teacher", teacher)):
@@ -140,6 +139,7 @@ def search(
 
 
 def check_running(
+    name: str | None,
     workers: int,
     timeout: float | None,
     callbacks: Sequence[Callback],
@@ -151,6 +151,7 @@ def check_running(
     Raises:
         ArgumentError: It says which argument, and what is needed.
     """
+    check_given("name", name, (str, type(None)), "a study's name")
     check_integer("workers", workers)
     check_given("timeout", timeout, (Real, type(None)), "a number of seconds")
     for argument, given, of in (
