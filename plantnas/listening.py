@@ -90,15 +90,15 @@ def listening(*listeners: Listener) -> Iterator[None]:
 
 
 @contextmanager
-def training(kind: str, number: int | None = None, step: int | None = None) -> Iterator[None]:
+def training(kind: str, trial_number: int | None = None, step: int | None = None) -> Iterator[None]:
     """Within, what is trained is told of as that; without this, as in a rehearsal, it is not.
 
     Args:
         kind: As in `TrainingProgress`.
-        number: The trial's.
+        trial_number: The trial's.
         step: The trial's.
     """
-    token = _current.set(_Training(kind, number, step))
+    token = _current.set(_Training(kind, trial_number, step))
     try:
         yield
     finally:
@@ -110,7 +110,7 @@ def somebody_listens() -> bool:
     return bool(_listeners)
 
 
-def tell_epoch(epoch: Epoch, epochs: int, seconds_left: float, metric: str) -> None:
+def tell_epoch(epoch: Epoch, epochs: int, seconds_left: float, metric_name: str) -> None:
     """Tells of an epoch of the training around this, of so many."""
     if (what := _current.get()) is None or not _listeners:
         return
@@ -124,14 +124,14 @@ def tell_epoch(epoch: Epoch, epochs: int, seconds_left: float, metric: str) -> N
             loss=epoch.training_loss,
             validation_loss=epoch.validation_loss,
             validation=epoch.validation_accuracy,
-            metric=metric,
+            metric=metric_name,
             learning_rate=epoch.learning_rate,
             seconds_left=seconds_left,
         )
     )
 
 
-def tell_view(view: int, views: int, seconds_left: float) -> None:
+def tell_view(view: int, count: int, seconds_left: float) -> None:
     """Tells of logits that the teacher has given, on one view of so many."""
     if (what := _current.get()) is None or not _listeners:
         return
@@ -141,7 +141,7 @@ def tell_view(view: int, views: int, seconds_left: float) -> None:
             trial=what.trial,
             step=what.step,
             epoch=view,
-            epochs=views,
+            epochs=count,
             loss=None,
             validation_loss=None,
             validation=None,

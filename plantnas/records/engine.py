@@ -269,27 +269,27 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _check_names_a_file(url: URL) -> None:
+def _check_names_a_file(parsed: URL) -> None:
     """Refuses an SQLite URL of anything but a file, and what would be ignored of it.
 
     Raises:
         StorageError: It says why.
     """
-    file, place = url.database or "", shown(str(url))
+    file, place = parsed.database or "", shown(str(parsed))
     example = "give the URL of a file, such as sqlite:///study.db."
-    if not file or ":memory:" in file or "memory" in url.query.get("mode", ()):
+    if not file or ":memory:" in file or "memory" in parsed.query.get("mode", ()):
         raise StorageError(
             f"{place}: is a database in the memory of one process, where no worker and no later "
             f"command finds a study: {example}"
         )
     if file.startswith("file:"):
         raise StorageError(f"{place}: is a URI, which plantnas does not follow: {example}")
-    if unknown := set(url.query) - _OPTIONS:
+    if unknown := set(parsed.query) - _OPTIONS:
         raise StorageError(
             f"{place}: has the option {min(unknown)!r}, which the database of a study does not "
             f"take: {example}"
         )
     try:
-        pysqlite.dialect().create_connect_args(url)
+        pysqlite.dialect().create_connect_args(parsed)
     except (ArgumentError, ValueError, TypeError) as error:  # a host, or the value of an option
         raise StorageError(f"{place}: cannot be opened: {first_line(error)}") from error
