@@ -90,7 +90,8 @@ class Grown:
                 tensor.copy_(parents[name])
             elif not self.changed[name].all():
                 # Along each dimension the parent's indices keep their order: so do its entries.
-                tensor[~self.changed[name]] = parents[name].flatten()
+                # An index by a mask would be made of eight bytes for each entry and dimension.
+                tensor.masked_scatter_(~self.changed[name], parents[name].flatten())
 
 
 def _kinds(network: nn.Module) -> dict[str, tuple[torch.Size, torch.dtype]]:

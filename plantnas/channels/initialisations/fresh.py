@@ -55,6 +55,8 @@ def draw_anew(
                 tensor.copy_(nn.init.kaiming_uniform_(drawn, a=math.sqrt(5)))
         for module in modules:
             if hasattr(module, "reset_parameters"):
-                fresh: Any = copied(module).cpu()
+                on_cpu = all(tensor.is_cpu for tensor in module.state_dict().values())
+                fresh: Any = module if on_cpu else copied(module).cpu()
                 fresh.reset_parameters()
-                module.load_state_dict(fresh.state_dict())
+                if fresh is not module:
+                    module.load_state_dict(fresh.state_dict())
