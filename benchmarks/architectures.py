@@ -3,10 +3,9 @@
 Each architecture runs in its own process with one thread: analysis, one planting of a granule in
 every group that can grow, a crop back. Times and memory are of float32; "memory" is what the
 process held at most, over what it held before, in units of the model, which itself counts as one.
-"Searched" is a study of two batches an epoch (searchable.py), which grows one network.
 "Exact" is float64 with settled BatchNorm statistics: the planted network's outputs are its
 parent's to 1e-9 of their spread, its parameters are as predicted, the crop is its parent bit for
-bit. What is refused, not searched, not exact, slower than 2 s of CPU time or needs over 3 models'
+bit. What is refused, not exact, slower than 2 s of CPU time or needs over 3 models'
 memory (and 20 MB of Python's own) is printed last.
 
 timm is in the extra `timm`: install it first, or leave its part out by naming others.
@@ -18,7 +17,6 @@ Usage: python benchmarks/architectures.py [NAME ...] [--write]
 
 import argparse
 import json
-import logging
 import os
 import re
 import subprocess
@@ -27,13 +25,11 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import optuna
 import torch
 from torch import Tensor, nn
 
 sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/architectures.py`
 
-from benchmarks.searchable import search_fault
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import crop, plant
 from plantnas.channels.structure import Structure
@@ -68,7 +64,7 @@ MARKERS = (
 
 
 class Result(NamedTuple):
-    """A row of the table; `refused` and `unsearched` are the reasons where it cannot be."""
+    """A row of the table; `refused` is the reason where it cannot be analysed."""
 
     name: str
     size: int
@@ -80,18 +76,17 @@ class Result(NamedTuple):
     memory: float = 0.0
     exact: bool = False
     refused: str = ""
-    unsearched: str = ""
 
     @property
     def row(self) -> str:
         """The result in Markdown."""
         if self.refused:
-            return f"| {self.name} | {self.size} | refused | | | | | | |"
+            return f"| {self.name} | {self.size} | refused | | | | | |"
         return (
             f"| {self.name} | {self.size} | {self.growable} of {self.groups} "
             f"| {self.analyse_seconds:.2f} | {self.plant_seconds:.2f} "
             f"| {self.megabytes:.0f} | {self.memory:.1f} "
-            f"| {'yes' if self.exact else 'no'} | {'no' if self.unsearched else 'yes'} |"
+            f"| {'yes' if self.exact else 'no'} |"
         )
 
     @property
@@ -100,11 +95,7 @@ class Result(NamedTuple):
         greedy = (self.memory - MAXIMUM_MEMORY) * self.megabytes > INTERPRETER_MEGABYTES
         slow = max(self.analyse_seconds, self.plant_seconds) > MAXIMUM_SECONDS
         wrong = {"not exact": not self.exact, "slow": slow, "memory": greedy}
-        return (
-            self.refused
-            or self.unsearched
-            or ", ".join(what for what, is_so in wrong.items() if is_so)
-        )
+        return self.refused or ", ".join(what for what, is_so in wrong.items() if is_so)
 
 
 def measure(name: str) -> Result:
@@ -134,14 +125,7 @@ def measure(name: str) -> Result:
         model_bytes / 1e6,
         (peak - before) / model_bytes + 1,
         is_exact(model.double(), torch.randn(4, 3, size, size).double(), structure),
-        unsearched=_unsearched(name, size),
     )
-
-
-def _unsearched(name: str, size: int) -> str:
-    logging.disable(logging.WARNING)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return search_fault(name, size)
 
 
 def _granules(structure: Structure) -> dict[str, int]:
@@ -213,7 +197,7 @@ def measure_in_process(name: str) -> Result:
 def table(results: list[Result]) -> str:
     """All rows in Markdown."""
     columns = "architecture, image, groups that grow, analyse s, plant s, model MB, memory"
-    head = [f"| {columns.replace(', ', ' | ')} | exact | searched |", "|---" * 9 + "|"]
+    head = [f"| {columns.replace(', ', ' | ')} | exact |", "|---" * 8 + "|"]
     return "\n".join([*head, *(each.row for each in results)])
 
 

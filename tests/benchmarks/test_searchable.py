@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.searchable import images, search_fault, study_of
+from benchmarks.searchable import images, search_fault, study_of, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,3 +35,8 @@ def test_its_images_are_of_every_class_alike() -> None:
     noise = images(study_of("plain-small", 16).data, "train")
     assert noise.pixels.shape == (32, 3, 16, 16)
     assert noise.labels.bincount().tolist() == [8, 8, 8, 8]
+
+
+def test_what_cannot_be_searched_is_listed_with_the_reason() -> None:
+    lines = summary({"timm/a": "", "timm/b": "has no logits.", "timm/c": ""})
+    assert lines == ["2 of 3 can be searched; not:", "", "- timm/b: has no logits."]
