@@ -42,7 +42,10 @@ PEAK, HIGHEST_PEAK = 3.5, 0.04
 MOST_EPOCHS = 10**6
 SCREEN_EPOCHS = 2
 
-MAY_CHANGE = ("search.steps", "data.root", "data.download", "memory_gigabytes")
+MAY_CHANGE = (
+    *("search.steps", "memory_gigabytes"),
+    *("data.root", "data.download", "data.memory_gigabytes", "data.on_error"),
+)
 """The settings that may differ when a study goes on: they change no result that exists."""
 
 

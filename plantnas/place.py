@@ -28,6 +28,16 @@ def is_url(where: str) -> bool:
     return "://" in where
 
 
+def folder_beside(artifacts: str, name: str) -> Path:
+    """A study's folder on this machine, as its artifacts say; the default one beside a bucket."""
+    return STUDIES / name if is_url(artifacts) else Path(artifacts).parent
+
+
+def images_folder(directory: Path) -> Path:
+    """Where in a study's folder images are that are more than memory should hold."""
+    return directory / "images"
+
+
 def sqlite_url(directory: Path) -> str:
     """The default database of a study: study.db in its folder."""
     return f"sqlite:///{Path(os.path.realpath(directory), 'study.db')}"

@@ -71,6 +71,12 @@ class Data(Settings):
     training images. Inputs that are no uint8 images stay as they are."""
     std: Divisors | None = None
     """What is divided by then; if not given, their standard deviation."""
+    memory_gigabytes: Factor = 1.0
+    """imagefolder: images of a split that would take more, in all their views, are decoded once
+    into a file of the study's folder, from which batches are read; others are held in memory."""
+    on_error: Literal["refuse", "skip"] = "refuse"
+    """imagefolder: what is done about files that are no images: `refuse` lists them, `skip` leaves
+    them out and says how many they are."""
     balance: Literal["none", "weights", "sampling"] = "none"
     """What is done about rare classes. `weights`: in the loss by labels a class, or the presence of
     a label, weighs the more the rarer it is among the training images. `sampling`: an epoch draws

@@ -114,6 +114,8 @@ MAY_DIFFER = {
     "data.root": "/elsewhere",
     "data.download": True,
     "memory_gigabytes": 0.5,
+    "data.memory_gigabytes": 0.5,
+    "data.on_error": "skip",
 }
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from plantnas.errors import DataError
 from plantnas.given import check_given, check_place
 from plantnas.measured import Evaluation, Split
+from plantnas.place import folder_beside, images_folder
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -18,12 +19,13 @@ from plantnas.training.data import (
     load_test_images,
     outputs_of,
 )
+from plantnas.training.decoding import Storing
 from plantnas.training.evaluation import evaluate
 from plantnas.training.giving import task_of
 from plantnas.training.images import Images, with_label
 from plantnas.training.loss import Targets, label_loss
 from plantnas.training.metrics import metrics_of
-from plantnas.training.views import Inputs
+from plantnas.training.views import FixedViews, Inputs, ReadInputs
 
 
 def load_images(
@@ -132,32 +134,34 @@ def _split(records: StudyRecords, split: str, root: str | None) -> Images:
     if root is not None:
         data = config.data.model_copy(update={"root": str(root)})
         config = config.model_copy(update={"data": data})
+    folder = folder_beside(records.artifacts_place, records.name)
+    storing = Storing(images_folder(folder))
     if split == "test":
-        return _checked(load_test_images(config.data), records, config.data.name)
+        return _checked(load_test_images(config.data, storing), records, config.data.name)
     if split not in ("train", "validation"):
         raise DataError(f"split {split!r}: is not one of 'train', 'validation' and 'test'.")
-    dataset = dataset_of(config)
+    dataset = dataset_of(config, storing)
     check_fingerprint(dataset, records.images.fingerprint, config)
     if split == "validation":
         return dataset.validation
     return dataset.train.subset(with_label(dataset.train.labels))
 
 
-def _checked(images: Images, records: StudyRecords, data_name: str) -> Images:
+def _checked(source: Images, records: StudyRecords, data_name: str) -> Images:
     """The images of a test split, if they are like those that the networks were trained on.
 
     Raises:
         DataError: They are not.
     """
-    recorded, shape = records.images, tuple(images.pixels.shape[1:])
+    recorded, shape = records.images, tuple(source.pixels.shape[1:])
     if shape != recorded.sizes:
         raise DataError(f"data.name: {data_name}: test images are {shape}, not {recorded.sizes}.")
     try:
-        task_of(images.labels, recorded.task)
+        task_of(source.labels, recorded.task)
     except ValueError as error:
         raise DataError(f"data.name: {data_name}: of the test images, {error}") from error
-    outputs = outputs_of(images.labels)
-    if images.labels.is_floating_point() and outputs != recorded.num_classes:
+    outputs = outputs_of(source.labels)
+    if source.labels.is_floating_point() and outputs != recorded.num_classes:
         raise DataError(
             f"data.name: {data_name}: test images have {outputs} labels, not "
             f"{recorded.num_classes}."
@@ -167,12 +171,14 @@ def _checked(images: Images, records: StudyRecords, data_name: str) -> Images:
             f"data.name: {data_name}: a test image has the label {most}, of {recorded.num_classes} "
             "classes."
         )
-    return images
+    return source
 
 
-def _inputs(records: StudyRecords, images: Images) -> Inputs:
-    recorded = records.images
-    pixels = images.pixels.unsqueeze(0).movedim(2, -1).contiguous()
-    if not images.have_pixels:
-        return Inputs((pixels,))
-    return Inputs((pixels,), torch.tensor(recorded.mean), torch.tensor(recorded.std))
+def _inputs(records: StudyRecords, source: Images) -> Inputs:
+    recorded, normalised = records.images, None
+    if source.have_pixels:
+        normalised = torch.tensor(recorded.mean), torch.tensor(recorded.std)
+    if source.file is not None:
+        return ReadInputs(FixedViews(source), source, normalised, "cpu")
+    pixels = source.pixels.unsqueeze(0).movedim(2, -1).contiguous()
+    return Inputs((pixels,), *(normalised or ()))

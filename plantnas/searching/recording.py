@@ -21,7 +21,7 @@ from plantnas.errors import StudyError
 from plantnas.measured import Metric
 from plantnas.named_keys import find_names
 from plantnas.networks.preprocessing import as_the_teacher_saw
-from plantnas.place import is_url
+from plantnas.place import folder_beside, images_folder, is_url
 from plantnas.records.database import Database
 from plantnas.records.latencies import Latencies
 from plantnas.records.optuna_private import study_id_of
@@ -35,7 +35,13 @@ from plantnas.searching.measuring import study_cost
 from plantnas.searching.outlines import images_record
 from plantnas.searching.pricing import Pricing
 from plantnas.searching.rehearsing import rehearsed
-from plantnas.training.data import Dataset, check_fingerprint, dataset_of
+from plantnas.training.data import (
+    IN_MEMORY,
+    Dataset,
+    check_fingerprint,
+    dataset_of,
+)
+from plantnas.training.decoding import Storing
 from plantnas.training.metrics import metrics_of
 from plantnas.trials.storage import check_url, make_folder, open_database, storage_errors
 from plantnas.trials.study import open_study
@@ -71,7 +77,7 @@ class JoinedStudy:
         return Pricing(config.search.cost, cost)
 
 
-def new_images(config: StudyConfig, url: str) -> Dataset | None:
+def new_images(config: StudyConfig, url: str, storing: Storing = IN_MEMORY) -> Dataset | None:
     """The images of a study that is not recorded yet, if it can be searched; None of another one.
 
     Nothing is made for it before that is known.
@@ -87,7 +93,7 @@ def new_images(config: StudyConfig, url: str) -> Dataset | None:
     check_new_study(config.name, url)
     if is_recorded(config.name, url):
         return None
-    return rehearsed(config)
+    return rehearsed(config, storing)
 
 
 def join_study(
@@ -122,7 +128,9 @@ def join_study(
     if already_read is not None:
         dataset = already_read
     else:
-        dataset = rehearsed(config) if records.find() is None else dataset_of(config)
+        storing = Storing(images_folder(directory))
+        is_new = records.find() is None
+        dataset = rehearsed(config, storing) if is_new else dataset_of(config, storing)
     make_folder(directory)
     _add_study(records, study, config, dataset, artifacts or str(directory / "weights"))
     config = as_recorded(config, records)
@@ -148,7 +156,8 @@ def make_study(config: StudyConfig, url: str, artifacts: str) -> None:
         StorageError: The database or the folder cannot be made.
     """
     with storage_errors(url):
-        dataset = new_images(config, url)
+        storing = Storing(images_folder(folder_beside(artifacts, config.name)))
+        dataset = new_images(config, url, storing)
         study = open_study(config, url)
         records = records_of(study, Database(url), config.name)
         config = as_recorded(config, records)

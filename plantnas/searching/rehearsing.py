@@ -33,7 +33,8 @@ from plantnas.searching.outlines import images_record, narrowed, seed_structure
 from plantnas.searching.proposals import Room, room_to_grow, suggest_counts, suggest_shares
 from plantnas.training.answers import check_answers
 from plantnas.training.augmentations import mixes_of, transforms_of
-from plantnas.training.data import Dataset, dataset_of
+from plantnas.training.data import IN_MEMORY, Dataset, dataset_of
+from plantnas.training.decoding import Storing
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, label_loss_of, labelled
 from plantnas.training.images import with_label
 from plantnas.training.logits import teacher_logits
@@ -55,7 +56,7 @@ PROPOSALS = 2
 """Of the sampler: the second is made in the knowledge of the first."""
 
 
-def rehearsed(config: StudyConfig) -> Dataset:
+def rehearsed(config: StudyConfig, storing: Storing = IN_MEMORY) -> Dataset:
     """The images of a study that is new, after it was tried out on them.
 
     Raises:
@@ -63,7 +64,7 @@ def rehearsed(config: StudyConfig) -> Dataset:
         PlantnasError: As `rehearse`.
     """
     config = as_the_teacher_saw(config)
-    dataset = dataset_of(config)
+    dataset = dataset_of(config, storing)
     rehearse(config, dataset)
     return dataset
 

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,9 +21,10 @@ from plantnas.named import raised
 from plantnas.tasks import Data
 from plantnas.training.augmentations import AUGMENTATIONS, mixes_of, transforms_of
 from plantnas.training.data import Dataset
+from plantnas.training.mapped import MappedFile
 from plantnas.training.mixing import Mixing, mixed
 from plantnas.training.seeds import derived_seed
-from plantnas.training.views import Inputs, channels_last, shifted
+from plantnas.training.views import Inputs, MadeInputs, channels_last, shifted
 
 if TYPE_CHECKING:
     from plantnas.training.augmentations import Transform
@@ -156,56 +156,6 @@ class Augmented:
         return image
 
 
-class MadeInputs(Inputs):
-    """Views of images that are made when they are asked for."""
-
-    def __init__(
-        self, augmented: Augmented, normalised: tuple[Tensor, Tensor] | None, device: torch.device
-    ) -> None:
-        """Makes nothing yet.
-
-        Args:
-            augmented: Makes them.
-            normalised: Mean and standard deviation of each channel, if the images are pixels.
-            device: Where they are fed.
-        """
-        # The images themselves are view 0.
-        first = augmented.pixels.movedim(1, -1).unsqueeze(0)
-        super().__init__((first,), *(normalised or ()))
-        self._augmented, self._device = augmented, device
-        self._last: tuple[Tensor, Tensor, Tensor] | None = None
-
-    @property
-    def views(self) -> int:
-        """Number of views of each image."""
-        return self._augmented.views
-
-    @property
-    def device(self) -> torch.device:
-        """Where batches are fed."""
-        return self._device
-
-    def batch(self, views: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
-        """One view of each indexed image; a teacher may ask for the batch of its student again."""
-        if self._last is None or self._last[0] is not views or self._last[1] is not indices:
-            made = channels_last(self._augmented.of(views, indices))
-            if self._device.type == "cuda":  # sent while the device computes
-                made = made.pin_memory().to(self._device, non_blocking=True)
-            made = made.to(self._device)
-            self._last = views, indices, made
-        return (self._fed(self._last[2].clone()),)
-
-    def chosen(self, indices: Tensor) -> Inputs:
-        """View 0 of the indexed images alone."""
-        first = channels_last(self._augmented.pixels[indices]).to(self._device)
-        return Inputs((first.unsqueeze(0),), self._mean, self._std)
-
-    def in_order(self, view: int, batch_size: int) -> Iterator[tuple[Tensor, ...]]:
-        """All images of a view, in order, in batches."""
-        for indices in torch.split(torch.arange(self.images), batch_size):
-            yield self.batch(torch.full_like(indices, view), indices)
-
-
 def augmented_views(
     augmented: Augmented, dataset: Dataset, device: torch.device, keeping: Keeping
 ) -> Inputs:
@@ -225,8 +175,10 @@ def augmented_views(
             f"GB, more than memory_gigabytes: they are made when they are needed, "
             f"{seconds * 1000:.2g} ms an image, {seconds * len(augmented.pixels):.0f} s an epoch"
         )
-        return MadeInputs(augmented, normalised, device)
-    return Inputs((_kept(augmented, keeping).to(device),), *(normalised or ()))
+        return MadeInputs(augmented, dataset.train, normalised, device)
+    kept, file = _kept(augmented, keeping)
+    mean, std = normalised or (None, None)
+    return Inputs((kept.to(device),), mean, std, file)
 
 
 def _seconds_an_image(augmented: Augmented) -> float:
@@ -236,23 +188,24 @@ def _seconds_an_image(augmented: Augmented) -> float:
     return (time.perf_counter() - start) / len(indices)
 
 
-def _kept(augmented: Augmented, keeping: Keeping) -> Tensor:
-    """All views: views x images x height x width x channels."""
+def _kept(augmented: Augmented, keeping: Keeping) -> tuple[Tensor, MappedFile | None]:
+    """All views, views x images x height x width x channels, and the file that they are in."""
     path = keeping.path
     if path is not None:
         try:
-            return _mapped(augmented, path, keeping.say)
+            file = _mapped(augmented, path, keeping.say)
+            return file.tensor.view(augmented.pixels.dtype).view(_shape(augmented)), file
         except OSError:  # full, or not writable: a study does not end for that
             keeping.say(f"{path.parent}: views cannot be kept there, but in memory")
     shape = _shape(augmented)
     views = torch.empty(shape, dtype=augmented.pixels.dtype)
     for view, images, pixels in augmented.chunks():
         views[view, images] = pixels.movedim(1, -1)
-    return views
+    return views, None
 
 
-def _mapped(augmented: Augmented, path: Path, say: Say) -> Tensor:
-    """The file's content, which is written by the first worker of a machine that needs it."""
+def _mapped(augmented: Augmented, path: Path, say: Say) -> MappedFile:
+    """The file, which is written by the first worker of a machine that needs it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     size = augmented.bytes
     with alone(path.with_name(f"{path.name}.lock")):
@@ -263,9 +216,7 @@ def _mapped(augmented: Augmented, path: Path, say: Say) -> Tensor:
             write_atomically(
                 path, lambda file: file.writelines(part.numpy().data for part in parts)
             )
-    # Copy on write: torch has no read-only tensors, and nothing may reach the file.
-    content = torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c"))
-    return content.view(augmented.pixels.dtype).view(_shape(augmented))
+    return MappedFile(path, (size,))
 
 
 def _shape(augmented: Augmented) -> tuple[int, ...]:

@@ -5,8 +5,9 @@ report calls: a search cannot read it.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from plantnas.errors import DataError
 from plantnas.named import Guarded, raised
 from plantnas.tasks import Data, Task
 from plantnas.training.datasets import DATASETS
+from plantnas.training.decoding import ImageFiles, Storing, decoded
 from plantnas.training.giving import plain, problem_of, task_of
 from plantnas.training.handed_data import handed_data, holds_images, images_of
 from plantnas.training.images import UNREADABLE, Images, Splits, reason_of, with_label
@@ -52,13 +54,17 @@ class Dataset:
         return self.train.pixels.shape[1]
 
 
-def dataset_of(config: StudyConfig) -> Dataset:
+IN_MEMORY = Storing()
+"""All images are in memory."""
+
+
+def dataset_of(config: StudyConfig, storing: Storing = IN_MEMORY) -> Dataset:
     """The images that a study trains on and chooses networks by.
 
     Raises:
         DataError: As `load_dataset`.
     """
-    return load_dataset(config.data, derived_seed(config.random_seed, "split"))
+    return load_dataset(config.data, derived_seed(config.random_seed, "split"), storing)
 
 
 def check_fingerprint(dataset: Dataset, fingerprint: str, config: StudyConfig) -> None:
@@ -79,19 +85,22 @@ def check_fingerprint(dataset: Dataset, fingerprint: str, config: StudyConfig) -
         )
 
 
-def load_dataset(data: Data, random_seed: int) -> Dataset:
+def load_dataset(data: Data, random_seed: int, storing: Storing = IN_MEMORY) -> Dataset:
     """Training and validation images, drawn from the data set's training split.
 
     Args:
         data: Which data set, and how many images.
         random_seed: Seed of the draw.
+        storing: Where images are that are more than memory should hold.
 
     Raises:
         DataError: Files are missing or damaged, there are too few images, or none to be used
             without labels.
     """
     read = _read(data, "train")
-    own = _with_channels(read.validation, data) if isinstance(read, Splits) else None
+    own = None
+    if isinstance(read, Splits):
+        own = _all_images(_with_channels(read.validation, data), data, storing)
     pool = _with_channels(read.train if isinstance(read, Splits) else read, data)
     held = data.validation if own is None else 0
     generator = torch.Generator().manual_seed(random_seed)
@@ -105,17 +114,20 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
         )
     task = _task(pool.labels, data)
     _check_differences(pool.labels[labelled], data)
-    _check_views(pool.pixels, data)
+    if isinstance(pool, Images):
+        _check_views(pool.pixels, data)
     chosen, left = order[held:].tensor_split([wanted])
     unlabelled = _unlabelled(pool, left, data)
-    train = pool.without_labels(unlabelled).subset(torch.cat([chosen, unlabelled]))
-    validation = pool.subset(order[:held]) if own is None else own
+    trained = torch.cat([chosen, unlabelled])
+    train = _images(pool.without_labels(unlabelled), trained, data, data.views, storing)
+    validation = _images(pool, order[:held], data, 1, storing) if own is None else own
     nothing = torch.empty(0)
-    found = _statistics(train.pixels) if train.have_pixels else (nothing, nothing)
+    found = _statistics(train) if train.have_pixels else (nothing, nothing)
     mean, std = normalisation(data, *found)
     digest = hashlib.sha256()
     for split in (train, validation):
-        digest.update(split.pixels.contiguous().numpy().data)
+        for part in split.parts():
+            digest.update(part.contiguous().numpy().data)
         digest.update(split.labels.contiguous().numpy().data)
     return Dataset(
         train=train,
@@ -128,19 +140,19 @@ def load_dataset(data: Data, random_seed: int) -> Dataset:
     )
 
 
-def load_test_images(data: Data) -> Images:
+def load_test_images(data: Data, storing: Storing = IN_MEMORY) -> Images:
     """The test split, for the final report only.
 
     Raises:
         DataError: Files are missing or damaged.
     """
-    images = _read(data, "test")
-    assert isinstance(images, Images)  # or else it was refused
-    return _with_channels(images, data)
+    read = _read(data, "test")
+    assert not isinstance(read, Splits)  # or else it was refused
+    return _all_images(_with_channels(read, data), data, storing)
 
 
-def _outputs(read: Images | Splits) -> int | None:
-    return read.num_classes if isinstance(read, Splits) else None
+def _outputs(read: Images | ImageFiles | Splits) -> int | None:
+    return None if isinstance(read, Images) else read.num_classes
 
 
 def outputs_of(labels: Tensor) -> int:
@@ -173,7 +185,7 @@ def _check_views(pixels: Tensor, data: Data) -> None:
             )
 
 
-def _unlabelled(pool: Images, left: Tensor, data: Data) -> Tensor:
+def _unlabelled(pool: Images | ImageFiles, left: Tensor, data: Data) -> Tensor:
     """Indices of the training images to use without labels: those without one, or those left."""
     if not data.unlabelled:
         return left[:0]
@@ -194,38 +206,57 @@ def _unlabelled(pool: Images, left: Tensor, data: Data) -> Tensor:
     return left
 
 
-def _statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
+def _statistics(source: Images) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel, by its histogram (exact and small)."""
     values = torch.arange(256, dtype=torch.float64)
-    counts = torch.stack(
-        [torch.bincount(channel.flatten(), minlength=256) for channel in pixels.unbind(1)]
-    ).double()
-    shares = counts / counts.sum(1, keepdim=True)
+    counts = torch.zeros(source.pixels.shape[1], 256, dtype=torch.int64)
+    for part in source.parts():
+        for count, channel in zip(counts, part.unbind(1), strict=True):
+            count += torch.bincount(channel.flatten(), minlength=256)
+    shares = counts / counts.sum(1, keepdim=True).double()
     mean = shares @ values
     variance = shares @ values.square() - mean.square()
     return mean.float(), variance.clamp_min(1e-6).sqrt().float()
 
 
-def _with_channels(images: Images, data: Data) -> Images:
-    channels = images.pixels.shape[1]
+def _with_channels(pool: Images | ImageFiles, data: Data) -> Images | ImageFiles:
+    channels = pool.shape[0] if isinstance(pool, ImageFiles) else pool.pixels.shape[1]
     if data.channels is None or data.channels == channels:
-        return images
-    if channels != 1:
+        return pool
+    if channels != 1 or isinstance(pool, ImageFiles):
         raise DataError(f"data.channels: {data.channels}: {data.name} has {channels} channels.")
-    sizes = images.pixels.shape[2:]
-    return Images(images.pixels.expand(-1, data.channels, *sizes), images.labels)
+    sizes = pool.pixels.shape[2:]
+    return replace(pool, pixels=pool.pixels.expand(-1, data.channels, *sizes))
 
 
-def _read(data: Data, split: str) -> Images | Splits:
+def _all_images(pool: Images | ImageFiles, data: Data, storing: Storing) -> Images:
+    return _images(pool, torch.arange(len(pool)), data, 1, storing)
+
+
+def _images(
+    pool: Images | ImageFiles, indices: Tensor, data: Data, times: int, storing: Storing
+) -> Images:
+    """Those of a pool at some indices; files are decoded now.
+
+    Raises:
+        DataError: Files are no images, or cannot be stored.
+    """
+    if isinstance(pool, Images):
+        return pool.subset(indices)
+    with _told(data, UNREADABLE):
+        images = decoded(pool.subset(indices), data, times, storing)
+    if (problem := problem_of(images)) is not None:
+        raise DataError(f"data.name: {data.name}: {problem}")
+    return images
+
+
+def _read(data: Data, split: str) -> Images | ImageFiles | Splits:
     """All images of the data set's own `train` or `test` split; the first may be two."""
     read, is_shipped = DATASETS.find(data.name), data.name in DATASETS
-    foreseen = UNREADABLE if is_shipped else (Exception, SystemExit)
-    try:
-        images = (read.thing if isinstance(read, Guarded) else read)(data, split)
-    except foreseen as error:
-        is_told = is_shipped or isinstance(error, DataError)
-        reason = reason_of(error) if is_told else f"{raised(error)}."
-        raise DataError(f"data.name: {data.name}: cannot be read: {reason}") from error
+    with _told(data, UNREADABLE if is_shipped else (Exception, SystemExit)):
+        images: object = (read.thing if isinstance(read, Guarded) else read)(data, split)
+    if isinstance(images, ImageFiles):
+        return images
     if not is_shipped:
         images = plain(_taken(images, split, data.name))
     for each in images[:2] if isinstance(images, Splits) else (images,):
@@ -233,6 +264,21 @@ def _read(data: Data, split: str) -> Images | Splits:
             raise DataError(f"data.name: {data.name}: {problem}")
     assert isinstance(images, Images | Splits)  # or there is a problem
     return images
+
+
+@contextmanager
+def _told(data: Data, foreseen: tuple[type[BaseException], ...]) -> Iterator[None]:
+    """What reading raises is one line.
+
+    Raises:
+        DataError: Something that was foreseen was raised.
+    """
+    try:
+        yield
+    except foreseen as error:
+        is_told = data.name in DATASETS or isinstance(error, DataError)
+        reason = reason_of(error) if is_told else f"{raised(error)}."
+        raise DataError(f"data.name: {data.name}: cannot be read: {reason}") from error
 
 
 def _taken(returned: object, split: str, name: str) -> object:

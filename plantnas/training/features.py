@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from plantnas.files import alone, is_locked, write_atomically
 from plantnas.training.evaluation import EVALUATION_BATCH
+from plantnas.training.mapped import MappedFile
 from plantnas.training.prefix import Cut
 from plantnas.training.views import Inputs
 
@@ -265,17 +266,17 @@ def _mapped(path: Path, wanted: _Wanted) -> Inputs | None:
     if _size(path) != wanted.bytes:  # also a file that something else has cut short
         return None
     try:
-        # Copy on write: torch has no read-only tensors, and nothing may reach the file.
-        content = torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c"))
-    except FileNotFoundError:
+        file = MappedFile(path, (wanted.bytes,))
+    except (FileNotFoundError, ValueError):  # deleted or cut short within that moment
         return None
-    parts = torch.split(content, [layout.bytes for layout in wanted.layouts])
+    parts = torch.split(file.tensor, [layout.bytes for layout in wanted.layouts])
     layouts = zip(parts, wanted.layouts, strict=True)
     return Inputs(
         tuple(
             part.view(layout.dtype)[: prod(layout.shape)].view(layout.shape)
             for part, layout in layouts
-        )
+        ),
+        mapped=file,
     )
 
 

@@ -255,11 +255,11 @@ def _train_epoch(
     for part in parts:
         part.network.train()
     batches = _drawn_batches(training_data, recipe.batch_size, generator)
-    for step, (views, indices) in enumerate(batches):
+    read = training_data.inputs.batches(batches)
+    for step, ((views, indices), inputs) in enumerate(zip(batches, read, strict=True)):
         rate = learning_rate_at(recipe, (number - 1 + (step + 1) / len(batches)) / recipe.epochs)
         optimizer.set_learning_rate(rate)
         optimizer.zero_grad()
-        inputs = training_data.inputs.batch(views, indices)
         labels, teacher_logits = training_data.targets.batch(views, indices)
         answers = teacher_logits
         for place, part in enumerate(parts):

@@ -3,6 +3,8 @@
 What is made of it is in data.py.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,7 @@ def plain(returned: object) -> object:
         pixels = pixels.float()
     if labels.is_floating_point():
         labels = labels.float().unsqueeze(1) if labels.ndim == 1 else labels.float()
-    return Images(pixels, labels)
+    return replace(returned, pixels=pixels, labels=labels)
 
 
 def problem_of(returned: object) -> str | None:
@@ -90,6 +92,8 @@ def _shapes(given: object) -> str:
 
 
 def _infinite(pixels: Tensor) -> str | None:
+    if not pixels.is_floating_point():
+        return None
     finite = pixels.isfinite().flatten(1).all(1)
     if finite.all():
         return None

@@ -1,4 +1,4 @@
-"""Images in memory, as a data set's reader gives them. What is made of them is in data.py.
+"""Images, as a data set's reader gives them. What is made of them is in data.py.
 
 An image is whatever a network takes: pixels, a signal of several channels, a vector of features.
 What a reader may give is checked in giving.py.
@@ -7,11 +7,13 @@ What a reader may give is checked in giving.py.
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from plantnas.training.mapped import MappedFile
 
 UNLABELLED = -1
 """The label of images without one: they are distilled from, not learnt by label."""
@@ -20,19 +22,26 @@ UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, zlib.err
 """What reading files that are missing, damaged or of another form raises."""
 
 
+PART = 500
+"""Images that are looked at together where all of them are, one after another."""
+
+
 @dataclass(frozen=True)
 class Images:
-    """Images, or other inputs of networks, and their labels, in memory.
+    """Images, or other inputs of networks, and their labels, in memory or mapped into it.
 
     Attributes:
         pixels: uint8, images x channels x height x width, which are normalised before a network
             sees them; or float32, images x channels x any sizes, which it sees as they are.
         labels: Of one class, int64, images; `UNLABELLED` where unknown. Of several labels, each 0
             or 1, or of numbers, float32, images x outputs; NaN where unknown.
+        file: What the pixels are mapped from, if they are not in memory: then they are read a part
+            at a time, and this is told how much.
     """
 
     pixels: Tensor
     labels: Tensor
+    file: MappedFile | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,14 +51,34 @@ class Images:
         """Whether they are images in 0 .. 255, not numbers that networks take as they are."""
         return self.pixels.dtype == torch.uint8
 
+    def parts(self) -> Iterator[Tensor]:
+        """The pixels of all images, some images at a time."""
+        for part in torch.split(self.pixels, PART):
+            yield part
+            self.note(part.nbytes)
+
+    def note(self, size: int) -> None:
+        """Says how many bytes of the pixels were read; those of a file are not held for long."""
+        if self.file is not None:
+            self.file.note(size)
+
     def subset(self, indices: Tensor) -> "Images":
-        """The images at these indices."""
-        return Images(self.pixels[indices], self.labels[indices])
+        """The images at these indices; all in order, or mapped ones in a row, are not copied."""
+        labels, first, count = self.labels[indices], int(indices[:1].sum()), len(indices)
+        may_share = self.file is not None or count == len(self)
+        if may_share and torch.equal(indices, torch.arange(first, first + count)):
+            return Images(self.pixels[first : first + count], labels, self.file)
+        return Images(self.pixels[indices], labels)
 
     def without_labels(self, indices: Tensor) -> "Images":
         """All images; those at these indices have unknown labels."""
-        unknown = float("nan") if self.labels.is_floating_point() else UNLABELLED
-        return Images(self.pixels, self.labels.index_fill(0, indices, unknown))
+        return replace(self, labels=labels_without(self.labels, indices))
+
+
+def labels_without(labels: Tensor, indices: Tensor) -> Tensor:
+    """Labels of which those at some indices are unknown."""
+    unknown = float("nan") if labels.is_floating_point() else UNLABELLED
+    return labels.index_fill(0, indices, unknown)
 
 
 def with_label(labels: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from plantnas.place import is_url
+from plantnas.place import images_folder, is_url
 from plantnas.records.abandoned import abandoned_networks, needed_artifacts, remove_abandoned
 from plantnas.records.artifacts import ArtifactPlace, cannot_write
 from plantnas.records.database import Database
@@ -91,7 +91,8 @@ def clean(
     ended = [each for each in trials if each.state.is_finished() or str(each.number) in failed]
     yield from removed(_networks(records))
     yield from removed(_weights(study, records, ended))
-    place, folders = records.artifacts_place, {Path(os.path.realpath(directory))}
+    place, own = records.artifacts_place, Path(os.path.realpath(directory))
+    folders = {own, images_folder(own)}
     if not is_url(place):
         folders.add(Path(place))
     yield from removed(_files(sorted(folder for folder in folders if folder.is_dir())))

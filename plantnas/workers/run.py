@@ -15,7 +15,7 @@ import optuna
 from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
 from plantnas.given import check_given, check_integer, check_path, check_place, check_text
-from plantnas.place import Place
+from plantnas.place import Place, images_folder
 from plantnas.records.database import Database
 from plantnas.records.optuna_private import in_optimize_loop, was_stopped
 from plantnas.records.recorded_config import as_recorded
@@ -27,6 +27,7 @@ from plantnas.searching.objective import PlantingObjective
 from plantnas.searching.preparing import check_configuration, prepare
 from plantnas.searching.progress import progress
 from plantnas.searching.recording import JoinedStudy, join_study, new_images, record_changes
+from plantnas.training.decoding import Storing
 from plantnas.trials.lost import fail_trials_of_dead_workers
 from plantnas.trials.storage import storage_errors, study_folder
 from plantnas.trials.study import is_complete, open_study, why_diverged
@@ -197,7 +198,8 @@ def _run(
     """Joins a study, lets its trials be run, and says how far it has come."""
     for device in dict.fromkeys(turns):
         check_device(device)
-    already_read = new_images(config, place.url)
+    storing = Storing(images_folder(place.directory), say)
+    already_read = new_images(config, place.url, storing)
     with study_folder(place.directory), storage_errors(place.url):
         study = open_study(config, place.url)
         records = StudyRecords(Database(place.url), place.name)

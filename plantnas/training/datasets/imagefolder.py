@@ -1,18 +1,20 @@
 """The user's own images: root/train/CLASS/* and root/test/CLASS/* (or root/val/CLASS/*)."""
 
 import warnings
-from functools import partial
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import torch
-from PIL import Image
-from torchvision import datasets
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 from torchvision.transforms import v2
 
 from plantnas.config import Data
 from plantnas.files import read_file
-from plantnas.training.images import Images, reason_of
+from plantnas.training.decoding import ImageFiles
+from plantnas.training.images import reason_of
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
 """What a file may be, whatever its name says: formats of pixels, and none that other programs run,
@@ -25,40 +27,85 @@ MOST_PIXELS = 2**26
 """Of an image in a file, and of what resizing makes of it: a few kilobytes may say billions."""
 
 
-def read(data: Data, split: str) -> Images:
-    """The images of a split, resized and cropped to a square as the study says."""
+def read(data: Data, split: str) -> ImageFiles:
+    """The images of a split, to be resized and cropped to a square as the study says."""
     root = Path(data.root or ".")
-    folder = root / split
-    if split == "test" and not folder.is_dir():
-        folder = root / "val"
-    size = data.image_size or 64
-    side = int(size / (data.crop or 1.0) + 1e-6)  # a crop may be the quotient of two sides
-    resized = v2.Resize(
-        side if data.resize != "both" else (side, side),
-        v2.InterpolationMode(data.interpolation or "bilinear"),
-        antialias=True,
-    )
-    square = v2.Compose([v2.PILToTensor(), resized, v2.CenterCrop(size)])
-    dataset = datasets.ImageFolder(str(folder), square, loader=partial(_image, size=side))
-    classes = sorted(entry.name for entry in (root / "train").iterdir() if entry.is_dir())
-    if dataset.classes != classes:  # labels are places in the sorted list of folders
-        raise ValueError(f"{folder} has the classes {dataset.classes}, train has {classes}.")
+    folder = _folder_of(root, split)
+    classes, found = _classes(root / "train"), _classes(folder)
+    if set(found) - set(classes):  # labels are places in the sorted list of folders
+        raise ValueError(f"{folder} has the classes {found}, train has {classes}.")
     if len(classes) == 1:
         raise ValueError(
             f"{folder} has one class alone, {classes[0]!r}: there is none to tell it from."
         )
-    pixels = torch.stack([image for image, _ in dataset])
-    return Images(pixels, torch.tensor(dataset.targets))
+    by_class = {name: place for place, name in enumerate(classes)}
+    samples = make_dataset(str(folder), by_class, IMG_EXTENSIONS, allow_empty=True)
+    if not samples:
+        raise ValueError(f"{folder} has no images in the folders of its classes.")
+    labels = torch.tensor([label for _, label in samples], dtype=torch.int64)
+    other = _folder_of(root, "test" if split == "train" else "train")
+    for label in sorted(set(range(len(classes))) - set(labels.tolist())):
+        if not any((other / classes[label]).rglob("*")):
+            raise ValueError(
+                f"{folder / classes[label]} has no images, nor has {other / classes[label]}."
+            )
+    size = data.image_size or 64
+    side = int(size / (data.crop or 1.0) + 1e-6)  # a crop may be the quotient of two sides
+    decode = Square(size, side, data.resize != "both", data.interpolation or "bilinear")
+    paths = [Path(path) for path, _ in samples]
+    return ImageFiles(paths, labels, (3, size, size), decode, len(classes))
 
 
-def _image(path: str, size: int) -> Image.Image:
+def _folder_of(above: Path, split: str) -> Path:
+    """A split's; that of test images may be called val."""
+    folder = above / split
+    return folder if split == "train" or folder.is_dir() else above / "val"
+
+
+def _classes(above: Path) -> list[str]:
+    return sorted(entry.name for entry in above.iterdir() if entry.is_dir())
+
+
+@dataclass(frozen=True)
+class Square:
+    """Reads an image, resizes it and cuts a square out of its middle.
+
+    Attributes:
+        size: Height and width of the square.
+        side: Pixels that the image is resized to.
+        is_of_shorter: Whether its shorter side is, and not both.
+        interpolation: How.
+    """
+
+    size: int
+    side: int
+    is_of_shorter: bool
+    interpolation: str
+
+    def __call__(self, path: Path) -> Tensor:
+        """The pixels, channels x height x width, uint8.
+
+        Raises:
+            ValueError: The file is no image that can be used.
+        """
+        resized = v2.Resize(
+            self.side if self.is_of_shorter else (self.side, self.side),
+            v2.InterpolationMode(self.interpolation),
+            antialias=True,
+        )
+        square = v2.Compose([v2.PILToTensor(), resized, v2.CenterCrop(self.size)])
+        pixels: Tensor = square(_image(path, self.side))
+        return pixels
+
+
+def _image(path: Path, size: int) -> Image.Image:
     """The image in a file, in RGB, whose shorter side is to have so many pixels.
 
     Raises:
         ValueError: It is none, or one that is far too large.
     """
     try:
-        content = BytesIO(read_file(Path(path), MOST_BYTES))
+        content = BytesIO(read_file(path, MOST_BYTES))
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(content, formats=FORMATS)
@@ -66,6 +113,9 @@ def _image(path: str, size: int) -> Image.Image:
         if max(shorter * longer, size * size * longer / shorter) > MOST_PIXELS:
             raise ValueError(f"it has {image.width} x {image.height} pixels, which are too many.")
         return image.convert("RGB")
+    except UnidentifiedImageError as error:
+        kinds = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        raise ValueError(f"{path}: is no image that can be used: it is no {kinds}") from error
     except Exception as error:  # a damaged file makes PIL raise anything
         reason = getattr(error, "strerror", None) or reason_of(error)
         raise ValueError(f"{path}: is no image that can be used: {reason}") from error

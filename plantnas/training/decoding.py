@@ -1,0 +1,224 @@
+"""Decodes files of images: into memory, or once a machine into a file of pixels that is mapped.
+
+Which files a data set has, and what one becomes, is said in datasets/.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from rich import get_console
+from rich.errors import LiveError
+from rich.progress import Progress
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from plantnas.errors import Say
+from plantnas.files import alone, write_atomically
+from plantnas.tasks import Data
+from plantnas.training.images import Images, labels_without
+from plantnas.training.mapped import MappedFile
+
+VERSION = 1
+"""Of the content of files of pixels: another one is another file."""
+BATCH = 16
+"""Images that a process decodes before it hands them over."""
+FEW = 500
+"""With fewer images no processes are started."""
+MOST_LISTED = 100
+"""Files in a message."""
+
+
+@dataclass(frozen=True)
+class Storing:
+    """Where images are stored that are more than memory should hold.
+
+    Attributes:
+        folder: Of this machine, shared by its workers and made if needed; without one, all images
+            are in memory.
+        say: Is told what takes a while or is left out.
+    """
+
+    folder: Path | None = None
+    say: Say = lambda message: None
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Files of images that are not decoded yet.
+
+    Attributes:
+        paths: One an image.
+        labels: As those of `Images`.
+        shape: Of each image, channels x height x width.
+        decode: The pixels of a file, uint8. Its `repr` says what they depend on, beside the file.
+        num_classes: How many classes there are.
+    """
+
+    paths: Sequence[Path]
+    labels: Tensor
+    shape: tuple[int, int, int]
+    decode: Callable[[Path], Tensor]
+    num_classes: int
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def subset(self, indices: Tensor) -> "ImageFiles":
+        """The files at these indices."""
+        paths = [self.paths[place] for place in indices.tolist()]
+        return replace(self, paths=paths, labels=self.labels[indices])
+
+    def without_labels(self, indices: Tensor) -> "ImageFiles":
+        """All files; those at these indices have unknown labels."""
+        return replace(self, labels=labels_without(self.labels, indices))
+
+    def key(self) -> str:
+        """A hash of all that their pixels follow from: which files, their state, and the rule."""
+        digest = hashlib.sha256(repr((VERSION, self.shape, self.decode)).encode())
+        for path in self.paths:
+            status = path.stat()
+            digest.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+        return digest.hexdigest()[:32]
+
+
+def decoded(files: ImageFiles, data: Data, times: int, storing: Storing) -> Images:
+    """The images, in memory if all their views are within the limit, or else mapped from a file.
+
+    Args:
+        files: What is decoded.
+        data: The limit, and what is done about files that are no images.
+        times: How often memory would hold each image.
+        storing: Where the file is, which is written by the first process that needs it.
+
+    Raises:
+        ValueError: Files are no images that can be used: it lists them.
+        OSError: The folder is full or cannot be written.
+    """
+    size = len(files) * prod(files.shape)
+    if storing.folder is None or size * times <= data.memory_gigabytes * 2**30:
+        pixels, used = torch.empty((len(files), *files.shape), dtype=torch.uint8), list[int]()
+        for place, image in _usable(files, data, storing.say):
+            pixels[len(used)] = image
+            used.append(place)
+        return Images(pixels[: len(used)], files.labels[used])
+    used, path = _stored(files, data, storing.folder, storing.say)
+    file = MappedFile(path, (len(used), *files.shape))
+    return Images(file.tensor, files.labels[used], file)
+
+
+def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[int], Path]:
+    """Which of the files are in the file of pixels, one after another, and that file."""
+    path = above / f"{files.key()}.pixels"
+    beside, used = path.with_suffix(".used"), list[int]()
+
+    def write(opened: BinaryIO) -> None:
+        for place, image in _usable(files, data, say):
+            opened.write(image.numpy().data)
+            used.append(place)
+
+    above.mkdir(parents=True, exist_ok=True)
+    with alone(path.with_suffix(".lock")):
+        if not (beside.exists() and path.exists()):
+            for partial in above.glob(f"{path.name}.*.partial"):
+                partial.unlink(missing_ok=True)  # of a process that died with this lock
+            size, free = len(files) * prod(files.shape), shutil.disk_usage(above).free
+            if free < size:
+                raise ValueError(
+                    f"{above}: has {free / 1e9:.2g} GB free, {size / 1e9:.2g} GB are needed for "
+                    "the decoded images, which data.memory_gigabytes keeps out of memory."
+                )
+            say(f"decoding {len(files):,} images into {path}, {size / 1e9:.2g} GB")
+            write_atomically(path, write)
+            write_atomically(beside, lambda file: torch.save(torch.tensor(used), file))
+        kept = torch.load(beside, weights_only=True).tolist()
+    if not used:  # found, not made: what is left out is told again
+        left = torch.ones(len(files), dtype=torch.bool).index_fill(0, torch.tensor(kept).long(), 0)
+        found = _each(files.subset(left.nonzero().flatten()))
+        _tell([each for each in found if isinstance(each, str)], len(files), data, say)
+    return kept, path
+
+
+def _usable(files: ImageFiles, data: Data, say: Say) -> Iterator[tuple[int, Tensor]]:
+    """The place and the pixels of each file that is an image, in order.
+
+    Raises:
+        ValueError: Some are none, and they are not to be left out.
+    """
+    problems = list[str]()
+    for place, image in enumerate(_shown(_each(files), len(files))):
+        if isinstance(image, str):
+            problems.append(image)
+        else:
+            yield place, image
+    _tell(problems, len(files), data, say)
+
+
+def _tell(problems: Sequence[str], total: int, data: Data, say: Say) -> None:
+    """Says how many files are no images, or refuses them.
+
+    Raises:
+        ValueError: They are not to be left out.
+    """
+    if not problems:
+        return
+    count = f"{len(problems):,} of {total:,} files"
+    if data.on_error == "skip":
+        say(f"data.on_error: skip: {count} of {data.name} are left out, as {problems[0]}")
+        return
+    more = len(problems) - MOST_LISTED
+    listed = "; ".join(problems[:MOST_LISTED]) + (f"; and {more:,} more" if more > 0 else "")
+    raise ValueError(listed if len(problems) == 1 else f"{count}: {listed}")
+
+
+def _each(files: ImageFiles) -> Iterator[Tensor | str]:
+    """The pixels of each file, in order, or what is wrong with it; of many by all processors."""
+    items = _Decoding(files)
+    if len(files) < FEW or sys.platform != "linux":  # elsewhere processes do not begin as copies
+        return (items[place] for place in range(len(files)))
+    batches = DataLoader(
+        items,
+        batch_size=BATCH,
+        num_workers=len(os.sched_getaffinity(0)),
+        collate_fn=list,
+        multiprocessing_context="fork",
+        generator=torch.Generator(),  # or else it would draw from the global one
+    )
+    return (image for batch in batches for image in batch)
+
+
+class _Decoding(TorchDataset[Any]):
+    """The pixels of each file, or what is wrong with it."""
+
+    def __init__(self, files: ImageFiles) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> Tensor | str:
+        try:
+            return self._files.decode(self._files.paths[index]).contiguous()
+        except ValueError as error:
+            return str(error)
+
+
+def _shown(results: Iterator[Tensor | str], total: int) -> Iterator[Tensor | str]:
+    """The same, with a bar on a terminal if they are many."""
+    is_hidden = total < FEW or not get_console().is_terminal
+    bar = Progress(transient=True, disable=is_hidden)
+    with suppress(LiveError):  # another bar is shown
+        bar.start()
+    try:
+        yield from bar.track(results, total, description="decoding images")
+    finally:
+        bar.stop()
