@@ -149,7 +149,7 @@ def compared(revision: str, names: Sequence[str], checked: Collection[str]) -> l
     for name in names:
         now = count(name)
         exact = ""
-        if name in checked and not now.refused:
+        if name in checked and now.growable:
             exact = "yes" if is_exact(name) else "no"
         opened = "" if now.refused else now.opened
         rows.append(f"| {name} | {before[name]} | {now} | {opened} | {exact} |")
