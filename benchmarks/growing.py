@@ -1,4 +1,4 @@
-"""How many channel groups of seventy architectures grow, before a revision and now.
+"""How many channel groups of 69 architectures grow, before a revision and now.
 
 Each is analysed by the plantnas of another revision and by this one, at the smallest of three image
 sizes that it takes; and it is counted what grows where the function may change. With --exact a
@@ -26,6 +26,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from benchmarks import architectures
 from plantnas.channels.groups import analyse
 from plantnas.channels.structure import Structure
 from plantnas.errors import PlantnasError
@@ -121,9 +122,6 @@ def counts_at(revision: str, names: Sequence[str]) -> dict[str, Count]:
 
 def is_exact(name: str) -> bool:
     """Whether the outputs and the crop are the parent's if every group that grows gets more."""
-    # Not above: its studies are of this revision's plantnas, and another's runs this file to count.
-    from benchmarks import architectures
-
     torch.manual_seed(0)
     network = build_network(name, num_classes=10, in_channels=3)
     structure, size = analysed(network)
