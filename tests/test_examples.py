@@ -6,19 +6,24 @@ first block of text on the page. Nothing of plantnas is changed for it.
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import shutil
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 
 import plantnas
+from plantnas.calling.result import SearchResult
+from plantnas.calling.search import search
 from plantnas.config_files import load_study
 from plantnas.named import imported, modules_of
 from tests.conftest import StudyFolder
+from tests.notebooks import code_cells, shown_by
 from tests.pages import INCLUDE, PAGES, ROOT, blocks, shell_commands
 
 if TYPE_CHECKING:
@@ -139,6 +144,28 @@ def test_weights_and_biases_gets_the_curves_and_the_front(folder: Path, quiet: N
     content = written.read_bytes()
     for part in (b"seed/loss", b"teacher/accuracy", b"front"):
         assert part in content
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_shows_what_it_keeps(folder: Path, quiet: None) -> None:
+    cells = code_cells(ROOT / "examples/quickstart.ipynb")
+    shown = list(shown_by([cell.source for cell in cells]))
+    for cell, value in zip(cells, shown, strict=True):
+        assert len(cell.outputs) == (value is not None), cell.source
+    result = next(value for value in shown if isinstance(value, SearchResult))
+    kept = next(cell.outputs[0] for cell in cells if "plantnas.search(" in cell.source)
+    for html in (result._repr_html_(), kept["text/html"]):
+        assert all(word in html for word in ("<table", "plotly", "<b>quickstart</b>"))
+    call = next(cell.source for cell in cells if "plantnas.search(" in cell.source)
+    named = {keyword.arg for node in ast.walk(ast.parse(call)) for keyword in keywords_of(node)}
+    assert set(list(signature(search).parameters)[4:]) <= named  # of the first four, none needs it
+    assert result.front["parameters"].is_monotonic_increasing
+
+
+def keywords_of(node: ast.AST) -> list[ast.keyword]:
+    """Those of a call of `plantnas.search`."""
+    is_call = isinstance(node, ast.Call) and ast.unparse(node.func) == "plantnas.search"
+    return node.keywords if is_call else []  # type: ignore[attr-defined]
 
 
 def test_a_plot_draws_a_study(
