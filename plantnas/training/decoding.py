@@ -28,7 +28,7 @@ from plantnas.tasks import Data
 from plantnas.training.images import Images, labels_without
 from plantnas.training.mapped import MappedFile
 
-VERSION = 1
+VERSION = 2
 """Of the content of files of pixels: another one is another file."""
 BATCH = 16
 """Images that a process decodes before it hands them over."""
@@ -112,8 +112,9 @@ def decoded(files: ImageFiles, data: Data, times: int, storing: Storing) -> Imag
             used.append(place)
         return Images(pixels[: len(used)], files.labels[used])
     used, path = _stored(files, data, storing.folder, storing.say)
-    file = MappedFile(path, (len(used), *files.shape))
-    return Images(file.tensor, files.labels[used], file)
+    channels, height, width = files.shape
+    file = MappedFile(path, (len(used), height, width, channels))  # as batches have them
+    return Images(file.tensor.movedim(-1, 1), files.labels[used], file)
 
 
 def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[int], Path]:
@@ -123,7 +124,7 @@ def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[
 
     def write(opened: BinaryIO) -> None:
         for place, image in _usable(files, data, say):
-            opened.write(image.numpy().data)
+            opened.write(image.movedim(0, -1).contiguous().numpy().data)
             used.append(place)
 
     above.mkdir(parents=True, exist_ok=True)
