@@ -122,7 +122,8 @@ def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
 
 
 HOOKS = tuple(name for name, value in vars(nn.Module()).items() if value == {})
-"""The tables of a module, all of them empty in most: to copy these by deepcopy takes longest."""
+"""The tables of a module, of what is registered and of hooks, most of them empty in most modules:
+to copy these by deepcopy takes longest."""
 UNCHANGED = frozenset({bool, int, float, str, type(None)})
 COPYING = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__new__")
 
@@ -134,7 +135,7 @@ def _deep_copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         return copy.deepcopy(module, memo)
     memo[id(module)] = child = kind.__new__(kind)
     for key, value in vars(module).items():
-        if type(value) in UNCHANGED:
+        if type(value) in UNCHANGED or _is_unchanged(value):
             vars(child)[key] = value
         elif key in HOOKS and type(value) in (dict, OrderedDict):
             items = value.items() if value else ()
@@ -142,6 +143,11 @@ def _deep_copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         else:
             vars(child)[key] = copy.deepcopy(value, memo)
     return child
+
+
+def _is_unchanged(value: Any) -> bool:
+    """Whether it is a tuple of what is never changed, such as a kernel's size."""
+    return type(value) is tuple and UNCHANGED.issuperset(map(type, value))
 
 
 def _copy_of(value: Any, memo: dict[int, Any]) -> Any:

@@ -114,7 +114,9 @@ def _plain_in(value: Any) -> Iterator[Any]:
     """The numbers and words in nested arguments."""
     if isinstance(value, PLAIN):
         yield value
-    elif isinstance(value, tuple | list):
+    elif value is None or type(value) is Tensor:
+        return
+    elif isinstance(value, (tuple, list)):
         for each in value:
             yield from _plain_in(each)
     elif isinstance(value, Mapping):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.modules import UNCHANGED
 
 PLAIN = (
     *(NoneType, bool, int, float, complex, str, bytes, EllipsisType, enum.Enum, type, nn.Module),
@@ -28,6 +29,8 @@ FUNCTIONS = (FunctionType, MethodType, partial)
 
 def tensors_in(value: Any) -> list[Tensor]:
     """All tensors in nested containers, and in the attributes of objects, in order."""
+    if type(value) is Tensor:  # as most are
+        return [value]
     return [leaf for leaf in _leaves(value) if isinstance(leaf, Tensor)]
 
 
@@ -65,7 +68,7 @@ def _leaves(value: Any) -> Iterator[Any]:
         each = pending.pop()
         if isinstance(each, Tensor):
             yield each
-        elif (
+        elif type(each) not in UNCHANGED and (
             not isinstance(each, PLAIN) and not hasattr(each, "__array__") and id(each) not in seen
         ):
             inside = _inside(each)

@@ -50,7 +50,7 @@ def batch_norm(
             raise RuntimeError(
                 f"{name} should contain {images.shape[1]} elements not {len(tensor)}"
             )
-    return torch.empty_like(images)
+    return _like(images)
 
 
 def pointwise(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +66,7 @@ def pointwise(function: Callable[..., Any]) -> Callable[..., Any]:
         if not images.is_meta or not images.is_floating_point():
             return function(images, *args, **settings)
         given = parameters.bind(images, *args, **settings).arguments
-        return images if given.get("inplace") else torch.empty_like(images)
+        return images if given.get("inplace") else _like(images)
 
     return stand_in
 
@@ -83,7 +83,7 @@ def linear(*args: Any, **settings: Any) -> Tensor:
 def dropout(images: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """A tensor like the images in training, and the images otherwise, as torch gives them."""
     if training and not inplace and _is_plain(images) and 0 <= p <= 1:
-        return torch.empty_like(images)
+        return _like(images)
     return functional.dropout(images, p, training, inplace)
 
 
@@ -99,7 +99,7 @@ def layer_norm(
     if _is_plain(images) and images.is_contiguous() and len(normalized_shape) <= images.ndim:
         last = tuple(images.shape[images.ndim - len(normalized_shape) :])
         if {last, tuple(normalized_shape), *sizes} == {last}:
-            return torch.empty_like(images)
+            return _like(images)
     return functional.layer_norm(images, normalized_shape, weight, bias, eps)
 
 
@@ -110,7 +110,7 @@ def of_one(function: Callable[..., Any]) -> Callable[..., Any]:
     def stand_in(*args: Any, **settings: Any) -> Any:
         if len(args) != 1 or not _is_plain(args[0]):
             return function(*args, **settings)
-        return args[0] if is_in_place else torch.empty_like(args[0])
+        return args[0] if is_in_place else _like(args[0])
 
     return stand_in
 
@@ -125,7 +125,7 @@ def of_two(function: Callable[..., Any]) -> Callable[..., Any]:
         one, other = args
         if type(other) not in (int, float) and not (_is_plain(other) and _are_alike(one, other)):
             return function(*args)
-        return one if is_in_place else torch.empty_like(one)
+        return one if is_in_place else _like(one)
 
     return stand_in
 
@@ -190,6 +190,41 @@ def transposed(function: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
+def conv2d(*args: Any, **settings: Any) -> Tensor:
+    """What a convolution of contiguous images gives where its arguments, all by place, fit."""
+    if len(args) == 7 and not settings and all(_is_plain(each) for each in args[:2]):
+        images, weight, bias, *numbers, groups = args
+        rows, columns, *sizes = weight.shape if weight.ndim == 4 else (0, 0, 0, 0)
+        fits = (
+            images.ndim == 4
+            and images.is_contiguous()
+            and (images.dtype, images.shape[1]) == (weight.dtype, columns * groups)
+            and (bias is None or (bias.dtype, bias.shape) == (weight.dtype, (rows,)))
+            and rows
+            and rows % groups == 0
+            and all(type(each) is tuple and len(each) == 2 for each in numbers)
+            and min(numbers[0] + numbers[2]) > 0
+            and min(numbers[1]) >= 0
+        )
+        if fits:
+            places = [
+                (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+                for size, kernel, stride, padding, dilation in zip(
+                    images.shape[2:], sizes, *numbers, strict=True
+                )
+            ]
+            if min(places) > 0:
+                return images.new_empty((len(images), rows, *places))
+    return functional.conv2d(*args, **settings)
+
+
+def _like(tensor: Tensor) -> Tensor:
+    """As `torch.empty_like`, which takes five times as long."""
+    if tensor.is_meta and tensor.is_contiguous():
+        return tensor.new_empty(tensor.shape)
+    return torch.empty_like(tensor)
+
+
 def _is_plain(tensor: object) -> bool:
     """Whether it has a shape and a floating-point type, and no values."""
     return isinstance(tensor, Tensor) and tensor.is_meta and tensor.is_floating_point()
@@ -223,6 +258,7 @@ TRANSPOSED: tuple[Callable[..., Any], ...] = (
 
 STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.batch_norm: batch_norm,
+    functional.conv2d: conv2d,
     functional.dropout: dropout,
     functional.layer_norm: layer_norm,
     functional.linear: linear,

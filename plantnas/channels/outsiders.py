@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from plantnas.channels.calls import Call
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.resizing import named_tensors
+from plantnas.modules import HOOKS, UNCHANGED
 
 
 class Outsiders:
@@ -22,9 +23,11 @@ class Outsiders:
 
     def __init__(self, model: nn.Module) -> None:
         kept = [
-            (f"{name}:{number}", each)  # by the code, and in no state_dict
+            (f"{name}:{key}:{number}", each)  # by the code, and in no state_dict
             for name, module in model.named_modules()
-            for number, each in enumerate(pytree.tree_leaves(vars(module)))
+            for key, value in vars(module).items()
+            if key not in HOOKS and type(value) not in UNCHANGED
+            for number, each in enumerate(pytree.tree_leaves(value))
             if isinstance(each, Tensor)
         ]
         tensors = (*kept, *named_tensors(model).items())
