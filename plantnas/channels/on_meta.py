@@ -214,7 +214,8 @@ def conv2d(*args: Any, **settings: Any) -> Tensor:
                 )
             ]
             if min(places) > 0:
-                return images.new_empty((len(images), rows, *places))
+                made: Tensor = images.new_empty((len(images), rows, *places))
+                return made
     return functional.conv2d(*args, **settings)
 
 
