@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -94,8 +94,7 @@ def run_worker(
         with study_folder(place.directory):
             study = open_study(config, place.url)
         objective = PlantingObjective(config, place.directory, device, artifacts)
-        optimize_until_complete(study, objective, say, limits)
-        if is_complete(study, config.search):
+        if optimize_until_complete(study, objective, say, limits):
             remove_features(place.directory)
             if (why := why_diverged(study)) is not None:
                 say(why)
@@ -107,7 +106,7 @@ def optimize_until_complete(
     objective: PlantingObjective,
     say: Say = lambda message: None,
     limits: Limits = NO_LIMITS,
-) -> None:
+) -> bool:
     """Runs trials until the study is complete, whoever runs the last of them, or its time is over.
 
     `study.optimize` of Optuna 5 ends with an AssertionError when it tells of a trial that another
@@ -122,6 +121,10 @@ def optimize_until_complete(
         say: Is told what is prepared before the first of them.
         limits: When no further trial is begun, and what is told of each that has ended.
 
+    Returns:
+        Whether the study is complete. It may look otherwise afterwards, for as long as another
+        worker takes to find that nothing is left for a trial that it had begun too many.
+
     Raises:
         PlantnasError: What this worker could not do, three times in a row.
         SystemExit: The process was asked to end by SIGTERM: exit code 143.
@@ -130,7 +133,7 @@ def optimize_until_complete(
     failures = list[BaseException]()
     watch = _DeathWatch(study)
     with ends_politely(), remembers_interrupts(), in_optimize_loop(study):
-        while _wait_for_work(study, objective.config.search, watch, limits):
+        while (left := _wait_for_work(study, objective.config.search, watch, limits)) == "work":
             failure = _run_trial(study, objective, limits)
             end_if_asked()
             if failure is None:
@@ -144,9 +147,10 @@ def optimize_until_complete(
                     raise failure
                 what = f"{FAILURES_IN_A_ROW} trials in a row failed: {_reason(failure)}"
                 raise StudyError(what) from failure
-    if is_complete(study, objective.config.search):
+    if left == "nothing":
         # A trial asks for the seed, if one plants something.
         objective.prepared(study).seed_before(NOTHING)
+    return left == "nothing"
 
 
 def remove_features(directory: Path) -> None:
@@ -216,16 +220,18 @@ class _Outcome(NamedTuple):
     cause: BaseException | None = None
 
 
-def _wait_for_work(study: optuna.Study, search: Search, watch: _DeathWatch, limits: Limits) -> bool:
-    """Whether there is work for another trial, after a wait if those that run may leave some."""
+def _wait_for_work(
+    study: optuna.Study, search: Search, watch: _DeathWatch, limits: Limits
+) -> Literal["work", "nothing", "no time"]:
+    """What is left: work for another trial, after a wait if those that run may leave some."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         if limits.are_reached(study):
-            return False
+            return "nothing" if is_complete(study, search) else "no time"
         watch.look()
         ahead = outlook(study, search)
         if ahead != "wait":
-            return ahead == "start"
+            return "work" if ahead == "start" else "nothing"
         wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

@@ -20,10 +20,12 @@ from plantnas.records.database import Database
 from plantnas.records.optuna_tables import WORKER_KEY
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.front import validation_accuracy
+from plantnas.searching.objective import PlantingObjective
 from plantnas.searching.recording import LIBRARIES, make_study
 from plantnas.trials.storage import open_storage
 from plantnas.trials.study import existing_study
-from plantnas.workers.worker import run_worker
+from plantnas.workers.limits import Limits
+from plantnas.workers.worker import optimize_until_complete, run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +124,15 @@ def test_the_weights_are_in_the_artifacts_and_nowhere_else(
 @pytest.mark.slow
 def test_a_study_that_is_complete_leaves_no_features(shared: tuple[str, list[Path]]) -> None:
     assert not any((each / "features").exists() for each in shared[1])
+
+
+def test_who_runs_trials_says_whether_anything_is_left(
+    finished: StudyFolder, prepared: StudyFolder
+) -> None:
+    now = Limits(deadline=0.0)
+    for folder, is_complete in ((finished, True), (prepared, False)):
+        objective = PlantingObjective(folder.config, folder.directory)
+        assert optimize_until_complete(folder.open(), objective, limits=now) is is_complete
 
 
 # Joining
