@@ -90,6 +90,18 @@ def was_stopped(study: optuna.Study) -> bool:
     return bool(getattr(study, "_stop_flag", False))
 
 
+def ask_on(study: optuna.Study) -> optuna.Trial:
+    """As `study.ask` within a loop of the caller's, which a sampler does not stop by it.
+
+    A sampler that has nothing for a trial stops Optuna's own loops. One of many workers waits
+    instead: what the others run may leave something to do.
+    """
+    was = was_stopped(study)
+    trial = study.ask()
+    study._stop_flag = was
+    return trial
+
+
 class StudyView(optuna.Study):
     """A study whose trials and storage a subclass shows in another way; all else is the study's.
 

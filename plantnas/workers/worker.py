@@ -20,7 +20,12 @@ from plantnas.listening import CallbackFailed
 from plantnas.named import fault_of_the_users
 from plantnas.place import Place, is_url
 from plantnas.records.database import Database
-from plantnas.records.optuna_private import heartbeats, in_optimize_loop, log_completed
+from plantnas.records.optuna_private import (
+    ask_on,
+    heartbeats,
+    in_optimize_loop,
+    log_completed,
+)
 from plantnas.records.optuna_studies import check_study
 from plantnas.records.optuna_tables import REASON_KEY
 from plantnas.records.ownership import TrialTaken
@@ -241,7 +246,7 @@ def _run_trial(
 ) -> BaseException | None:
     """Runs one trial; returns why it failed, if it did."""
     try:
-        trial = study.ask()
+        trial = ask_on(study)
         with heartbeats(study, trial):
             outcome = _outcome(objective, trial)
             told = _tell(study, trial, outcome)

@@ -12,6 +12,7 @@ from plantnas.records.optuna_private import (
     TRANSACTIONS,
     OpenStorage,
     StudyView,
+    ask_on,
     backend_of,
     heartbeats,
     in_optimize_loop,
@@ -24,6 +25,7 @@ from plantnas.records.optuna_private import (
     storage_of,
     study_id_of,
     trial_id_of,
+    was_stopped,
 )
 
 pytestmark = [
@@ -137,3 +139,22 @@ def test_a_storage_without_heartbeats_needs_none() -> None:
 def test_the_storage_of_a_study_in_memory_is_its_own_backend() -> None:
     storage: BaseStorage = storage_of(optuna.create_study())
     assert backend_of(storage) is storage
+
+
+class Stopping(optuna.samplers.RandomSampler):
+    """Has nothing for any trial."""
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        study.stop()
+
+
+def test_a_sampler_that_has_nothing_for_a_trial_stops_no_loop_but_optunas() -> None:
+    study = optuna.create_study(sampler=Stopping())
+    with in_optimize_loop(study):
+        ask_on(study)
+        assert not was_stopped(study)
+        study.stop()
+        ask_on(study)
+        assert was_stopped(study)
+    study.optimize(lambda trial: 0.0, n_trials=5)
+    assert len(study.trials) == 3, "the loop of Optuna's ended with its first"
