@@ -180,14 +180,19 @@ def _memory(what: str) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def measure_in_process(name: str) -> Result:
-    """The same in a fresh process, which may die."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--one", name],
+def in_own_process(script: str, name: str) -> subprocess.CompletedProcess[str]:
+    """What a script says of one architecture, with one thread, in a process that may die."""
+    return subprocess.run(
+        [sys.executable, script, "--one", name],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+
+
+def measure_in_process(name: str) -> Result:
+    """The same in a fresh process, which may die."""
+    done = in_own_process(__file__, name)
     if done.returncode:
         return Result(name, 0, refused=(done.stderr.strip().splitlines() or ["killed"])[-1])
     values: list[Any] = json.loads(done.stdout.splitlines()[-1])

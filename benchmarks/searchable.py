@@ -11,8 +11,6 @@ Usage: python benchmarks/searchable.py [NAME ...] [--write]
 
 import argparse
 import logging
-import os
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +20,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))  # of `python benchmarks/architectures.py`
 
-from benchmarks.architectures import NAMES, PAGE, SIZES
+from benchmarks.architectures import NAMES, PAGE, SIZES, in_own_process
 from plantnas.config import Data, StudyConfig
 from plantnas.config_files import validated
 from plantnas.errors import PlantnasError, first_line
@@ -93,12 +91,7 @@ def search_fault(architecture: str, size: int) -> str:
 
 def fault_in_process(name: str) -> str:
     """The same in a fresh process, which may die."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--one", name],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    done = in_own_process(__file__, name)
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["killed"])[-1]
     return done.stdout.splitlines()[-1].removeprefix("fault:").strip()
