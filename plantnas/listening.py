@@ -57,6 +57,8 @@ class CallbackFailed(ConfigurationError):
 
 
 class _Training(NamedTuple):
+    """What is trained, in the words of `TrainingProgress`."""
+
     kind: str
     trial: int | None = None
     step: int | None = None
@@ -116,9 +118,7 @@ def tell_epoch(epoch: Epoch, epochs: int, seconds_left: float, metric_name: str)
         return
     tell(
         TrainingProgress(
-            kind=what.kind,
-            trial=what.trial,
-            step=what.step,
+            **what._asdict(),
             epoch=epoch.epoch,
             epochs=epochs,
             loss=epoch.training_loss,
@@ -137,9 +137,7 @@ def tell_view(view: int, count: int, seconds_left: float) -> None:
         return
     tell(
         TrainingProgress(
-            kind=what.kind,
-            trial=what.trial,
-            step=what.step,
+            **what._asdict(),
             epoch=view,
             epochs=count,
             loss=None,

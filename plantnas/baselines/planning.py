@@ -73,12 +73,29 @@ def parse_request(
     """What a user wants, from comma-separated words.
 
     Raises:
+        PlantnasError: As `request_for`.
+    """
+    words = None if methods is None else methods.split(",")
+    return request_for(name, networks, words, choice, repetitions, rates.split(","))
+
+
+def request_for(
+    name: str,
+    networks: Sequence[NetworkRecord],
+    methods: Sequence[str] | None,
+    choice: str,
+    repetitions: int,
+    learning_rates: Sequence[str | float],
+) -> Request:
+    """What a user wants, from names and numbers.
+
+    Raises:
         ConfigurationError: An unknown method or choice of targets, or a rate that is none.
         StudyError: The study has no grown network yet.
     """
     named = {
         word.strip(): method_named(word.strip())
-        for word in (default_methods() if methods is None else methods.split(","))
+        for word in (default_methods() if methods is None else methods)
     }
     teacher = teacher_of(networks)
     if teacher is not None and teacher.is_other_teacher:
@@ -92,11 +109,12 @@ def parse_request(
     if choice not in TARGET_CHOICES:
         raise ConfigurationError(f"targets: {choice!r}. {did_you_mean(choice, TARGET_CHOICES)}")
     try:
-        grid = tuple(sorted({float(rate) for rate in rates.split(",")}))
-    except ValueError:
+        grid = tuple(sorted({float(rate) for rate in learning_rates}))
+    except (ValueError, TypeError):
         grid = ()
     if not grid or not all(0 < rate < inf for rate in grid):
-        raise ConfigurationError(f"rates {rates!r}: are not positive numbers between commas.")
+        said = ",".join(map(str, learning_rates))
+        raise ConfigurationError(f"rates {said!r}: are not positive numbers between commas.")
     return Request(
         named,
         targets_among(name, networks, choice),

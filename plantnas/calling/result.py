@@ -13,6 +13,7 @@ import optuna
 import pandas as pd
 from torch import Tensor, nn
 
+from plantnas.baselines import RATES
 from plantnas.baselines.finishing import (
     Plan,
     evaluate_finished,
@@ -21,12 +22,11 @@ from plantnas.baselines.finishing import (
     summary,
 )
 from plantnas.baselines.launch import in_this_process, make_baselines
-from plantnas.baselines.methods import default_methods
-from plantnas.baselines.planning import parse_request
+from plantnas.baselines.planning import request_for
 from plantnas.calling.compared import ComparedSearches
 from plantnas.calling.running import has_test_images, quiet, shown
 from plantnas.errors import Say
-from plantnas.given import check_given, check_integer, check_path, check_place
+from plantnas.given import check_given, check_integer, check_path, check_place, check_text
 from plantnas.networks.handed_models import stand_in
 from plantnas.place import Place
 from plantnas.records.database import Database
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ["method", "step", "parameters", "macs", "validation_accuracy", "test_accuracy"]
 """What the front shows of `networks`."""
-
-RATES = (0.005, 0.01, 0.02, 0.04)
-"""The learning rates that baselines are tuned over."""
 
 
 class Found(NamedTuple):
@@ -295,10 +292,10 @@ class SearchResult:
         check_given("methods", methods, kinds, "a list of names")
         check_given("learning_rates", learning_rates, kinds, "a list of numbers")
         check_integer("repetitions", repetitions)
-        names = ",".join(default_methods() if methods is None else methods)
-        grid = ",".join(map(str, learning_rates))
+        for each in methods or ():
+            check_text("methods", each, "the name of a method")
         networks = self._records.networks()
-        request = parse_request(self.name, networks, names, targets, repetitions, grid)
+        request = request_for(self.name, networks, methods, targets, repetitions, learning_rates)
         finish_baselines(self.storage, self.name)  # or there are no test images
         with quiet(say):
             make_baselines(self._place, request, in_this_process(chosen_devices(devices)[0]), say)

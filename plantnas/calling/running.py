@@ -20,7 +20,7 @@ from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded_at, is_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.searching.display import Display, displayed, said
+from plantnas.searching.display import displayed, said
 from plantnas.training.handed_data import HandedData
 from plantnas.workers.run import Watch, Workforce, run_here, run_watched
 
@@ -62,7 +62,7 @@ def run_search(config: StudyConfig, place: Place, workforce: Workforce, say: Say
         with shows as display:
             callbacks = (*workforce.limits.callbacks, *display.callbacks)
             workforce = replace(workforce, limits=replace(workforce.limits, callbacks=callbacks))
-            _run(config, place, workforce, display.say, lambda study: _show(display, study))
+            _run(config, place, workforce, display.say, display.show)
 
 
 def shown(line: str) -> None:
@@ -98,10 +98,6 @@ def _run(config: StudyConfig, place: Place, workforce: Workforce, say: Say, watc
         return
     with shipped(handed_names(config), place.directory) as environment:
         run_watched(config, place, replace(workforce, environment=environment), say, watch)
-
-
-def _show(display: Display, study: optuna.Study) -> None:
-    display.show(study)
 
 
 def _shown(name: str) -> str:

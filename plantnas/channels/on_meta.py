@@ -190,35 +190,6 @@ def transposed(function: Callable[..., Any]) -> Callable[..., Any]:
     return stand_in
 
 
-def conv2d(*args: Any, **settings: Any) -> Tensor:
-    """What a convolution of contiguous images gives where its arguments, all by place, fit."""
-    if len(args) == 7 and not settings and all(_is_plain(each) for each in args[:2]):
-        images, weight, bias, *numbers, groups = args
-        rows, columns, *sizes = weight.shape if weight.ndim == 4 else (0, 0, 0, 0)
-        fits = (
-            images.ndim == 4
-            and images.is_contiguous()
-            and (images.dtype, images.shape[1]) == (weight.dtype, columns * groups)
-            and (bias is None or (bias.dtype, bias.shape) == (weight.dtype, (rows,)))
-            and rows
-            and rows % groups == 0
-            and all(type(each) is tuple and len(each) == 2 for each in numbers)
-            and min(numbers[0] + numbers[2]) > 0
-            and min(numbers[1]) >= 0
-        )
-        if fits:
-            places = [
-                (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-                for size, kernel, stride, padding, dilation in zip(
-                    images.shape[2:], sizes, *numbers, strict=True
-                )
-            ]
-            if min(places) > 0:
-                made: Tensor = images.new_empty((len(images), rows, *places))
-                return made
-    return functional.conv2d(*args, **settings)
-
-
 def _like(tensor: Tensor) -> Tensor:
     """As `torch.empty_like`, which takes five times as long."""
     if tensor.is_meta and tensor.is_contiguous():
@@ -259,7 +230,6 @@ TRANSPOSED: tuple[Callable[..., Any], ...] = (
 
 STAND_INS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.batch_norm: batch_norm,
-    functional.conv2d: conv2d,
     functional.dropout: dropout,
     functional.layer_norm: layer_norm,
     functional.linear: linear,

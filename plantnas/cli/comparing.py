@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plantnas.baselines import RATES
 from plantnas.cli.options import (
     Devices,
     Directory,
@@ -47,7 +48,7 @@ def baselines(
     ] = 1,
     rates: Annotated[
         str, typer.Option(help="Learning rates that each method is tuned over, comma-separated.")
-    ] = "0.005,0.01,0.02,0.04",
+    ] = ",".join(map(str, RATES)),
     workers: Workers = 1,
     storage: Storage = None,
     trust: Trust = False,

@@ -93,25 +93,20 @@ def local(
     from plantnas.searching.devices import chosen_devices
     from plantnas.searching.display import displayed
     from plantnas.trials.study import existing_study
+    from plantnas.workers.limits import EndedTrials, Limits
     from plantnas.workers.local import LocalLauncher
     from plantnas.workers.news import news
     from plantnas.workers.run import watched
 
     command = _command(name_or_file, storage, artifacts, folder, data_root, devices)
     launcher = LocalLauncher(_logs(command, log_folder), turns=chosen_devices(devices))
-    place = command.place
-    with (
-        displayed(console, _config(place)) as display,
-        news() as of_workers,
-        watched(existing_study(place.name, place.url), display) as watch,
-    ):
-
-        def look() -> None:
-            of_workers.tell()
-            watch()
-
+    study = existing_study(command.place.name, command.place.url)
+    with displayed(console, _config(command.place)) as display, news() as of_workers:
         command = replace(command, environment=of_workers.variables)
-        _launch(launcher, command, workers, display.say, look)
+        ended = EndedTrials(Limits(callbacks=display.callbacks))
+        ended.pass_over(study)
+        with watched(study, display.show, ended, of_workers) as look:
+            _launch(launcher, command, workers, display.say, look)
 
 
 @app.command()

@@ -33,13 +33,12 @@ from plantnas.training.logits import (
     Answering,
     load_logits,
     save_logits,
-    seconds_an_image,
     teacher_logits,
 )
 from plantnas.training.losses import loss_of
 from plantnas.training.samples import load_samples, save_samples, teacher_samples
 from plantnas.training.seeds import generator_for
-from plantnas.training.views import Inputs
+from plantnas.training.views import Inputs, seconds_an_image
 
 
 def prepare(
@@ -121,7 +120,7 @@ def _train_logits(
     first = inputs.chosen(torch.arange(inputs.images))
     logits = _logits_on(joined, "train-as-they-are", first, teacher, say)
     answering = Answering(joined.records.load(teacher).to(device).eval(), inputs)
-    seconds = seconds_an_image(answering)
+    seconds = seconds_an_image(answering, inputs.images, inputs.views)
     say(
         f"the teacher's logits on {inputs.views} views of {inputs.images:,} images are "
         f"{size / 2**30:.2g} GB, more than memory_gigabytes: it answers each batch anew, "

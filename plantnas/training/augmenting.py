@@ -5,7 +5,6 @@ that goes on too. Views that fit are made once and kept in a file, which the wor
 map; others are made when they are asked for.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,13 +23,18 @@ from plantnas.training.data import Dataset
 from plantnas.training.mapped import MappedFile
 from plantnas.training.mixing import Mixing, mixed
 from plantnas.training.seeds import derived_seed
-from plantnas.training.views import Inputs, MadeInputs, channels_last, shifted
+from plantnas.training.views import (
+    Inputs,
+    MadeInputs,
+    channels_last,
+    normalised_by,
+    seconds_an_image,
+    shifted,
+)
 
 if TYPE_CHECKING:
     from plantnas.training.augmentations import Transform
 
-TIMED = 32
-"""Images by which it is told how long views take."""
 CHUNK = 1_000
 """Images of a view that are made before they are written."""
 
@@ -164,12 +168,9 @@ def augmented_views(
     Raises:
         ConfigurationError: A transform does not make an image of the same shape.
     """
-    normalised = None
-    if dataset.train.have_pixels:
-        normalised = dataset.mean.to(device), dataset.std.to(device)
-    size = augmented.bytes
+    normalised, size = normalised_by(dataset, device), augmented.bytes
     if size > keeping.limit_bytes:
-        seconds = _seconds_an_image(augmented)
+        seconds = seconds_an_image(augmented.of, len(augmented.pixels), augmented.views)
         keeping.say(
             f"{augmented.views} views of {len(augmented.pixels):,} images are {size / 2**30:.2g} "
             f"GB, more than memory_gigabytes: they are made when they are needed, "
@@ -179,13 +180,6 @@ def augmented_views(
     kept, file = _kept(augmented, keeping)
     mean, std = normalised or (None, None)
     return Inputs((kept.to(device),), mean, std, file)
-
-
-def _seconds_an_image(augmented: Augmented) -> float:
-    indices = torch.arange(min(TIMED, len(augmented.pixels)))
-    start = time.perf_counter()
-    augmented.of(torch.full_like(indices, augmented.views - 1), indices)
-    return (time.perf_counter() - start) / len(indices)
 
 
 def _kept(augmented: Augmented, keeping: Keeping) -> tuple[Tensor, MappedFile | None]:

@@ -29,10 +29,6 @@ def teacher_logits(teacher: nn.Module, inputs: Inputs) -> Tensor:
     return torch.stack(logits)
 
 
-TIMED = 32
-"""Images by which it is told how long a teacher takes that is asked again."""
-
-
 @dataclass(frozen=True)
 class Answering:
     """A teacher that is asked again for each batch, where its logits are too many to be kept.
@@ -49,14 +45,6 @@ class Answering:
         """Its logits on one view of each indexed image, batch x classes, float32."""
         with torch.no_grad():
             return logits_in(self.teacher(*self.inputs.batch(views, indices))).float()
-
-
-def seconds_an_image(answering: Answering) -> float:
-    """How long a teacher that is asked again takes, with the making of views that are not kept."""
-    indices = torch.arange(min(TIMED, answering.inputs.images))
-    start = time.perf_counter()
-    answering(torch.full_like(indices, answering.inputs.views - 1), indices)
-    return (time.perf_counter() - start) / len(indices)
 
 
 def save_logits(path: Path, logits: Tensor) -> None:

@@ -5,7 +5,8 @@ once, and the student sees exactly the image that the teacher saw, as a good tea
 and consistent (Beyer et al. 2022, arXiv 2106.05237).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -17,6 +18,9 @@ from plantnas.training.data import Dataset
 from plantnas.training.images import Images
 from plantnas.training.mapped import MappedFile
 from plantnas.training.prefetching import prefetched
+
+TIMED = 32
+"""Images by which it is told how long one takes."""
 
 
 class Inputs:
@@ -223,7 +227,7 @@ class FixedViews:
 def image_inputs(source: Images, dataset: Dataset, device: torch.device | str = "cpu") -> Inputs:
     """The images themselves as their only view, normalised if the training split's pixels are."""
     if source.file is not None:
-        normalised = _normalised(dataset, device)
+        normalised = normalised_by(dataset, device)
         return ReadInputs(FixedViews(source), source, normalised, device)
     return _pixel_inputs(source.pixels.unsqueeze(0), dataset, device)
 
@@ -245,7 +249,7 @@ def augmented_inputs(
         images = len(dataset.train)
         corners = [_drawn_corners(images, data.shift, generator) for _ in range(1, count)]
         fixed = FixedViews(dataset.train, count, flip, data.shift, corners)
-        return ReadInputs(fixed, dataset.train, _normalised(dataset, device), device)
+        return ReadInputs(fixed, dataset.train, normalised_by(dataset, device), device)
     views = [pixels]
     for view in range(1, count):
         mirrored = pixels.flip(-1) if flip and view % 2 else pixels
@@ -255,14 +259,24 @@ def augmented_inputs(
 
 def _pixel_inputs(pixels: Tensor, dataset: Dataset, device: torch.device | str) -> Inputs:
     """The inputs of pixels that are views x images x channels (x height x width)."""
-    return Inputs((channels_last(pixels, 2).to(device),), *(_normalised(dataset, device) or ()))
+    return Inputs((channels_last(pixels, 2).to(device),), *(normalised_by(dataset, device) or ()))
 
 
-def _normalised(dataset: Dataset, device: torch.device | str) -> tuple[Tensor, Tensor] | None:
+def normalised_by(dataset: Dataset, device: torch.device | str) -> tuple[Tensor, Tensor] | None:
     """What images are normalised by; None of what networks take as it is."""
     if not dataset.train.have_pixels:
         return None
     return dataset.mean.to(device), dataset.std.to(device)
+
+
+def seconds_an_image(
+    answer: Callable[[Tensor, Tensor], object], image_count: int, view_count: int
+) -> float:
+    """How long a function of (views, indices) takes for an image, by the last view of a few."""
+    indices = torch.arange(min(TIMED, image_count))
+    start = time.perf_counter()
+    answer(torch.full_like(indices, view_count - 1), indices)
+    return (time.perf_counter() - start) / len(indices)
 
 
 def channels_last(pixels: Tensor, channels: int = 1) -> Tensor:

@@ -21,7 +21,6 @@ from plantnas.records.optuna_private import in_optimize_loop, was_stopped
 from plantnas.records.recorded_config import as_recorded
 from plantnas.records.study import StudyRecords
 from plantnas.searching.devices import PROCESSOR, check_device, chosen_devices
-from plantnas.searching.display import Display
 from plantnas.searching.interruption import remembers_interrupts
 from plantnas.searching.objective import PlantingObjective
 from plantnas.searching.preparing import check_configuration, prepare
@@ -41,10 +40,10 @@ from plantnas.workers.launcher import (
 )
 from plantnas.workers.limits import NO_LIMITS, EndedTrials, Limits
 from plantnas.workers.local import LocalLauncher
-from plantnas.workers.news import news
+from plantnas.workers.news import News, news
 from plantnas.workers.worker import optimize_until_complete, remove_features
 
-Watch = Callable[[optuna.Study], None]
+Watch = Callable[[optuna.Study], object]
 """Is called with the study again and again while its trials run."""
 WATCH_SHARE = 0.02
 """Of the time: who watches reads all trials, on a core that could train."""
@@ -133,33 +132,26 @@ def run_watched(
         StudyError: A worker failed, or the study exists with another configuration.
         PlantnasError: What a worker or the preparation could not do, in one line.
     """
-    ended = EndedTrials(workforce.limits)
-
-    def watch_and_tell(study: optuna.Study) -> None:
-        watch(study)
-        ended.tell(study)
-
-    watch_now = sparing(watch_and_tell)
 
     def search(joined: JoinedStudy) -> None:
         study = joined.study
         # Trials of killed workers are put back: to end politely would only delay it.
         launcher = LocalLauncher(place.directory / "logs", 0, workforce.devices)
+        ended = EndedTrials(workforce.limits)
         ended.pass_over(study)
         with (
             news() as of_workers,
             launched(launcher, workforce.command(place, of_workers.variables), workforce.workers),
             remembers_interrupts(),
             in_optimize_loop(study),
+            watched(study, watch, ended, of_workers) as look,
         ):
             prepare(joined, workforce.devices[0], say)  # while the workers import torch
             for ends in polls(launcher):
-                of_workers.tell()
-                watch_now(study)
+                look()
                 _check(ends)
                 if was_stopped(study):
                     break
-            ended.tell(study)
 
     return _run(config, place, workforce.devices, say, search, watch)
 
@@ -235,17 +227,25 @@ def sparing(watch: Watch, clock: Callable[[], float] = time.monotonic) -> Watch:
 
 
 @contextmanager
-def watched(study: optuna.Study, display: Display) -> Iterator[Callable[[], None]]:
-    """Gives what is to be called while other processes run trials, which it shows as they end."""
-    ended = EndedTrials(Limits(callbacks=display.callbacks))
-    ended.pass_over(study)
+def watched(
+    study: optuna.Study, watch: Watch, ended: EndedTrials, of_workers: News
+) -> Iterator[Callable[[], None]]:
+    """Gives what is to be called again and again while other processes run trials.
 
-    def watch(study: optuna.Study) -> None:
-        display.show(study)
+    It watches as often as takes little time, and tells of what they say and of trials that end.
+    """
+
+    def watch_and_tell(study: optuna.Study) -> None:
+        watch(study)
         ended.tell(study)
 
-    watch_now = sparing(watch)
-    yield lambda: watch_now(study)
+    watch_now = sparing(watch_and_tell)
+
+    def look() -> None:
+        of_workers.tell()
+        watch_now(study)
+
+    yield look
     ended.tell(study)
 
 

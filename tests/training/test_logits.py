@@ -15,9 +15,9 @@ from plantnas.training.logits import (
     Answering,
     load_logits,
     save_logits,
-    seconds_an_image,
     teacher_logits,
 )
+from plantnas.training.views import seconds_an_image
 
 
 @pytest.fixture
@@ -134,4 +134,4 @@ def test_a_teacher_that_is_asked_again_answers_as_it_did(
     answer = answering(views, indices)
     torch.testing.assert_close(answer, teacher_logits(teacher, inputs)[views, indices])
     assert not answer.requires_grad
-    assert seconds_an_image(answering) > 0
+    assert seconds_an_image(answering, inputs.images, inputs.views) > 0
