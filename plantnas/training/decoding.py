@@ -153,7 +153,7 @@ def _usable(files: ImageFiles, data: Data, say: Say) -> Iterator[tuple[int, Tens
     """The place and the pixels of each file that is an image, in order.
 
     Raises:
-        ValueError: Some are none, and they are not to be left out.
+        ValueError: As `_tell`.
     """
     problems = list[str]()
     for place, image in enumerate(_shown(_each(files), len(files))):
@@ -168,12 +168,12 @@ def _tell(problems: Sequence[str], total: int, data: Data, say: Say) -> None:
     """Says how many files are no images, or refuses them.
 
     Raises:
-        ValueError: They are not to be left out.
+        ValueError: They are not to be left out, or nothing would be left.
     """
     if not problems:
         return
     count = f"{len(problems):,} of {total:,} files"
-    if data.on_error == "skip":
+    if data.on_error == "skip" and len(problems) < total:
         say(f"data.on_error: skip: {count} of {data.name} are left out, as {problems[0]}")
         return
     more = len(problems) - MOST_LISTED

@@ -1,6 +1,7 @@
 """Files that are mapped into memory: read without being held there. Nothing here writes them."""
 
 import mmap
+import sys
 from math import prod
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import torch
 
 MOST_HELD = 2**28
 """Bytes that are read before their pages are let go of."""
+MAP_NORESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
+"""Linux on x86 and ARM has this number, which Python names from 3.13 on."""
 
 
 class MappedFile:
@@ -29,8 +32,7 @@ class MappedFile:
             ValueError: It has not as many bytes.
         """
         with path.open("rb") as file:
-            # Copy on write: torch has no read-only tensors, and nothing may reach the file.
-            self._map = mmap.mmap(file.fileno(), prod(sizes), access=mmap.ACCESS_COPY)
+            self._map = _mapped(file.fileno(), prod(sizes))
         self.tensor = torch.from_numpy(np.frombuffer(self._map, np.uint8)).view(sizes)
         self._held = 0
 
@@ -40,3 +42,15 @@ class MappedFile:
         if self._held > MOST_HELD and hasattr(mmap, "MADV_DONTNEED"):
             self._held = 0
             self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped(file: int, size: int) -> mmap.mmap:
+    """The first bytes of an open file, copied where they are written.
+
+    Torch has no read-only tensors, and nothing may reach the file. Linux counts a private map that
+    may be written as memory, of which it promises no more than there is, unless none is reserved.
+    """
+    if sys.platform != "linux":
+        return mmap.mmap(file, size, access=mmap.ACCESS_COPY)
+    flags = mmap.MAP_PRIVATE | MAP_NORESERVE
+    return mmap.mmap(file, size, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)

@@ -122,6 +122,18 @@ def test_files_that_are_no_images_are_left_out_where_that_is_asked_for(
     assert len(told) == 2
 
 
+@pytest.mark.parametrize("limit", [1.0, 1e-9])
+def test_a_split_of_which_nothing_would_be_left_is_refused(
+    damaged: Written, tmp_path: Path, limit: float
+) -> None:
+    for path in damaged.test_files:
+        path.write_bytes(b"no image")
+    data = damaged.data.model_copy(update={"on_error": "skip", "memory_gigabytes": limit})
+    for _ in range(2):  # and nothing was stored that the second could take for images
+        with pytest.raises(DataError, match="imagefolder: cannot be read: 8 of 8 files: "):
+            load_test_images(data, Storing(tmp_path / "stored"))
+
+
 def test_files_that_are_stored_and_were_left_out_are_refused_where_that_is_asked_for(
     damaged: Written, tmp_path: Path
 ) -> None:

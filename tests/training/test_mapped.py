@@ -1,5 +1,6 @@
 """Files that are mapped into memory, of which a process holds a part at most."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,26 @@ def test_a_file_that_is_cut_short_is_not_mapped(tmp_path: Path) -> None:
         MappedFile(path, (11,))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of memory")
+def test_a_file_that_is_larger_than_memory_is_mapped(tmp_path: Path) -> None:
+    """Which is what files are mapped for. This one is a hole: it takes no space on the disk."""
+    if Path("/proc/sys/vm/overcommit_memory").read_text().strip() == "2":
+        pytest.skip("this system maps no more than its memory")
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    memory = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    size = 2**10 * 2 * (memory["MemTotal"] + memory["SwapTotal"])
+    path = tmp_path / "bytes"
+    with path.open("wb") as file:
+        file.truncate(size)
+    mapped_file = MappedFile(path, (size,))
+    mapped_file.tensor[-1] = 7
+    assert mapped_file.tensor[-2:].tolist() == [0, 7]
+    with path.open("rb") as file:
+        file.seek(size - 1)
+        assert file.read() == b"\0"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of memory")
 def test_what_was_read_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def held() -> int:
         lines = Path("/proc/self/smaps").read_text().splitlines()
