@@ -91,7 +91,8 @@ def load_pretrained(
             f"{place}: does not fit {space.architecture!r}: {_shortened(reasons[0])}{more}"
         ) from error
     source = checkpoint.source + (f", each without its {prefix!r}" if prefix else "")
-    return Fit(source, len(own) - len(fresh), fresh, beside)
+    taken = len(own.keys() & state.keys() - set(fresh))
+    return Fit(source, taken, fresh, beside)
 
 
 def _named(names: list[str]) -> str:

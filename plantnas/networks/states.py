@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from plantnas.errors import shown
 
-NEVER_NEGATIVE = ("running_var", "num_batches_tracked")
+BATCHES = "num_batches_tracked"
+"""The end of the name of a BatchNorm's count of batches."""
+
+NEVER_NEGATIVE = ("running_var", BATCHES)
 """The ends of the names of BatchNorm's variances and counts."""
 
 
@@ -38,13 +41,17 @@ def load_state(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
     safetensors, and any other plain dict, do not keep the versions that torch writes beside a
     state. Some modules refuse a state without one (torchvision's MNASNet), and others take it for
-    one of their first version.
+    one of their first version. Weights that another framework has trained, or torch long ago, have
+    no BatchNorm's count of batches: the network keeps its own.
 
     Raises:
         RuntimeError: torch's: names or shapes are others.
     """
     versioned: Any = OrderedDict(tensors)
     own: Any = network.state_dict()
+    for name in own.keys() - tensors.keys():
+        if name.endswith(BATCHES):
+            versioned[name] = own[name]
     versioned._metadata = getattr(tensors, "_metadata", own._metadata)
     network.load_state_dict(versioned)
 

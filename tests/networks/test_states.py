@@ -79,3 +79,12 @@ def test_a_state_keeps_the_version_that_it_was_written_with() -> None:
     state._metadata["0"]["version"] = 1
     with pytest.raises(AssertionError):
         load_state(network, state)
+
+
+def test_weights_without_counts_of_batches_are_taken() -> None:
+    """As those that were converted from TensorFlow are."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    given = {name: tensor + 1 for name, tensor in own().items() if "num_batches" not in name}
+    load_state(network, given)
+    assert network.state_dict()["1.num_batches_tracked"] == 0
+    assert all(torch.equal(network.state_dict()[name], given[name]) for name in given)
