@@ -144,19 +144,19 @@ def _logits_on(
 
 
 def _samples(
-    joined: JoinedStudy, images: TrainingData, teacher: NetworkRecord, say: Say
+    joined: JoinedStudy, training_data: TrainingData, teacher: NetworkRecord, say: Say
 ) -> Samples:
     """What the teacher's layers compute on some training images."""
     config, path = joined.config, _path_of(joined, "teacher-samples", "pt", teacher)
 
     def make(path: Path) -> None:
-        donor = donor_of(joined.records, teacher, images.example, None)
+        donor = donor_of(joined.records, teacher, training_data.example, None)
         memory = config.memory_gigabytes * 2**30 / 4
         generator = generator_for(config.random_seed, "samples")
-        save_samples(path, teacher_samples(donor, images.inputs, memory, generator))
+        save_samples(path, teacher_samples(donor, training_data.inputs, memory, generator))
 
     _shared(joined, say).see_to(path, "teacher's samples", make)
-    return load_samples(path, images.inputs)
+    return load_samples(path, training_data.inputs)
 
 
 def _shared(joined: JoinedStudy, say: Say) -> SharedFiles:

@@ -256,16 +256,16 @@ def _few_of(dataset: Dataset) -> Dataset:
     )
 
 
-def _fit(network: nn.Module, recipe: Recipe, parameters: int, data: TrainingData) -> None:
+def _fit(network: nn.Module, recipe: Recipe, parameters: int, training_data: TrainingData) -> None:
     brief = {"epochs": min(1, recipe.epochs), "batch_size": BATCH, "precision": "float32"}
     recipe = recipe.model_copy(update=brief).for_size(parameters)
     generator = torch.Generator().manual_seed(0)
     with suppress(TrainingDiverged):  # two batches do not say whether all would
-        fit(network, whole_network_optimizer(network, recipe), data, recipe, generator)
+        fit(network, whole_network_optimizer(network, recipe), training_data, recipe, generator)
 
 
 def _donor(
-    config: StudyConfig, network: nn.Module, structure: Structure, data: TrainingData
+    config: StudyConfig, network: nn.Module, structure: Structure, training_data: TrainingData
 ) -> Donor | None:
     """The teacher's copy, with what it computes inside where channels may be fitted to that."""
     if not config.teacher_gives_channels:
@@ -273,6 +273,6 @@ def _donor(
     donor = Donor(network.eval(), structure)
     if not config.fits_channels:
         return donor
-    kept = teacher_samples(donor, data.inputs, MEMORY, torch.Generator().manual_seed(0))
-    (images,) = data.inputs.batch(kept.views, kept.indices)
+    kept = teacher_samples(donor, training_data.inputs, MEMORY, torch.Generator().manual_seed(0))
+    (images,) = training_data.inputs.batch(kept.views, kept.indices)
     return donor._replace(samples=Samples(images, kept.outputs, kept.indices))

@@ -4,7 +4,6 @@ How each data set is read is in datasets/. The test split has a function of its 
 report calls: a search cannot read it.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from plantnas.training.handed_data import handed_data, holds_images, images_of
 from plantnas.training.images import UNREADABLE, Images, Splits, reason_of, with_label
 from plantnas.training.normalisation import normalisation
 from plantnas.training.seeds import derived_seed
+from plantnas.training.summary import summary_of
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,12 @@ def check_fingerprint(dataset: Dataset, fingerprint: str, config: StudyConfig) -
         DataError: The fingerprints differ.
     """
     if dataset.fingerprint != fingerprint:
+        splits = dataset.train, dataset.validation
+        folders = [split.file.path.parent for split in splits if split.file is not None]
+        advice = f" If a file in {folders[0]} was changed, remove that folder." if folders else ""
         raise DataError(
             f"data.name: {config.data.name}: is not the data that study {config.name!r} was made "
-            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {fingerprint[:12]}."
+            f"with: its SHA-256 is {dataset.fingerprint[:12]}, not {fingerprint[:12]}.{advice}"
         )
 
 
@@ -121,21 +124,17 @@ def load_dataset(data: Data, random_seed: int, storing: Storing = IN_MEMORY) -> 
     trained = torch.cat([chosen, unlabelled])
     train = _images(pool.without_labels(unlabelled), trained, data, data.views, storing)
     validation = _images(pool, order[:held], data, 1, storing) if own is None else own
-    nothing = torch.empty(0)
-    found = _statistics(train) if train.have_pixels else (nothing, nothing)
+    with _told(data, UNREADABLE):
+        summary = summary_of(train, validation, storing.folder)
+    found = (torch.tensor(each, dtype=torch.float32) for each in (summary.mean, summary.std))
     mean, std = normalisation(data, *found)
-    digest = hashlib.sha256()
-    for split in (train, validation):
-        for part in split.parts():
-            digest.update(part.contiguous().numpy().data)
-        digest.update(split.labels.contiguous().numpy().data)
     return Dataset(
         train=train,
         validation=validation,
         num_classes=_outputs(read) or max(outputs_of(pool.labels), outputs_of(validation.labels)),
         mean=mean,
         std=std,
-        fingerprint=digest.hexdigest(),
+        fingerprint=summary.fingerprint,
         task=task,
     )
 
@@ -204,19 +203,6 @@ def _unlabelled(pool: Images | ImageFiles, left: Tensor, data: Data) -> Tensor:
             f"{data.validation} leave none of the {len(pool)} training images of {data.name}."
         )
     return left
-
-
-def _statistics(source: Images) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel, by its histogram (exact and small)."""
-    values = torch.arange(256, dtype=torch.float64)
-    counts = torch.zeros(source.pixels.shape[1], 256, dtype=torch.int64)
-    for part in source.parts():
-        for count, channel in zip(counts, part.unbind(1), strict=True):
-            count += torch.bincount(channel.flatten(), minlength=256)
-    shares = counts / counts.sum(1, keepdim=True).double()
-    mean = shares @ values
-    variance = shares @ values.square() - mean.square()
-    return mean.float(), variance.clamp_min(1e-6).sqrt().float()
 
 
 def _with_channels(pool: Images | ImageFiles, data: Data) -> Images | ImageFiles:

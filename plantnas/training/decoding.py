@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, BinaryIO
 
 import torch
@@ -25,7 +26,7 @@ from torch.utils.data import Dataset as TorchDataset
 from plantnas.errors import Say
 from plantnas.files import alone, write_atomically
 from plantnas.tasks import Data
-from plantnas.training.images import Images, labels_without
+from plantnas.training.images import UNREADABLE, Images, labels_without
 from plantnas.training.mapped import MappedFile
 
 VERSION = 2
@@ -129,7 +130,7 @@ def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[
 
     above.mkdir(parents=True, exist_ok=True)
     with alone(path.with_suffix(".lock")):
-        if not (beside.exists() and path.exists()):
+        if (kept := _kept(path, beside, prod(files.shape))) is None:
             for partial in above.glob(f"{path.name}.*.partial"):
                 partial.unlink(missing_ok=True)  # of a process that died with this lock
             size, free = len(files) * prod(files.shape), shutil.disk_usage(above).free
@@ -141,12 +142,27 @@ def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[
             say(f"decoding {len(files):,} images into {path}, {size / 1e9:.2g} GB")
             write_atomically(path, write)
             write_atomically(beside, lambda file: torch.save(torch.tensor(used), file))
-        kept = torch.load(beside, weights_only=True).tolist()
+            kept = used
     if not used:  # found, not made: what is left out is told again
         left = torch.ones(len(files), dtype=torch.bool).index_fill(0, torch.tensor(kept).long(), 0)
         found = _each(files.subset(left.nonzero().flatten()))
         _tell([each for each in found if isinstance(each, str)], len(files), data, say)
     return kept, path
+
+
+def _kept(path: Path, beside: Path, size: int) -> list[int] | None:
+    """Which files are in a file of pixels; None if there is none, or it was cut short.
+
+    Args:
+        path: The file of pixels.
+        beside: What says it.
+        size: Bytes of an image.
+    """
+    try:
+        kept: list[int] = torch.load(beside, weights_only=True).tolist()
+        return kept if path.stat().st_size == len(kept) * size else None
+    except (*UNREADABLE, UnpicklingError):
+        return None
 
 
 def _usable(files: ImageFiles, data: Data, say: Say) -> Iterator[tuple[int, Tensor]]:

@@ -1,6 +1,7 @@
 """Files that are mapped into memory: read without being held there. Nothing here writes them."""
 
 import mmap
+import os
 import sys
 from math import prod
 from pathlib import Path
@@ -22,6 +23,9 @@ class MappedFile:
 
     Attributes:
         tensor: uint8.
+        path: The file.
+        state: What the system says of it, which is another one when the file is: its size, the
+            times of its last changes, and its number.
     """
 
     def __init__(self, path: Path, sizes: tuple[int, ...]) -> None:
@@ -31,7 +35,10 @@ class MappedFile:
             OSError: There is no such file.
             ValueError: It has not as many bytes.
         """
+        self.path = path
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            self.state = status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
             self._map = _mapped(file.fileno(), prod(sizes))
         self.tensor = torch.from_numpy(np.frombuffer(self._map, np.uint8)).view(sizes)
         self._held = 0
