@@ -39,8 +39,9 @@ class Teacher(Width):
     """More keyword arguments of that architecture's constructor."""
     weights: str | None = None
     """What the teacher is fine-tuned from: `DEFAULT` for the pretrained weights of torchvision or
-    timm, `hf-hub:OWNER/NAME` for others of timm's architectures, or the path of a checkpoint. A
-    classifier of another shape starts afresh."""
+    timm, `hf-hub:OWNER/NAME` for others of timm's architectures, `efficientnet-lite0` for those of
+    a Python package, `module:function` for what a function of yours returns, or the path of a
+    checkpoint. A classifier of another shape starts afresh."""
 
     @model_validator(mode="after")
     def _weights_have_the_architectures_widths(self) -> "Teacher":

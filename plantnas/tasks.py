@@ -29,18 +29,22 @@ class Data(Settings):
     """The data set and its fixed augmented views."""
 
     name: str
-    """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*."""
+    """The data set; `imagefolder` is your own: root/train/CLASS/* and root/test/CLASS/*. What is
+    said of its files below holds for `elpv`, too."""
     task: Task | None = None
     """What networks answer: one class of several, several labels, each yes or no, or numbers. If
     not given, int64 targets are classes, floats of 0 and 1 labels, and other floats numbers."""
     root: str | None = None
-    """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist."""
+    """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist, or the Python
+    package's for elpv."""
     download: Switch = False
     """Let torchvision download the data set into `root`."""
     train: Amount | None = None
     """Number of training images; all that validation leaves, if not given."""
     validation: Amount = 1000
     """Number of images taken from the training split to choose networks by."""
+    stratify: Switch = False
+    """Draw training and validation images so that each has every class's share of the images."""
     views: int = Field(default=2, strict=True, gt=0, le=1000)
     """Fixed views of each training image, the first being the image itself: the teacher sees what
     the student sees (Beyer et al. 2022)."""

@@ -46,6 +46,7 @@ OTHER_VALUES: dict[str, Any] = {
     "data.unlabelled": True,
     "data.task": "regression",
     "data.balance": "sampling",
+    "data.stratify": True,
     "teacher.loss": "l1",
     "teacher.label_smoothing": 0.1,
     "distillation.target_weight": 2.0,

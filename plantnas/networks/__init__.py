@@ -5,14 +5,15 @@ space's `arguments` say, and returns a torch.nn.Module: images x channels x heig
 logits. Nothing here imports torch until one is built, which is done in loader.py.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from plantnas.named import Table
 from plantnas.search_space import SearchSpace
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 _SHIPPED: "dict[str, Callable[..., nn.Module] | str]" = {
     "plain": "plantnas.networks.plain:plain",
@@ -36,6 +37,14 @@ TEACHERS: "Table[Callable[..., nn.Module]]" = Table(
 )
 """The same, where a teacher is of another one than the students."""
 
+WEIGHTS: "Table[Callable[[], Mapping[str, Tensor]]]" = Table(
+    "search_space.teacher.weights",
+    {"efficientnet-lite0": "plantnas.networks.lite0:state"},
+    "a function of () that returns a state_dict",
+    result=Mapping,
+)
+"""Functions that give a teacher its weights. What `are_made` does not say is another thing."""
+
 LOADING = frozenset(
     {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
     | {"weights", "weights_backbone"}
@@ -43,10 +52,20 @@ LOADING = frozenset(
 """The arguments by which timm's and torchvision's architectures read files, or download them."""
 
 
+def are_made(weights: str) -> bool:
+    """Whether a function makes these weights of a teacher, of `WEIGHTS` or the user's own.
+
+    Any other name is `DEFAULT`, one of a hub, of a module that was handed over, or a path.
+    """
+    return weights in WEIGHTS or bool(re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", weights))
+
+
 def code_of(space: SearchSpace) -> list[str]:
-    """The architectures of a search space whose names or arguments may run any code."""
+    """What may run any code: names of weights, and of architectures or what these are given."""
     spaces = [space, space.of_teacher] if space.has_other_teacher else [space]
-    return [
+    weights = space.teacher.weights
+    makers = [weights] if weights is not None and are_made(weights) else []
+    return [name for name in makers if WEIGHTS.runs_code(name)] + [
         each.architecture
         for each in spaces
         if ARCHITECTURES.runs_code(each.architecture)

@@ -10,6 +10,7 @@ from torch import nn
 
 from plantnas.errors import ConfigurationError, one_line
 from plantnas.handed import is_handed
+from plantnas.networks import WEIGHTS, are_made
 from plantnas.networks.checkpoints import Checkpoint, read_checkpoint, unwrapped
 from plantnas.networks.handed_models import module_of
 from plantnas.networks.hubs import pretrained_state
@@ -55,7 +56,8 @@ def load_pretrained(
             another shape, as it has for another number of classes, or is not there.
         space: What the network was built from.
         weights: `DEFAULT` or a name of the hub's, from the disk or downloaded; the name of a module
-            that was handed over; or the path of a checkpoint, of safetensors or of torch.
+            that was handed over; of a function that makes them (`WEIGHTS`); or the path of a
+            checkpoint, of safetensors or of torch.
         classifier: Names of the tensors of the network's last layers.
 
     Raises:
@@ -66,6 +68,8 @@ def load_pretrained(
         checkpoint = Checkpoint(dict(module_of(weights).state_dict()), "the model")
     elif weights == DEFAULT or weights.startswith(HUB):
         checkpoint = Checkpoint(pretrained_state(space, weights), f"{weights} weights")
+    elif are_made(weights):
+        checkpoint = Checkpoint(dict(WEIGHTS.find(weights)()), weights)
     else:
         checkpoint = read_checkpoint(weights, place)
     own = network.state_dict()

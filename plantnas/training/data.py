@@ -109,6 +109,8 @@ def load_dataset(data: Data, random_seed: int, storing: Storing = IN_MEMORY) -> 
     generator = torch.Generator().manual_seed(random_seed)
     labelled = with_label(pool.labels)
     order = labelled[torch.randperm(len(labelled), generator=generator)]
+    if data.stratify:
+        order = _stratified(order, pool.labels, data)
     wanted = data.train or len(order) - held
     if wanted < 1 or wanted + held > len(order):
         raise DataError(
@@ -164,6 +166,18 @@ def _task(labels: Tensor, data: Data) -> Task:
         return task_of(labels, data.task)
     except ValueError as error:
         raise DataError(f"data.task: {data.task}: of {data.name}: {error}") from error
+
+
+def _stratified(order: Tensor, labels: Tensor, data: Data) -> Tensor:
+    """The same images, each class's spread evenly over all places, in the order that they had."""
+    if labels.is_floating_point():
+        raise DataError(f"data.stratify: true: the targets of {data.name} are no classes.")
+    drawn = labels[order]
+    place = torch.empty(len(order), dtype=torch.float64)
+    for label in set(drawn.tolist()):
+        is_of = drawn == label
+        place[is_of] = (torch.arange(int(is_of.sum())) + 0.5).double() / is_of.sum()
+    return order[place.argsort(stable=True)]
 
 
 def _check_differences(labels: Tensor, data: Data) -> None:

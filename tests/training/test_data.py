@@ -64,6 +64,25 @@ def test_the_draw_is_that_of_studies_which_exist(train: int | None, fingerprint:
     assert dataset.fingerprint == fingerprint
 
 
+@pytest.mark.parametrize("train", [None, 100])
+def test_a_stratified_draw_has_every_classs_share(train: int | None) -> None:
+    data = Data(name="digits", train=train, validation=200, stratify=True)
+    dataset = load_dataset(data, 0)
+    pool = torch.cat(
+        [
+            load_dataset(Data(name="digits", validation=200), 0).train.labels,
+            load_dataset(Data(name="digits", validation=200), 0).validation.labels,
+        ]
+    )
+    shares = torch.bincount(pool) / len(pool)
+    for split in (dataset.train, dataset.validation):
+        counts = torch.bincount(split.labels, minlength=10)
+        assert ((counts - shares * len(split)).abs() < 1).all()
+    other = load_dataset(data, 1).validation
+    assert as_set(dataset.validation) != as_set(other)
+    assert not as_set(dataset.validation) & as_set(dataset.train)
+
+
 def test_a_label_stays_with_its_image() -> None:
     every = load_dataset(Data(name="digits", validation=1), 0).train
     label_of = {

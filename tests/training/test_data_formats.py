@@ -20,6 +20,7 @@ from torchvision import datasets
 from plantnas.config import Data
 from plantnas.errors import DataError
 from plantnas.training.data import load_dataset, load_test_images
+from plantnas.training.datasets import elpv
 from plantnas.training.images import UNLABELLED, Images
 
 Patch = pytest.MonkeyPatch
@@ -170,6 +171,31 @@ def write_image_folder(root: Path, patch: Patch | None = None) -> Written:
     )
 
 
+def write_elpv(root: Path, patch: Patch) -> Written:
+    """Grey PNG files and lines of their names, probabilities of a defect and kinds of cells."""
+    strata = [(0.0, "mono"), (0.3333333333333333, "poly"), (0.6666666666666666, "mono")]
+    (root / "images").mkdir(parents=True)
+    lines, splits = [], dict[str, list[tuple[str, Pixels, int]]](train=[], test=[])
+    for number, pixels in enumerate(drawn(0, 15, 1, 16, 16)):
+        name, (probability, kind) = f"images/cell{number:04}.png", strata[number % 3]
+        Image.fromarray(pixels[0]).save(root / name)
+        lines.append(f"{name}  {probability}  {kind}")
+        # Of the five of each stratum, these names have the lowest SHA-256.
+        split = "test" if number in (2, 6, 7) else "train"
+        splits[split].append((name, pixels.repeat(3, 0), int(probability > 0.5)))
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    (train_names, *train), (test_names, *test) = (
+        list(zip(*each, strict=True)) for each in splits.values()
+    )
+    return Written(
+        Data(name="elpv", root=str(root), validation=3, image_size=16),
+        (np.stack(train[0]), list(train[1])),
+        (np.stack(test[0]), list(test[1])),
+        root / train_names[0],
+        [root / name for name in test_names],
+    )
+
+
 FORMATS: dict[str, Callable[[Path, Patch], Written]] = {
     "cifar10": lambda root, patch: write_cifar("CIFAR10", root, patch),
     "cifar100": lambda root, patch: write_cifar("CIFAR100", root, patch),
@@ -181,6 +207,7 @@ FORMATS: dict[str, Callable[[Path, Patch], Written]] = {
         root, zipped=False, folder="FashionMNIST/raw"
     ),
     "imagefolder": write_image_folder,
+    "elpv": write_elpv,
 }
 
 
@@ -224,6 +251,7 @@ FINGERPRINTS = {
     "stl10": "b737df7cbac9",
     "fashion-mnist": "3311893efc32",
     "imagefolder": "b6efc6f05280",
+    "elpv": "f2280276c08c",
 }
 """Of the first draw of each data set, as the databases of studies keep them."""
 
@@ -384,3 +412,20 @@ def test_images_in_folders_are_resized_as_the_study_says(
     data = Data(name="imagefolder", root=str(tmp_path), **nearest)
     pixels = load_test_images(data).pixels
     assert pixels[0, 0, 0].tolist() == columns
+
+
+def test_elpvs_package_is_asked_for_where_it_is_not_installed(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(elpv, "find_spec", lambda name: None)
+    data = Data(name="elpv", validation=3)
+    message = one_line(lambda: load_dataset(data, 0), data)
+    assert "pip install 'plantnas[examples]'" in message
+
+
+def test_a_line_of_elpvs_that_says_something_else_is_an_error(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    written = write_elpv(tmp_path / "images", monkeypatch)
+    with (tmp_path / "images" / "labels.csv").open("a") as file:
+        file.write("images/cell0099.png likely mono\n")
+    message = one_line(lambda: load_dataset(written.data, 0), written.data)
+    assert "labels.csv: line 16: 'images/cell0099.png likely mono' is no file name" in message

@@ -49,11 +49,16 @@ def read(data: Data, split: str) -> ImageFiles:
             raise ValueError(
                 f"{folder / classes[label]} has no images, nor has {other / classes[label]}."
             )
+    paths = [Path(path) for path, _ in samples]
+    return ImageFiles(paths, labels, *square_of(data), len(classes))
+
+
+def square_of(data: Data) -> "tuple[tuple[int, int, int], Square]":
+    """The shape of the squares that a study wants of images in files, and what cuts them out."""
     size = data.image_size or 64
     side = int(size / (data.crop or 1.0) + 1e-6)  # a crop may be the quotient of two sides
-    decode = Square(size, side, data.resize != "both", data.interpolation or "bilinear")
-    paths = [Path(path) for path, _ in samples]
-    return ImageFiles(paths, labels, (3, size, size), decode, len(classes))
+    square = Square(size, side, data.resize != "both", data.interpolation or "bilinear")
+    return (3, size, size), square
 
 
 def _folder_of(above: Path, split: str) -> Path:
