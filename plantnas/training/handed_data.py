@@ -18,7 +18,7 @@ from torch.utils.data import Dataset as TorchDataset
 from plantnas.errors import DataError, first_line, shown
 from plantnas.tasks import Data
 from plantnas.training.giving import plain, problem_of
-from plantnas.training.images import Images, Splits, with_label
+from plantnas.training.images import DEEP, Images, Splits, with_label
 
 WANTED = "a torch Dataset of (image, target), or a pair (images, targets) of tensors, is needed"
 GREY = ("1", "L")
@@ -119,7 +119,7 @@ def images_of(given: object, name: str) -> Images:
     if isinstance(given, Images):
         images = given
     elif isinstance(given, tuple | list) and holds_images(given):
-        images = Images(_pixels(torch.as_tensor(given[0]), name), _labels(given[1], name))
+        images = Images(_pixels(_tensor(given[0], name), name), _labels(given[1], name))
     else:
         images = _read(given, name)
     if not len(images):
@@ -167,6 +167,11 @@ def _pairs(items: Any, name: str) -> Iterator[tuple[Any, Any]]:
 def _one_image(image: Any, where: str) -> Tensor:
     """Channels x height x width of an image; of other inputs whatever they have."""
     if isinstance(image, Image.Image):
+        if image.mode.startswith(DEEP):
+            raise DataError(
+                f"{where} is a PIL image of mode {image.mode}, which has more than 8 bits a value: "
+                "a tensor of floats is needed."
+            )
         mode = "L" if image.mode in GREY else "RGB"
         array = np.asarray(image.convert(mode))
         return torch.from_numpy(array.copy()).view(*array.shape[:2], -1).permute(2, 0, 1)
@@ -177,7 +182,28 @@ def _one_image(image: Any, where: str) -> Tensor:
             f"{where} is a {type(image).__name__}, where a PIL image, a tensor or an array is "
             "needed."
         )
-    return torch.as_tensor(image).detach().cpu()
+    return _tensor(image, where)
+
+
+def _tensor(given: Any, where: str) -> Tensor:
+    """A tensor or an array as a tensor of the processor.
+
+    Raises:
+        DataError: It has no real numbers, or not one for each place.
+    """
+    if isinstance(given, np.ndarray):
+        # Not mirrored, and in this machine's order of bytes: torch takes no other.
+        given = np.ascontiguousarray(given, given.dtype.newbyteorder("="))
+    try:
+        tensor = torch.as_tensor(given).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{where}: no tensor can be made of it: {first_line(error)}.") from error
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+        raise DataError(
+            f"{where}: is a tensor of {tensor.layout} and {tensor.dtype}, where real numbers are "
+            "needed, one a place."
+        )
+    return tensor
 
 
 def _one_target(target: Any, where: str) -> Tensor:
@@ -196,22 +222,19 @@ def _pixels(images: Tensor, name: str) -> Tensor:
     Raises:
         DataError: They are whole numbers that are no pixels.
     """
-    images = images.detach().cpu()
     if images.is_floating_point() or not images.numel():
         return images
     if images.dtype != torch.uint8:
+        images = images.long()  # some unsigned ones have no least
         least, most = (int(each) for each in (images.min(), images.max()))
-        if images.is_complex() or least < 0 or most > 255:
+        if least < 0 or most > 255:
             raise DataError(f"{name}: has values from {least} to {most}, not from 0 to 255.")
     return (images.unsqueeze(1) if images.ndim == 3 else images).to(torch.uint8)
 
 
 def _labels(numbers: Any, name: str) -> Tensor:
     """int64, one class an image; or float32, images x outputs."""
-    try:
-        tensor = torch.as_tensor(numbers).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{name}: its targets are no numbers: {first_line(error)}.") from error
+    tensor = _tensor(numbers, f"{name}: its targets")
     if tensor.ndim == 1 and not tensor.is_floating_point():
         return tensor.long()
     return tensor.float()

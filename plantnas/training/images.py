@@ -15,6 +15,8 @@ from torch import Tensor
 
 from plantnas.training.mapped import MappedFile
 
+DEEP = ("I", "F")
+"""How PIL's modes begin whose values need more than 8 bits: as RGB, most of them would be white."""
 UNLABELLED = -1
 """The label of images without one: they are distilled from, not learnt by label."""
 

@@ -6,6 +6,7 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -48,6 +49,16 @@ def test_a_file_that_is_no_image_or_a_bomb_is_told_by_its_name(
     written.train_file.write_bytes(content)
     message = one_line(lambda: load_dataset(written.data, 0), written.data)
     assert f"{written.train_file}: is no image that can be used: " in message
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_an_image_of_more_than_8_bits_is_not_made_white(tmp_path: Path, kind: type) -> None:
+    written = write_image_folder(tmp_path / "images")
+    Image.fromarray(np.full((8, 8), 40_000, kind)).save(written.train_file, "TIFF")
+    message = one_line(lambda: load_dataset(written.data, 0), written.data)
+    assert (
+        f"{written.train_file}: is no image that can be used: it has more than 8" in message.lower()
+    )
 
 
 def test_a_pipe_among_the_images_is_not_waited_for(tmp_path: Path) -> None:

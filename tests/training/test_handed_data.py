@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PIXELS = torch.arange(48, dtype=torch.uint8).view(4, 1, 3, 4) * 5
 TARGETS = torch.tensor([0, 1, 2, 1])
+DEEP = Image.fromarray(np.full((3, 4), 40_000, np.uint16))
 
 
 class Items(Dataset[Any]):
@@ -47,6 +48,8 @@ def of(images: list[Any]) -> Items:
         (PIXELS.numpy(), TARGETS.numpy()),
         (PIXELS.squeeze(1), TARGETS.tolist()),
         (PIXELS.long(), TARGETS.int()),
+        (PIXELS.to(torch.uint16), TARGETS.to(torch.uint16)),
+        (PIXELS.flip(0).numpy()[::-1], TARGETS.numpy().astype(">i8")),
         TensorDataset(PIXELS, TARGETS),
         of(list(PIXELS)),
         of([Image.fromarray(each[0].numpy()) for each in PIXELS]),
@@ -101,7 +104,13 @@ def test_images_in_colour_have_three_channels() -> None:
         ((PIXELS.long() + 99, TARGETS), "has values from 99 to 334, not from 0 to 255"),
         ((PIXELS, TARGETS[:2]), r"4 images have 2 labels\."),
         ((PIXELS, TARGETS - 3), "its labels are from -3 to -1, not from 0 to the number of"),
-        ((PIXELS, ["cat"]), "its targets are no numbers"),
+        ((PIXELS, ["cat"]), "its targets: no tensor can be made of it: "),
+        ((PIXELS + 1j, TARGETS), "is a tensor of torch.strided and torch.complex64, where real"),
+        ((PIXELS, TARGETS + 1j), "its targets: is a tensor of torch.strided and torch.complex64"),
+        (of([PIXELS[0].to_sparse()]), "image 0: is a tensor of torch.sparse_coo and torch.uint8"),
+        ((PIXELS.numpy().astype(object), TARGETS), "no tensor can be made of it: can't convert"),
+        ((PIXELS.to(torch.uint16) * 99, TARGETS), "has values from 0 to "),
+        (of([DEEP]), "image 0 is a PIL image of mode I;16, which has more than 8 bits a value"),
         (
             Items((PIXELS[0], 1), (PIXELS[0], torch.zeros(3))),
             "target 1 is 3, target 0 a number: targets of",

@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from plantnas.config import Data
 from plantnas.files import read_file
 from plantnas.training.decoding import ImageFiles
-from plantnas.training.images import reason_of
+from plantnas.training.images import DEEP, reason_of
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
 """What a file may be, whatever its name says: formats of pixels, and none that other programs run,
@@ -117,6 +117,10 @@ def _image(path: Path, size: int) -> Image.Image:
         shorter, longer = sorted(image.size)
         if max(shorter * longer, size * size * longer / shorter) > MOST_PIXELS:
             raise ValueError(f"it has {image.width} x {image.height} pixels, which are too many.")
+        if image.mode.startswith(DEEP):
+            raise ValueError(
+                f"it has more than 8 bits a value (mode {image.mode}): save it with 8."
+            )
         return image.convert("RGB")
     except UnidentifiedImageError as error:
         kinds = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
