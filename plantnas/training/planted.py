@@ -164,7 +164,8 @@ def _trained(child: Child, recipe: Planting) -> dict[str, Tensor]:
     """The entries that are trained: a bool mask for each parameter that has any."""
     parameters = dict(child.network.named_parameters())
     trained = {name: mask for name, mask in child.planted.items() if name in parameters}
-    for name in {*child.own, *(child.classifier if recipe.classifier == "retrained" else ())}:
+    whole = {*child.own, *(child.classifier if recipe.classifier == "retrained" else ())}
+    for name in whole & parameters.keys():  # what is tied is there under one of its names
         trained[name] = torch.ones_like(parameters[name], dtype=torch.bool)
     return trained
 

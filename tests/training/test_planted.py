@@ -172,6 +172,14 @@ def test_the_loss_goes_down(plain: Plain, settings, planted_step) -> None:
     assert epochs[-1].validation_loss < 0.8 * epochs[0].validation_loss
 
 
+def test_a_classifier_of_two_names_is_trained_once(plain: Plain, planted_step) -> None:
+    parent, data = plain
+    twice = deepcopy(parent)
+    twice.also = twice.classifier
+    steps = [planted_step(each, data).training for each in (parent, twice)]
+    assert steps[0].trained_entries == steps[1].trained_entries
+
+
 def test_planted_channels_make_the_network_better_than_its_classifier_alone(
     plain: Plain,
     settings,
