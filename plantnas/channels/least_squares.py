@@ -22,14 +22,17 @@ def ridge(columns: Tensor, outputs: Tensor, strength: float) -> Tensor:
     """
     samples, inputs = columns.shape[-2:]
     if samples < inputs:  # columns^T (columns columns^T + penalty)^-1 outputs: the same weights
-        return columns.mT @ _solved(columns @ columns.mT, outputs, strength / inputs).to(columns)
+        # In float64: a share of so many inputs may be less than float32's sums are exact to.
+        precise = columns.double().cpu()
+        solved = _solved(precise @ precise.mT, outputs, strength / inputs)
+        return (precise.mT @ solved).to(columns)
     return _solved(columns.mT @ columns, columns.mT @ outputs, strength / inputs).to(columns)
 
 
 def _solved(gram: Tensor, moments: Tensor, strength: float) -> Tensor:
     """What gives the moments, by the gram matrix with a penalty of `strength` times its trace."""
-    # The sums are exact to float32's 1e-7, far below any strength of use. Solved on the CPU: not
-    # every accelerator has float64, and the matrices are small.
+    # Float32's sums of a column's samples are exact to 1e-7, far below any strength of use. Solved
+    # on the CPU: not every accelerator has float64, and the matrices are small.
     gram, moments = gram.double().cpu(), moments.double().cpu()
     diagonal = gram.diagonal(dim1=-2, dim2=-1)
     penalty = strength * diagonal.sum(-1, keepdim=True)

@@ -56,6 +56,18 @@ def test_equations_are_as_many_as_samples_where_these_are_fewer():
     assert ridge(columns, torch.ones(1, 4, 1), 1e-3).shape == (1, 200_000, 1)
 
 
+def test_many_inputs_that_depend_on_each_other_are_fitted_to_a_ten_thousandth():
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.randn(1, 200, 3, generator=generator)
+    columns = factors @ torch.randn(1, 3, 20_000, generator=generator)
+    outputs, precise = torch.randn(1, 200, 2, generator=generator), columns.double()
+    gram = precise @ precise.mT
+    gram.diagonal(dim1=1, dim2=2).add_(1e-3 * gram.diagonal(dim1=1, dim2=2).sum() / 20_000)
+    expected = precise.mT @ torch.linalg.solve(gram, outputs.double())
+    error = (ridge(columns, outputs, 1e-3).double() - expected).norm() / expected.norm()
+    assert error < 1e-4
+
+
 def test_inputs_that_are_the_same_share_the_weight():
     columns, weights = problems(50, 1)
     found = ridge(columns.expand(-1, -1, 4), columns @ weights, 1e-6)
