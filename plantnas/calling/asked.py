@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -59,7 +60,10 @@ def tree_of(config: Mapping[str, Any] | StudyConfig | None) -> dict[str, Any]:
 
 
 def with_arguments(tree: dict[str, Any], by_key: Mapping[str, object]) -> dict[str, Any]:
-    """The sections with what is given by dotted keys; what is None is left out."""
+    """The sections with what is given by dotted keys, numpy's numbers as plain ones.
+
+    What is None is left out.
+    """
     for dotted, value in by_key.items():
         if value is None:
             continue
@@ -69,7 +73,7 @@ def with_arguments(tree: dict[str, Any], by_key: Mapping[str, object]) -> dict[s
             inner = branch.get(section)
             branch[section] = dict(inner) if isinstance(inner, Mapping) else {}
             branch = branch[section]
-        branch[key] = value
+        branch[key] = value.item() if isinstance(value, np.generic) else value
     return tree
 
 

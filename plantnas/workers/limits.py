@@ -3,6 +3,7 @@
 The loop of trials that asks is in worker.py.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FrozenTrial
 
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ArgumentError, ConfigurationError
 from plantnas.named import raised
 from plantnas.records.optuna_private import was_stopped
 
@@ -82,5 +83,11 @@ class EndedTrials:
 
 
 def deadline_in(timeout: float | None) -> float | None:
-    """The deadline so many seconds from now; None without a limit."""
+    """The deadline so many seconds from now; None without a limit.
+
+    Raises:
+        ArgumentError: It is not a number.
+    """
+    if timeout is not None and math.isnan(timeout):
+        raise ArgumentError("timeout: is nan, where a number of seconds is needed.")
     return None if timeout is None else time.monotonic() + timeout

@@ -35,7 +35,7 @@ class News:
         Raises:
             CallbackFailed: In place of what a listener raises.
         """
-        if self._folder is None:
+        if self._folder is None or not self._folder.is_dir():  # a system clears its folder of such
             return
         for file in sorted(os.scandir(self._folder), key=lambda file: file.name):
             begin = self._read.get(file.name, 0)
@@ -47,7 +47,16 @@ class News:
             whole, end, _ = said.rpartition(b"\n")  # the last line may be half written
             self._read[file.name] = begin + len(whole + end)
             for line in whole.splitlines():
-                tell(TrainingProgress(**json.loads(line)))
+                if (progress := _progress(line)) is not None:
+                    tell(progress)
+
+
+def _progress(line: bytes) -> TrainingProgress | None:
+    """What a line says; None of one that was cut short where a disk was full."""
+    try:
+        return TrainingProgress(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 @contextmanager

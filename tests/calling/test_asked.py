@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -33,6 +34,12 @@ def test_arguments_are_laid_over_a_configuration_which_stays_as_it_is() -> None:
     tree = with_arguments(tree_of(given), BEGUN | {"search.steps": 5, "search.cost": None})
     assert (configured(tree).search.steps, configured(tree).search.probes) == (5, 0)
     assert given["search"]["steps"] == 2
+
+
+def test_numbers_may_be_numpys() -> None:
+    numbers = {"search.steps": np.int64(5), "search.maximum_cost": np.float32(9)}
+    search = configured(with_arguments({}, BEGUN | numbers)).search
+    assert (search.steps, search.maximum_cost) == (5, 9)
 
 
 def test_a_configuration_may_be_a_studys() -> None:

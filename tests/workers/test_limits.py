@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import optuna
+import pytest
 
+from plantnas.errors import ArgumentError
 from plantnas.workers.limits import NO_LIMITS, EndedTrials, Limits, deadline_in
 
 
@@ -32,3 +35,8 @@ def test_each_trial_of_others_is_told_once_when_it_has_ended() -> None:
     study.tell(running, 1.0)
     ended.tell(study)
     assert told == [2, 1]
+
+
+def test_a_time_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"^timeout: is nan, where a number of seconds is"):
+        deadline_in(math.nan)

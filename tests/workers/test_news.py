@@ -48,6 +48,27 @@ def test_a_line_that_is_half_written_is_told_when_it_is_whole(
     assert not Path(folder).exists()
 
 
+def test_a_line_that_a_full_disk_cut_short_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = list[TrainingProgress]()
+    with listening(heard.append), news() as of_workers:
+        folder = of_workers.variables[VARIABLE]
+        monkeypatch.setenv(VARIABLE, folder)
+        starters()[0](SAID)
+        (file,) = Path(folder).iterdir()
+        line = file.read_bytes()
+        file.write_bytes(line[:20] + line + line)
+        of_workers.tell()
+    assert heard == [SAID]
+
+
+def test_a_folder_that_the_system_has_cleared_away_ends_no_study() -> None:
+    heard = list[TrainingProgress]()
+    with listening(heard.append), news() as of_workers:
+        Path(of_workers.variables[VARIABLE]).rmdir()
+        of_workers.tell()
+    assert heard == []
+
+
 def test_where_nobody_listens_workers_are_not_asked_to_say_anything() -> None:
     with news() as of_workers:
         assert of_workers.variables == {}
