@@ -185,17 +185,17 @@ def _one_image(image: Any, where: str) -> Tensor:
     return _tensor(image, where)
 
 
-def _tensor(given: Any, where: str) -> Tensor:
+def _tensor(numbers: Any, where: str) -> Tensor:
     """A tensor or an array as a tensor of the processor.
 
     Raises:
         DataError: It has no real numbers, or not one for each place.
     """
-    if isinstance(given, np.ndarray):
+    if isinstance(numbers, np.ndarray):
         # Not mirrored, and in this machine's order of bytes: torch takes no other.
-        given = np.ascontiguousarray(given, given.dtype.newbyteorder("="))
+        numbers = np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("="))
     try:
-        tensor = torch.as_tensor(given).detach().cpu()
+        tensor = torch.as_tensor(numbers).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{where}: no tensor can be made of it: {first_line(error)}.") from error
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():

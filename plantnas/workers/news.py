@@ -51,10 +51,10 @@ class News:
                     tell(progress)
 
 
-def _progress(line: bytes) -> TrainingProgress | None:
-    """What a line says; None of one that was cut short where a disk was full."""
+def _progress(content: bytes) -> TrainingProgress | None:
+    """What is said by a line; None of one that was cut short where a disk was full."""
     try:
-        return TrainingProgress(**json.loads(line))
+        return TrainingProgress(**json.loads(content))
     except (ValueError, TypeError):
         return None
 
