@@ -36,7 +36,7 @@ class Data(Settings):
     not given, int64 targets are classes, floats of 0 and 1 labels, and other floats numbers."""
     root: str | None = None
     """Folder of the data set; if not given, `data`, or Debian's for fashion-mnist, or the Python
-    package's for elpv."""
+    package's for elpv, or `node_modules` for emoji."""
     download: Switch = False
     """Let torchvision download the data set into `root`."""
     train: Amount | None = None

@@ -16,6 +16,7 @@ from plantnas.config_files import (
 from plantnas.errors import ConfigurationError
 from plantnas.networks.loader import build_network
 from plantnas.search_space import SearchSpace
+from plantnas.training.datasets import DATASETS
 
 MINE = "search_space: plain-small\ndata: {name: digits}\n"
 
@@ -54,15 +55,7 @@ def test_a_shipped_search_space_names_an_architecture_that_exists(name: str) -> 
 
 def test_there_is_a_study_for_each_data_set() -> None:
     names = {load_study(name).data.name for name in shipped_studies()}
-    assert names == {
-        "digits",
-        "fashion-mnist",
-        "cifar10",
-        "cifar100",
-        "stl10",
-        "svhn",
-        "imagefolder",
-    }
+    assert names == set(DATASETS)
 
 
 def test_a_study_is_named_after_its_file_unless_it_names_itself(path: Path) -> None:
