@@ -1,6 +1,7 @@
 """What the pages for users hold: their fenced blocks, and the commands in those of the shell.
 
-What must be true of them is in test_readme.py (names exist) and test_docs.py (blocks run).
+What must be true of them is in test_readme.py (names exist) and test_docs.py (blocks run). A page
+shows files of examples/ whole; `python -m tests.pages` writes them into the pages.
 """
 
 import re
@@ -13,8 +14,13 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-INCLUDE = re.compile(r'^--8<-- "([^"]+)"\n', re.MULTILINE)
-"""How a page includes a file of the repository, by pymdownx.snippets."""
+INCLUDED = re.compile(r'^(```\w+ title="([^"]+)"\n)(.*?)^```', re.DOTALL | re.MULTILINE)
+"""A block whose title is a file of the repository holds that file as it stands."""
+
+
+def with_files(text: str) -> str:
+    """The text of a page, with each file that it includes as the file is now."""
+    return INCLUDED.sub(lambda found: f"{found[1]}{(ROOT / found[2]).read_text()}```", text)
 
 
 class Block(NamedTuple):
@@ -32,8 +38,8 @@ class Block(NamedTuple):
 
 
 def fenced_blocks(page: Path) -> Iterator[Block]:
-    """All fenced blocks of a page, in its order, with the files that they include in them."""
-    text = INCLUDE.sub(lambda found: (ROOT / found[1]).read_text(), page.read_text())
+    """All fenced blocks of a page, in its order."""
+    text = page.read_text()
     for found in re.finditer(r"^```([\w-]*)[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         yield Block(found[1], found[2], text.count("\n", 0, found.start(2)) + 1)
 
@@ -51,3 +57,8 @@ def shell_commands(text: str) -> Iterator[list[str]]:
             end = words.index("&&") if "&&" in words else len(words)
             yield words[:end]
             words = words[end + 1 :]
+
+
+if __name__ == "__main__":
+    for each in PAGES:
+        each.write_text(with_files(each.read_text()))

@@ -24,7 +24,7 @@ from plantnas.config_files import load_study
 from plantnas.named import imported, modules_of
 from tests.conftest import StudyFolder
 from tests.notebooks import code_cells, shown_by
-from tests.pages import INCLUDE, PAGES, ROOT, blocks, shell_commands
+from tests.pages import INCLUDED, PAGES, ROOT, blocks, shell_commands, with_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.conftest import Ended
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-INCLUDED = {name: page for page in PAGES for name in INCLUDE.findall(page.read_text())}
+PAGE_OF = {found[1]: page for page in PAGES for found in INCLUDED.findall(page.read_text())}
 """The page of each file that one includes."""
 
 STUDIES = [path for path in EXAMPLES if path.with_suffix(".yaml").exists()]
@@ -43,7 +43,7 @@ MODULES = [path for path in STUDIES if path not in PROGRAMS]
 
 
 def page_of(path: Path) -> Path:
-    return INCLUDED[path.relative_to(ROOT).as_posix()]
+    return PAGE_OF[path.relative_to(ROOT).as_posix()]
 
 
 @pytest.fixture
@@ -52,10 +52,16 @@ def quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+@pytest.mark.parametrize("page", sorted(set(PAGE_OF.values())), ids=lambda page: page.stem)
+def test_a_page_shows_its_files_as_they_are(page: Path) -> None:
+    text = page.read_text()
+    assert text == with_files(text), "python -m tests.pages writes the files into the pages"
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_page_includes_it_with_its_study(path: Path) -> None:
     study = path.with_suffix(".yaml").relative_to(ROOT).as_posix()
-    assert INCLUDED[study] == page_of(path)
+    assert PAGE_OF[study] == page_of(path)
 
 
 @pytest.mark.slow
