@@ -260,8 +260,8 @@ class Search(Settings):
     parameters (Zitzler and Thiele 1998). `best_accuracy`: whatever the size.
     `gain_per_parameter`: accuracy over the parent for each parameter added."""
     early_stopping: StoppingRule = "none"
-    """Ends poor screening trials by their validation loss, compared to finished ones of the step of
-    no more parameters. `median`: above their median (Golovin et al. 2017). `halving`: after 1, 2,
+    """Ends poor screening trials by their validation loss, compared to finished ones of the step
+    that cost no more. `median`: above their median (Golovin et al. 2017). `halving`: after 1, 2,
     4, ... epochs, not among the best half (Li et al. 2020)."""
     sampler: Sampler = Sampler()
     """Proposes plantings."""

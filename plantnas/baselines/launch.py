@@ -22,6 +22,7 @@ from plantnas.baselines.making import make_baseline, make_family, record_family
 from plantnas.baselines.methods import AnyMethod, FamilyMethod, SearchMethod, method_named
 from plantnas.baselines.planning import LOCK, Request, Task, lineage_epochs, outstanding
 from plantnas.baselines.sizes import SizeNotReachable
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
 from plantnas.place import Place
@@ -238,10 +239,11 @@ def _line(made: Made, request: Request) -> str:
     if task.target_id is None:
         return f"{task.method}: {why or 'has spent its seconds'}"
     (target,) = (each for each in request.targets if each.id == task.target_id)
-    what = f"{task.method} at {target.parameters:,} parameters, rate {task.learning_rate:g}"
+    title = title_of(target.cost_name)
+    what = f"{task.method} at {shown_cost(target.cost)} {title}, rate {task.learning_rate:g}"
     if record is None:
         return f"{what}: not made: {why}"
     return (
-        f"{what}: {record.parameters:,} parameters, {validation_text(record)} on "
+        f"{what}: {shown_cost(record.cost)} {title}, {validation_text(record)} on "
         f"validation, {seconds_of([record]):.0f} seconds"
     )

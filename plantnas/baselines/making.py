@@ -9,9 +9,9 @@ from torch import nn
 from plantnas.baselines.budget import Budget, Trainer, by_labels
 from plantnas.baselines.methods import FamilyMethod, FamilyOrder, Method, Order
 from plantnas.baselines.planning import Task, lineage_epochs
-from plantnas.baselines.recording import baseline_record
+from plantnas.baselines.recording import baseline_record, structure_of
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
-from plantnas.channels.costs.parameters import parameters_of
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import Recipe
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
@@ -26,7 +26,7 @@ def make_baseline(
     task: Task,
     single: Method,
 ) -> NetworkRecord:
-    """A network at its target's size.
+    """A network at its target's cost.
 
     The data, views, batch size, optimiser and schedule are those of the study's seed; the learning
     rate is the task's. By default the epochs are those of the target's lineage; with others, the
@@ -39,7 +39,7 @@ def make_baseline(
         single: How, the task's method.
 
     Raises:
-        SizeNotReachable: The method has no network of that size.
+        SizeNotReachable: The method has no network of that cost.
         TrainingDiverged: A loss was not finite.
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
@@ -54,7 +54,7 @@ def make_baseline(
     trainer = Trainer(data, _recipe(prepared, task), Budget(task.epochs or budget), generator)
     seed = derived_seed(random_seed, *purpose, "weights")
     network = single.make(Order(prepared, networks, target, trainer, seed))
-    is_sized = _is_sized(network, target, single)
+    is_sized = _is_sized(prepared, network, target, single)
     record = baseline_record(prepared, study, single.name, trainer.trained(network))
     baseline = None
     if trainer.budget.epochs == budget and is_sized:
@@ -84,7 +84,7 @@ def make_family(
         targets: Smallest first.
 
     Raises:
-        SizeNotReachable: The method has no network of a target's size.
+        SizeNotReachable: The method has no network of a target's cost.
         TrainingDiverged: A loss was not finite.
     """
     networks, sizes = prepared.records.networks(), [target.parameters for target in targets]
@@ -95,7 +95,7 @@ def make_family(
     made = list[NetworkRecord]()
     for target, member in zip(targets, jointly.make(order), strict=True):
         assert target.id is not None
-        is_sized = _is_sized(member.network, target, jointly)
+        is_sized = _is_sized(prepared, member.network, target, jointly)
         record = baseline_record(prepared, study, jointly.name, member)
         trained = record.epochs[-1].epoch
         run = BaselineRun(target.id, task.repetition, task.learning_rate, trained, True)
@@ -121,19 +121,25 @@ def _recipe(prepared: PreparedStudy, task: Task) -> Recipe:
     return prepared.config.seed.model_copy(update={"learning_rate": task.learning_rate})
 
 
-def _is_sized(network: nn.Module, target: NetworkRecord, method: Method | FamilyMethod) -> bool:
-    """Whether the network has its target's number of parameters, and so can be compared to it.
+def _is_sized(
+    prepared: PreparedStudy,
+    network: nn.Module,
+    target: NetworkRecord,
+    method: Method | FamilyMethod,
+) -> bool:
+    """Whether the network costs what its target does, and so can be compared to it.
 
     Raises:
         SizeNotReachable: It has not, though it is no finished one. Those are at the target's
-            widths, where a dense network has more parameters than one of triangular wiring.
+            widths, where a dense network costs more than one of triangular wiring.
     """
-    size = parameters_of(network)
-    if abs(size - target.parameters) <= TOLERANCE * target.parameters:
+    pricing = prepared.pricing
+    cost = pricing.of(structure_of(prepared, network))
+    if abs(cost - target.cost) <= TOLERANCE * target.cost:
         return True
     if method.kind == FINISH:
         return False
     raise SizeNotReachable(
-        f"{method.name} made a network of {size:,} parameters, where {target.parameters:,} are "
-        f"wanted (allowed are {TOLERANCE:.0%} more or less)."
+        f"{method.name} made a network of {shown_cost(cost)} {title_of(pricing.name)}, where "
+        f"{shown_cost(target.cost)} are wanted (allowed are {TOLERANCE:.0%} more or less)."
     )

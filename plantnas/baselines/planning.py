@@ -40,7 +40,7 @@ class Request(NamedTuple):
 
     Attributes:
         methods: Of which baselines are made, by what the user called them.
-        targets: The planted networks whose sizes they get, smallest first.
+        targets: The planted networks whose costs they get, cheapest first.
         repetitions: Networks of each method and target.
         rates: The grid of learning rates.
     """
@@ -126,13 +126,13 @@ def request_for(
 def targets_among(
     name: str, networks: Sequence[NetworkRecord], choice: TargetChoice
 ) -> tuple[NetworkRecord, ...]:
-    """The networks that baselines are compared to, smallest first.
+    """The networks that baselines are compared to, cheapest first.
 
     Args:
         name: Name of the study.
         networks: All of it.
         choice: The planted ones on its `front`, or the most accurate of them with its `lineage`,
-            the seed included.
+            the seed included, each network wider than the one before.
 
     Raises:
         StudyError: There are none yet.
@@ -146,7 +146,7 @@ def targets_among(
         front = lineage(networks, best)
     elif not front:  # teacher and seed may beat them all
         front = [each for each in lineage(networks, best) if each.method == "planting"]
-    return tuple(sorted(front, key=lambda network: network.parameters))
+    return tuple(front)
 
 
 def lineage_epochs(networks: Sequence[NetworkRecord], target: NetworkRecord) -> int:

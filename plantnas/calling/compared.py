@@ -58,8 +58,8 @@ class ComparedSearches:
         """The differences in words."""
         return sentences(self.comparison)
 
-    def plot(self, horizontal: ComparedCost = "parameters") -> "go.Figure":
-        """Test accuracy of all methods against a cost."""
+    def plot(self, horizontal: ComparedCost = "cost") -> "go.Figure":
+        """Test accuracy of all methods against a cost: by default, what the study trades it for."""
         return comparison_pareto_figure(comparison_pareto_info(self.comparison, horizontal))
 
     def page(self, path: str | Path) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
 from plantnas.measured import Epoch, Evaluation, Split
 from plantnas.networks import code_of
@@ -219,17 +219,3 @@ class NetworkRecord:
     def evaluation_on(self, split: Split) -> Evaluation | None:
         """Its evaluation on a split, if there is one."""
         return next((found for found in self.evaluations if found.split == split), None)
-
-
-class LossCurve(NamedTuple):
-    """How a trial's network learnt.
-
-    Attributes:
-        trial_number: The trial's.
-        parameters: The network's.
-        losses: On validation, after each epoch that it was trained.
-    """
-
-    trial_number: int
-    parameters: int
-    losses: tuple[float, ...]

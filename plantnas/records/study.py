@@ -31,7 +31,6 @@ from plantnas.records.patience import Patience, patient
 from plantnas.records.record import (
     AheadRecord,
     ImagesRecord,
-    LossCurve,
     NetworkRecord,
     StudyRecord,
 )
@@ -249,19 +248,19 @@ class StudyRecords:
             networks = read_networks(connection, of_study & of_trial)
         return networks[-1] if networks else None
 
-    def loss_curves(self, kind: str, step: int) -> list[LossCurve]:
-        """How the networks of a step's trials of one kind learnt, by ascending trial number."""
-        columns = (NetworkRow.trial_number, NetworkRow.parameters, EpochRow.validation_loss)
+    def loss_curves(self, kind: str, step: int) -> dict[int, tuple[float, ...]]:
+        """The validation losses after each epoch, by the numbers of a step's trials of one kind."""
+        columns = (NetworkRow.trial_number, EpochRow.validation_loss)
         query = select(*columns).join(EpochRow, EpochRow.network_id == NetworkRow.id)
         with self.database.transaction() as connection:
             of_study = NetworkRow.study_id == self._id(connection)
             of_step = (NetworkRow.kind == kind) & (NetworkRow.step == step)
             in_order = query.order_by(NetworkRow.trial_number, EpochRow.epoch)
             rows = connection.execute(in_order.where(of_study, of_step)).all()
-        return [
-            LossCurve(number, parameters, tuple(row.validation_loss for row in epochs))
-            for (number, parameters), epochs in groupby(rows, key=lambda row: tuple(row[:2]))
-        ]
+        return {
+            number: tuple(row.validation_loss for row in epochs)
+            for number, epochs in groupby(rows, key=lambda row: row.trial_number)
+        }
 
     def add_evaluations(self, evaluations: Mapping[int, Evaluation]) -> None:
         """Add evaluations of networks that are recorded, by network id.

@@ -41,7 +41,7 @@ from plantnas.records.optuna_tables import (
     WINDOW_CONSTRAINT,
     seconds_key,
 )
-from plantnas.records.record import AheadRecord, LossCurve, NetworkRecord
+from plantnas.records.record import AheadRecord, NetworkRecord
 from plantnas.searching.children import child_and_ahead, recorded_ahead
 from plantnas.searching.devices import check_device
 from plantnas.searching.interruption import give_up_if_asked
@@ -61,7 +61,7 @@ from plantnas.trials.assignments import assignment_of
 from plantnas.trials.history import Assignment
 from plantnas.trials.owners import owned
 from plantnas.trials.sampler import PlantingSampler
-from plantnas.trials.stopping import should_stop
+from plantnas.trials.stopping import LossCurve, should_stop
 from plantnas.trials.storage import default_directory, storage_url
 from plantnas.trust import trust_if_new
 
@@ -133,7 +133,8 @@ class PlantingObjective:
             child, ahead = child_and_ahead(prepared, parent, planting, _coming(trial, assignment))
         # Of the planting, not of the trial: a grown planting starts like its screening.
         generator = generator_for(config.random_seed, "batches", parent.record.widths, planting)
-        stop = _stop(trial, prepared, assignment, recipe.epochs)
+        price = prepared.pricing.of(structure)
+        stop = _stop(trial, prepared, assignment, recipe.epochs, price)
         data, features = prepared.data, prepared.features
         try:
             with training(assignment.kind, trial.number, assignment.step):
@@ -218,24 +219,23 @@ def _coming(trial: optuna.Trial, assignment: Assignment) -> dict[str, int]:
 
 
 def _stop(
-    trial: optuna.Trial, prepared: PreparedStudy, assignment: Assignment, epochs: int
+    trial: optuna.Trial, prepared: PreparedStudy, assignment: Assignment, epochs: int, price: float
 ) -> Stop:
     """Whether a training of so many planned epochs ends with one of them; a grow's never does."""
     rule, losses = prepared.config.search.early_stopping, list[float]()
-    parameters: int = trial.user_attrs[PARAMETERS_KEY]
 
     def stop(epoch: Epoch) -> bool:
         give_up_if_asked()
         if rule == "none" or assignment.kind == "grow":
             return False
         losses.append(epoch.validation_loss)
-        curve = LossCurve(trial.number, parameters, tuple(losses))
-        complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        numbers = {other.number for other in complete}
         curves = prepared.records.loss_curves(assignment.kind, assignment.step)
-        # Without those of rows that a killed worker left.
-        finished = [other for other in curves if other.trial_number in numbers]
-        return should_stop(rule, curve, finished, epochs)
+        finished = [  # without those of rows that a killed worker left
+            LossCurve(other.values[1], curves[other.number])
+            for other in trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            if other.number in curves
+        ]
+        return should_stop(rule, LossCurve(price, tuple(losses)), finished, epochs)
 
     return stop
 

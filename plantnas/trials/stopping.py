@@ -1,19 +1,31 @@
 """When a poor planting is trained no further: pure rules on validation losses.
 
-Optuna's pruners refuse studies of two objectives. Here size is dealt with by comparing a trial to
-those of no more parameters alone, so that none is stopped because larger ones have a lower loss.
+Optuna's pruners refuse studies of two objectives. Here the second is dealt with by comparing a
+trial to those that cost no more, so that none is stopped because costlier ones have a lower loss.
 Which trials are compared, and what becomes of a stopped one, is in `objective`.
 """
 
 from collections.abc import Iterable
 from math import inf, isnan
 from statistics import median
+from typing import NamedTuple
 
 from plantnas.config import StoppingRule
-from plantnas.records.record import LossCurve
 
 MINIMUM_COMPARED = 3
 """A median of fewer losses stops nobody."""
+
+
+class LossCurve(NamedTuple):
+    """How a trial's network learnt.
+
+    Attributes:
+        cost: The network's, as its study counts.
+        losses: On validation, after each epoch that it was trained.
+    """
+
+    cost: float
+    losses: tuple[float, ...]
 
 
 def should_stop(
@@ -25,8 +37,8 @@ def should_stop(
 ) -> bool:
     """Whether a trial ends after the epochs that it has been trained.
 
-    Its last validation loss is compared to the losses at the same epoch of the finished trials of
-    no more parameters, also of those that were stopped then or later.
+    Its last validation loss is compared to the losses at the same epoch of the finished trials
+    that cost no more, also of those that were stopped then or later.
 
     Args:
         rule: `median`, adapted from Golovin et al. 2017 (section 3.3.1), stops a loss above the
@@ -44,7 +56,7 @@ def should_stop(
     compared = [
         _comparable(other.losses[epoch - 1])
         for other in finished
-        if other.parameters <= curve.parameters and len(other.losses) >= epoch
+        if other.cost <= curve.cost and len(other.losses) >= epoch
     ]
     loss = _comparable(curve.losses[-1])
     if rule == "median":

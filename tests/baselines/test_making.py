@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 import torch
 
-from plantnas.baselines.making import make_baseline
+from plantnas.baselines.making import make_baseline, make_family
 from plantnas.baselines.methods import FamilyMethod, Method, Order, method_named, methods
 from plantnas.baselines.methods.channel_pruning import CRITERIA
+from plantnas.baselines.methods.searching import search
 from plantnas.baselines.planning import Task, lineage_epochs
-from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
+from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable, uniform_widths
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import load_network
 from plantnas.report.export.choice import Wanted
@@ -23,7 +25,8 @@ from plantnas.training.fitting import TrainingDiverged
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.baselines.conftest import MadeBaseline, Opened
+    from tests.baselines.conftest import MadeBaseline, Opened, OpenStudy
+    from tests.conftest import StudyFolder
 
 # Of channel pruning in every way, each by labels or by distillation: which of these is a matter
 # of the data alone.
@@ -189,3 +192,47 @@ def test_a_method_that_makes_another_size_is_refused(opened: Opened) -> None:
     task = Task("small", opened.targets[0].id, 0, 0.02)
     with pytest.raises(SizeNotReachable, match=r"small made a network of [\d,]+ parameters, where"):
         make_baseline(opened.prepared, opened.study, task, Method("small", make))
+
+
+@pytest.fixture(scope="module")
+def of_macs(
+    quick: StudyFolder, open_study: OpenStudy, tmp_path_factory: pytest.TempPathFactory
+) -> Opened:
+    """A study that trades accuracy for MACs, without baselines."""
+    folder = replace(quick, directory=tmp_path_factory.mktemp("macs"))
+    folder = folder.with_settings(search__cost="macs", search__steps=1)
+    folder.run()
+    return open_study(folder)
+
+
+@pytest.mark.parametrize(
+    "method", ["l1-kd", "l1-global-iterative-kd", "uniform-kd", "reconstruct-kd", "scratch"]
+)
+def test_it_costs_what_its_target_does_as_the_study_counts(of_macs: Opened, method: str) -> None:
+    (target,) = of_macs.targets
+    assert abs(of_macs.make(method).macs - target.macs) <= TOLERANCE * target.macs
+
+
+def test_equal_parameters_would_be_other_macs(of_macs: Opened) -> None:
+    structure, (target,) = of_macs.prepared.sampled_donor.structure, of_macs.targets
+    macs = structure.macs(uniform_widths(structure, target.parameters))
+    assert abs(macs - target.macs) > TOLERANCE * target.macs
+
+
+def test_slimmable_networks_cost_what_their_targets_do(of_macs: Opened) -> None:
+    method, task = method_named("slimmable-kd"), Task("slimmable-kd", None, 0, 0.02)
+    assert isinstance(method, FamilyMethod)
+    (made,) = make_family(of_macs.prepared, of_macs.study, task, method, of_macs.targets)
+    (target,) = of_macs.targets
+    assert abs(made.macs - target.macs) <= TOLERANCE * target.macs
+
+
+def test_a_search_is_of_what_the_study_trades_accuracy_for(of_macs: Opened) -> None:
+    search(of_macs.prepared, of_macs.folder.url, of_macs.targets, 2, 0.3)
+    trials = [each for each in of_macs.networks if each.method == "search-kd"]
+    (target,) = of_macs.targets
+    assert trials
+    assert all(each.macs <= (1 + TOLERANCE) * target.macs for each in trials)
+    storage = of_macs.folder.url
+    told = optuna.load_study(study_name=f"{of_macs.folder.config.name}.search-kd", storage=storage)
+    assert [each.values[1] for each in told.trials if each.values] == [each.macs for each in trials]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plantnas.baselines.sizes import (
+    BY_PARAMETERS,
     TOLERANCE,
     SizeNotReachable,
     Widths,
@@ -16,10 +17,16 @@ from plantnas.baselines.sizes import (
     sized,
     uniform_widths,
 )
+from plantnas.channels.costs import COUNTED, cost_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.planting import narrow
 from plantnas.channels.structure import ChannelGroup, Structure
+from plantnas.config import Latency
 from plantnas.networks.loader import build_network
+from plantnas.records.record import ImagesRecord
+from plantnas.search_space import SearchSpace
+from plantnas.searching.measuring import MeasuredLatency
+from plantnas.searching.pricing import Pricing
 from tests.structures import structure_of
 
 EXAMPLE = torch.zeros(2, 1, 8, 8)
@@ -178,3 +185,43 @@ def test_no_network_is_smaller_than_one_channel_or_larger_than_the_whole(
 ) -> None:
     with pytest.raises(SizeNotReachable, match="the nearest network has"):
         uniform_widths(analysed, parameters)
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_widths_are_found_for_any_cost_that_is_counted(analysed: Structure, name: str) -> None:
+    pricing = Pricing(name, cost_of(name))
+    wanted = 0.4 * pricing.of(analysed)
+    widths = uniform_widths(analysed, wanted, pricing=pricing)
+    assert abs(pricing.of(analysed.with_widths(widths)) - wanted) <= TOLERANCE * wanted
+
+
+def test_what_is_refused_says_of_which_cost(analysed: Structure) -> None:
+    macs = Pricing("macs", cost_of("macs"))
+    with pytest.raises(SizeNotReachable, match=r"^10 MACs for an image are not reached"):
+        uniform_widths(analysed, 10, pricing=macs)
+
+
+class Slow(MeasuredLatency):
+    """A latency that a clock would give where it followed from MACs; it counts what it measures."""
+
+    def _measured(self, structure: Structure) -> float:
+        self._known[f"measured {len(self._known)}"] = 0.0
+        return 0.1 + structure.macs() / 1e6
+
+
+def test_what_takes_long_to_measure_is_estimated_on_the_way(analysed: Structure) -> None:
+    space = SearchSpace(architecture="plain-small")
+    latency = Slow(space, ImagesRecord(10, 1, 8, 8, [0.0], [1.0], "digits"), Latency())
+    pricing = Pricing("latency", latency)
+    wanted = 0.1 + 0.35 * analysed.macs() / 1e6
+    widths = uniform_widths(analysed, wanted, tolerance=0.005, pricing=pricing)
+    assert pricing.of(analysed.with_widths(widths)) == pytest.approx(wanted, rel=0.005)
+    measured = sum(key.startswith("measured") for key in latency._known)
+    assert measured < 20 < sum(widths.values())
+
+
+def test_a_cost_of_the_users_sizes_networks_too(analysed: Structure) -> None:
+    pricing = Pricing("own", lambda structure, widths: sum(structure.widths_with(widths).values()))
+    widths = uniform_widths(analysed, 50, tolerance=0, pricing=pricing)
+    assert pricing.of(analysed.with_widths(widths)) == 50
+    assert BY_PARAMETERS.of(analysed.with_widths(widths)) != 50

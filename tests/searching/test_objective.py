@@ -24,7 +24,7 @@ from plantnas.training.planted import PlantedTraining, train_planted
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import Beam, Greedy, Pareto, Policy
 from plantnas.trials.sampler import PlantingSampler
-from plantnas.trials.stopping import should_stop
+from plantnas.trials.stopping import LossCurve, should_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,13 +226,15 @@ def test_the_best_planted_network_is_20_points_better_than_its_seed(
     assert best > study.user_attrs["seed_accuracy"] + 0.2
 
 
-@pytest.fixture(scope="module", params=["median", "halving"])
+@pytest.fixture(scope="module", params=[("median", "parameters"), ("halving", "macs")])
 def stopping_begun(
     brief: StudyFolder, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> StudyFolder:
     """A study with early stopping with its teacher and seed; not to be changed, but copied."""
-    folder = replace(brief, directory=tmp_path_factory.mktemp(request.param)).with_settings(
-        search__early_stopping=request.param,
+    rule, cost = request.param
+    folder = replace(brief, directory=tmp_path_factory.mktemp(rule)).with_settings(
+        search__early_stopping=rule,
+        search__cost=cost,
         search__trials_per_step=6,
         planting__screen_epochs=3,
         planting__epochs=4,
@@ -266,13 +268,14 @@ def test_a_stopped_trial_is_complete_with_what_its_last_epoch_achieved(
         network = networks[trial.number]
         assert trial.user_attrs["stopped_after"] == len(network.epochs) < 3
         assert trial.user_attrs["epochs_saved"] == 3 - len(network.epochs)
-        assert trial.values == [network.epochs[-1].validation_accuracy, network.parameters]
+        assert trial.values == [network.epochs[-1].validation_accuracy, network.cost]
 
 
 def test_screens_are_stopped_where_the_rule_says_and_nowhere_else(stopping: StudyFolder) -> None:
     records, rule = stopping.records, stopping.config.search.early_stopping
     for step in (1, 2):
-        curves = records.loss_curves("screen", step)
+        losses, trials = records.loss_curves("screen", step), stopping.open().trials
+        curves = [LossCurve(trials[number].values[1], theirs) for number, theirs in losses.items()]
         assert len(curves) == 6
         for number, curve in enumerate(curves):
             for epoch in range(1, len(curve.losses) + 1):

@@ -8,26 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plantnas.config import Search, StoppingRule
-from plantnas.records.record import LossCurve
-from plantnas.trials.stopping import should_stop
+from plantnas.trials.stopping import LossCurve, should_stop
 
 RULES: tuple[StoppingRule, ...] = ("median", "halving")
 
 losses = st.floats(0, 10) | st.just(nan) | st.just(inf)
 curves = st.builds(
     LossCurve,
-    st.integers(0, 99),
-    st.integers(1, 5),
+    st.floats(0.5, 5),
     st.lists(losses, min_size=1, max_size=4).map(tuple),
 )
 
 
-def trial(*losses: float, parameters: int = 100) -> LossCurve:
-    return LossCurve(9, parameters, losses)
+def trial(*losses: float) -> LossCurve:
+    return LossCurve(100, losses)
 
 
-def at_first_epoch(*losses: float, parameters: int = 100) -> list[LossCurve]:
-    return [LossCurve(number, parameters, (loss,)) for number, loss in enumerate(losses)]
+def at_first_epoch(*losses: float, cost: float = 100) -> list[LossCurve]:
+    return [LossCurve(cost, (loss,)) for loss in losses]
 
 
 @pytest.mark.parametrize(
@@ -68,20 +66,20 @@ def test_halving_stops_what_is_not_in_the_best_half(
 
 
 def test_halving_looks_after_1_2_4_and_8_epochs() -> None:
-    better = [LossCurve(number, 100, (0.1,) * 12) for number in range(4)]
+    better = [LossCurve(100, (0.1,) * 12)] * 4
     worse = [trial(*(0.2,) * epoch) for epoch in range(1, 12)]
     stopping = [len(one.losses) for one in worse if should_stop("halving", one, better, 12)]
     assert stopping == [1, 2, 4, 8]
 
 
 def test_losses_are_compared_at_the_same_epoch() -> None:
-    finished = [LossCurve(number, 100, (0.9, 0.2, 0.1)) for number in range(3)]
+    finished = [LossCurve(100, (0.9, 0.2, 0.1))] * 3
     assert not should_stop("median", trial(0.8), finished, epochs=3)
     assert should_stop("median", trial(0.8, 0.8), finished, epochs=3)
 
 
 def test_a_trial_that_was_stopped_before_is_not_compared() -> None:
-    finished = [*at_first_epoch(0.9, 0.9), LossCurve(2, 100, (0.1, 0.1))]
+    finished = [*at_first_epoch(0.9, 0.9), LossCurve(100, (0.1, 0.1))]
     assert not should_stop("median", trial(0.5, 0.5), finished, epochs=3)
 
 
@@ -90,11 +88,11 @@ def test_the_least_number_of_compared_trials_can_be_set() -> None:
     assert not should_stop("median", trial(0.5), [], epochs=2, minimum_compared=0)
 
 
-def test_a_small_trial_is_not_compared_to_larger_ones() -> None:
-    larger = at_first_epoch(0.1, 0.1, 0.1, parameters=101)
-    equal = at_first_epoch(0.1, 0.1, 0.1, parameters=100)
+def test_a_cheap_trial_is_not_compared_to_costlier_ones() -> None:
+    costlier = at_first_epoch(0.1, 0.1, 0.1, cost=100.5)
+    equal = at_first_epoch(0.1, 0.1, 0.1, cost=100)
     for rule in RULES:
-        assert not should_stop(rule, trial(0.5), larger, epochs=2)
+        assert not should_stop(rule, trial(0.5), costlier, epochs=2)
         assert should_stop(rule, trial(0.5), equal, epochs=2)
 
 
@@ -120,11 +118,11 @@ def test_nothing_is_stopped_at_its_last_epoch(
 
 @pytest.mark.parametrize("rule", RULES)
 @given(one=curves, finished=st.lists(curves, max_size=12))
-def test_larger_trials_change_nothing(
+def test_costlier_trials_change_nothing(
     rule: StoppingRule, one: LossCurve, finished: list[LossCurve]
 ) -> None:
-    smaller = [other for other in finished if other.parameters <= one.parameters]
-    assert should_stop(rule, one, finished, 9) == should_stop(rule, one, smaller, 9)
+    cheaper = [other for other in finished if other.cost <= one.cost]
+    assert should_stop(rule, one, finished, 9) == should_stop(rule, one, cheaper, 9)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -27,7 +27,7 @@ class Order:
     Attributes:
         prepared: The study, with its teacher's record, two example images and the device.
         networks: All that the study has recorded.
-        target: The planted network whose number of parameters the baseline must have.
+        target: The planted network whose cost, as the study counts, the baseline must have.
         trainer: Trains within the target's budget of epochs, all of which are to be spent.
         seed: Of what the method draws; its batches are the trainer's.
     """
@@ -49,7 +49,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make a network of a given size.
+    """A way to make a network of a given cost.
 
     Attributes:
         name: As users and the database have it.
@@ -80,8 +80,7 @@ class FamilyOrder:
 
     Attributes:
         prepared: The study, with its teacher's record, two example images and the device.
-        targets: The planted networks, or seed, whose numbers of parameters they must have,
-            smallest first.
+        targets: The planted networks, or seed, whose costs they must have, cheapest first.
         recipe: Optimiser, peak learning rate, batch size and schedule; `recipe_for` has its epochs.
         seed: Of what the method draws, its batches included.
         macs: What the training may cost: multiply-accumulates for an image, times epochs, of all

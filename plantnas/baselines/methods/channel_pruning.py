@@ -1,7 +1,7 @@
 """Channel pruning of a trained network to a wanted size, through torch-pruning.
 
 Coupled channels, their scores and the surgery are torch-pruning's; how many channels a group loses
-is solved for the wanted number of parameters (sizes.py), so that sizes can be compared.
+is solved for the wanted cost (sizes.py), so that networks of equal cost can be compared.
 """
 
 import copy
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from plantnas.baselines.budget import Regularize, Trainer
 from plantnas.baselines.methods import Method, Order
 from plantnas.baselines.sizes import (
+    BY_PARAMETERS,
     TOLERANCE,
     Widths,
     at_least,
@@ -26,12 +27,12 @@ from plantnas.baselines.sizes import (
     sized,
     uniform_widths,
 )
-from plantnas.channels.costs.parameters import parameters_of
 from plantnas.channels.groups import analyse
 from plantnas.channels.resizing import remember_analysed_shapes
 from plantnas.channels.structure import Structure
 from plantnas.channels.traces import check_runs
 from plantnas.errors import UnsupportedArchitecture
+from plantnas.searching.pricing import Pricing
 
 Criterion = Literal["l1", "bn-scale", "fpgm", "taylor", "group-norm", "random"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
@@ -83,19 +84,25 @@ class Way:
 
 
 def prune_by(
-    way: Way, teacher: nn.Module, example: Tensor, parameters: int, trainer: Trainer
+    way: Way,
+    teacher: nn.Module,
+    example: Tensor,
+    price: float,
+    trainer: Trainer,
+    pricing: Pricing = BY_PARAMETERS,
 ) -> nn.Module:
-    """A network of the wanted size out of the teacher, with the trainer's whole budget spent.
+    """A network of the wanted cost out of the teacher, with the trainer's whole budget spent.
 
     Args:
         way: The criterion, and how it is used.
         teacher: A trained network; left untouched.
         example: Two images, on the teacher's device.
-        parameters: The wanted number.
+        price: The wanted cost.
         trainer: Trains before, between and after.
+        pricing: What is counted.
 
     Raises:
-        SizeNotReachable: Whole channels do not add up to the size.
+        SizeNotReachable: Whole channels do not add up to the cost.
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
     network = copy.deepcopy(teacher).requires_grad_(True)
@@ -105,20 +112,20 @@ def prune_by(
         groups = structure.growable.items()
         floors = {name: at_least(group, LEAST_KEPT * group.width) for name, group in groups}
     else:
-        uniform_widths(structure, parameters)  # refused before anything is trained
+        uniform_widths(structure, price, pricing=pricing)  # refused before anything is trained
     regularize = _sparsity(way.criterion, network, example, structure.closed)
     if regularize is not None:
         epochs = max(1, int(SPARSITY_SHARE * trainer.budget.epochs))
         trainer.train(network, min(epochs, trainer.budget.left - 1), "sparsity", regularize)
-    for size in _sizes(way, network, parameters, trainer.budget.left):
+    for between in _prices(way, pricing.of(structure), price, trainer.budget.left):
         with trainer.phases("channel pruning"):
             if way.criterion == "taylor":
                 trainer.accumulate_gradients(network, BATCHES_FOR_GRADIENTS)
             importance = channel_importance(way.criterion, trainer.generator)
-            # On the way, any size near the wanted one will do.
-            tolerance = TOLERANCE if size == parameters else inf
-            remove_channels(network, example, size, importance, floors, tolerance)
-        if size != parameters:
+            # On the way, any cost near the wanted one will do.
+            tolerance = TOLERANCE if between == price else inf
+            remove_channels(network, example, between, importance, floors, tolerance, pricing)
+        if between != price:
             trainer.train(network, max(1, trainer.budget.left // (2 * ROUNDS)))
     trainer.train(network, trainer.budget.left)
     return network
@@ -127,37 +134,39 @@ def prune_by(
 def remove_channels(
     network: nn.Module,
     example: Tensor,
-    parameters: int,
+    price: float,
     importance: Importance,
     floors: Widths | None = None,
     tolerance: float = TOLERANCE,
+    pricing: Pricing = BY_PARAMETERS,
 ) -> None:
     """Take the least important channels out of a network, in place, without training.
 
     Args:
         network: Trained; with gradients, for an importance that needs them.
         example: Two images, on its device.
-        parameters: The wanted number.
+        price: The wanted cost.
         importance: Scores channels.
         floors: With them, the scores of all channels together decide which groups lose how many,
             down to these widths; without, each group keeps the same share.
-        tolerance: How far the size may be from the wanted one, relative to it.
+        tolerance: How far the cost may be from the wanted one, relative to it.
+        pricing: What is counted.
 
     Raises:
-        SizeNotReachable: Whole channels do not add up to the size.
+        SizeNotReachable: Whole channels do not add up to the cost.
         UnsupportedArchitecture: torch-pruning cannot follow this architecture.
     """
     structure = structure_to_prune(network, example, importance)
     scores = _scores(network, example, structure, importance)
     if floors is None:
-        widths = uniform_widths(structure, parameters, tolerance)
+        widths = uniform_widths(structure, price, tolerance, pricing)
     else:
         names, by_group = _group_names(network, structure), dict[str, list[float]]()
         for module, score in scores.items():
             # Of several layers that make one group's channels, the first one's.
             by_group.setdefault(names[module], score.tolist())
         at = partial(ranked_widths, structure.growable, by_group, floors)
-        widths = sized(at, structure, parameters, tolerance)
+        widths = sized(at, structure, price, tolerance, pricing)
     _cut(network, example, structure, scores, widths)
 
 
@@ -333,14 +342,11 @@ def _sparsity(
     return regularize
 
 
-def _sizes(way: Way, network: nn.Module, parameters: int, epochs: int) -> list[int]:
-    """The numbers of parameters after each round, in equal ratios down to the wanted one."""
+def _prices(way: Way, whole: float, price: float, epochs: int) -> list[float]:
+    """The costs after each round, in equal ratios from that of the whole down to the wanted one."""
     rounds = min(ROUNDS, max(1, epochs // 2)) if way.iterative else 1
-    start = parameters_of(network)
-    between = [
-        round(start * (parameters / start) ** (number / rounds)) for number in range(1, rounds)
-    ]
-    return [*between, parameters]
+    between = [whole * (price / whole) ** (number / rounds) for number in range(1, rounds)]
+    return [*between, price]
 
 
 def _first_difference(found: Structure, widths: Mapping[str, int]) -> str:
@@ -370,8 +376,8 @@ def _said_in_words() -> Iterator[None]:
 
 
 def _made(way: Way, order: Order) -> nn.Module:
-    prepared, size = order.prepared, order.target.parameters
-    return prune_by(way, order.teacher(), prepared.example, size, order.trainer)
+    example, pricing = order.prepared.example, order.prepared.pricing
+    return prune_by(way, order.teacher(), example, order.target.cost, order.trainer, pricing)
 
 
 def _method(way: Way, learnt_by: str) -> Method:

@@ -14,13 +14,14 @@ from plantnas.channels.shrinking import shrunk
 
 
 def train_reconstructed(order: Order) -> nn.Module:
-    """The shrunk teacher at the target's size, with the trainer's whole budget spent.
+    """The shrunk teacher at the target's cost, with the trainer's whole budget spent.
 
     Raises:
-        SizeNotReachable: No even narrowing has that size.
+        SizeNotReachable: No even narrowing has that cost.
     """
-    donor, trainer = order.prepared.sampled_donor, order.trainer
-    widths = uniform_widths(donor.structure, order.target.parameters)
+    prepared, trainer = order.prepared, order.trainer
+    donor = prepared.sampled_donor
+    widths = uniform_widths(donor.structure, order.target.cost, pricing=prepared.pricing)
     with trainer.phases("reconstruction"):
         network = shrunk(donor, widths)
     trainer.train(network, trainer.budget.left)

@@ -14,6 +14,7 @@ from plantnas.baselines.budget import Budget, TimeBudget, Trainer
 from plantnas.baselines.methods import SearchMethod
 from plantnas.baselines.recording import baseline_record
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import Search
 from plantnas.errors import ConfigurationError
 from plantnas.records.optuna_tables import COMPLETE_KEY
@@ -33,7 +34,7 @@ from plantnas.trials.study import create_study
 SEARCH = "search-kd"
 """The method's name."""
 SMALLEST = 0.7
-"""The search's networks have at least this share of the smallest target's parameters."""
+"""The search's networks have at least this share of the cheapest target's cost."""
 
 
 def study_name(name: str) -> str:
@@ -62,7 +63,7 @@ def search(
     Args:
         prepared: Whose data, teacher, sampler and widths it has.
         url: Of the study's database.
-        targets: The networks are about as small as these, and as large.
+        targets: The networks cost about as little as these, and as much.
         epochs: Of each trial.
         seconds: Of training, all trials together, those of an earlier call included.
 
@@ -77,7 +78,7 @@ def search(
     if isinstance(sampler, SINGLE_OBJECTIVE_SAMPLERS):
         raise ConfigurationError(
             f"search.sampler.name: {config.search.sampler.name!r} searches for one objective, but "
-            "this search has two, accuracy and parameters."
+            "this search has two, accuracy and cost."
         )
     study = create_study(study_name(config.name), url, sampler)
     budget = TimeBudget(seconds, seconds_of(trials))
@@ -85,7 +86,7 @@ def search(
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         record = _train_proposal(prepared, trial, room, epochs, budget)
-        return validation_accuracy(record), record.parameters
+        return validation_accuracy(record), record.cost
 
     def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if budget.is_spent:
@@ -96,16 +97,18 @@ def search(
     study.set_user_attr(COMPLETE_KEY, True)
 
 
-def best_of_size(networks: Sequence[NetworkRecord], parameters: int) -> NetworkRecord:
-    """The trial's network that a user would take: the best on validation that is small enough.
+def best_of_size(
+    networks: Sequence[NetworkRecord], price: float, title: str = "parameters"
+) -> NetworkRecord:
+    """The trial's network that a user would take: the best on validation that is cheap enough.
 
     Raises:
         SizeNotReachable: None is.
     """
-    small = [each for each in networks if each.parameters <= (1 + TOLERANCE) * parameters]
-    if not small:
-        raise SizeNotReachable(f"no network of the search has at most {parameters:,} parameters.")
-    return max(small, key=lambda record: validation_rank([record]))
+    cheap = [each for each in networks if each.cost <= (1 + TOLERANCE) * price]
+    if not cheap:
+        raise SizeNotReachable(f"no network of the search has at most {shown_cost(price)} {title}.")
+    return max(cheap, key=lambda record: validation_rank([record]))
 
 
 def picked(
@@ -114,23 +117,24 @@ def picked(
     """The record of the search's network for a target.
 
     Raises:
-        SizeNotReachable: The search has none that is small enough.
+        SizeNotReachable: The search has none that is cheap enough.
     """
     assert target.id is not None
-    trial = best_of_size(trials_of(networks), target.parameters)
+    title = title_of(target.cost_name)
+    trial = best_of_size(trials_of(networks), target.cost, title)
     run = BaselineRun(target.id, 0, learning_rate, len(trial.epochs), uses_teacher=True)
     return replace(trial, id=None, kind="baseline", step=target.step, baseline=run, created=None)
 
 
 def _room(prepared: PreparedStudy, targets: Sequence[NetworkRecord]) -> Room:
-    """All widths between the seed's and the teacher's, at sizes like the targets'."""
-    seed, sizes = prepared.parent(None), [target.parameters for target in targets]
-    window = Search(
-        minimum_growth=max(1.0, SMALLEST * min(sizes) / seed.record.parameters),
-        maximum_growth=(1 + TOLERANCE) * max(sizes) / seed.record.parameters,
-    )
+    """All widths between the seed's and the teacher's, at costs like the targets'."""
+    seed, costs = prepared.parent(None), [target.cost for target in targets]
+    low = max(1.0, SMALLEST * min(costs) / seed.record.cost)
+    high = (1 + TOLERANCE) * max(costs) / seed.record.cost
+    # What is measured may be less of a planted network than of the seed.
+    window = Search(minimum_growth=low, maximum_growth=max(low, high))
     growth = Growth(groups=prepared.config.search_space.grow.groups, up_to=1e6)
-    return room_to_grow(seed.structure, prepared.widest, growth, window)
+    return room_to_grow(seed.structure, prepared.widest, growth, window, prepared.pricing.cost)
 
 
 def _train_proposal(

@@ -116,10 +116,10 @@ def train_slimmable(wanted: FamilyOrder) -> list[Member]:
 def _even_widths(wanted: FamilyOrder) -> list[Widths]:
     """The even widths of the targets' sizes; none is less wide anywhere than the one before."""
     widths = list[Widths]()
-    structure = wanted.prepared.sampled_donor.structure
+    structure, pricing = wanted.prepared.sampled_donor.structure, wanted.prepared.pricing
     for target in wanted.targets:
         before = widths[-1] if widths else {}
-        even = uniform_widths(structure, target.parameters)
+        even = uniform_widths(structure, target.cost, pricing=pricing)
         widths.append({name: max(width, before.get(name, 0)) for name, width in even.items()})
     return widths
 

@@ -7,14 +7,15 @@ from plantnas.baselines.sizes import uniform_widths
 
 
 def train_narrowed(order: Order) -> nn.Module:
-    """A fresh network of the target's size, with the trainer's whole budget spent.
+    """A fresh network of the target's cost, with the trainer's whole budget spent.
 
     Raises:
-        SizeNotReachable: No even narrowing has that size.
+        SizeNotReachable: No even narrowing has that cost.
     """
     prepared = order.prepared
     teacher = prepared.records.structure.with_widths(prepared.widest)
-    network = order.fresh(uniform_widths(teacher, order.target.parameters))
+    widths = uniform_widths(teacher, order.target.cost, pricing=prepared.pricing)
+    network = order.fresh(widths)
     order.trainer.train(network, order.trainer.budget.left)
     return network
 

@@ -61,7 +61,7 @@ class Pair(NamedTuple):
         study: Their study.
         method: The baselines'.
         step: The planted network's.
-        parameters: The planted network's.
+        cost: The planted network's, as the study counts.
         difference: Test accuracy of the planted network minus that of the baselines.
         planted_seconds: Of training the planted network, its ancestors and the teacher.
         seconds: The same of the baselines.
@@ -70,7 +70,7 @@ class Pair(NamedTuple):
     study: str
     method: str
     step: int | None
-    parameters: int
+    cost: float
     difference: float
     planted_seconds: float
     seconds: float
@@ -82,7 +82,7 @@ class MethodDifference(NamedTuple):
     Attributes:
         method: The baseline.
         step: At this step; None stands for all of them.
-        parameters: Mean of the planted networks.
+        cost: Mean of the planted networks.
         accuracy: Test accuracy of planting minus the method's, 0 to 1; a study is one pair.
         time: Seconds of training the planted network over those of the method's, or of all sizes'
             together. The teacher counts for those that need it.
@@ -92,7 +92,7 @@ class MethodDifference(NamedTuple):
 
     method: str
     step: int | None
-    parameters: float
+    cost: float
     accuracy: Difference
     time: float
     whole_time: float
@@ -199,7 +199,7 @@ def pairs(entries: Sequence[Entry]) -> list[Pair]:
                 study=planted.study,
                 method=method,
                 step=planted.step,
-                parameters=planted.parameters,
+                cost=planted.cost,
                 difference=_tested(planted) - fmean(map(_tested, others)),
                 planted_seconds=planted.seconds,
                 seconds=fmean(other.seconds for other in others),
@@ -233,7 +233,7 @@ def differences(
         gain = MethodDifference(
             method=method,
             step=step,
-            parameters=fmean(pair.parameters for pair in chosen),
+            cost=fmean(pair.cost for pair in chosen),
             accuracy=paired_difference(list(map(fmean, by_study.values())), rng),
             time=time,
             whole_time=_ratio([(ours.total, theirs.total) for ours, theirs in same_sizes]),

@@ -38,7 +38,7 @@ PARETO = DrawnPlot(
 PARETO_OF_MACS = DrawnPlot(
     "pareto-macs",
     "Test accuracy against MACs for an image",
-    "The same networks by what an image costs: networks of equal parameters may have more channels "
+    "The same networks by what an image costs. Networks of equal parameters may have more channels "
     "in their early layers, which run at more places.",
 )
 HYPERVOLUME = DrawnPlot(
@@ -116,9 +116,9 @@ class HypervolumeInfo(NamedTuple):
 
 
 def comparison_pareto_info(
-    comparison: Comparison, horizontal: ComparedCost = "parameters"
+    comparison: Comparison, horizontal: ComparedCost = "cost"
 ) -> ComparisonParetoInfo:
-    """The data of the plot of accuracy against a cost."""
+    """The data of the plot of accuracy against a cost, by default what it is traded for."""
     groups = grouped(
         ((entry.step or 0, entry.method), entry)
         for entry in comparison.entries
@@ -245,23 +245,24 @@ def write_comparison_page(comparison: Comparison, path: Path) -> None:
 
 def comparison_page(comparison: Comparison) -> str:
     """The page as HTML, with the look of a study's report."""
-    of_cost = list[DrawnPlot]()
-    if comparison.cost_name not in ("parameters", "macs"):
-        of_cost = [_pareto_of_cost(comparison_pareto_info(comparison, "cost"))]
-    words = comparison.metric.words
-    by_parameters, by_macs = (
-        plot._replace(title=plot.title.replace("accuracy", words))
-        for plot in (PARETO, PARETO_OF_MACS)
-    )
+    words, name = comparison.metric.words, comparison.cost_name
+    counted: dict[ComparedCost, DrawnPlot] = {"parameters": PARETO, "macs": PARETO_OF_MACS}
+    paretos = [
+        plot._replace(title=plot.title.replace("accuracy", words)).holding(
+            comparison_pareto_figure(comparison_pareto_info(comparison, horizontal))
+        )
+        # What accuracy is traded for is first.
+        for horizontal, plot in sorted(counted.items(), key=lambda each: each[0] != name)
+    ]
+    if name not in counted:
+        paretos.insert(0, _pareto_of_cost(comparison_pareto_info(comparison)))
     return rendered(
         "comparison.html",
         studies=", ".join(dict.fromkeys(entry.study for entry in comparison.entries)),
         verdict=verdict(comparison),
         text_columns=TEXT_COLUMNS,
         plots=[
-            *of_cost,
-            by_parameters.holding(comparison_pareto_figure(comparison_pareto_info(comparison))),
-            by_macs.holding(comparison_pareto_figure(comparison_pareto_info(comparison, "macs"))),
+            *paretos,
             HYPERVOLUME.holding(hypervolume_figure(hypervolume_info(comparison))),
         ],
     )
@@ -271,8 +272,8 @@ def _pareto_of_cost(info: ComparisonParetoInfo) -> DrawnPlot:
     plot = DrawnPlot(
         "pareto-cost",
         f"Test {info.metric.words} against {info.title}",
-        "The networks by what the search trades accuracy for; baselines have the sizes of planted "
-        "networks in parameters.",
+        "The networks by what the search trades accuracy for, of which baselines have as much as "
+        "planted networks.",
     )
     return plot.holding(comparison_pareto_figure(info))
 

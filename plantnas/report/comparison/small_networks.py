@@ -1,7 +1,8 @@
-"""The paper's claim, measured: a small share of the teacher's parameters, and less overfitting.
+"""The paper's claim, measured: a small share of what the teacher costs, and less overfitting.
 
 Mitsuno, Nomura and Kurita (2020) report accuracy comparable to the large network's with 7 % of its
-parameters, and a smaller distance between training and validation. Nothing here draws or prints.
+parameters, and a smaller distance between training and validation. A study of another cost has the
+share of that. Nothing here draws or prints.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,15 +18,15 @@ from plantnas.report.front import PLANTING
 from plantnas.report.plotting.styles import in_legend_order
 
 PAPERS_SHARE = 0.07
-"""The paper's share of the teacher's parameters, on STL-10."""
+"""The paper's share of the teacher's cost, which it counts in parameters, on STL-10."""
 
 
 class SmallNetwork(NamedTuple):
-    """A method's networks near a share of the teacher's parameters, over studies.
+    """A method's networks near a share of the teacher's cost, over studies.
 
     Attributes:
         method: "teacher" for the teachers themselves.
-        share: Of the teacher's parameters, mean.
+        share: Of the teacher's cost, mean.
         test_accuracy: 0 to 1.
         behind_teacher: Test accuracy of the teacher minus the method's, by study.
         gap: Training minus validation accuracy.
@@ -41,16 +42,16 @@ class SmallNetwork(NamedTuple):
 def small_networks(comparison: Comparison, share: float = PAPERS_SHARE) -> list[SmallNetwork]:
     """The teacher, and each method at the planted network that is nearest to a share of it.
 
-    Nearest by the ratio of parameters, study by study; repetitions count with their mean. Methods
+    Nearest by the ratio of costs, study by study; repetitions count with their mean. Methods
     are left out that lack that network in a study, or an accuracy.
     """
     teachers = {each.study: each for each in comparison.references if _is_known(each)}
     found = list[tuple[str, _Measured]]()
     for study, teacher in teachers.items():
-        for entries in _nearest(comparison.entries, study, share * teacher.parameters):
+        for entries in _nearest(comparison.entries, study, share * teacher.cost):
             accuracy = fmean(_sure(entry.test_accuracy) for entry in entries)
             measured = _Measured(
-                share=fmean(entry.parameters for entry in entries) / teacher.parameters,
+                share=fmean(entry.cost for entry in entries) / teacher.cost,
                 test_accuracy=accuracy,
                 behind_teacher=_sure(teacher.test_accuracy) - accuracy,
                 gap=fmean(_gap(entry) for entry in entries),
@@ -78,13 +79,13 @@ def _is_known(network: Reference | Entry) -> bool:
     return None not in accuracies
 
 
-def _nearest(entries: Sequence[Entry], name: str, parameters: float) -> Iterator[list[Entry]]:
-    """The entries of each method at the planted network of that study that is nearest in size."""
+def _nearest(entries: Sequence[Entry], name: str, price: float) -> Iterator[list[Entry]]:
+    """The entries of each method at the planted network of that study that is nearest in cost."""
     of_study = [entry for entry in entries if entry.study == name and _is_known(entry)]
     planted = [entry for entry in of_study if entry.method == PLANTING]
     if not planted:
         return
-    nearest = min(planted, key=lambda entry: abs(log(entry.parameters / parameters)))
+    nearest = min(planted, key=lambda entry: abs(log(entry.cost / price)))
     near = (entry for entry in of_study if entry.target_id == nearest.target_id)
     yield from grouped((entry.method, entry) for entry in near).values()
 

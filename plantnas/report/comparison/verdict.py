@@ -39,9 +39,7 @@ SMALL_COLUMNS = ("method", "% of teacher", "test %", "behind the teacher", "trai
 TEXT_COLUMNS = ("step", "method")
 """The columns that are aligned to the left."""
 
-VERDICT_TITLE = "Planting and baselines of the same size"
 COST_TITLE = "Seconds for one network of each size"
-SMALL_TITLE = f"Nearest to {PAPERS_SHARE:.0%} of the teacher's parameters, and how much it overfits"
 NOTES = (
     "Test accuracy is mean ± standard deviation over studies and repetitions. Differences are in "
     "points, planting minus the method, with the 95 % bootstrap interval over studies, which is "
@@ -88,8 +86,8 @@ def verdict(comparison: Comparison) -> Verdict:
         where = overall if difference.step is None else by_size
         where.append(f"{said[0].upper()}{said[1:]}.")
     tables = (
-        TextTable(VERDICT_TITLE, verdict_columns(comparison), verdict_rows(comparison)),
-        TextTable(SMALL_TITLE, _named(SMALL_COLUMNS, comparison), small_rows(comparison)),
+        TextTable(verdict_title(comparison), verdict_columns(comparison), verdict_rows(comparison)),
+        TextTable(small_title(comparison), small_columns(comparison), small_rows(comparison)),
         TextTable(COST_TITLE, COST_COLUMNS, cost_rows(comparison)),
     )
     return Verdict(
@@ -102,6 +100,17 @@ def notes_of(comparison: Comparison) -> list[str]:
     words, in_points = comparison.metric.words, comparison.metric.scale == 100
     notes = NOTES if in_points else [sub("(in )?points,?( of)? ", "", note) for note in NOTES]
     return [note.replace("accuracy", words) for note in notes]
+
+
+def verdict_title(comparison: Comparison) -> str:
+    """What all networks of a step have in common: the cost that accuracy is traded for."""
+    return f"Planting and baselines of equal {title_of(comparison.cost_name)}"
+
+
+def small_title(comparison: Comparison) -> str:
+    """Which networks the table of small ones has."""
+    title = title_of(comparison.cost_name)
+    return f"Nearest to {PAPERS_SHARE:.0%} of the teacher's {title}, and how much it overfits"
 
 
 def verdict_columns(comparison: Comparison) -> tuple[str, ...]:
@@ -148,7 +157,8 @@ def verdict_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def verdict_table(comparison: Comparison) -> Table:
     """A row for each method at each step."""
-    return _table(VERDICT_TITLE, verdict_columns(comparison), verdict_rows(comparison))
+    rows = verdict_rows(comparison)
+    return _table(verdict_title(comparison), verdict_columns(comparison), rows)
 
 
 def cost_rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -168,6 +178,11 @@ def comparison_cost_table(comparison: Comparison) -> Table:
     return _table(COST_TITLE, COST_COLUMNS, cost_rows(comparison))
 
 
+def small_columns(comparison: Comparison) -> tuple[str, ...]:
+    """Those of `SMALL_COLUMNS`, with the metric's name."""
+    return _named(SMALL_COLUMNS, comparison)
+
+
 def small_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """The cells of `SMALL_COLUMNS`, the teacher first; none where a split was not evaluated."""
     return [
@@ -185,12 +200,13 @@ def small_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def small_table(comparison: Comparison) -> Table:
     """A row for the teacher and for each method, at one size: what the paper's claim is about."""
-    return _table(SMALL_TITLE, _named(SMALL_COLUMNS, comparison), small_rows(comparison))
+    return _table(small_title(comparison), small_columns(comparison), small_rows(comparison))
 
 
 def sentences(comparison: Comparison) -> list[str]:
     """Where planting is better, worse or not clearly either, method by method."""
-    return [_sentence(difference, comparison.metric) for difference in comparison.differences]
+    title = title_of(comparison.cost_name)
+    return [_sentence(each, comparison.metric, title) for each in comparison.differences]
 
 
 def shown_spread(measured: Spread, metric: Metric) -> str:
@@ -232,11 +248,11 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) 
     return table
 
 
-def _sentence(difference: MethodDifference, metric: Metric) -> str:
+def _sentence(difference: MethodDifference, metric: Metric, title: str) -> str:
     accuracy = difference.accuracy
     where = "over all sizes"
     if difference.step is not None:
-        where = f"at {_shown_count(difference.parameters)} parameters"
+        where = f"at {_shown_count(difference.cost)} {title}"
     unit = "points " if metric.scale == 100 else ""
     better = "better" if accuracy.mean >= 0 else "worse"
     points = f"{metric.figure(abs(accuracy.mean))} {unit}{better}"
@@ -272,4 +288,4 @@ def _shown_ratio(ratio: float) -> str:
 def _shown_count(number: float) -> str:
     if number >= 1e6:
         return f"{number / 1e6:.2f} M"
-    return f"{number / 1e3:.1f} k" if number >= 1e3 else f"{number:.0f}"
+    return f"{number / 1e3:.1f} k" if number >= 1e3 else shown_cost(number)

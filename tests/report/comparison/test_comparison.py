@@ -39,7 +39,7 @@ def test_a_pair_is_planting_minus_the_mean_of_the_repetitions(
 ) -> None:
     baselines = [baseline("l1-kd", 6, 0.75), baseline("l1-kd", 6, 0.79, repetition=1)]
     (pair,) = pairs(compare(compared_study("a", baselines)).entries)
-    assert (pair.study, pair.method, pair.step, pair.parameters) == ("a", "l1-kd", 2, 2000)
+    assert (pair.study, pair.method, pair.step, pair.cost) == ("a", "l1-kd", 2, 2000)
     assert pair.difference == pytest.approx(0.81 - 0.77)
 
 

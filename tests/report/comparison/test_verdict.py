@@ -17,16 +17,17 @@ from plantnas.report.comparison.verdict import (
     COST_TITLE,
     NOTES,
     VERDICT_COLUMNS,
-    VERDICT_TITLE,
     accuracy_spread,
     comparison_cost_table,
     cost_rows,
     sentences,
     small_rows,
     small_table,
+    small_title,
     verdict,
     verdict_rows,
     verdict_table,
+    verdict_title,
 )
 
 if TYPE_CHECKING:
@@ -49,8 +50,21 @@ def sentence(
     return said
 
 
+def test_titles_say_which_cost_is_equal() -> None:
+    of_macs = Comparison([], [], [], [], [], cost_name="macs")
+    assert verdict_title(of_macs) == "Planting and baselines of equal MACs for an image"
+    assert small_title(of_macs).startswith("Nearest to 7% of the teacher's MACs for an image,")
+
+
 def test_the_notes_say_what_the_search_by_planting_is() -> None:
     assert "planting's probes, screens and failed trials" in NOTES[1]
+
+
+def test_a_sentence_is_of_what_accuracy_is_traded_for() -> None:
+    measured = Difference(0.01, nan, nan, nan, 1)
+    found = MethodDifference("l1-kd", 1, 0.153, measured, nan, nan)
+    (said,) = sentences(Comparison([], [], [], [found], [], cost_name="latency"))
+    assert said.startswith("at 0.153 milliseconds planting is")
 
 
 def test_a_sentence_says_where_planting_is_better() -> None:
@@ -195,7 +209,10 @@ def test_a_page_has_sentences_that_begin_and_end_as_such(compared: Comparison) -
 
 def test_a_page_has_no_table_without_rows(compared: Comparison) -> None:
     assert small_rows(compared) == []
-    assert [table.title for table in verdict(compared).tables] == [VERDICT_TITLE, COST_TITLE]
+    assert [table.title for table in verdict(compared).tables] == [
+        "Planting and baselines of equal parameters",
+        COST_TITLE,
+    ]
 
 
 def test_the_papers_claim_has_a_row_for_the_teacher_and_each_method(
