@@ -21,7 +21,8 @@ class TrainingProgress:
     """What a training says after each epoch.
 
     Attributes:
-        kind: What is trained: `teacher`, `seed`, or the network of a trial, a `screen` or a `grow`.
+        kind: What is trained: `teacher`, `seed`, the network of a trial, a `screen` or a `grow`, or
+            of a baseline or a finished network its method, such as `l1-kd`, `finish` or `family`.
             Or `logits`, where the teacher answers to one view of all images after the other.
         trial: The trial's number; None if it is none's.
         step: The trial's step.
@@ -33,6 +34,8 @@ class TrainingProgress:
         metric: The name of that.
         learning_rate: Of the epoch's last step.
         seconds_left: At the pace so far.
+        detail: What tells it from others of its method, in words; of a baseline, what it is to
+            cost, and its learning rate.
     """
 
     kind: str
@@ -46,6 +49,7 @@ class TrainingProgress:
     metric: str
     learning_rate: float | None
     seconds_left: float
+    detail: str = ""
 
 
 Listener = Callable[[TrainingProgress], object]
@@ -62,10 +66,19 @@ class _Training(NamedTuple):
     kind: str
     trial: int | None = None
     step: int | None = None
+    detail: str = ""
+
+
+class _Part(NamedTuple):
+    """Where in a longer training one is: after so many epochs, of so many."""
+
+    done: int
+    epochs: int
 
 
 _listeners = list[Listener]()
 _current: ContextVar[_Training | None] = ContextVar("training", default=None)
+_part: ContextVar[_Part | None] = ContextVar("part", default=None)
 
 
 @contextmanager
@@ -92,19 +105,37 @@ def listening(*listeners: Listener) -> Iterator[None]:
 
 
 @contextmanager
-def training(kind: str, trial_number: int | None = None, step: int | None = None) -> Iterator[None]:
+def training(
+    kind: str, trial_number: int | None = None, step: int | None = None, detail: str = ""
+) -> Iterator[None]:
     """Within, what is trained is told of as that; without this, as in a rehearsal, it is not.
 
     Args:
         kind: As in `TrainingProgress`.
         trial_number: The trial's.
         step: The trial's.
+        detail: As in `TrainingProgress`.
     """
-    token = _current.set(_Training(kind, trial_number, step))
+    token = _current.set(_Training(kind, trial_number, step, detail))
     try:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def part_of_training(done: int, epochs: int) -> Iterator[None]:
+    """Within, a training tells of its epochs as of those of a longer one that it is a part of.
+
+    Args:
+        done: Epochs of the longer one that were before.
+        epochs: All of it.
+    """
+    token = _part.set(_Part(done, epochs))
+    try:
+        yield
+    finally:
+        _part.reset(token)
 
 
 def somebody_listens() -> bool:
@@ -116,17 +147,18 @@ def tell_epoch(epoch: Epoch, epochs: int, seconds_left: float, metric_name: str)
     """Tells of an epoch of the training around this, of so many."""
     if (what := _current.get()) is None or not _listeners:
         return
+    done, whole = _part.get() or (0, epochs)
     tell(
         TrainingProgress(
             **what._asdict(),
-            epoch=epoch.epoch,
-            epochs=epochs,
+            epoch=done + epoch.epoch,
+            epochs=whole,
             loss=epoch.training_loss,
             validation_loss=epoch.validation_loss,
             validation=epoch.validation_accuracy,
             metric=metric_name,
             learning_rate=epoch.learning_rate,
-            seconds_left=seconds_left,
+            seconds_left=seconds_left + (whole - done - epochs) * epoch.seconds,
         )
     )
 
@@ -180,7 +212,7 @@ def training_title(progress: TrainingProgress) -> str:
     if progress.kind == "logits":
         return "teacher's logits"
     if progress.trial is None:
-        return progress.kind
+        return f"{progress.kind} {progress.detail}".strip()
     return f"trial {progress.trial} ({progress.kind} of step {progress.step})"
 
 

@@ -6,6 +6,7 @@ from plantnas.errors import PlantnasError
 from plantnas.listening import (
     TrainingProgress,
     listening,
+    part_of_training,
     shown,
     somebody_listens,
     tell_epoch,
@@ -88,3 +89,14 @@ def test_what_cannot_be_called_is_refused(listener: object) -> None:
 )
 def test_time_is_left_as_on_a_clock(seconds: float, said: str) -> None:
     assert time_left(seconds) == said
+
+
+def test_a_part_of_a_training_is_told_of_as_that() -> None:
+    heard = list[TrainingProgress]()
+    what = training("l1-kd", detail="at rate 0.02")
+    with listening(heard.append), what, part_of_training(4, 12):
+        tell_epoch(Epoch(3, 0.1, 1.0, 1.0, 0.5, seconds=2.0), 5, 4.0, "accuracy")
+    (progress,) = heard
+    assert (progress.epoch, progress.epochs) == (7, 12)
+    assert progress.seconds_left == 4 + 3 * 2
+    assert training_title(progress) == "l1-kd at rate 0.02"

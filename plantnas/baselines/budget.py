@@ -14,6 +14,7 @@ from plantnas.channels.containers import logits_in
 from plantnas.channels.costs.parameters import parameters_of
 from plantnas.config import Recipe
 from plantnas.errors import PlantnasError
+from plantnas.listening import part_of_training
 from plantnas.measured import Epoch
 from plantnas.records.record import NetworkRecord
 from plantnas.training.fitting import Optimizer, Stop, TrainingData, fit
@@ -150,7 +151,8 @@ class Trainer:
         recipe = self.recipe.for_size(parameters_of(network)).model_copy(update={"epochs": epochs})
         plain = whole_network_optimizer(network, recipe)
         whole = plain if regularize is None else _Regularized(plain, network, regularize)
-        with self.phases(phase):
+        part = part_of_training(self.budget.spent - epochs, self.budget.epochs)
+        with self.phases(phase), part:
             trained = fit(network, whole, self.training_data, recipe, self.generator, stop)
         before = self.epochs[-1].epoch if self.epochs else 0
         self.epochs += [epoch._replace(epoch=epoch.epoch + before) for epoch in trained]

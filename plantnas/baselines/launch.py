@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -20,11 +20,20 @@ import torch
 
 from plantnas.baselines.making import make_baseline, make_family, record_family
 from plantnas.baselines.methods import AnyMethod, FamilyMethod, SearchMethod, method_named
-from plantnas.baselines.planning import LOCK, Request, Task, lineage_epochs, outstanding
+from plantnas.baselines.planning import (
+    LOCK,
+    Request,
+    Task,
+    following,
+    lineage_epochs,
+    networks_of,
+    outstanding,
+)
 from plantnas.baselines.sizes import SizeNotReachable
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.errors import ConfigurationError, Say, StudyError, UnsupportedArchitecture
 from plantnas.files import alone
+from plantnas.listening import listening
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
@@ -38,6 +47,7 @@ from plantnas.searching.prepared import PreparedStudy
 from plantnas.training.fitting import TrainingDiverged
 from plantnas.trials.study import open_study
 from plantnas.trust import trusted
+from plantnas.workers.news import news, starters
 from plantnas.workers.process import cores, end_with_starter
 
 CANNOT = (ConfigurationError, SizeNotReachable, TrainingDiverged, UnsupportedArchitecture)
@@ -56,7 +66,19 @@ Crew = Callable[[Place, Sequence[Task], Request], Iterator[Made]]
 """Does tasks, in any order, and records what it makes."""
 
 
-def make_baselines(place: Place, request: Request, crew: Crew, say: Say) -> list[Task]:
+Count = Callable[[int, int], object]
+"""Is told how many networks are made, and of how many."""
+HEARD_EVERY = 0.5
+"""Seconds between two looks at what other processes say of their trainings."""
+
+
+def make_baselines(
+    place: Place,
+    request: Request,
+    crew: Crew,
+    say: Say,
+    count: Count = lambda made, total: None,
+) -> list[Task]:
     """Makes what is wanted and not recorded yet.
 
     Args:
@@ -64,6 +86,7 @@ def make_baselines(place: Place, request: Request, crew: Crew, say: Say) -> list
         request: Which baselines.
         crew: Who makes them: `in_this_process` or `in_processes`.
         say: Is told of each network.
+        count: Is told how many are made.
 
     Returns:
         The tasks that could not be done; `say` was told why.
@@ -73,12 +96,18 @@ def make_baselines(place: Place, request: Request, crew: Crew, say: Say) -> list
     """
     records, refused = StudyRecords(Database(place.url), place.name), list[Task]()
     with alone(place.directory / LOCK):
+        done = 0
         while tasks := _outstanding(place, records, request, refused):
             say(f"{len(tasks)} networks to make")
+            later = following(tasks, request, records.networks())
+            total = done + networks_of(tasks, request) + later
+            count(done, total)
             for made in crew(place, tasks, request):
                 if made.why is not None:
                     refused.append(made.task)
+                done += networks_of([made.task], request)
                 say(_line(made, request))
+                count(done, total)
     return refused
 
 
@@ -104,34 +133,40 @@ def in_processes(workers: int, turns: Sequence[str]) -> Iterator[Crew]:
         turns: The devices that they have in turn.
     """
     threads, context = max(1, cores() // workers), _context()
-    queue = context.SimpleQueue()  # of which each process takes one
-    for number in range(workers):
-        queue.put(turns[number % len(turns)])
-    crew = ProcessPoolExecutor(workers, context, _begin_process, (threads, trusted(), queue))
+    with news() as of_workers:
+        queue = context.SimpleQueue()  # of which each process takes one
+        for number in range(workers):
+            queue.put(turns[number % len(turns)])
+        variables = {**trusted(), **of_workers.variables}
+        crew = ProcessPoolExecutor(workers, context, _begin_process, (threads, variables, queue))
 
-    def make(place: Place, tasks: Sequence[Task], request: Request) -> Iterator[Made]:
-        called = {method.name: called for called, method in request.methods.items()}
-        futures = {
-            crew.submit(_do, place, task, called[task.method], request.targets): task
-            for task in tasks
-        }
+        def make(place: Place, tasks: Sequence[Task], request: Request) -> Iterator[Made]:
+            called = {method.name: called for called, method in request.methods.items()}
+            futures = {
+                crew.submit(_do, place, task, called[task.method], request.targets): task
+                for task in tasks
+            }
+            waiting = set(futures)
+            try:
+                while waiting:
+                    ended, waiting = wait(waiting, HEARD_EVERY, FIRST_COMPLETED)
+                    of_workers.tell()
+                    for each in ended:
+                        yield Made(futures[each], *each.result())
+            except BrokenProcessPool as error:
+                raise StudyError(
+                    f"study {place.name!r}: a worker was killed, perhaps for want of "
+                    "memory. The same command goes on where it stopped."
+                ) from error
+
         try:
-            for done in as_completed(futures):
-                yield Made(futures[done], *done.result())
-        except BrokenProcessPool as error:
-            raise StudyError(
-                f"study {place.name!r}: a worker was killed, perhaps for want of "
-                "memory. The same command goes on where it stopped."
-            ) from error
-
-    try:
-        yield make
-    except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    finally:
-        crew.shutdown(cancel_futures=True)
+            yield make
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+        finally:
+            crew.shutdown(cancel_futures=True)
 
 
 def _outstanding(
@@ -194,7 +229,8 @@ def _do(
         called: What the user called the task's method.
         targets: Of all tasks, smallest first.
     """
-    return _made(place, *_loaded(place, _mine[-1]), task, method_named(called), targets)
+    with listening(*starters()):
+        return _made(place, *_loaded(place, _mine[-1]), task, method_named(called), targets)
 
 
 def _made(
@@ -235,12 +271,12 @@ def _line(made: Made, request: Request) -> str:
     method = next(each for each in request.methods.values() if each.name == task.method)
     if isinstance(method, FamilyMethod):
         done = f"{len(request.targets)} networks, trained together"
-        return f"{task.method} at rate {task.learning_rate:g}: {why or done}"
+        return f"{task.method} at {task.run}: {why or done}"
     if task.target_id is None:
         return f"{task.method}: {why or 'has spent its seconds'}"
     (target,) = (each for each in request.targets if each.id == task.target_id)
     title = title_of(target.cost_name)
-    what = f"{task.method} at {shown_cost(target.cost)} {title}, rate {task.learning_rate:g}"
+    what = f"{task.method} {task.detail(target)}"
     if record is None:
         return f"{what}: not made: {why}"
     return (

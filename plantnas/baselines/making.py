@@ -13,6 +13,7 @@ from plantnas.baselines.recording import baseline_record, structure_of
 from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import Recipe
+from plantnas.listening import training
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.records.study import StudyRecords
 from plantnas.report.front import FINISH
@@ -53,7 +54,8 @@ def make_baseline(
     generator = generator_for(random_seed, *purpose, "batches")
     trainer = Trainer(data, _recipe(prepared, task), Budget(task.epochs or budget), generator)
     seed = derived_seed(random_seed, *purpose, "weights")
-    network = single.make(Order(prepared, networks, target, trainer, seed))
+    with training(single.name, detail=task.detail(target)):
+        network = single.make(Order(prepared, networks, target, trainer, seed))
     is_sized = _is_sized(prepared, network, target, single)
     record = baseline_record(prepared, study, single.name, trainer.trained(network))
     baseline = None
@@ -92,8 +94,10 @@ def make_family(
     seed = derived_seed(prepared.config.random_seed, jointly.name, sizes, task.repetition)
     recipe = _recipe(prepared, task)
     order = FamilyOrder(prepared, tuple(targets), recipe, seed, separate, task.epochs)
+    with training(jointly.name, detail=f"at {task.run}"):
+        members = jointly.make(order)
     made = list[NetworkRecord]()
-    for target, member in zip(targets, jointly.make(order), strict=True):
+    for target, member in zip(targets, members, strict=True):
         assert target.id is not None
         is_sized = _is_sized(prepared, member.network, target, jointly)
         record = baseline_record(prepared, study, jointly.name, member)

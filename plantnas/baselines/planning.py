@@ -12,10 +12,12 @@ from plantnas.baselines.methods import (
     AnyMethod,
     FamilyMethod,
     Method,
+    SearchMethod,
     default_methods,
     method_named,
     takes_channels,
 )
+from plantnas.channels.costs import shown_cost, title_of
 from plantnas.errors import ConfigurationError, StudyError, did_you_mean
 from plantnas.grouping import grouped
 from plantnas.records.record import NetworkRecord
@@ -60,6 +62,16 @@ class Task(NamedTuple):
     learning_rate: float
     epochs: int | None = None
     """Of the training; None: those of a baseline."""
+
+    @property
+    def run(self) -> str:
+        """What tells it from others of its method and cost, in words."""
+        again = f", repetition {self.repetition + 1}" if self.repetition else ""
+        return f"rate {self.learning_rate:g}{again}"
+
+    def detail(self, target: NetworkRecord) -> str:
+        """What tells it from others of its method, in words."""
+        return f"at {shown_cost(target.cost)} {title_of(target.cost_name)}, {self.run}"
 
 
 def parse_request(
@@ -191,6 +203,35 @@ def outstanding(
         else:
             wanted.append(Task(method.name, None, 0, search_rate))
     return [task for task in wanted if task not in done and task not in refused]
+
+
+def networks_of(tasks: Sequence[Task], request: Request) -> int:
+    """How many networks some tasks make; a search makes none before they are picked from it."""
+    methods = {method.name: method for method in request.methods.values()}
+    families = [task for task in tasks if isinstance(methods[task.method], FamilyMethod)]
+    alone = [task for task in tasks if task.target_id is not None]
+    return len(alone) + len(families) * len(request.targets)
+
+
+def following(tasks: Sequence[Task], request: Request, networks: Sequence[NetworkRecord]) -> int:
+    """How many networks there will be to make after these tasks, which may be of a grid.
+
+    Args:
+        tasks: Those that are outstanding.
+        request: What is wanted.
+        networks: What is recorded.
+    """
+    rates, sizes, count = chosen_rates(networks), len(request.targets), 0
+    for method in request.methods.values():
+        theirs = [task for task in tasks if task.method == method.name]
+        if isinstance(method, SearchMethod):
+            count += sum(sizes for task in theirs if task.target_id is None)
+        elif any(task.learning_rate != rates.get(method.name) for task in theirs):
+            # Of the grid one network has the rate that all others will have.
+            of_each = sizes if isinstance(method, FamilyMethod) else 1
+            trainings = request.repetitions * (1 if isinstance(method, FamilyMethod) else sizes)
+            count += (trainings - 1) * of_each
+    return count
 
 
 def _of_method(

@@ -5,6 +5,7 @@ networks, or makes others to compare them to, is in baselines/.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,9 +25,10 @@ from plantnas.baselines.finishing import (
 from plantnas.baselines.launch import in_this_process, make_baselines
 from plantnas.baselines.planning import request_for
 from plantnas.calling.compared import ComparedSearches
-from plantnas.calling.running import has_test_images, quiet, shown
+from plantnas.calling.running import has_test_images, making_shown
 from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place, check_text
+from plantnas.listening import Listener
 from plantnas.networks.handed_models import stand_in
 from plantnas.place import Place
 from plantnas.records.database import Database
@@ -44,6 +46,7 @@ from plantnas.report.page.page import write_report
 from plantnas.report.plots import checked_plot
 from plantnas.report.study_data import study_data
 from plantnas.searching.devices import chosen_devices
+from plantnas.searching.display import Making
 from plantnas.trials.storage import folder_of
 from plantnas.trials.study import study_to_read
 
@@ -217,7 +220,8 @@ class SearchResult:
         epochs: int | None = None,
         learning_rate: float | None = None,
         devices: str = "auto",
-        say: Say = shown,
+        say: Say | None = None,
+        epoch_callbacks: Sequence[Listener] = (),
     ) -> Found:
         """Trains the widths of a network whole, in this process: one more network of the study.
 
@@ -227,7 +231,8 @@ class SearchResult:
             epochs: Of the training; by default those of the network and all its ancestors.
             learning_rate: Peak of the schedule; by default the seed's, for this size.
             devices: Where it is trained, as for `plantnas.search`.
-            say: Is told in lines what is done; by default they are shown.
+            say: Is told in lines what is done; by default a terminal or notebook shows it.
+            epoch_callbacks: Functions of a `TrainingProgress`, called after each epoch.
 
         Returns:
             The finished network; one that was finished so already is not trained again.
@@ -240,7 +245,7 @@ class SearchResult:
         """
         wanted = Wanted(network_id, _limits(maximum_parameters))
         plan = plan_for(self._records, wanted, epochs, learning_rate)
-        (record,) = self._finished(plan, devices, say)
+        (record,) = self._finished(plan, devices, making_shown(say, epoch_callbacks))
         return record
 
     def finish_family(
@@ -250,7 +255,8 @@ class SearchResult:
         epochs: int | None = None,
         learning_rate: float | None = None,
         devices: str = "auto",
-        say: Say = shown,
+        say: Say | None = None,
+        epoch_callbacks: Sequence[Listener] = (),
     ) -> list[Found]:
         """Trains the widths of a lineage together, each network a crop of the next, seed first.
 
@@ -259,7 +265,7 @@ class SearchResult:
         """
         wanted = Wanted(network_id, _limits(maximum_parameters))
         plan = plan_for(self._records, wanted, epochs, learning_rate, together=True)
-        return self._finished(plan, devices, say)
+        return self._finished(plan, devices, making_shown(say, epoch_callbacks))
 
     def baselines(
         self,
@@ -268,7 +274,8 @@ class SearchResult:
         repetitions: int = 1,
         learning_rates: Sequence[float] = RATES,
         devices: str = "auto",
-        say: Say = shown,
+        say: Say | None = None,
+        epoch_callbacks: Sequence[Listener] = (),
     ) -> ComparedSearches:
         """Makes, in this process, what one would make otherwise of these sizes, and compares.
 
@@ -280,7 +287,8 @@ class SearchResult:
             repetitions: Networks of each method and size, with other seeds.
             learning_rates: Those that each method is tuned over.
             devices: Where they are trained, as for `plantnas.search`.
-            say: Is told in lines what is done; by default they are shown.
+            say: Is told in lines what is done; by default a terminal or notebook shows it.
+            epoch_callbacks: Functions of a `TrainingProgress`, called after each epoch.
 
         Raises:
             ConfigurationError: There is no such method, or the search was given its model and
@@ -297,8 +305,9 @@ class SearchResult:
         networks = self._records.networks()
         request = request_for(self.name, networks, methods, targets, repetitions, learning_rates)
         finish_baselines(self.storage, self.name)  # or there are no test images
-        with quiet(say):
-            make_baselines(self._place, request, in_this_process(chosen_devices(devices)[0]), say)
+        with making_shown(say, epoch_callbacks) as display:
+            crew = in_this_process(chosen_devices(devices)[0])
+            make_baselines(self._place, request, crew, display.say, display.tally)
         finish_baselines(self.storage, self.name)
         return self.compare()
 
@@ -325,11 +334,14 @@ class SearchResult:
         plot = self.plot().to_html(full_html=False, include_plotlyjs="cdn")
         return f"<p><b>{escape(self.name)}</b>: {said}</p>{table}{plot}"
 
-    def _finished(self, plan: Plan, devices: str, say: Say) -> list[Found]:
-        with quiet(say):
-            finished = finish_networks(self._place, plan, chosen_devices(devices)[0], say)
+    def _finished(
+        self, plan: Plan, devices: str, shows: AbstractContextManager[Making]
+    ) -> list[Found]:
+        with shows as display:
+            device = chosen_devices(devices)[0]
+            finished = finish_networks(self._place, plan, device, display.say)
             for pair in zip(finished, plan.sources, strict=True):
-                say(summary(*pair))
+                display.say(summary(*pair))
         if has_test_images(self._records.config):
             evaluate_finished(self._place)
         networks = {record.id: record for record in self._records.networks()}

@@ -3,7 +3,7 @@
 How the copies are made is in shipping.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,11 +16,12 @@ from plantnas.config import StudyConfig
 from plantnas.errors import Say, StudyError
 from plantnas.given import check_given
 from plantnas.handed import handed_things, is_handed
+from plantnas.listening import Listener, listening
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.recorded_config import as_recorded_at, is_recorded
 from plantnas.records.study import StudyRecords
-from plantnas.searching.display import displayed, said
+from plantnas.searching.display import Making, displayed, making_displayed, making_said, said
 from plantnas.training.handed_data import HandedData
 from plantnas.workers.run import Watch, Workforce, run_here, run_watched
 
@@ -65,19 +66,39 @@ def run_search(config: StudyConfig, place: Place, workforce: Workforce, say: Say
             _run(config, place, workforce, display.say, display.show)
 
 
-def shown(line: str) -> None:
-    """Shows a line in the terminal or notebook, as it is."""
-    get_console().print(line, soft_wrap=True, markup=False)
+@contextmanager
+def making_shown(say: Say | None, epoch_callbacks: Sequence[Listener]) -> Iterator[Making]:
+    """Within, a terminal or notebook shows how far networks are that are made beside a search.
+
+    Args:
+        say: In place of it, a function of lines.
+        epoch_callbacks: Are called after each epoch.
+
+    Raises:
+        ArgumentError: What is to be told something is no function.
+    """
+    check_epoch_callbacks(epoch_callbacks)
+    check_given("say", say, (Callable, type(None)), "a function of a line")
+    shows = making_displayed(get_console()) if say is None else making_said(say)
+    with quiet(), listening(*epoch_callbacks), shows as display:
+        yield display
+
+
+def check_epoch_callbacks(epoch_callbacks: Sequence[Listener]) -> None:
+    """Refuses what cannot be told how far trainings are.
+
+    Raises:
+        ArgumentError: It says which argument, and what is needed.
+    """
+    of = "a plantnas.TrainingProgress"
+    check_given("epoch_callbacks", epoch_callbacks, Sequence, f"a list of functions of {of}")
+    for callback in epoch_callbacks:
+        check_given("epoch_callbacks", callback, Callable, f"a function of {of}")
 
 
 @contextmanager
-def quiet(say: Say = shown) -> Iterator[None]:
-    """Within, Optuna tells nothing of its own beside what is said.
-
-    Raises:
-        ArgumentError: What is to be told lines is no function.
-    """
-    check_given("say", say, Callable, "a function of a line")
+def quiet() -> Iterator[None]:
+    """Within, Optuna tells nothing of its own beside what is said."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

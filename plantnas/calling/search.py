@@ -20,7 +20,7 @@ from plantnas.calling.asked import (
     with_arguments,
 )
 from plantnas.calling.result import SearchResult
-from plantnas.calling.running import check_same, run_search
+from plantnas.calling.running import check_epoch_callbacks, check_same, run_search
 from plantnas.config import StudyConfig, TeacherRecipe
 from plantnas.errors import Say
 from plantnas.given import check_given, check_integer, check_path, check_place
@@ -154,13 +154,10 @@ def check_running(
     check_given("name", name, (str, type(None)), "a study's name")
     check_integer("workers", workers)
     check_given("timeout", timeout, (Real, type(None)), "a number of seconds")
-    for argument, given, of in (
-        ("callbacks", callbacks, "(study, trial)"),
-        ("epoch_callbacks", epoch_callbacks, "a plantnas.TrainingProgress"),
-    ):
-        check_given(argument, given, Sequence, f"a list of functions of {of}")
-        for callback in given:
-            check_given(argument, callback, Callable, f"a function of {of}")
+    check_given("callbacks", callbacks, Sequence, "a list of functions of (study, trial)")
+    for callback in callbacks:
+        check_given("callbacks", callback, Callable, "a function of (study, trial)")
+    check_epoch_callbacks(epoch_callbacks)
     check_given("say", say, (Callable, type(None)), "a function of a line")
 
 

@@ -60,12 +60,16 @@ def baselines(
     from plantnas.baselines.planning import parse_request
     from plantnas.report.finish import finish_baselines
     from plantnas.searching.devices import chosen_devices
+    from plantnas.searching.display import making_displayed
 
     place = existing(name_or_file, storage, folder)
     records = records_of(place)
     request = parse_request(place.name, records.networks(), methods, targets, repetitions, rates)
-    with in_processes(workers, chosen_devices(devices)) as crew:
-        make_baselines(place, request, crew, console.print)
+    with (
+        making_displayed(console) as display,
+        in_processes(workers, chosen_devices(devices)) as crew,
+    ):
+        make_baselines(place, request, crew, display.say, display.tally)
     finish_baselines(place.url, place.name)
     page, table = place.directory / "comparison.html", place.directory / "comparison.csv"
     _compare([records], page, table)

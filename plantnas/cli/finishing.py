@@ -17,6 +17,7 @@ from plantnas.cli.options import (
     Storage,
     Study,
     Trust,
+    console,
     existing,
     limits_of,
     records_of,
@@ -68,6 +69,7 @@ def finish(
     from plantnas.baselines.finishing import evaluate_finished, finish_networks, plan_for, summary
     from plantnas.report.export.choice import Wanted
     from plantnas.searching.devices import chosen_devices
+    from plantnas.searching.display import making_displayed
 
     place = existing(name_or_file, storage, folder)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -75,7 +77,8 @@ def finish(
     limits = limits_of(max_parameters, max_macs, max_cost, *of_bytes, max_activation_memory)
     wanted = Wanted(network_id, limits)
     plan = plan_for(records_of(place), wanted, epochs, learning_rate, together)
-    finished = finish_networks(place, plan, chosen_devices(devices)[0], show)
+    with making_displayed(console) as display:
+        finished = finish_networks(place, plan, chosen_devices(devices)[0], display.say)
     for pair in zip(finished, plan.sources, strict=True):
         show(summary(*pair))
     evaluate_finished(place)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -13,8 +13,9 @@ from rich.progress import Progress
 from plantnas.config import StudyConfig
 from plantnas.errors import Say
 from plantnas.listening import TrainingProgress, listening
+from plantnas.searching.bars import CountingBar, TrainingBars, bars_columns
 from plantnas.searching.lines import Lines
-from plantnas.searching.progress import ProgressBars, StepProgress, bars_columns, plainly
+from plantnas.searching.progress import ProgressBars, StepProgress, plainly
 
 
 class Display(Protocol):
@@ -54,6 +55,38 @@ def said(say: Say, config: StudyConfig) -> Iterator[Display]:
     lines = Lines(say, config.search.cost)
     with listening(lines.told):
         yield lines
+
+
+class Making(NamedTuple):
+    """Shows how far networks are that are made beside a search: baselines, finished ones.
+
+    Attributes:
+        say: Says a line, above the bars if there are any.
+        tally: Shows how many are made, and of how many.
+    """
+
+    say: Say
+    tally: Callable[[int, int], object]
+
+
+@contextmanager
+def making_displayed(console: Console) -> Iterator[Making]:
+    """Within, a console shows how far trainings of such networks are, and how many are made."""
+    if not is_drawn_on(console):
+        with making_said(plainly(console)) as lines:
+            yield lines
+        return
+    with Progress(*bars_columns(), console=console, auto_refresh=False) as progress:
+        bars = TrainingBars(progress)
+        with listening(bars.told):
+            yield Making(plainly(console), CountingBar(progress, bars).count)
+
+
+@contextmanager
+def making_said(say: Say) -> Iterator[Making]:
+    """The same in lines, which a function of the caller's says."""
+    with listening(Lines(say).told):
+        yield Making(say, lambda number, total: None)
 
 
 def is_drawn_on(console: Console) -> bool:

@@ -23,7 +23,7 @@ class Lines:
         say: Says a line.
     """
 
-    def __init__(self, say: Say, cost: str) -> None:
+    def __init__(self, say: Say, cost: str = "parameters") -> None:
         """Says lines, with what networks cost by this name."""
         self.say = say
         self._cost = cost
@@ -32,7 +32,7 @@ class Lines:
     def told(self, so_far: TrainingProgress) -> None:
         """Says how far a training is, now and then."""
         is_done = so_far.epoch == so_far.epochs
-        has_no_other = so_far.trial is None and so_far.loss is not None
+        has_no_other = so_far.kind in ("teacher", "seed")
         if so_far.epoch % EVERY == 0 or (is_done and has_no_other):
             left = "" if is_done else f", {time_left(so_far.seconds_left)}"
             self.say(f"{training_title(so_far)}: {shown(so_far)}{left}")

@@ -2,26 +2,24 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import StudyConfig
 from plantnas.errors import Say
 from plantnas.grouping import grouped
-from plantnas.listening import TrainingProgress, shown, time_left, training_title
+from plantnas.listening import time_left
 from plantnas.measured import ACCURACY, Metric
 from plantnas.records.optuna_tables import EPOCHS_SAVED_KEY, KIND_KEY, VALIDATION
+from plantnas.searching.bars import TrainingBars
 from plantnas.trials.assignments import assignment_of
 from plantnas.trials.policies import settings_of
-
-SECONDS_BETWEEN = 1.0
-"""Between two drawings of bars while trainings tell how far they are."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,7 @@ def progress_table(
 
 
 class ProgressBars:
-    """A bar for each step, measured in epochs, and for each training, with loss and time left.
-
-    They are drawn when they are told something, once a second at most: to draw them takes a few
-    milliseconds of a core that could train.
-    """
+    """A bar for each step, measured in epochs, and for each training, with loss and time left."""
 
     def __init__(self, bars: Progress, config: StudyConfig) -> None:
         """Adds a bar for each step to `bars`."""
@@ -139,21 +133,12 @@ class ProgressBars:
             for step in range(1, config.search.steps + 1)
         ]
         self._started: dict[int, tuple[float, int]] = {}
-        self._told = dict[str, TrainingProgress]()
-        self._trainings = dict[str, TaskID]()
-        self._due = time.monotonic()
-
-    def told(self, so_far: TrainingProgress) -> None:
-        """Moves the bar of a training, which goes with its last epoch."""
-        self._told[training_title(so_far)] = so_far
-        if time.monotonic() >= self._due:
-            self._draw()
+        self._trainings = TrainingBars(bars)
+        self.told = self._trainings.told
 
     def ended(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """The bar of a trial's training goes, which may have been stopped early or have failed."""
-        for title, so_far in self._told.items():
-            if so_far.trial == trial.number:
-                self._told[title] = replace(so_far, epoch=so_far.epochs)
+        self._trainings.forget(trial.number)
 
     def show(self, study: optuna.Study) -> list[StepProgress]:
         """Shows the bars, and moves them to where the study is, which is returned."""
@@ -181,29 +166,8 @@ class ProgressBars:
                 best=f"best {value} with {cost} {self._cost_title}" if step.best else "",
                 left=self._left(step.step, done),
             )
-        self._draw()
+        self._trainings.draw()
         return steps
-
-    def _draw(self) -> None:
-        for title, so_far in list(self._told.items()):
-            if title not in self._trainings:
-                # It is drawn as it is added.
-                self._trainings[title] = self._bars.add_task(
-                    title, visible=False, trials="", best="", left=""
-                )
-            self._bars.update(
-                self._trainings[title],
-                visible=True,
-                completed=so_far.epoch,
-                total=so_far.epochs,
-                trials=shown(so_far),
-                left=time_left(so_far.seconds_left),
-            )
-            if so_far.epoch == so_far.epochs:
-                self._bars.remove_task(self._trainings.pop(title))
-                del self._told[title]
-        self._bars.refresh()
-        self._due = time.monotonic() + SECONDS_BETWEEN
 
     def _total(self, step: int) -> int:
         screening = self._wanted * self._screen_epochs
@@ -227,17 +191,6 @@ def plainly(console: Console) -> Say:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     return say
-
-
-def bars_columns() -> tuple[TextColumn | BarColumn, ...]:
-    """The columns of the progress bars."""
-    return (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[trials]}"),
-        TextColumn("{task.fields[best]}"),
-        TextColumn("{task.fields[left]}"),
-    )
 
 
 def maximised(study: optuna.Study) -> Metric:

@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from plantnas.baselines.launch import in_processes, make_baselines
 from plantnas.baselines.methods import method_named
 from plantnas.baselines.planning import Request, Task, lineage_epochs
+from plantnas.listening import TrainingProgress, listening
 from plantnas.place import Place
 from plantnas.records.database import Database
 from plantnas.records.record import NetworkRecord
@@ -35,6 +36,8 @@ class Launched(NamedTuple):
     request: Request
     said: list[str]
     refused: list[Task]
+    heard: list[TrainingProgress]
+    counted: list[tuple[int, int]]
 
     @property
     def networks(self) -> list[NetworkRecord]:
@@ -50,11 +53,15 @@ class Launched(NamedTuple):
 
 
 def launch(folder: StudyFolder, request: Request) -> Launched:
-    said: list[str] = []
+    said, heard, counted = list[str](), list[TrainingProgress](), list[tuple[int, int]]()
     place = Place("tiny", folder.url, folder.directory)
-    with in_processes(1, ["cpu"]) as crew:
-        refused = make_baselines(place, request, crew, said.append)
-    return Launched(folder, request, said, refused)
+
+    def count(made: int, total: int) -> None:
+        counted.append((made, total))
+
+    with listening(heard.append), in_processes(1, ["cpu"]) as crew:
+        refused = make_baselines(place, request, crew, said.append, count)
+    return Launched(folder, request, said, refused, heard, counted)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +82,26 @@ def test_the_grid_is_made_on_one_target_and_the_chosen_rate_on_all(launched: Lau
             (large, GRID[1]),
             (small, rates[name]),
         }
+
+
+def test_what_other_processes_train_is_heard_of_with_all_epochs_of_its_budget(
+    launched: Launched,
+) -> None:
+    small, large = launched.request.targets
+    title = f"at {large.parameters:,} parameters, rate 0.01"
+    theirs = [each for each in launched.heard if (each.kind, each.detail) == ("uniform", title)]
+    epochs = lineage_epochs(launched.networks, large)
+    assert [each.epoch for each in theirs] == list(range(1, epochs + 1))
+    assert {each.epochs for each in theirs} == {epochs}
+    assert {each.kind for each in launched.heard} == set(NAMES)
+    assert small != large
+
+
+def test_networks_are_counted_up_to_all_that_were_wanted(launched: Launched) -> None:
+    total = len(launched.baselines)
+    assert {total for _, total in launched.counted} == {total}
+    assert launched.counted[0] == (0, total)
+    assert launched.counted[-1] == (total, total)
 
 
 def test_nothing_is_made_twice(launched: Launched) -> None:

@@ -108,9 +108,12 @@ def test_another_process_loads_networks_by_a_model_of_any_weights(
 def test_networks_are_finished_in_this_process(
     compared: SearchResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = list[str]()
-    network, record = compared.finish(maximum_parameters=10**6, epochs=1, say=said.append)
+    said, heard = list[str](), list[plantnas.TrainingProgress]()
+    network, record = compared.finish(
+        maximum_parameters=10**6, epochs=1, say=said.append, epoch_callbacks=[heard.append]
+    )
     assert record.kind == "finish"
+    assert [(each.kind, each.epoch, each.epochs) for each in heard] == [("finish", 1, 1)]
     assert sum(each.numel() for each in network.parameters()) == record.parameters
     assert said[-1].startswith(f"Network {record.id}: widths ")
     again = compared.finish(maximum_parameters=10**6, epochs=1, say=said.append)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from plantnas.listening import TrainingProgress, tell
-from plantnas.searching.display import displayed, is_drawn_on, said
+from plantnas.searching.display import displayed, is_drawn_on, making_displayed, said
 
 if TYPE_CHECKING:
     from tests.conftest import StudyFolder
@@ -45,6 +45,41 @@ def test_a_function_of_the_callers_gets_the_same_lines(begun: StudyFolder) -> No
         tell(SO_FAR)
     tell(replace(SO_FAR, epoch=20))
     assert lines == [f"teacher: {WORDS}, 0:14 left"]
+
+
+OF_BASELINE = replace(SO_FAR, kind="l1-kd", detail="at 1,339 parameters, rate 0.02")
+
+
+def made_on(console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("plantnas.searching.bars.SECONDS_BETWEEN", 0.0)  # each is drawn
+    with making_displayed(console) as display:
+        display.tally(2, 12)
+        tell(OF_BASELINE)
+        tell(replace(OF_BASELINE, epoch=20))
+        display.say("l1-kd is [made]")
+        display.tally(3, 12)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_terminal_shows_a_baselines_bar_and_how_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = made_on(Console(file=io.StringIO(), width=160, force_terminal=True), monkeypatch)
+    for part in ("3 of 12 networks", "l1-kd at 1,339 parameters, rate 0.02", WORDS, "is [made]"):
+        assert part in text
+
+
+def test_a_log_gets_a_line_of_each_tenth_epoch_of_a_baseline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    what, end = "l1-kd at 1,339 parameters, rate 0.02: epoch", "validation accuracy 87.50 %"
+    console = Console(file=io.StringIO(), width=40)
+    assert made_on(console, monkeypatch).splitlines() == [
+        f"{what} 10 of 20, loss 0.2500, {end}, 0:14 left",
+        f"{what} 20 of 20, loss 0.2500, {end}",
+        "l1-kd is [made]",
+    ]
 
 
 @pytest.mark.parametrize("has_widgets", [False, True])

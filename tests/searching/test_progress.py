@@ -13,10 +13,10 @@ from rich.progress import Progress
 
 from plantnas.listening import TrainingProgress
 from plantnas.records.optuna_tables import ASSIGNMENT_KEY
+from plantnas.searching.bars import bars_columns
 from plantnas.searching.progress import (
     ProgressBars,
     StepProgress,
-    bars_columns,
     progress,
     progress_table,
 )

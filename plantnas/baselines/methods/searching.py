@@ -17,6 +17,7 @@ from plantnas.baselines.sizes import TOLERANCE, SizeNotReachable
 from plantnas.channels.costs import shown_cost, title_of
 from plantnas.config import Search
 from plantnas.errors import ConfigurationError
+from plantnas.listening import training
 from plantnas.records.optuna_tables import COMPLETE_KEY
 from plantnas.records.record import BaselineRun, NetworkRecord
 from plantnas.report.entries import seconds_of, validation_rank
@@ -150,7 +151,8 @@ def _train_proposal(
     trainer = Trainer(prepared.data, config.seed, Budget(epochs), generator)
     before = budget.spent
     try:
-        trainer.train(network, epochs, stop=budget.after)
+        with training(SEARCH, detail=f"trial {trial.number}"):
+            trainer.train(network, epochs, stop=budget.after)
     except TrainingDiverged as error:
         budget.spent = before + trainer.phases.seconds["training"]
         raise optuna.TrialPruned(str(error)) from error
