@@ -40,4 +40,9 @@ def images_folder(directory: Path) -> Path:
 
 def sqlite_url(directory: Path) -> str:
     """The default database of a study: study.db in its folder."""
-    return f"sqlite:///{Path(os.path.realpath(directory), 'study.db')}"
+    file = str(Path(os.path.realpath(directory), "study.db"))
+    if "%" in file or "?" in file:  # which mean other things in a URL
+        from sqlalchemy import URL
+
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
+    return f"sqlite:///{file}"

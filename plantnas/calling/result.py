@@ -32,7 +32,7 @@ from plantnas.listening import Listener
 from plantnas.networks.handed_models import stand_in
 from plantnas.place import Place
 from plantnas.records.database import Database
-from plantnas.records.engine import shown_url
+from plantnas.records.engine import anchored_url, shown_url
 from plantnas.records.record import NetworkRecord
 from plantnas.records.study import StudyRecords, load_network
 from plantnas.report.export.choice import Wanted, best_within
@@ -98,8 +98,8 @@ class SearchResult:
         check_place(storage, name)
         if directory is not None:
             check_path("directory", directory)
-        self.storage, self.name = storage, name
-        self.directory = Path(directory or folder_of(storage, name))
+        self.storage, self.name = anchored_url(storage), name
+        self.directory = Path(directory or folder_of(storage, name)).absolute()
         recorded = self._records.record.configuration
         if model is not None:
             stand_in(recorded["search_space"]["architecture"], model)

@@ -4,10 +4,11 @@ The tables are in ``tables.py``, what is written to them in ``database.py``.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.dialects.sqlite import pysqlite
@@ -223,6 +224,18 @@ def check_exists(url: str) -> None:
         raise StorageError(f"{shown_url(url)}: no such file.")
 
 
+def anchored_url(url: str) -> str:
+    """The same database's URL, wherever the process goes: of an SQLite file by its whole path.
+
+    Raises:
+        StorageError: The URL cannot be parsed, or names no file.
+    """
+    parsed, file = _parsed(url), sqlite_file(url)
+    if file is None or Path(parsed.database or "").is_absolute():
+        return url
+    return parsed.set(database=str(file)).render_as_string(hide_password=False)
+
+
 def is_missing(url: str) -> bool:
     """Whether the file of an SQLite URL is not there; other databases are not looked for.
 
@@ -265,12 +278,17 @@ def _parsed(url: str) -> URL:
             "'postgresql://user@host/database'."
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        _check_names_a_file(parsed)
+        options = {name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+        _check_names_a_file(parsed, options)
     return parsed
 
 
-def _check_names_a_file(parsed: URL) -> None:
+def _check_names_a_file(parsed: URL, options: Set[str]) -> None:
     """Refuses an SQLite URL of anything but a file, and what would be ignored of it.
+
+    Args:
+        parsed: The URL.
+        options: The names of all that it says behind its `?`, also without values.
 
     Raises:
         StorageError: It says why.
@@ -284,7 +302,7 @@ def _check_names_a_file(parsed: URL) -> None:
         )
     if file.startswith("file:"):
         raise StorageError(f"{place}: is a URI, which plantnas does not follow: {example}")
-    if unknown := set(parsed.query) - _OPTIONS:
+    if unknown := options - _OPTIONS:
         raise StorageError(
             f"{place}: has the option {min(unknown)!r}, which the database of a study does not "
             f"take: {example}"

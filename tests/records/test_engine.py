@@ -19,6 +19,7 @@ from plantnas.errors import StorageError
 from plantnas.place import sqlite_url
 from plantnas.records.database import Database
 from plantnas.records.engine import (
+    anchored_url,
     open_engine_to_read,
     read_from,
     reading,
@@ -85,6 +86,7 @@ def test_a_database_of_a_server_has_no_file() -> None:
         ("sqlite:///file::memory:?cache=shared", "is a database in the memory of one process"),
         ("sqlite:///file:x?uri=true", "is a URI, which plantnas does not follow"),
         ("sqlite:///x?mode=ro", "has the option 'mode', which"),
+        ("sqlite:///a?b/study.db", "has the option 'b/study.db', which"),
         ("sqlite:///x?timeout=long", "could not convert string to float: 'long'"),
         ("sqlite:///x?timeout=1&timeout=2", "cannot be opened: float"),
         ("sqlite://me:s3cret@host/x", "cannot be opened: Invalid SQLite URL: sqlite://me:***@host"),
@@ -107,6 +109,18 @@ def test_harmless_options_of_an_sqlite_file_are_taken(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db?timeout=5&check_same_thread=false"
     Database(url).close()
     assert sqlite_file(url) == tmp_path / "study.db"
+
+
+def test_a_file_is_found_from_another_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = anchored_url("sqlite:///a b%25/study.db?timeout=5")
+    expected = sqlite_file("sqlite:///a b%25/study.db")
+    monkeypatch.chdir("/")
+    assert sqlite_file(url) == expected
+    assert anchored_url(url) == url
+    assert anchored_url("postgresql://host/database") == "postgresql://host/database"
 
 
 def test_a_file_in_the_way_of_the_folder_is_an_error_of_one_line(tmp_path: Path) -> None:
