@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +23,8 @@ from plantnas.records.tables import NetworkRow
 from plantnas.report.entries import chosen_rates
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import StudyFolder
 
 pytestmark = pytest.mark.slow
@@ -206,3 +210,21 @@ def test_what_cannot_be_made_is_tried_once_and_a_line_says_why(relaunched: Launc
     assert sorted(line.partition(" ")[0] for line in lines) == list(LOST)
     why = f"not made: {HUGE:,} parameters are not reached by whole channels"
     assert all(why in line for line in lines)
+
+
+SCRIPT = """
+import signal
+from plantnas.baselines.launch import _context
+
+if __name__ == "__main__":
+    with _context().Pool(1) as pool:
+        print(signal.SIGINT in pool.apply(signal.pthread_sigmask, (signal.SIG_BLOCK, [])))
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_ctrl_c_is_blocked_in_processes_from_their_first_import_on(tmp_path: Path) -> None:
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT)
+    ended = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["True", "False"]
