@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, first_line
 from plantnas.named import Table
 from plantnas.tasks import Task
 
@@ -61,7 +61,7 @@ class Metrics:
         Raises:
             ConfigurationError: The chosen one is no finite number.
         """
-        values = {name: float(METRICS.find(name)(outputs, labels)) for name in self._names}
+        values = {name: _measured(name, outputs, labels) for name in self._names}
         if not isfinite(values[self.chosen]):
             raise ConfigurationError(
                 f"{METRICS.key}: {self.chosen!r}: is {values[self.chosen]} on {len(labels)} "
@@ -72,6 +72,16 @@ class Metrics:
     @property
     def _names(self) -> dict[str, None]:
         return dict.fromkeys((self.chosen, *self.others))
+
+
+def _measured(name: str, outputs: "Tensor", labels: "Tensor") -> float:
+    found = METRICS.find(name)(outputs, labels)
+    try:
+        return float(found)
+    except (TypeError, ValueError, RuntimeError) as error:  # of a tensor with several numbers
+        raise ConfigurationError(
+            f"{METRICS.key}: {name!r}: returned no single number: {first_line(error)}."
+        ) from error
 
 
 ACCURACY = Metrics("accuracy")

@@ -54,6 +54,9 @@ def words(outputs, targets):
 
 def raising(outputs, targets):
     return outputs[:, 5]
+
+def several(outputs, targets):
+    return outputs.mean(0).repeat(2)
 """
 
 
@@ -70,6 +73,7 @@ def test_a_metric_may_be_the_users_own(own: None) -> None:
     ("name", "message"),
     [
         ("nan", ": is nan on 3 images, where a finite number is needed"),
+        ("several", ": returned no single number: only one element"),
         ("words", " returned a str, but is to be a function of"),
         ("raising", r": raised IndexError: .* \(of_mine.py:12\)"),
     ],
