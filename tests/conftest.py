@@ -4,6 +4,7 @@ Tests run in two processes (pyproject.toml), and the networks here are too small
 to pay. Set before torch is imported, and inherited by the processes that tests start.
 """
 
+import atexit
 import gc
 import os
 import shutil
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from plantnas.searching.objective import PlantingObjective
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+gc.set_threshold(20_000, 20, 20)
 
 TINY = """
 search_space: plain-small
@@ -69,7 +71,7 @@ def pytest_collection_finish() -> None:
     """Modules and tests stay: to look through them for garbage again and again takes a tenth."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    atexit.register(gc.freeze)
 
 
 @dataclass(frozen=True)

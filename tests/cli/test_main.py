@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from tests.conftest import Ended, StudyFolder
 
 
+def test_a_command_imports_torch_without_looking_for_garbage_again_and_again() -> None:
+    """Nor does it when it ends: all that was imported would be looked through."""
+    program = """
+import atexit, gc, sys
+looks = []
+gc.callbacks.append(lambda phase, found: looks.append(phase))
+atexit.register(lambda: print(looks.count("start") < 300, gc.get_freeze_count() > 100_000))
+sys.argv = ["plantnas", "groups", "plain"]
+from plantnas.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "True True", done.stderr
+
+
 def test_help_names_the_commands(plantnas: Callable[..., Ended]) -> None:
     ended = plantnas("--help")
     assert ended.exit_code == 0
