@@ -6,6 +6,7 @@ What their channels do is found in plantnas/channels.
 import copy
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -121,7 +122,7 @@ def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
         ) from error
 
 
-HOOKS = tuple(name for name, value in vars(nn.Module()).items() if value == {})
+TABLES = frozenset(name for name, value in vars(nn.Module()).items() if value in ({}, set()))
 """The tables of a module, of what is registered and of hooks, most of them empty in most modules:
 to copy these by deepcopy takes longest."""
 UNCHANGED = frozenset({bool, int, float, str, type(None)})
@@ -134,20 +135,24 @@ def _deep_copy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     if id(module) in memo or not _is_copied_by_attributes(kind):
         return copy.deepcopy(module, memo)
     memo[id(module)] = child = kind.__new__(kind)
+    attributes = vars(child)
     for key, value in vars(module).items():
-        if type(value) in UNCHANGED or _is_unchanged(value):
-            vars(child)[key] = value
-        elif key in HOOKS and type(value) in (dict, OrderedDict):
-            items = value.items() if value else ()
-            vars(child)[key] = type(value)((each, _copy_of(held, memo)) for each, held in items)
+        table = type(value)
+        if is_unchanged(value):
+            attributes[key] = value
+        elif key in TABLES and table in (dict, OrderedDict, set) and not value:
+            attributes[key] = table()
+        elif key in TABLES and table in (dict, OrderedDict):
+            attributes[key] = table((name, _copy_of(each, memo)) for name, each in value.items())
         else:
-            vars(child)[key] = copy.deepcopy(value, memo)
+            attributes[key] = copy.deepcopy(value, memo)
     return child
 
 
-def _is_unchanged(value: Any) -> bool:
-    """Whether it is a tuple of what is never changed, such as a kernel's size."""
-    return type(value) is tuple and UNCHANGED.issuperset(map(type, value))
+def is_unchanged(value: Any) -> bool:
+    """Whether it is a number, a text, or a tuple of such, as a kernel's size."""
+    kind = type(value)
+    return kind in UNCHANGED or (kind is tuple and UNCHANGED.issuperset(map(type, value)))
 
 
 def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
@@ -156,6 +161,7 @@ def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
     return copy.deepcopy(value, memo)
 
 
+@lru_cache(maxsize=1024)
 def _is_copied_by_attributes(kind: type) -> bool:
     """Whether a kind of module says nothing of how it is copied; torch's own add old names."""
     says = any(getattr(kind, name, None) != getattr(nn.Module, name, None) for name in COPYING)

@@ -6,7 +6,7 @@ takes one by its place, by its name, and by NumPy's name.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -102,7 +102,12 @@ class Call:
     @property
     def name(self) -> str:
         """The function's name, such as "torch.cat"."""
-        return str(resolve_name(self.function) or getattr(self.function, "__name__", "a function"))
+        return _name_of(self.function)
+
+
+@lru_cache(maxsize=4096)
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(resolve_name(function) or getattr(function, "__name__", "a function"))
 
 
 def is_integer(value: Any) -> bool:

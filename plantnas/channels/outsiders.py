@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from plantnas.channels.calls import Call
 from plantnas.channels.containers import tensors_in
 from plantnas.channels.resizing import named_tensors
-from plantnas.modules import HOOKS, UNCHANGED
+from plantnas.modules import TABLES, is_unchanged
 
 
 class Outsiders:
@@ -26,7 +26,7 @@ class Outsiders:
             (f"{name}:{key}:{number}", each)  # by the code, and in no state_dict
             for name, module in model.named_modules()
             for key, value in vars(module).items()
-            if key not in HOOKS and type(value) not in UNCHANGED
+            if key not in TABLES and not is_unchanged(value)
             for number, each in enumerate(pytree.tree_leaves(value))
             if isinstance(each, Tensor)
         ]

@@ -109,10 +109,14 @@ def meta_copy(model: nn.Module) -> nn.Module:
 
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:
     """All parameters and buffers; what is tied is there under each of its names."""
-    return {
-        **dict(model.named_parameters(remove_duplicate=False)),
-        **dict(model.named_buffers(remove_duplicate=False)),
-    }
+    parameters, buffers = dict[str, Tensor](), dict[str, Tensor]()
+    for name, module in model.named_modules(remove_duplicate=False):
+        prefix = f"{name}." if name else ""
+        for tensors, own in ((parameters, "_parameters"), (buffers, "_buffers")):
+            for each, tensor in vars(module)[own].items():
+                if tensor is not None:
+                    tensors[prefix + each] = tensor
+    return parameters | buffers
 
 
 def _like(old: Tensor, new: Tensor) -> Tensor:

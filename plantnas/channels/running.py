@@ -6,7 +6,6 @@ Of networks with them, costs are arithmetic on their structure: costs/.
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from plantnas.modules import copied
 
@@ -18,6 +17,8 @@ def macs_of(network: nn.Module, example: Tensor) -> int:
         network: Left untouched.
         example: images x channels x height x width, or whatever it takes.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # imports a compiler, where one is there
+
     counter, fused = FlopCounterMode(display=False), torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # nothing counts what is in its operators
     try:
