@@ -6,7 +6,6 @@ What their channels do is found in plantnas/channels.
 import copy
 from collections import OrderedDict
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -161,7 +160,6 @@ def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
     return copy.deepcopy(value, memo)
 
 
-@lru_cache(maxsize=1024)
 def _is_copied_by_attributes(kind: type) -> bool:
     """Whether a kind of module says nothing of how it is copied; torch's own add old names."""
     says = any(getattr(kind, name, None) != getattr(nn.Module, name, None) for name in COPYING)
