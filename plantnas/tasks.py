@@ -105,6 +105,9 @@ class Distillation(Settings):
     """Divides both networks' logits; their divergence is multiplied by its square."""
     label_weight: float = Field(default=0.1, strict=True, ge=0, le=1)
     """Weight of the loss by labels; the teacher's has the rest."""
+    hint_weight: Weight = 0.0
+    """Weight of a hint (Romero et al. 2015): how far what the last layer is given is from what the
+    teacher's is, channel by channel; see docs/how-to/loss.md. 0: none."""
     target_weight: Weight = 1.0
     """dkd: weight of the answer to whether it is the right class (the paper's alpha)."""
     others_weight: Weight = 8.0

@@ -49,6 +49,7 @@ OTHER_VALUES: dict[str, Any] = {
     "data.stratify": True,
     "teacher.loss": "l1",
     "teacher.label_smoothing": 0.1,
+    "distillation.hint_weight": 2.0,
     "distillation.target_weight": 2.0,
     "distillation.others_weight": 2.0,
     "distillation.inter_weight": 2.0,

@@ -50,6 +50,8 @@ def make_baseline(
     networks = records.networks()
     budget = lineage_epochs(networks, target)
     data = prepared.data if single.distilled else by_labels(prepared.data)
+    if single.kind != FINISH:  # whose channels need not be the teacher's of the same places
+        data = replace(data, hint=None)
     purpose = (single.name, target.parameters, task.repetition)
     generator = generator_for(random_seed, *purpose, "batches")
     trainer = Trainer(data, _recipe(prepared, task), Budget(task.epochs or budget), generator)

@@ -29,6 +29,7 @@ from plantnas.searching.shared_files import SharedFiles
 from plantnas.training.augmenting import Keeping
 from plantnas.training.features import FeatureCache
 from plantnas.training.fitting import TrainingData, labelled
+from plantnas.training.hints import Hint, hinted_layer, teacher_features
 from plantnas.training.logits import (
     Answering,
     load_logits,
@@ -103,7 +104,24 @@ def _distilled(
         targets=data.targets._replace(teacher_logits=logits, answering=answering),
         validation_targets=data.validation_targets._replace(teacher_logits=validation_logits),
         loss=loss_of(config.distillation, joined.dataset.task, training_data.label_loss),
+        hint=_hint(joined, data.inputs, teacher, say),
     )
+
+
+def _hint(joined: JoinedStudy, inputs: Inputs, teacher: NetworkRecord, say: Say) -> Hint | None:
+    """What the teacher's last layer is given for the training images, where networks learn it."""
+    layer = hinted_layer(joined.config, joined.records.structure)
+    if layer is None:
+        return None
+    path = _path_of(joined, "teacher-hints-train", "npy", teacher)
+
+    def make(path: Path) -> None:
+        network = joined.records.load(teacher).to(inputs.device)
+        save_logits(path, teacher_features(network, inputs, layer).cpu())
+
+    _shared(joined, say).see_to(path, "teacher's hints on the train images", make)
+    weight = joined.config.distillation.hint_weight
+    return Hint(layer, weight, load_logits(path).to(inputs.device))
 
 
 def _train_logits(

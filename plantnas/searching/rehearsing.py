@@ -36,6 +36,7 @@ from plantnas.training.augmentations import mixes_of, transforms_of
 from plantnas.training.data import IN_MEMORY, Dataset, dataset_of
 from plantnas.training.decoding import Storing
 from plantnas.training.fitting import TrainingData, TrainingDiverged, fit, label_loss_of, labelled
+from plantnas.training.hints import Hint, hinted_layer, teacher_features
 from plantnas.training.images import with_label
 from plantnas.training.logits import teacher_logits
 from plantnas.training.losses import LOSSES, loss_of
@@ -199,12 +200,17 @@ def _check_training(
     data = replace(data, metrics=ACCURACY)  # few images have not what every metric needs
     large = _trained_teacher(config, images, widest, data)
     targets = data.targets._replace(teacher_logits=teacher_logits(large, data.inputs))
+    hint = None
+    if (layer := hinted_layer(config, widest)) is not None:
+        features = teacher_features(large, data.inputs, layer)
+        hint = Hint(layer, config.distillation.hint_weight, features)
     answers = teacher_logits(large, data.validation_inputs)
     data = replace(
         data,
         targets=targets,
         validation_targets=data.validation_targets._replace(teacher_logits=answers),
         loss=loss_of(config.distillation, dataset.task, data.label_loss),
+        hint=hint,
     )
     donor = _donor(config, large, widest, data)
     small = network_at(space, images, drawn.growable_widths)

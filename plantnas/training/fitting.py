@@ -22,6 +22,7 @@ from plantnas.training.augmenting import Augmented, Keeping, augmented_views
 from plantnas.training.data import Dataset
 from plantnas.training.evaluation import TrainingDiverged as TrainingDiverged
 from plantnas.training.evaluation import evaluate
+from plantnas.training.hints import Hint, answered
 from plantnas.training.images import UNLABELLED
 from plantnas.training.loss import LabelLoss, Loss, Targets, cross_entropy, label_loss, rarity
 from plantnas.training.metrics import ACCURACY, Metrics, metrics_of
@@ -57,6 +58,7 @@ class TrainingData:
         metrics: What is measured on validation, and maximised.
         chances: How often each training image is drawn in an epoch, relative to others; each is
             once, if not given.
+        hint: What the last layer should be given, beside the loss.
     """
 
     inputs: Inputs
@@ -67,6 +69,7 @@ class TrainingData:
     label_loss: LabelLoss = cross_entropy
     metrics: Metrics = ACCURACY
     chances: Tensor | None = None
+    hint: Hint | None = None
 
     @property
     def example(self) -> Tensor:
@@ -261,14 +264,20 @@ def _train_epoch(
         optimizer.set_learning_rate(rate)
         optimizer.zero_grad()
         labels, teacher_logits = training_data.targets.batch(views, indices)
-        answers = teacher_logits
+        answers, hint = teacher_logits, training_data.hint
         for place, part in enumerate(parts):
             if step % part.every:
                 continue
             before = time.perf_counter()
             with mixed_precision(recipe.precision, device):
-                logits = logits_in(part.network(*inputs)).float()
+                if hint is None or part.in_place:
+                    answer = part.network(*inputs)
+                else:
+                    answer, given = answered(part.network, inputs, hint.layer)
+                logits = logits_in(answer).float()
             loss = training_data.loss(logits, labels, answers if part.in_place else teacher_logits)
+            if hint is not None and not part.in_place:
+                loss = loss + hint.loss(given, views, indices)
             (part.weight * loss).backward()  # type: ignore[no-untyped-call]
             if place == 0:
                 answers = logits.detach()

@@ -81,6 +81,27 @@ def test_views_and_answers_that_do_not_fit_are_made_when_they_are_needed(
     assert torch.allclose(logits[0, indices[0]], expected[0], atol=1e-5)
 
 
+def test_hints_are_what_the_teachers_last_layer_is_given_in_each_view(
+    brief: StudyFolder, tmp_path: Path
+) -> None:
+    folder = replace(brief, directory=tmp_path).with_settings(
+        distillation__hint_weight=2.0, data__views=2
+    )
+    said: list[str] = []
+    study = folder.objective().prepared(folder.open(), said.append)
+    assert "computing the teacher's hints on the train images" in said
+    hint = study.data.hint
+    assert hint is not None
+    assert hint.weight == 2
+    views, indices = torch.tensor([1, 0]), torch.tensor([5, 3])
+    teacher = study.records.load(study.teacher).eval()
+    with torch.no_grad():
+        logits = teacher.get_submodule(hint.layer)(hint.features[views, indices])
+    expected = study.data.targets.batch(views, indices)[1]
+    assert expected is not None
+    torch.testing.assert_close(logits, expected, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("rows", ["fresh", "teacher"])
 def test_a_teacher_that_gives_channels_has_its_largest_first(
     tiny: StudyFolder, tmp_path: Path, rows: str

@@ -43,6 +43,10 @@ class Cut(Trains):
     def forward(self, x):
         return super().forward(x).detach()
 
+class TwoPlaces(Trains):
+    def forward(self, x):
+        return self.head(self.conv(x).relu().mean((2, 3))[:, None])[:, 0]
+
 class Refuses(RandomSampler):
     def sample_independent(self, study, trial, name, distribution):
         raise KeyError(name)
@@ -106,6 +110,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"distillation.loss": "mine:nan_loss"},
         "'mine:nan_loss': is nan on 16 images",
+    ),
+    (
+        {"distillation.hint_weight": 1.0, "search_space.architecture": "mine:TwoPlaces"},
+        "hint_weight: the last layer, 'head', is not called once with images x channels",
     ),
     ({"distillation.loss": "sigmoid-kd", "search.metric": "r2"}, "'r2': is not of classification"),
     (

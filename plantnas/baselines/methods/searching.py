@@ -148,7 +148,7 @@ def _train_proposal(
     seed = derived_seed(config.random_seed, *purpose, "weights")
     network = prepared.records.build(widths, seed).to(prepared.device)
     generator = generator_for(config.random_seed, *purpose, "batches")
-    trainer = Trainer(prepared.data, config.seed, Budget(epochs), generator)
+    trainer = Trainer(replace(prepared.data, hint=None), config.seed, Budget(epochs), generator)
     before = budget.spent
     try:
         with training(SEARCH, detail=f"trial {trial.number}"):
