@@ -25,7 +25,7 @@ class Board:
         """The networks that no smaller one beats, by their parameters."""
         for network in result.front.itertuples():
             self.writer.add_scalar("front", network.validation_accuracy, network.parameters)
-        self.writer.add_text("front", f"```\n{result.front}\n```")
+        self.writer.add_text("front", f"```\n{result}\n```")
         self.writer.close()
 
 

@@ -324,13 +324,15 @@ class SearchResult:
         said = headline(self._records.networks())
         return f"SearchResult({shown_url(self.storage)!r}, {self.name!r}): {said}"
 
+    def __str__(self) -> str:
+        """The headline and the front's table, to print."""
+        table = self._shown_front.to_string(float_format="{:.2%}".format, na_rep="")
+        return f"{self.name}: {headline(self._records.networks())}\n{table}"
+
     def _repr_html_(self) -> str:
         """The headline, the front's table and the plot, for notebooks."""
         said = escape(headline(self._records.networks()))
-        front, shown = self.front, metric_of(self._records.networks()).short
-        for column in ("validation_accuracy", "test_accuracy"):
-            front[column] = front[column].map(shown, na_action="ignore")
-        table = front.to_html(float_format="{:.2%}".format, na_rep="")
+        table = self._shown_front.to_html(float_format="{:.2%}".format, na_rep="")
         plot = self.plot().to_html(full_html=False, include_plotlyjs="cdn")
         return f"<p><b>{escape(self.name)}</b>: {said}</p>{table}{plot}"
 
@@ -352,6 +354,14 @@ class SearchResult:
         path = files.family or files.output
         assert path is not None
         return path
+
+    @property
+    def _shown_front(self) -> pd.DataFrame:
+        front, shown = self.front, metric_of(self._records.networks()).short
+        front["step"] = front["step"].astype("string").fillna("")  # the teacher has none
+        for column in ("validation_accuracy", "test_accuracy"):
+            front[column] = front[column].map(shown, na_action="ignore")
+        return front
 
     @property
     def _place(self) -> Place:

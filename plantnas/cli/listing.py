@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from plantnas.cli.options import console
 from plantnas.config_files import (
@@ -44,14 +45,17 @@ def groups(
 
 def list_studies() -> None:
     """The studies that ship with plantnas."""
+    table = Table("study", "data", "architecture")
     for name in shipped_studies():
         config = load_study(name)
-        console.print(f"{name:15} {config.data.name:15} {config.search_space.architecture}")
+        table.add_row(name, config.data.name, config.search_space.architecture)
+    console.print(table)
 
 
 def spaces() -> None:
     """The search spaces that ship with plantnas."""
+    table = Table("search space", "architecture", "seed's share of the widths", "proposal")
     for name in shipped_search_spaces():
         space = load_search_space(name)
-        seed = f"seed at {space.seed.width:g} of the width"
-        console.print(f"{name:15} {space.architecture:26} {seed}, {space.grow.proposal}")
+        table.add_row(name, space.architecture, f"{space.seed.width:g}", space.grow.proposal)
+    console.print(table)

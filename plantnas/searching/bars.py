@@ -6,11 +6,14 @@ Those of a study's steps are in progress.py, which console has bars at all is in
 import time
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from plantnas.listening import TrainingProgress, shown, time_left, training_title
 
 SECONDS_BETWEEN = 1.0
 """Between two drawings of bars while trainings tell how far they are."""
+ROOMY = 125
+"""On a terminal of so many characters bars are long."""
 
 
 class TrainingBars:
@@ -46,9 +49,7 @@ class TrainingBars:
         for title, so_far in list(self._told.items()):
             if title not in self._tasks:
                 # It is drawn as it is added.
-                self._tasks[title] = self._bars.add_task(
-                    title, visible=False, trials="", best="", left=""
-                )
+                self._tasks[title] = self._bars.add_task(title, visible=False, trials="", left="")
             self._bars.update(
                 self._tasks[title],
                 visible=True,
@@ -76,7 +77,7 @@ class CountingBar:
     def count(self, number: int, total: int) -> None:
         """Moves the bar."""
         if self._task is None:
-            self._task = self._bars.add_task("networks", trials="", best="", left="")
+            self._task = self._bars.add_task("networks", trials="", left="")
         pace = (time.monotonic() - self._begin) / max(number, 1)
         self._bars.update(
             self._task,
@@ -89,12 +90,16 @@ class CountingBar:
         self._trainings.draw()
 
 
-def bars_columns() -> tuple[TextColumn | BarColumn, ...]:
-    """The columns of all bars."""
+def bars_columns(width: int) -> tuple[TextColumn | BarColumn, ...]:
+    """The columns of all bars.
+
+    Args:
+        width: Of the terminal, in characters. What does not fit wraps: neither the bar nor the time
+            left is cut off.
+    """
     return (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[trials]}"),
-        TextColumn("{task.fields[best]}"),
+        BarColumn(20 if width >= ROOMY else 6, table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[trials]}", table_column=Column()),
         TextColumn("{task.fields[left]}"),
     )

@@ -43,7 +43,7 @@ def displayed(console: Console, config: StudyConfig) -> Iterator[Display]:
         with said(plainly(console), config) as lines:
             yield lines
         return
-    with Progress(*bars_columns(), console=console, auto_refresh=False) as progress:
+    with Progress(*bars_columns(console.width), console=console, auto_refresh=False) as progress:
         bars = ProgressBars(progress, config)
         with listening(bars.told):
             yield bars
@@ -76,7 +76,7 @@ def making_displayed(console: Console) -> Iterator[Making]:
         with making_said(plainly(console)) as lines:
             yield lines
         return
-    with Progress(*bars_columns(), console=console, auto_refresh=False) as progress:
+    with Progress(*bars_columns(console.width), console=console, auto_refresh=False) as progress:
         bars = TrainingBars(progress)
         with listening(bars.told):
             yield Making(plainly(console), CountingBar(progress, bars).count)

@@ -128,7 +128,7 @@ class ProgressBars:
         self._bars = bars
         self._tasks = [
             bars.add_task(
-                f"step {step}", visible=False, total=self._total(step), trials="", best="", left=""
+                f"step {step}", visible=False, total=self._total(step), trials="", left=""
             )
             for step in range(1, config.search.steps + 1)
         ]
@@ -159,11 +159,11 @@ class ProgressBars:
                 done = min(screened + grown, total - 1)
             value, cost = _best(step, metric)
             probed = f"{step.probed}/{self._probes} probed, " if self._probes else ""
+            best = f", best {value} with {cost} {self._cost_title}" if step.best else ""
             self._bars.update(
                 self._tasks[step.step - 1],
                 completed=done,
-                trials=f"{probed}{step.screened}/{self._wanted} screened, {step.grown} grown",
-                best=f"best {value} with {cost} {self._cost_title}" if step.best else "",
+                trials=f"{probed}{step.screened}/{self._wanted} screened, {step.grown} grown{best}",
                 left=self._left(step.step, done),
             )
         self._trainings.draw()

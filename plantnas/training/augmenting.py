@@ -169,6 +169,11 @@ def augmented_views(
         ConfigurationError: A transform does not make an image of the same shape.
     """
     normalised, size = normalised_by(dataset, device), augmented.bytes
+    if augmented.views == 1:
+        keeping.say(
+            f"data.views is 1, and the first view is the image itself: {AUGMENTATIONS.key} changes "
+            "nothing"
+        )
     if size > keeping.limit_bytes:
         seconds = seconds_an_image(augmented.of, len(augmented.pixels), augmented.views)
         keeping.say(

@@ -64,6 +64,15 @@ def test_a_notebook_shows_the_front_and_its_plot(searched: SearchResult) -> None
     assert str(len(searched.networks)) in shown
 
 
+def test_printed_it_has_all_columns_of_the_front(searched: SearchResult) -> None:
+    said, header, _, *rows = str(searched).splitlines()
+    assert said.startswith(f"{searched.name}: ")
+    assert repr(searched).endswith(said.removeprefix(searched.name))
+    assert header.split() == list(searched.front.columns)
+    assert len(rows) == len(searched.front)
+    assert all(row.endswith("%") for row in rows)
+
+
 def test_in_a_line_it_says_what_it_found(searched: SearchResult) -> None:
     assert repr(searched).startswith("SearchResult('sqlite:///")
     assert repr(searched).count("\n") == 0

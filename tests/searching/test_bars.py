@@ -21,7 +21,7 @@ def of_baseline(epoch: int, detail: str = "at rate 0.02") -> TrainingProgress:
 
 @pytest.fixture
 def drawn() -> Progress:
-    return Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    return Progress(*bars_columns(120), console=Console(file=io.StringIO(), width=120))
 
 
 def test_networks_are_counted(drawn: Progress) -> None:

@@ -42,7 +42,7 @@ class Screening:
 
 
 def bars_of(folder: StudyFolder) -> Progress:
-    bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    bars = Progress(*bars_columns(120), console=Console(file=io.StringIO(), width=120))
     ProgressBars(bars, folder.config).show(folder.open())
     return bars
 
@@ -121,13 +121,13 @@ def test_the_bar_of_a_step_without_its_grown_network_is_not_full(
     (task,) = bars_of(folder).tasks
     assert (step.screened, step.grown) == (3, 0)
     assert (task.completed, task.total) == (3, 8)
-    assert task.fields["trials"] == "3/3 screened, 0 grown"
+    assert task.fields["trials"].partition(", best")[0] == "3/3 screened, 0 grown"
 
 
 def test_the_bars_tell_of_probes(probing: StudyFolder) -> None:
     tasks = bars_of(probing).tasks
     assert all(task.finished for task in tasks)
-    assert tasks[0].fields["trials"] == "4/4 probed, 2/2 screened, 1 grown"
+    assert tasks[0].fields["trials"].partition(", best")[0] == "4/4 probed, 2/2 screened, 1 grown"
 
 
 def test_the_bars_of_a_policy_without_probes_do_not_count_them(
@@ -135,15 +135,15 @@ def test_the_bars_of_a_policy_without_probes_do_not_count_them(
 ) -> None:
     (folder / "screening.py").write_text(SCREENING)
     other = finished.with_settings(search__policy="screening:Screening", search__probes=64)
-    bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    bars = Progress(*bars_columns(120), console=Console(file=io.StringIO(), width=120))
     ProgressBars(bars, other.config).show(finished.open())
-    assert bars.tasks[0].fields["trials"] == "3/3 screened, 1 grown"
+    assert bars.tasks[0].fields["trials"].partition(", best")[0] == "3/3 screened, 1 grown"
 
 
 def test_bars_are_not_shown_before_there_is_a_study() -> None:
     from plantnas.config_files import load_study
 
-    bars = Progress(*bars_columns(), console=Console(file=io.StringIO()))
+    bars = Progress(*bars_columns(120), console=Console(file=io.StringIO()))
     ProgressBars(bars, load_study("digits"))
     assert not any(task.visible for task in bars.tasks)
 
@@ -155,7 +155,7 @@ def of_trial(epoch: int, trial: int = 1) -> TrainingProgress:
 
 @pytest.fixture
 def drawn(begun: StudyFolder) -> tuple[Progress, ProgressBars]:
-    bars = Progress(*bars_columns(), console=Console(file=io.StringIO(), width=120))
+    bars = Progress(*bars_columns(120), console=Console(file=io.StringIO(), width=120))
     return bars, ProgressBars(bars, begun.config)
 
 
@@ -168,6 +168,21 @@ def test_a_training_has_a_bar_with_its_loss_and_the_time_left(
     assert (task.description, task.completed, task.total) == ("trial 1 (grow of step 1)", 4, 9)
     assert task.fields["trials"] == "epoch 4 of 9, loss 0.2500, validation accuracy 87.50 %"
     assert task.fields["left"] == "0:56 left"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_cuts_nothing_off(begun: StudyFolder, width: int) -> None:
+    file = io.StringIO()
+    bars = Progress(*bars_columns(width), console=Console(file=file, width=width))
+    ProgressBars(bars, begun.config).told(of_trial(4))
+    bars.console.print(bars.get_renderable())
+    drawn = file.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in drawn
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 2 in drawn
+    said = (
+        "trial 1 (grow of step 1) 0:56 left epoch 4 of 9, loss 0.2500, validation accuracy 87.50 %"
+    )
+    assert set(said.split()) <= set(drawn.split())
 
 
 def test_bars_are_not_drawn_after_every_epoch(drawn: tuple[Progress, ProgressBars]) -> None:

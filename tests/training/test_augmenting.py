@@ -50,6 +50,15 @@ def test_the_first_view_is_the_image_itself_and_others_are_not(dataset: Dataset)
     assert all((view != first).flatten(1).any(1).float().mean() > 0.9 for view in others)
 
 
+def test_one_view_is_the_image_itself_which_is_said(dataset: Dataset) -> None:
+    said = list[str]()
+    one = data_with(*STEPS, views=1)
+    (tensor,) = views_of(dataset, one, keeping=Keeping(1e9, None, said.append)).tensors
+    assert torch.equal(tensor.movedim(-1, 2)[0], dataset.train.pixels)
+    first = "data.views is 1, and the first view is the image itself: "
+    assert said == [f"{first}data.augment changes nothing"]
+
+
 def test_a_view_is_a_function_of_seed_view_and_image(dataset: Dataset) -> None:
     whole = fed(views_of(dataset))
     torch.rand(7)  # whatever else is drawn
