@@ -79,6 +79,17 @@ def plot(
         str | None,
         typer.Option(help=f"Of pareto: {', '.join(COSTS)}; by default the study's."),
     ] = None,
+    latency_device: Annotated[
+        str | None,
+        typer.Option("--device", help="Of --cost latency: where it is measured, as cpu or cuda."),
+    ] = None,
+    latency_batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Of --cost latency: images at a time.")
+    ] = None,
+    latency_backend: Annotated[
+        str | None,
+        typer.Option("--backend", help="Of --cost latency: torch, torch.export or onnxruntime."),
+    ] = None,
     network_id: Annotated[
         int | None,
         typer.Option("--network", help="Of widths and curves: this one; by default the best."),
@@ -92,7 +103,14 @@ def plot(
     from plantnas.files import check_outputs
     from plantnas.report.plots import check_figure_file, checked_plot, write_figure
 
-    asked = {"split": accuracy_on, "cost": cost, "network_id": network_id}
+    how = {"device": latency_device, "batch_size": latency_batch_size, "backend": latency_backend}
+    latency = {key: value for key, value in how.items() if value is not None}
+    asked = {
+        "split": accuracy_on,
+        "cost": cost,
+        "latency": latency or None,
+        "network_id": network_id,
+    }
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
     records = records_of(existing(name_or_file, storage, folder))

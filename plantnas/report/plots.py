@@ -11,6 +11,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 
 import plotly.graph_objects as go
@@ -18,7 +19,7 @@ import plotly.graph_objects as go
 from plantnas.channels.costs import COSTS
 from plantnas.errors import ConfigurationError, StorageError, first_line, missing, shown
 from plantnas.files import write_file
-from plantnas.given import check_integer
+from plantnas.given import check_given, check_integer
 from plantnas.report.names import PLOTS
 from plantnas.report.opening import Storage, opened
 from plantnas.report.plotting.cost import cost_figure, cost_info
@@ -33,7 +34,11 @@ from plantnas.report.study_data import StudyData, study_data
 
 
 def pareto(
-    storage: Storage, name: str, split: PlotSplit = "validation", cost: str | None = None
+    storage: Storage,
+    name: str,
+    split: PlotSplit = "validation",
+    cost: str | None = None,
+    latency: Mapping[str, object] = MappingProxyType({}),
 ) -> go.Figure:
     """Accuracy against a cost: front, lineage, every trial, baselines.
 
@@ -42,11 +47,13 @@ def pareto(
         name: Its name.
         split: Whose accuracy: `validation` or `test`.
         cost: By its name, such as `macs` or `bytes`; None: what the study trades accuracy for.
-            `latency` is measured here and now where it is not recorded: milliseconds for an image.
+            `latency` is measured here and now where it is not recorded, as `search.latency` says.
+        latency: How it is measured instead: `device`, `batch_size` and `backend`, or some of them.
     """
+    check_given("latency", latency, Mapping, "a mapping with device, batch_size or backend")
     _check_choice("split", split)
     _check_choice("cost", cost)
-    return pareto_figure(pareto_info(_recorded(storage, name), split, cost))
+    return pareto_figure(pareto_info(_recorded(storage, name), split, cost, latency))
 
 
 def lineage(storage: Storage, name: str) -> go.Figure:
@@ -119,7 +126,7 @@ def checked_plot(name: str, options: Mapping[str, object]) -> Callable[..., go.F
     allowed = list(signature(plot).parameters)[2:]
     for option, value in options.items():
         if option not in allowed:
-            has = f"It has {' and '.join(allowed)}." if allowed else "It has no options."
+            has = f"It has {', '.join(allowed)}." if allowed else "It has no options."
             raise ConfigurationError(f"plot {name!r}: has no {option}. {has}")
         _check_choice(option, value)
     return plot

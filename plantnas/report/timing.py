@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from plantnas.errors import ConfigurationError
 from plantnas.report.backends import Run, run_of
 
 ROUNDS = 15
@@ -69,6 +70,20 @@ def timings(
         low, middle, high = quantiles(mine, n=4)
         found.append(Timing(usual * median(mine), (high - low) / middle))
     return found
+
+
+def check_timed_on(device: str) -> None:
+    """Refuses a device that networks cannot be timed on, as this machine does not have it.
+
+    Raises:
+        ConfigurationError: That is so.
+    """
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigurationError(
+            f"search.latency.device: {device!r}: this machine does not have it."
+        ) from error
 
 
 @cache

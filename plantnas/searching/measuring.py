@@ -8,18 +8,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
-
 from plantnas.channels.costs import LATENCY, Cost, cost_of
 from plantnas.channels.structure import Structure
 from plantnas.channels.wiring import wired_as
 from plantnas.config import Latency, Search
-from plantnas.errors import ConfigurationError
 from plantnas.records.building import example_images, network_at
 from plantnas.records.latencies import Latencies
 from plantnas.records.record import ImagesRecord
 from plantnas.report.backends import run_of
-from plantnas.report.timing import timings, undisturbed
+from plantnas.report.timing import check_timed_on, timings, undisturbed
 from plantnas.search_space import SearchSpace
 
 REFERENCE = "reference"
@@ -128,11 +125,6 @@ def study_cost(
         ConfigurationError: There is no cost of that name, or no device to measure it on.
     """
     if search.cost == LATENCY:
-        try:
-            torch.zeros(1, device=search.latency.device).cpu()
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigurationError(
-                f"search.latency.device: {search.latency.device!r}: this machine does not have it."
-            ) from error
+        check_timed_on(search.latency.device)
         return MeasuredLatency(space, images_record, search.latency, shared)
     return cost_of(search.cost)

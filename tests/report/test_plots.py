@@ -108,7 +108,11 @@ def test_a_file_of_another_kind_is_refused(
     [
         ("paretto", {}, "plot: 'paretto' is unknown. Did you mean 'pareto'?"),
         ("cost", {"split": "test"}, "plot 'cost': has no split. It has no options."),
-        ("pareto", {"network_id": 1}, "plot 'pareto': has no network_id. It has split and cost."),
+        (
+            "pareto",
+            {"network_id": 1},
+            "plot 'pareto': has no network_id. It has split, cost, latency.",
+        ),
         ("pareto", {"split": "train"}, "split 'train': is not allowed. Allowed: validation, test."),
         (
             "pareto",

@@ -1,13 +1,15 @@
 """Accuracy against a cost: every network, and what to choose from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import isnan
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from plantnas.channels.costs import LATENCY, shown_cost, title_of
+from plantnas.config import Latency
 from plantnas.errors import ConfigurationError
 from plantnas.measured import ACCURACY, Metric
 from plantnas.records.record import NetworkRecord
@@ -32,7 +34,6 @@ from plantnas.report.plotting.styles import (
 from plantnas.report.study_data import StudyData
 
 PlotSplit = Literal["validation", "test"]
-MEASURED_HERE = "milliseconds for an image, one thread of this machine"
 MOST_WIDTHS = 12
 """Widths that are shown while the pointer is on a network; of more, the first ones are."""
 
@@ -78,7 +79,10 @@ class ParetoInfo(NamedTuple):
 
 
 def pareto_info(
-    recorded: StudyData, split: PlotSplit = "validation", cost: str | None = None
+    recorded: StudyData,
+    split: PlotSplit = "validation",
+    cost: str | None = None,
+    latency: Mapping[str, object] = MappingProxyType({}),
 ) -> ParetoInfo:
     """The data of the Pareto plot; the front and the family are those of validation.
 
@@ -87,12 +91,18 @@ def pareto_info(
         split: Whose accuracy is shown.
         cost: Against which; None: that of the study. Latency that is not recorded is measured
             here, a fifth of a second for each network; screened plantings are not shown, then.
+        latency: How it is measured, in place of the study's `search.latency`, by the keys of that;
+            with any of them, what is recorded is not shown.
 
     Raises:
-        ConfigurationError: The cost is of no network of the study.
+        ConfigurationError: The cost is of no network of the study, or cannot be measured so.
     """
     cost = cost or recorded.cost_name
-    is_measured = cost == LATENCY != recorded.cost_name
+    if latency and cost != LATENCY:
+        raise ConfigurationError(
+            f"{', '.join(latency)}: says how latency is measured, but the cost is {cost}."
+        )
+    is_measured = cost == LATENCY and (bool(latency) or recorded.cost_name != LATENCY)
     networks, rates = recorded.networks, rates_by_size(recorded.networks)
     left_out = ("trial", "screen") if is_measured else ("trial",)  # a baseline's trials
     shown = [
@@ -106,7 +116,10 @@ def pareto_info(
     if is_measured:
         from plantnas.report.latency import latencies  # torch, for this alone
 
-        costs, title = latencies(recorded, shown), MEASURED_HERE
+        asked = recorded.study.configuration.get("search", {}).get("latency", {})
+        settings = Latency(**{**asked, **latency})
+        costs = latencies(recorded, shown, measuring=settings)
+        title = _measured_title(settings)
     else:
         shown = _with_cost(recorded, shown, cost)
         costs = {record.id or 0: record.cost_in(cost) for record in shown}
@@ -162,6 +175,14 @@ def pareto_figure(pareto: ParetoInfo) -> go.Figure:
     if not pareto.points:
         say_empty(figure, f"no network has been evaluated on the {pareto.split} split yet")
     return figure
+
+
+def _measured_title(measuring: Latency) -> str:
+    """What was measured."""
+    images = "an image" if measuring.batch_size == 1 else f"{measuring.batch_size} images"
+    where = "one thread" if measuring.device == "cpu" else measuring.device
+    by = "" if measuring.backend == "torch" else f", by {measuring.backend}"
+    return f"milliseconds for {images}, {where} of this machine{by}"
 
 
 def _with_cost(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, PlantnasError
 from plantnas.measured import Evaluation
 from plantnas.records.database import Database
 from plantnas.records.study import StudyRecords
@@ -63,6 +63,43 @@ def test_latency_is_measured_of_all_but_screened_plantings(finished: StudyFolder
     info = pareto_info(data, cost="latency")
     assert len(info.points) == sum(network.kind != "screen" for network in data.networks)
     assert all(0 < point.cost < 1000 for point in info.points)
+
+
+def test_latency_is_measured_as_is_asked(finished: StudyFolder) -> None:
+    data = study_data(finished.records)
+    seed = [network for network in data.networks if network.method == "seed"]
+    few, many = (
+        pareto_info(data._replace(networks=seed), cost="latency", latency={"batch_size": size})
+        for size in (1, 256)
+    )
+    assert many.title == "milliseconds for 256 images, one thread of this machine"
+    assert many.points[0].cost > 2 * few.points[0].cost
+
+
+def test_it_is_measured_as_the_study_would_unless_asked_otherwise(finished: StudyFolder) -> None:
+    folder = finished.with_settings(search__latency__batch_size=3)
+    data = study_data(finished.records)
+    configuration = data.study.configuration | folder.config.model_dump()
+    study = replace(data.study, configuration=configuration)
+    data = data._replace(study=study, networks=data.networks[:1])
+    assert pareto_info(data, cost="latency").title.startswith("milliseconds for 3 images,")
+
+
+@pytest.mark.parametrize(
+    ("cost", "latency", "message"),
+    [
+        ("macs", {"batch_size": 2}, "^batch_size: says how latency is measured, but the cost is"),
+        ("latency", {"device": "cuda:99"}, "'cuda:99': this machine does not have it"),
+        ("latency", {"backend": "jax"}, "backend: 'jax'"),
+        ("latency", {"batch_size": 0}, "batch_size: 0"),
+        ("latency", {"rounds": 3}, "rounds"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_a_line(
+    finished: StudyFolder, cost: str, latency: dict[str, object], message: str
+) -> None:
+    with pytest.raises(PlantnasError, match=message):
+        pareto_info(study_data(finished.records), cost=cost, latency=latency)
 
 
 def test_only_networks_evaluated_on_the_split_are_shown(records: StudyRecords) -> None:
