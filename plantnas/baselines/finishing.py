@@ -129,7 +129,7 @@ def _source(
     """The seed or planted network that a user asks for."""
     if asked == Wanted():
         raise ConfigurationError(
-            "finish: needs a network's number, or the most parameters that it may have."
+            "finish: needs a network's number, or a limit, such as the most parameters."
         )
     own = ("seed", PLANTING)
     source = wanted_record(records, [each for each in networks if each.method in own], asked)

@@ -332,7 +332,7 @@ def _check_study(study: optuna.Study) -> None:
     if names != DIRECTION_WORDS:
         raise StudyError(
             f"study {study.study_name!r}: its directions are {names}, but planting maximizes "
-            "validation accuracy and minimizes parameters: directions=['maximize', 'minimize']."
+            "validation accuracy and minimizes cost: directions=['maximize', 'minimize']."
         )
     if not isinstance(study.sampler, PlantingSampler):
         raise StudyError(

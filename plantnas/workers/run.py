@@ -284,6 +284,6 @@ def _verdict(study: optuna.Study, config: StudyConfig) -> str:
     if steps < config.search.steps:
         return (
             f"Study {config.name!r} ended after step {steps} of {config.search.steps}: nothing "
-            "more can be planted within its limits of widths and parameters."
+            "more can be planted within its limits of widths and cost."
         )
     return f"Study {config.name!r} is complete."

@@ -204,7 +204,7 @@ def test_the_best_network_within_a_limit_is_never_a_finished_one(
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Wanted(), "needs a network's number, or the most parameters"),
+        (Wanted(), "needs a network's number, or a limit, such as the most parameters"),
         (Wanted(2, {"parameters": 5000}), "a limit of parameters has no meaning beside it"),
         (Wanted(99), "has no network 99: its networks are 1 to "),
         (Wanted(1), "network 1 is of method 'teacher': only the seed and planted networks"),

@@ -73,7 +73,7 @@ class HypervolumeInfo(NamedTuple):
         cost_title: What its costs are.
         points: After the seed, and after each finished trial.
         methods: Those that have all sizes, planting among them, if there are baselines at all.
-        metric: What is traded for parameters.
+        metric: What is traded for the cost.
     """
 
     name: str
