@@ -100,6 +100,7 @@ WRONG: dict[str, list[Any]] = {
     "images": [*NO_IMAGES, IMAGES.to("meta"), torch.full_like(IMAGES, math.nan)],
     "in_channels": [None, 0, *NO_COUNT],
     "initialisation": [None, *NOTHING_SUCH],
+    "latency": [None, 3, "cpu"],
     "minimum": [None, 0, *NO_COUNT],
     "model": [None, 3, "resnet18", nn.Conv2d],
     "name": [each for each in NO_TEXT if not isinstance(each, str)],

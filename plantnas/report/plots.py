@@ -53,7 +53,8 @@ def pareto(
     check_given("latency", latency, Mapping, "a mapping with device, batch_size or backend")
     _check_choice("split", split)
     _check_choice("cost", cost)
-    return pareto_figure(pareto_info(_recorded(storage, name), split, cost, latency))
+    asked = {str(key): value for key, value in latency.items()}
+    return pareto_figure(pareto_info(_recorded(storage, name), split, cost, asked))
 
 
 def lineage(storage: Storage, name: str) -> go.Figure:
