@@ -30,6 +30,19 @@ if TYPE_CHECKING:
     from plantnas.records.study import StudyRecords
 
 
+LatencyDevice = Annotated[
+    str | None,
+    typer.Option("--device", help="Of --cost latency: where it is measured, as cpu or cuda."),
+]
+LatencyBatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Of --cost latency: images at a time.")
+]
+LatencyBackend = Annotated[
+    str | None,
+    typer.Option("--backend", help="Of --cost latency: torch, torch.export or onnxruntime."),
+]
+
+
 def status(
     name_or_file: Study,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until the study ends.")] = False,
@@ -79,17 +92,9 @@ def plot(
         str | None,
         typer.Option(help=f"Of pareto: {', '.join(COSTS)}; by default the study's."),
     ] = None,
-    latency_device: Annotated[
-        str | None,
-        typer.Option("--device", help="Of --cost latency: where it is measured, as cpu or cuda."),
-    ] = None,
-    latency_batch_size: Annotated[
-        int | None, typer.Option("--batch-size", min=1, help="Of --cost latency: images at a time.")
-    ] = None,
-    latency_backend: Annotated[
-        str | None,
-        typer.Option("--backend", help="Of --cost latency: torch, torch.export or onnxruntime."),
-    ] = None,
+    latency_device: LatencyDevice = None,
+    latency_batch_size: LatencyBatchSize = None,
+    latency_backend: LatencyBackend = None,
     network_id: Annotated[
         int | None,
         typer.Option("--network", help="Of widths and curves: this one; by default the best."),
@@ -108,8 +113,8 @@ def plot(
     asked = {
         "split": accuracy_on,
         "cost": cost,
-        "latency": latency or None,
         "network_id": network_id,
+        "latency": latency or None,
     }
     options = {key: value for key, value in asked.items() if value is not None}
     draw = checked_plot(name, options)
