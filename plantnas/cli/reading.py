@@ -110,13 +110,10 @@ def plot(
 
     how = {"device": latency_device, "batch_size": latency_batch_size, "backend": latency_backend}
     latency = {key: value for key, value in how.items() if value is not None}
-    asked = {
-        "split": accuracy_on,
-        "cost": cost,
-        "network_id": network_id,
-        "latency": latency or None,
-    }
-    options = {key: value for key, value in asked.items() if value is not None}
+    asked = {"split": accuracy_on, "cost": cost, "network_id": network_id}
+    options: dict[str, object] = {key: each for key, each in asked.items() if each is not None}
+    if latency:
+        options["latency"] = latency
     draw = checked_plot(name, options)
     records = records_of(existing(name_or_file, storage, folder))
     path = out or Path(f"{records.name}-{name.replace(':', '.')}.html")
