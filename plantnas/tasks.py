@@ -76,8 +76,9 @@ class Data(Settings):
     std: Divisors | None = None
     """What is divided by then; if not given, their standard deviation."""
     memory_gigabytes: Factor = 1.0
-    """imagefolder: images of a split that would take more, in all their views, are decoded once
-    into a file of the study's folder, from which batches are read; others are held in memory."""
+    """imagefolder, and torch Datasets of yours: images of a split that would take more, in all
+    their views, are read once into a file of the study's folder, from which batches are read;
+    others are held in memory."""
     on_error: Literal["refuse", "skip"] = "refuse"
     """imagefolder: what is done about files that are no images: `refuse` lists them, `skip` leaves
     them out and says how many they are."""

@@ -25,7 +25,7 @@ from plantnas.networks.handed_models import architecture_of, title_of
 from plantnas.networks.loader import build_network
 from plantnas.records.building import structure_at_own_widths
 from plantnas.records.record import ImagesRecord
-from plantnas.tasks import Distillation
+from plantnas.tasks import Data, Distillation
 from plantnas.training.data import outputs_of
 from plantnas.training.handed_data import HandedData
 
@@ -190,6 +190,20 @@ def configured(tree: dict[str, Any]) -> StudyConfig:
     config = validated(StudyConfig, tree, "plantnas.search")
     check_names(config)
     return config
+
+
+def asked_of_data(tree: dict[str, Any], name: str, architecture: str) -> Data:
+    """What the sections say of data, whose images are not read yet.
+
+    Raises:
+        ConfigurationError: The first thing that is wrong with any section, in one line.
+    """
+    said = {
+        "name": name,
+        "search_space.architecture": architecture,
+        "data.name": "digits",
+    }
+    return configured(with_arguments(dict(tree), said)).data
 
 
 def handed_names(config: StudyConfig) -> list[str]:

@@ -8,10 +8,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from rich import get_console
 from torch import nn
 
 from plantnas.baselines.finishing import evaluate_finished
 from plantnas.calling.asked import (
+    asked_of_data,
     fitting,
     name_of,
     network_arguments,
@@ -27,10 +29,13 @@ from plantnas.given import check_given, check_integer, check_path, check_place
 from plantnas.handed import hand_over
 from plantnas.listening import Listener, listening
 from plantnas.named_keys import code_names
-from plantnas.networks.handed_models import DIGITS, title_of
-from plantnas.place import STUDIES, Place, sqlite_url
+from plantnas.networks.handed_models import DIGITS, architecture_of, title_of
+from plantnas.place import STUDIES, Place, images_folder, sqlite_url
 from plantnas.searching.devices import chosen_devices
+from plantnas.searching.progress import plainly
+from plantnas.training.decoding import Storing
 from plantnas.training.handed_data import handed_data
+from plantnas.training.stored_items import Reading
 from plantnas.trials.storage import check_url, folder_of
 from plantnas.trust import trust
 from plantnas.workers.limits import Callback, Limits, deadline_in
@@ -70,10 +75,10 @@ def search(
         model: The architecture at the teacher's widths: a module, whose weights the teacher starts
             from; a function or class that makes one, of (num_classes, in_channels) or of nothing;
             or the name of one, such as `torchvision/resnet18`.
-        train: Images to train on: a torch Dataset of (image, target), which is read once, or a pair
-            of tensors. PIL images and uint8 tensors are normalised for the networks, floats of any
-            shape are taken as they are. Targets are numbers of classes, vectors of 0 and 1, or
-            floats.
+        train: Images to train on: a torch Dataset of (image, target), which is read once, into a
+            file if it has more than `data.memory_gigabytes`; or a pair of tensors. PIL images and
+            uint8 tensors are normalised for the networks, floats of any shape are taken as they
+            are. Targets are numbers of classes, vectors of 0 and 1, or floats.
         validation: The same, of the images that networks are chosen by.
         test: The same, for the accuracies of the final table alone.
         name: The study's; by default the model's.
@@ -112,11 +117,16 @@ def search(
     """
     check_running(name, workers, timeout, callbacks, epoch_callbacks, say)
     where, tree = chosen_devices(devices), tree_of(config)
-    data = handed_data(train, validation, test)
+    called = name or tree.get("name") or title_of(model).lower()
+    said = asked_of_data(tree, called, architecture_of(model))
+    place = place_of(called, storage, directory)
+    storing = Storing(images_folder(place.directory), say or plainly(get_console()))
+    reading = Reading(storing, said.memory_gigabytes * 2**30, said.views)
+    data = handed_data(train, validation, test, reading)
     for what, module in (("model", model), ("teacher", teacher)):
         data = fitting(what, module, data)
     arguments = {
-        "name": name or tree.get("name") or title_of(model).lower(),
+        "name": called,
         **network_arguments(model, teacher, tree, data),
         "data.name": hand_over(f"data-{data.fingerprint()[:DIGITS]}", data),
         "search.steps": steps,
@@ -128,7 +138,6 @@ def search(
     }
     config = proposing(with_arguments(tree, arguments), data)
     trust(code_names(config))
-    place = place_of(config.name, storage, directory)
     check_same(place, config)
     limits = Limits(deadline_in(timeout), tuple(callbacks))
     with listening(*epoch_callbacks):

@@ -59,7 +59,7 @@ class Augmented:
     """Makes views of images: mirrored and shifted as all are, then transformed and mixed.
 
     Attributes:
-        pixels: The images, images x channels x height x width.
+        source: The images.
         views: How many of each.
         mixing: Mixes two images' views and labels, if a study wants it.
     """
@@ -70,26 +70,27 @@ class Augmented:
         Raises:
             ConfigurationError: The inputs are no images, or a mix does not take its arguments.
         """
-        self.pixels, self.views = dataset.train.pixels, data.views
+        self.source, self.views = dataset.train, data.views
         self._data, self._seed = data, random_seed
         self._flip = dataset.train.have_pixels if data.flip is None else data.flip
         self._shift = data.shift
-        if self.pixels.ndim != 4:
+        shape = tuple(self.source.pixels.shape[1:])
+        if len(shape) != 3:
             raise ConfigurationError(
                 f"{AUGMENTATIONS.key}: {next(iter(data.augment[0]))}: changes images of channels x "
                 f"height x width, but the inputs of {data.name} have the shape "
-                f"{tuple(self.pixels.shape[1:])}."
+                f"{shape}."
             )
         mixes = mixes_of(data)
         self.mixing = None
         if mixes:
-            count, _, height, width = self.pixels.shape
-            self.mixing = Mixing(mixes, count, (height, width), dataset.num_classes, random_seed)
+            size, count = shape[1:], len(self.source)
+            self.mixing = Mixing(mixes, count, size, dataset.num_classes, random_seed)
 
     @property
     def bytes(self) -> int:
         """Those of all views of all images."""
-        return self.views * self.pixels[:1].nbytes * len(self.pixels)
+        return self.views * self.source.pixels[:1].nbytes * len(self.source)
 
     def of(self, views: Tensor, indices: Tensor) -> Tensor:
         """One view of each indexed image: batch x channels x height x width.
@@ -109,8 +110,8 @@ class Augmented:
     def chunks(self) -> Iterator[tuple[int, slice, Tensor]]:
         """All views of all images, a part at a time: the view, which images, and their pixels."""
         for view in range(self.views):
-            for start in range(0, len(self.pixels), CHUNK):
-                indices = torch.arange(start, min(start + CHUNK, len(self.pixels)))
+            for start in range(0, len(self.source), CHUNK):
+                indices = torch.arange(start, min(start + CHUNK, len(self.source)))
                 yield (
                     view,
                     slice(start, start + CHUNK),
@@ -118,11 +119,11 @@ class Augmented:
                 )
 
     def _unmixed(self, views: Tensor, indices: Tensor) -> Tensor:
-        pairs = zip(views.tolist(), indices.tolist(), strict=True)
-        return torch.stack([self._view(*each) for each in pairs])
+        images = self.source.of(indices).clone(memory_format=torch.contiguous_format)
+        each = zip(images, views.tolist(), indices.tolist(), strict=True)
+        return torch.stack([self._view(*of_one) for of_one in each])
 
-    def _view(self, view: int, index: int) -> Tensor:
-        image = self.pixels[index]
+    def _view(self, image: Tensor, view: int, index: int) -> Tensor:
         if view == 0:
             return image
         torch.default_generator.manual_seed(derived_seed(self._seed, view, index))
@@ -175,11 +176,11 @@ def augmented_views(
             "nothing"
         )
     if size > keeping.limit_bytes:
-        seconds = seconds_an_image(augmented.of, len(augmented.pixels), augmented.views)
+        seconds = seconds_an_image(augmented.of, len(augmented.source), augmented.views)
         keeping.say(
-            f"{augmented.views} views of {len(augmented.pixels):,} images are {size / 2**30:.2g} "
+            f"{augmented.views} views of {len(augmented.source):,} images are {size / 2**30:.2g} "
             f"GB, more than memory_gigabytes: they are made when they are needed, "
-            f"{seconds * 1000:.2g} ms an image, {seconds * len(augmented.pixels):.0f} s an epoch"
+            f"{seconds * 1000:.2g} ms an image, {seconds * len(augmented.source):.0f} s an epoch"
         )
         return MadeInputs(augmented, dataset.train, normalised, device)
     kept, file = _kept(augmented, keeping)
@@ -193,11 +194,11 @@ def _kept(augmented: Augmented, keeping: Keeping) -> tuple[Tensor, MappedFile | 
     if path is not None:
         try:
             file = _mapped(augmented, path, keeping.say)
-            return file.tensor.view(augmented.pixels.dtype).view(_shape(augmented)), file
+            return file.tensor.view(augmented.source.pixels.dtype).view(_shape(augmented)), file
         except OSError:  # full, or not writable: a study does not end for that
             keeping.say(f"{path.parent}: views cannot be kept there, but in memory")
     shape = _shape(augmented)
-    views = torch.empty(shape, dtype=augmented.pixels.dtype)
+    views = torch.empty(shape, dtype=augmented.source.pixels.dtype)
     for view, images, pixels in augmented.chunks():
         views[view, images] = pixels.movedim(1, -1)
     return views, None
@@ -209,7 +210,7 @@ def _mapped(augmented: Augmented, path: Path, say: Say) -> MappedFile:
     size = augmented.bytes
     with alone(path.with_name(f"{path.name}.lock")):
         if not path.exists() or path.stat().st_size != size:
-            count = f"{augmented.views} views of {len(augmented.pixels):,} images"
+            count = f"{augmented.views} views of {len(augmented.source):,} images"
             say(f"making {count}")
             parts = (channels_last(pixels) for _, _, pixels in augmented.chunks())
             write_atomically(
@@ -219,8 +220,8 @@ def _mapped(augmented: Augmented, path: Path, say: Say) -> MappedFile:
 
 
 def _shape(augmented: Augmented) -> tuple[int, ...]:
-    count, channels, height, width = augmented.pixels.shape
-    return (augmented.views, count, height, width, channels)
+    channels, height, width = augmented.source.pixels.shape[1:]
+    return (augmented.views, len(augmented.source), height, width, channels)
 
 
 def _shown(shape: tuple[int, ...], dtype: torch.dtype) -> str:

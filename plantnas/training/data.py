@@ -22,6 +22,7 @@ from plantnas.training.handed_data import handed_data, holds_images, images_of
 from plantnas.training.images import UNREADABLE, Images, Splits, reason_of, with_label
 from plantnas.training.normalisation import normalisation
 from plantnas.training.seeds import derived_seed
+from plantnas.training.stored_items import Reading
 from plantnas.training.summary import summary_of
 
 
@@ -100,7 +101,7 @@ def load_dataset(data: Data, random_seed: int, storing: Storing = IN_MEMORY) -> 
         DataError: Files are missing or damaged, there are too few images, or none to be used
             without labels.
     """
-    read = _read(data, "train")
+    read = _read(data, "train", storing)
     own = None
     if isinstance(read, Splits):
         own = _all_images(_with_channels(read.validation, data), data, storing)
@@ -147,7 +148,7 @@ def load_test_images(data: Data, storing: Storing = IN_MEMORY) -> Images:
     Raises:
         DataError: Files are missing or damaged.
     """
-    read = _read(data, "test")
+    read = _read(data, "test", storing)
     assert not isinstance(read, Splits)  # or else it was refused
     return _all_images(_with_channels(read, data), data, storing)
 
@@ -250,7 +251,7 @@ def _images(
     return images
 
 
-def _read(data: Data, split: str) -> Images | ImageFiles | Splits:
+def _read(data: Data, split: str, storing: Storing) -> Images | ImageFiles | Splits:
     """All images of the data set's own `train` or `test` split; the first may be two."""
     read, is_shipped = DATASETS.find(data.name), data.name in DATASETS
     with _told(data, UNREADABLE if is_shipped else (Exception, SystemExit)):
@@ -258,7 +259,7 @@ def _read(data: Data, split: str) -> Images | ImageFiles | Splits:
     if isinstance(images, ImageFiles):
         return images
     if not is_shipped:
-        images = plain(_taken(images, split, data.name))
+        images = plain(_taken(images, split, data, storing))
     for each in images[:2] if isinstance(images, Splits) else (images,):
         if (problem := problem_of(each)) is not None:
             raise DataError(f"data.name: {data.name}: {problem}")
@@ -281,13 +282,15 @@ def _told(data: Data, foreseen: tuple[type[BaseException], ...]) -> Iterator[Non
         raise DataError(f"data.name: {data.name}: cannot be read: {reason}") from error
 
 
-def _taken(returned: object, split: str, name: str) -> object:
+def _taken(returned: object, split: str, data: Data, storing: Storing) -> object:
     """What a reader of the user's returned: torch Datasets, and pairs of tensors, are read here."""
+    source = data.model_dump_json(exclude={"memory_gigabytes", "on_error", "download"})
+    reading = Reading(storing, data.memory_gigabytes * 2**30, data.views, source)
     try:
         if split == "train" and isinstance(returned, Mapping | Splits):
             parts = returned._asdict() if isinstance(returned, Splits) else returned
-            own = handed_data(parts.get("train"), parts.get("validation"), None)
+            own = handed_data(parts.get("train"), parts.get("validation"), None, reading)
             return Splits(own.train, own.validation, parts.get("num_classes"))
-        return images_of(returned, split) if holds_images(returned) else returned
+        return images_of(returned, split, reading) if holds_images(returned) else returned
     except DataError as error:
-        raise DataError(f"data.name: {name}: {error}") from error
+        raise DataError(f"data.name: {data.name}: {error}") from error

@@ -4,37 +4,26 @@ Which files a data set has, and what one becomes, is said in datasets/.
 """
 
 import hashlib
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import torch
-from rich import get_console
-from rich.errors import LiveError
-from rich.progress import Progress
 from torch import Tensor
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from plantnas.errors import Say
 from plantnas.files import alone, write_atomically
 from plantnas.tasks import Data
 from plantnas.training.images import UNREADABLE, Images, labels_without
 from plantnas.training.mapped import MappedFile
+from plantnas.training.processes import made_by_processes, tracked
 
 VERSION = 2
 """Of the content of files of pixels: another one is another file."""
-BATCH = 16
-"""Images that a process decodes before it hands them over."""
-FEW = 500
-"""With fewer images no processes are started."""
 MOST_LISTED = 100
 """Files in a message."""
 
@@ -131,16 +120,8 @@ def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[
     above.mkdir(parents=True, exist_ok=True)
     with alone(path.with_suffix(".lock")):
         if (kept := _kept(path, beside, prod(files.shape))) is None:
-            for partial in above.glob(f"{path.name}.*.partial"):
-                partial.unlink(missing_ok=True)  # of a process that died with this lock
-            size, free = len(files) * prod(files.shape), shutil.disk_usage(above).free
-            if free < size:
-                raise ValueError(
-                    f"{above}: has {free / 1e9:.2g} GB free, {size / 1e9:.2g} GB are needed for "
-                    "the decoded images, which data.memory_gigabytes keeps out of memory."
-                )
-            say(f"decoding {len(files):,} images into {path}, {size / 1e9:.2g} GB")
-            write_atomically(path, write)
+            size = len(files) * prod(files.shape)
+            make_file(path, size, f"decoding {len(files):,} images", write, say)
             write_atomically(beside, lambda file: torch.save(torch.tensor(used), file))
             kept = used
     if not used:  # found, not made: what is left out is told again
@@ -148,6 +129,34 @@ def _stored(files: ImageFiles, data: Data, above: Path, say: Say) -> tuple[list[
         found = _each(files.subset(left.nonzero().flatten()))
         _tell([each for each in found if isinstance(each, str)], len(files), data, say)
     return kept, path
+
+
+def make_file(
+    path: Path, size: int, what: str, write: Callable[[BinaryIO], object], say: Say
+) -> None:
+    """Writes a file of pixels; who does holds its lock.
+
+    Args:
+        path: The file.
+        size: Bytes that it will have.
+        what: What is done, for the line that is said.
+        write: Writes the content to the open file.
+        say: Is told what takes a while.
+
+    Raises:
+        ValueError: There is not as much space.
+        OSError: It cannot be written.
+    """
+    for partial in path.parent.glob(f"{path.name}.*.partial"):
+        partial.unlink(missing_ok=True)  # of a process that died with this lock
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise ValueError(
+            f"{path.parent}: has {free / 1e9:.2g} GB free, {size / 1e9:.2g} GB are needed for "
+            "the images, which data.memory_gigabytes keeps out of memory."
+        )
+    say(f"{what} into {path}, {size / 1e9:.2g} GB")
+    write_atomically(path, write)
 
 
 def _kept(path: Path, beside: Path, size: int) -> list[int] | None:
@@ -172,7 +181,7 @@ def _usable(files: ImageFiles, data: Data, say: Say) -> Iterator[tuple[int, Tens
         ValueError: As `_tell`.
     """
     problems = list[str]()
-    for place, image in enumerate(_shown(_each(files), len(files))):
+    for place, image in enumerate(tracked(_each(files), len(files), "decoding images")):
         if isinstance(image, str):
             problems.append(image)
         else:
@@ -199,43 +208,11 @@ def _tell(problems: Sequence[str], total: int, data: Data, say: Say) -> None:
 
 def _each(files: ImageFiles) -> Iterator[Tensor | str]:
     """The pixels of each file, in order, or what is wrong with it; of many by all processors."""
-    items = _Decoding(files)
-    if len(files) < FEW or sys.platform != "linux":  # elsewhere processes do not begin as copies
-        return (items[place] for place in range(len(files)))
-    batches = DataLoader(
-        items,
-        batch_size=BATCH,
-        num_workers=len(os.sched_getaffinity(0)),
-        collate_fn=list,
-        multiprocessing_context="fork",
-        generator=torch.Generator(),  # or else it would draw from the global one
-    )
-    return (image for batch in batches for image in batch)
 
-
-class _Decoding(TorchDataset[Any]):
-    """The pixels of each file, or what is wrong with it."""
-
-    def __init__(self, files: ImageFiles) -> None:
-        self._files = files
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> Tensor | str:
+    def pixels_of(path: Path) -> Tensor | str:
         try:
-            return self._files.decode(self._files.paths[index]).contiguous()
+            return files.decode(path).contiguous()
         except ValueError as error:
             return str(error)
 
-
-def _shown(results: Iterator[Tensor | str], total: int) -> Iterator[Tensor | str]:
-    """The same, with a bar on a terminal if they are many."""
-    is_hidden = total < FEW or not get_console().is_terminal
-    bar = Progress(transient=True, disable=is_hidden)
-    with suppress(LiveError):  # another bar is shown
-        bar.start()
-    try:
-        yield from bar.track(results, total, description="decoding images")
-    finally:
-        bar.stop()
+    return made_by_processes(pixels_of, files.paths)

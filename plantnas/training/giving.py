@@ -50,7 +50,8 @@ def problem_of(returned: object) -> str | None:
     for name, given in (("pixels", pixels), ("labels", labels)):
         if not given.numel():
             return f"its {name} are none: their shape is {tuple(given.shape)}."
-    return _infinite(pixels) or _out_of_range(labels)
+    # What is mapped was looked at when it was written.
+    return (None if returned.file else _infinite(pixels)) or _out_of_range(labels)
 
 
 KINDS_OF_LABELS = ((torch.int64, 1), (torch.float32, 2))

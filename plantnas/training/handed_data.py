@@ -1,5 +1,7 @@
 """Images from what Python callers have: torch Datasets, or pairs of tensors. All are read once.
 
+What is more than memory should hold is read in stored_items.py.
+
 How a study splits them is in data.py, what a reader of a named data set returns in datasets/.
 """
 
@@ -18,7 +20,8 @@ from torch.utils.data import Dataset as TorchDataset
 from plantnas.errors import DataError, first_line, shown
 from plantnas.tasks import Data
 from plantnas.training.giving import plain, problem_of
-from plantnas.training.images import DEEP, Images, Splits, with_label
+from plantnas.training.images import DEEP, UNREADABLE, Images, Splits, reason_of, with_label
+from plantnas.training.stored_items import IN_MEMORY, ItemReader, Reading, stored_items
 
 WANTED = "a torch Dataset of (image, target), or a pair (images, targets) of tensors, is needed"
 GREY = ("1", "L")
@@ -50,9 +53,11 @@ class HandedData:
         """SHA-256 of what a search may see, in hexadecimal."""
         digest = hashlib.sha256()
         for images in (self.train, self.validation):
-            for tensor in (images.pixels, images.labels):
-                digest.update(str(tuple(tensor.shape)).encode())
-                digest.update(tensor.contiguous().numpy().data)
+            digest.update(str((len(images), *images.pixels.shape[1:])).encode())
+            for part in images.parts():
+                digest.update(part.contiguous().numpy().data)
+            digest.update(str(tuple(images.labels.shape)).encode())
+            digest.update(images.labels.contiguous().numpy().data)
         return digest.hexdigest()
 
     def __call__(self, data: Data, split: str) -> Splits | Images:
@@ -68,15 +73,16 @@ class HandedData:
         return self.test
 
 
-def handed_data(train: Any, validation: Any, test: Any) -> HandedData:
-    """The images of a search's arguments, in memory; what is odd about them is one line.
+def handed_data(train: Any, validation: Any, test: Any, reading: Reading = IN_MEMORY) -> HandedData:
+    """The images of a search's arguments; what is odd about them is one line.
 
     Raises:
         DataError: They are no images with targets, of one size, or a split is empty.
     """
-    read = {"train": images_of(train, "train"), "validation": images_of(validation, "validation")}
+    given = {"train": train, "validation": validation}
     if test is not None:
-        read["test"] = images_of(test, "test")
+        given["test"] = test
+    read = {name: images_of(each, name, reading) for name, each in given.items()}
     first = read["train"]
     for name, images in read.items():
         for what, here, there in (
@@ -99,7 +105,7 @@ def holds_images(given: object) -> bool:
     return is_pair or isinstance(given, TorchDataset)
 
 
-def images_of(given: object, name: str) -> Images:
+def images_of(given: object, name: str, reading: Reading = IN_MEMORY) -> Images:
     """The images of a torch Dataset or of a pair of tensors, each read once.
 
     Images may be PIL's, uint8, or floats of any shape, which networks take as they are. Targets are
@@ -108,6 +114,7 @@ def images_of(given: object, name: str) -> Images:
     Args:
         given: What a caller handed over.
         name: What the caller calls it, which messages begin with.
+        reading: Where the images of a Dataset are that are more than memory should hold.
 
     Raises:
         DataError: They are no such images.
@@ -121,7 +128,7 @@ def images_of(given: object, name: str) -> Images:
     elif isinstance(given, tuple | list) and holds_images(given):
         images = Images(_pixels(_tensor(given[0], name), name), _labels(given[1], name))
     else:
-        images = _read(given, name)
+        images = _read(given, name, reading)
     if not len(images):
         raise DataError(f"{name}: is empty: it has no images.")
     checked = plain(images)
@@ -131,8 +138,8 @@ def images_of(given: object, name: str) -> Images:
     return checked
 
 
-def _read(items: Any, name: str) -> Images:
-    """All items of a Dataset."""
+def _read(items: Any, name: str, reading: Reading) -> Images:
+    """All items of a Dataset; of one without a length in memory, whatever they take."""
     is_odd = isinstance(items, str | bytes | Mapping | Tensor | np.ndarray | nn.Module)
     if is_odd or not (hasattr(items, "__getitem__") or hasattr(items, "__iter__")):
         raise DataError(f"{name}: is a {type(items).__name__}, where {WANTED}.")
@@ -140,28 +147,83 @@ def _read(items: Any, name: str) -> Images:
     for place, (image, target) in enumerate(_pairs(items, name)):
         pixels = _one_image(image, f"{name}: image {place}")
         number = _one_target(target, f"{name}: target {place}")
+        if _is_counted(items) and not place:
+            size = len(items) * pixels.numel() * (4 if pixels.is_floating_point() else 1)
+            if not reading.holds(size, name):
+                return _stored(items, name, (pixels, number), reading)
         for what, each, others in (("image", pixels, images), ("target", number, targets)):
-            if others and each.shape != others[0].shape:
-                raise DataError(
-                    f"{name}: {what} {place} is {_size(each.shape)}, {what} 0 "
-                    f"{_size(others[0].shape)}: {what}s of one size are needed"
-                    f"{', as Resize and CenterCrop make them' if what == 'image' else ''}."
-                )
+            if others:
+                _check_size(name, what, place, each, others[0])
             others.append(each)
     if not images:
         raise DataError(f"{name}: is empty: it has no images.")
     return Images(_pixels(torch.stack(images), name), _labels(torch.stack(targets), name))
 
 
+def _stored(items: Any, name: str, first_item: tuple[Tensor, Tensor], reading: Reading) -> Images:
+    """All items of a Dataset, mapped from a file.
+
+    Raises:
+        DataError: They are no images with targets, of one size, or cannot be stored.
+    """
+
+    def read(index: int) -> tuple[Tensor, Tensor]:
+        image, target = _pair(items[index], name, index)
+        pixels = _one_image(image, f"{name}: image {index}")
+        number = _one_target(target, f"{name}: target {index}")
+        _check_size(name, "image", index, pixels, first_item[0])
+        _check_size(name, "target", index, number, first_item[1])
+        made = _of_one(pixels, name, index)
+        if made.dtype != start.dtype:
+            kinds = (str(each.dtype).removeprefix("torch.") for each in (made, start))
+            raise DataError(
+                f"{name}: image {index} is of {next(kinds)}, image 0 of {next(kinds)}: images of "
+                "one kind are needed."
+            )
+        return made, number
+
+    start = _of_one(first_item[0], name, 0)
+    try:
+        found = stored_items(ItemReader(read, len(items), name, items, start), reading)
+    except UNREADABLE as error:
+        raise DataError(f"{name}: cannot be read: {reason_of(error)}") from error
+    return Images(found.pixels, _labels(found.targets, name), found.file)
+
+
+def _of_one(pixels: Tensor, name: str, index: int) -> Tensor:
+    """The pixels of one image as all of them become, floats in float32."""
+    made = _pixels(pixels.unsqueeze(0), name)[0]
+    if not made.is_floating_point():
+        return made
+    if not made.isfinite().all():
+        raise DataError(f"{name}: image {index} has NaN or infinite values.")
+    return made.float()
+
+
+def _check_size(name: str, what: str, index: int, values: Tensor, of_first: Tensor) -> None:
+    if values.shape != of_first.shape:
+        raise DataError(
+            f"{name}: {what} {index} is {_size(values.shape)}, {what} 0 {_size(of_first.shape)}: "
+            f"{what}s of one size are needed"
+            f"{', as Resize and CenterCrop make them' if what == 'image' else ''}."
+        )
+
+
+def _is_counted(items: Any) -> bool:
+    return isinstance(items, Sized) and not isinstance(items, IterableDataset)
+
+
 def _pairs(items: Any, name: str) -> Iterator[tuple[Any, Any]]:
     """The items of a Dataset, in order."""
-    is_counted = isinstance(items, Sized) and not isinstance(items, IterableDataset)
-    each = (items[place] for place in range(len(items))) if is_counted else iter(items)
-    for place, item in enumerate(each):
-        if not isinstance(item, Sequence) or len(item) != 2:
-            what = f"{len(item)} things" if isinstance(item, Sequence) else type(item).__name__
-            raise DataError(f"{name}: item {place} is {what}, where (image, target) is needed.")
-        yield item[0], item[1]
+    counted = (items[place] for place in range(len(items))) if _is_counted(items) else iter(items)
+    return (_pair(item, name, place) for place, item in enumerate(counted))
+
+
+def _pair(item: Any, name: str, index: int) -> tuple[Any, Any]:
+    if not isinstance(item, Sequence) or len(item) != 2:
+        what = f"{len(item)} things" if isinstance(item, Sequence) else type(item).__name__
+        raise DataError(f"{name}: item {index} is {what}, where (image, target) is needed.")
+    return item[0], item[1]
 
 
 def _one_image(image: Any, where: str) -> Tensor:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,11 +39,13 @@ class Images:
             or 1, or of numbers, float32, images x outputs; NaN where unknown.
         file: What the pixels are mapped from, if they are not in memory: then they are read a part
             at a time, and this is told how much.
+        rows: int64, images: which of the mapped pixels are theirs; None if all are, in order.
     """
 
     pixels: Tensor
     labels: Tensor
     file: MappedFile | None = None
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -55,9 +57,21 @@ class Images:
 
     def parts(self) -> Iterator[Tensor]:
         """The pixels of all images, some images at a time."""
-        for part in torch.split(self.pixels, PART):
+        if self.rows is None:
+            parts = iter(torch.split(self.pixels, PART))
+        else:
+            parts = (self.pixels[rows] for rows in torch.split(self.rows, PART))
+        for part in parts:
             yield part
             self.note(part.nbytes)
+
+    def of(self, indices: Tensor) -> Tensor:
+        """The pixels of the images at these indices, a copy."""
+        if self.file is None:
+            return self.pixels[indices]
+        rows = indices if self.rows is None else self.rows[indices]
+        # As a file has them: they are read in a row.
+        return self.pixels.movedim(1, -1).index_select(0, rows).movedim(-1, 1)
 
     def note(self, size: int) -> None:
         """Says how many bytes of the pixels were read; those of a file are not held for long."""
@@ -65,16 +79,33 @@ class Images:
             self.file.note(size)
 
     def subset(self, indices: Tensor) -> "Images":
-        """The images at these indices; all in order, or mapped ones in a row, are not copied."""
-        labels, first, count = self.labels[indices], int(indices[:1].sum()), len(indices)
-        may_share = self.file is not None or count == len(self)
-        if may_share and torch.equal(indices, torch.arange(first, first + count)):
-            return Images(self.pixels[first : first + count], labels, self.file)
-        return Images(self.pixels[indices], labels)
+        """The images at these indices; mapped ones, or all in order, are not copied."""
+        labels = self.labels[indices]
+        if torch.equal(indices, torch.arange(len(self))):
+            return replace(self, labels=labels)
+        if self.file is None:
+            return Images(self.pixels[indices], labels)
+        return replace(
+            self, labels=labels, rows=indices if self.rows is None else self.rows[indices]
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Of mapped pixels another process gets the place of the file, which it maps, too."""
+        if self.file is None:
+            return Images, (self.pixels, self.labels)
+        return _of_file, (self.file, self.pixels.shape[1], self.labels, self.rows)
 
     def without_labels(self, indices: Tensor) -> "Images":
         """All images; those at these indices have unknown labels."""
         return replace(self, labels=labels_without(self.labels, indices))
+
+
+def _of_file(
+    mapped: MappedFile, channels: int, labels: Tensor, chosen_rows: Tensor | None
+) -> Images:
+    """Images of a file, whose channel is repeated if they have more."""
+    pixels = mapped.tensor.movedim(-1, 1)
+    return Images(pixels.expand(-1, channels, *pixels.shape[2:]), labels, mapped, chosen_rows)
 
 
 def labels_without(labels: Tensor, indices: Tensor) -> Tensor:

@@ -63,6 +63,8 @@ def _key(train: Images, validation: Images) -> str:
     for images in (train, validation):
         digest.update(repr((images.pixels.shape, images.pixels.dtype)).encode())
         digest.update(images.labels.contiguous().numpy().data)
+        if images.rows is not None:
+            digest.update(images.rows.contiguous().numpy().data)
         if images.file is None:
             digest.update(images.pixels.contiguous().numpy().data)
         else:

@@ -132,7 +132,7 @@ class MadeInputs(Inputs):
             normalised: Mean and standard deviation of each channel, if the images are pixels.
             device: Where they are fed.
         """
-        # The images themselves are view 0.
+        # The pixels tell where batches are drawn; they may be of more images.
         super().__init__((source.pixels.movedim(1, -1).unsqueeze(0),), *(normalised or ()))
         self._made, self._source, self._device = made, source, torch.device(device)
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
@@ -141,6 +141,11 @@ class MadeInputs(Inputs):
     def views(self) -> int:
         """Number of views of each image."""
         return self._made.views
+
+    @property
+    def images(self) -> int:
+        """Number of images of each view."""
+        return len(self._source)
 
     @property
     def device(self) -> torch.device:
@@ -206,11 +211,11 @@ class FixedViews:
             corners: Of each of these, how far each image is, as `_drawn_corners` says.
         """
         self.views, self._flip, self._shift, self._corners = count, flip, shift, corners
-        self._pixels = source.pixels.movedim(1, -1)  # as a file has them: they are read in a row
+        self._source = source
 
     def of(self, views: Tensor, indices: Tensor) -> Tensor:
         """One view of each indexed image: batch x channels x height x width."""
-        pixels = self._pixels.index_select(0, indices).movedim(-1, 1)
+        pixels = self._source.of(indices)
         for view in set(views.tolist()):
             if view and (self._shift or (self._flip and view % 2)):
                 rows = (views == view).nonzero().flatten()

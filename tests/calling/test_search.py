@@ -54,6 +54,22 @@ def test_a_trained_teacher_of_another_architecture_is_kept_as_it_is(tmp_path: Pa
         plantnas.search(net(), pair(64), pair(32, 64), timeout=0, **arguments)
 
 
+def test_a_data_set_that_is_more_than_memory_should_hold_is_searched_with_alike(
+    tmp_path: Path,
+) -> None:
+    """By workers too, which map the file that this process has written."""
+    splits = [list(zip(*pair(*of), strict=True)) for of in ((64,), (32, 64), (32, 96))]
+    found = list[str]()
+    for limit, workers in ((1.0, 1), (1e-9, 1), (1e-9, 2)):
+        folder = tmp_path / f"{limit} {workers}"
+        config = QUICK["config"] | {"data": {"memory_gigabytes": limit}}
+        arguments = QUICK | {"config": config, "directory": folder, "workers": workers}
+        result = plantnas.search(net(), *splits, name="small", **arguments)
+        found.append(result.networks.iloc[:2][["parameters", "test_accuracy"]].to_json())
+        assert len(list(folder.glob("images/*.pixels"))) == (3 if limit < 1 else 0)
+    assert found[0] == found[1] == found[2]  # teacher and seed
+
+
 def test_the_caller_keeps_its_module(searched: SearchResult, tmp_path: Path) -> None:
     given = net()
     plantnas.search(given, pair(64), pair(32, 64), directory=tmp_path, timeout=0, **QUICK)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plantnas.errors import DataError
 from plantnas.tasks import Data
-from plantnas.training import decoding
+from plantnas.training import processes
 from plantnas.training.data import Dataset, load_dataset, load_test_images
 from plantnas.training.decoding import Storing
 from plantnas.training.views import Inputs, augmented_inputs, image_inputs
@@ -86,7 +86,7 @@ def test_what_processes_decode_is_what_one_decodes(
     written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone, state = load_test_images(written.data).pixels, torch.get_rng_state()
-    monkeypatch.setattr(decoding, "FEW", 1)
+    monkeypatch.setattr(processes, "FEW", 1)
     assert torch.equal(load_test_images(written.data).pixels, alone)
     assert torch.equal(torch.get_rng_state(), state)
 
