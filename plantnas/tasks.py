@@ -65,9 +65,10 @@ class Data(Settings):
     interpolation: Interpolation | None = None
     """imagefolder: how images are resized (default `bilinear`). With pretrained weights of
     torchvision, timm or a hub: as for these, which goes for the keys below too."""
-    resize: Literal["shorter", "both"] | None = None
+    resize: Literal["shorter", "longer", "both"] | None = None
     """imagefolder: `shorter`: the shorter side is given its length, and what the longer one has
-    more is cropped (default). `both`: both sides are, whatever the image's shape."""
+    more is cropped (default). `longer`: the longer side is, and what the shorter one lacks is
+    filled with the colour `mean`, or black. `both`: both sides are, whatever the image's shape."""
     crop: Part | None = None
     """imagefolder: share of the resized side that is left in the middle (default 1)."""
     mean: PerChannel | None = None

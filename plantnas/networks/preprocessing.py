@@ -16,6 +16,10 @@ INTERPOLATIONS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "bicu
 smoothest of them."""
 
 
+RESIZED = {"center": "shorter", "squash": "both", "border": "longer"}
+"""Which sides of an image are, by what timm calls it."""
+
+
 class Preprocessing(NamedTuple):
     """What a study calls it, in its section `data`."""
 
@@ -76,5 +80,5 @@ def _of_timm(prepared_as: dict[str, Any]) -> Preprocessing:
         std=tuple(prepared_as["std"]),
         interpolation=INTERPOLATIONS.get(prepared_as["interpolation"], "bicubic"),
         crop=prepared_as.get("crop_pct") or 1.0,
-        resize="both" if prepared_as.get("crop_mode") == "squash" else "shorter",
+        resize=RESIZED.get(prepared_as.get("crop_mode") or "center", "shorter"),
     )

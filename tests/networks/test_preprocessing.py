@@ -34,6 +34,18 @@ def test_pretrained_weights_know_how_images_were_prepared(
     assert preprocessing_of(space_of(architecture, "DEFAULT")) == found
 
 
+@pytest.mark.parametrize(
+    ("crop_mode", "resize"),
+    [(None, "shorter"), ("center", "shorter"), ("squash", "both"), ("border", "longer")],
+)
+def test_what_timm_calls_which_sides_are_resized(crop_mode: str | None, resize: str) -> None:
+    prepared = {"pretrained_cfg_overlay": {"crop_mode": crop_mode}}
+    space = space_of("timm/test_efficientnet", "DEFAULT").model_copy(update={"arguments": prepared})
+    found = preprocessing_of(space)
+    assert found is not None
+    assert found.resize == resize
+
+
 @pytest.mark.parametrize("weights", [None, "of_mine.pt"])
 def test_weights_of_the_users_do_not_say(weights: str | None) -> None:
     assert preprocessing_of(space_of("torchvision/resnet18", weights)) is None

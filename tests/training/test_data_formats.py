@@ -14,11 +14,14 @@ import scipy.io
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data.transforms import CenterCropOrPad, ResizeKeepRatio
 from torchvision import datasets
+from torchvision.transforms.v2.functional import pil_to_tensor
 
 from plantnas.config import Data
 from plantnas.errors import DataError
 from plantnas.training.data import load_dataset, load_test_images
+from plantnas.training.datasets.imagefolder import Bordered
 from plantnas.training.images import UNLABELLED
 
 Patch = pytest.MonkeyPatch
@@ -361,3 +364,30 @@ def test_a_coloured_data_set_does_not_become_grey(stl10: Written) -> None:
     grey = stl10.data.model_copy(update={"channels": 1})
     with pytest.raises(DataError, match=r"^data\.channels: 1: stl10 has 3 channels\.$"):
         load_dataset(grey, 0)
+
+
+@pytest.mark.parametrize("crop", [1.0, 0.8])
+@pytest.mark.parametrize("sizes", [(40, 24), (24, 41), (3, 90), (500, 1), (16, 16)])
+def test_the_longer_side_is_resized_and_borders_are_filled_as_timm_does(
+    tmp_path: Path, sizes: tuple[int, int], crop: float
+) -> None:
+    side = int(16 / crop)
+    image = Image.fromarray(drawn(9, *sizes, 3) // 2 + 60).resize(sizes[::-1])
+    image.save(tmp_path / "it.png")
+    pixels = Bordered(16, side, "bilinear", (10, 20, 30))(tmp_path / "it.png")
+    resized = ResizeKeepRatio(side, longest=1.0, interpolation="bilinear")
+    if min(sizes) * side / max(sizes) > 0.5:  # or timm fails
+        expected = pil_to_tensor(CenterCropOrPad(16, fill=(10, 20, 30))(resized(image)))
+        torch.testing.assert_close(pixels, expected, atol=2, rtol=0)
+    assert pixels.shape == (3, 16, 16)
+
+
+def test_borders_have_the_colour_of_the_mean(tmp_path: Path) -> None:
+    written = write_image_folder(tmp_path / "images")
+    for path in written.test_files:
+        Image.fromarray(drawn(9, 8, 2, 3) // 2 + 100).save(path)
+    for mean, colour in ((None, [0, 0, 0]), ((0.1, 0.2, 0.3), [26, 51, 76])):
+        data = written.data.model_copy(update={"resize": "longer", "mean": mean})
+        pixels = load_test_images(data).pixels
+        assert pixels[0, :, 0, 0].tolist() == pixels[0, :, -1, -1].tolist() == colour
+        assert pixels[0, :, 8, 8].min() > 90

@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 from torchvision.transforms import v2
+from torchvision.transforms.v2.functional import center_crop, pad, pil_to_tensor, resize
 
 from plantnas.config import Data
 from plantnas.files import read_file
@@ -53,12 +54,15 @@ def read(data: Data, split: str) -> ImageFiles:
     return ImageFiles(paths, labels, *square_of(data), len(classes))
 
 
-def square_of(data: Data) -> "tuple[tuple[int, int, int], Square]":
+def square_of(data: Data) -> "tuple[tuple[int, int, int], Square | Bordered]":
     """The shape of the squares that a study wants of images in files, and what cuts them out."""
     size = data.image_size or 64
     side = int(size / (data.crop or 1.0) + 1e-6)  # a crop may be the quotient of two sides
-    square = Square(size, side, data.resize != "both", data.interpolation or "bilinear")
-    return (3, size, size), square
+    shape, interpolation = (3, size, size), data.interpolation or "bilinear"
+    if data.resize == "longer":
+        colour = tuple(round(255 * each) for each in data.mean or (0, 0, 0))
+        return shape, Bordered(size, side, interpolation, colour)
+    return shape, Square(size, side, data.resize != "both", interpolation)
 
 
 def _folder_of(above: Path, split: str) -> Path:
@@ -100,6 +104,38 @@ class Square:
         )
         square = v2.Compose([v2.PILToTensor(), resized, v2.CenterCrop(self.size)])
         pixels: Tensor = square(_image(path, self.side))
+        return pixels
+
+
+@dataclass(frozen=True)
+class Bordered:
+    """Reads an image, resizes its longer side and cuts a square out of the middle, as timm does.
+
+    Attributes:
+        size: Height and width of the square.
+        side: Pixels of the longer side.
+        interpolation: How the image is resized.
+        colour: Red, green and blue, 0 to 255, of what the image does not fill.
+    """
+
+    size: int
+    side: int
+    interpolation: str
+    colour: tuple[int, ...]
+
+    def __call__(self, path: Path) -> Tensor:
+        """The pixels, channels x height x width, uint8.
+
+        Raises:
+            ValueError: The file is no image that can be used.
+        """
+        image = pil_to_tensor(_image(path, self.side))
+        ratio = max(image.shape[1:]) / self.side
+        height, width = (max(1, round(length / ratio)) for length in image.shape[1:])
+        resized = resize(image, [height, width], v2.InterpolationMode(self.interpolation))
+        above, left = (max(0, self.size - length) for length in (height, width))
+        borders = [left // 2, above // 2, (left + 1) // 2, (above + 1) // 2]
+        pixels: Tensor = center_crop(pad(resized, borders, list(self.colour)), [self.size])
         return pixels
 
 
