@@ -33,6 +33,7 @@ from plantnas.networks.handed_models import DIGITS, architecture_of, title_of
 from plantnas.place import STUDIES, Place, images_folder, sqlite_url
 from plantnas.searching.devices import chosen_devices
 from plantnas.searching.progress import plainly
+from plantnas.tasks import Data
 from plantnas.training.decoding import Storing
 from plantnas.training.handed_data import handed_data
 from plantnas.training.stored_items import Reading
@@ -117,14 +118,11 @@ def search(
     """
     check_running(name, workers, timeout, callbacks, epoch_callbacks, say)
     where, tree = chosen_devices(devices), tree_of(config)
-    called = name or tree.get("name") or title_of(model).lower()
-    said = asked_of_data(tree, called, architecture_of(model))
+    called = str(name or tree.get("name") or title_of(model).lower())
     place = place_of(called, storage, directory)
-    storing = Storing(images_folder(place.directory), say or plainly(get_console()))
-    reading = Reading(storing, said.memory_gigabytes * 2**30, said.views)
-    data = handed_data(train, validation, test, reading)
-    for what, module in (("model", model), ("teacher", teacher)):
-        data = fitting(what, module, data)
+    asked = asked_of_data(tree, called, architecture_of(model))
+    data = handed_data(train, validation, test, _reading(asked, place, say))
+    data = fitting("teacher", teacher, fitting("model", model, data))
     arguments = {
         "name": called,
         **network_arguments(model, teacher, tree, data),
@@ -136,12 +134,11 @@ def search(
         "search.cost": name_of("cost", cost),
         "distillation.loss": name_of("loss", loss),
     }
-    config = proposing(with_arguments(tree, arguments), data)
+    check_same(place, config := proposing(with_arguments(tree, arguments), data))
     trust(code_names(config))
-    check_same(place, config)
-    limits = Limits(deadline_in(timeout), tuple(callbacks))
+    workforce = Workforce(workers, where, Limits(deadline_in(timeout), tuple(callbacks)))
     with listening(*epoch_callbacks):
-        run_search(config, place, Workforce(workers, where, limits), say)
+        run_search(config, place, workforce, say)
     if test is not None:
         evaluate_finished(place)
     return SearchResult(place.url, place.name, directory=place.directory)
@@ -181,3 +178,9 @@ def place_of(name: str, storage: str | None, directory: Path | str | None) -> Pl
         return Place(name, sqlite_url(folder), folder)
     check_url(storage)
     return Place(name, storage, Path(directory or folder_of(storage, name)))
+
+
+def _reading(data: Data, place: Place, say: Say | None) -> Reading:
+    """How Datasets are read: into the study's folder if memory should not hold them."""
+    storing = Storing(images_folder(place.directory), say or plainly(get_console()))
+    return Reading(storing, data.memory_gigabytes * 2**30, data.views)

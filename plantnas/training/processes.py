@@ -57,8 +57,8 @@ class _Failed:
 class _Making(TorchDataset[Any]):
     """What a function makes of things."""
 
-    def __init__(self, function: Callable[..., Any], things: Sequence[Any]) -> None:
-        self._function, self._things = function, things
+    def __init__(self, function: Callable[..., Any], listed: Sequence[Any]) -> None:
+        self._function, self._things = function, listed
 
     def __len__(self) -> int:
         return len(self._things)

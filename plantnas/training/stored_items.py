@@ -71,10 +71,10 @@ class ItemReader(NamedTuple):
     dataset: object
     first: Tensor
 
-    def at(self, places: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    def at(self, wanted_places: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """The items at these places, read by processes if the Dataset could be sent to them."""
-        made = made_by_processes(self.read, places, _can_be_sent(self.dataset))
-        return tracked(made, len(places), f"reading {self.name}")
+        made = made_by_processes(self.read, wanted_places, _can_be_sent(self.dataset))
+        return tracked(made, len(wanted_places), f"reading {self.name}")
 
 
 class Stored(NamedTuple):
