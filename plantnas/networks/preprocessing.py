@@ -80,5 +80,5 @@ def _of_timm(prepared_as: dict[str, Any]) -> Preprocessing:
         std=tuple(prepared_as["std"]),
         interpolation=INTERPOLATIONS.get(prepared_as["interpolation"], "bicubic"),
         crop=prepared_as.get("crop_pct") or 1.0,
-        resize=RESIZED.get(prepared_as.get("crop_mode") or "center", "shorter"),
+        resize=RESIZED.get(prepared_as.get("crop_mode", ""), "shorter"),
     )

@@ -52,5 +52,6 @@ def test_the_package_is_asked_for_where_it_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, PACKAGE, None)
-    with pytest.raises(ConfigurationError, match=rf"{PACKAGE} is not installed. Install it with"):
+    wanted = rf": {PACKAGE} is not installed: pip install 'plantnas\[examples\]'\.$"
+    with pytest.raises(ConfigurationError, match=wanted):
         state()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plantnas.listening import TrainingProgress, listening
-from plantnas.workers.news import VARIABLE, news, starters
+from plantnas.workers.news import VARIABLE, News, news, starters
 
 if TYPE_CHECKING:
     import pytest
@@ -29,15 +29,21 @@ def test_what_a_worker_says_is_told_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert heard == [SAID, replace(SAID, epoch=4)]
 
 
+def file_of_a_worker(of_workers: News, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a worker that has said one line."""
+    folder = of_workers.variables[VARIABLE]
+    monkeypatch.setenv(VARIABLE, folder)
+    starters()[0](SAID)
+    (file,) = Path(folder).iterdir()
+    return file
+
+
 def test_a_line_that_is_half_written_is_told_when_it_is_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     heard = list[TrainingProgress]()
     with listening(heard.append), news() as of_workers:
-        folder = of_workers.variables[VARIABLE]
-        monkeypatch.setenv(VARIABLE, folder)
-        starters()[0](SAID)
-        (file,) = Path(folder).iterdir()
+        file = file_of_a_worker(of_workers, monkeypatch)
         line = file.read_bytes()
         file.write_bytes(line + line[:20])
         of_workers.tell()
@@ -45,16 +51,13 @@ def test_a_line_that_is_half_written_is_told_when_it_is_whole(
         file.write_bytes(line + line)
         of_workers.tell()
     assert heard == [SAID, SAID]
-    assert not Path(folder).exists()
+    assert not file.parent.exists()
 
 
 def test_a_line_that_a_full_disk_cut_short_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     heard = list[TrainingProgress]()
     with listening(heard.append), news() as of_workers:
-        folder = of_workers.variables[VARIABLE]
-        monkeypatch.setenv(VARIABLE, folder)
-        starters()[0](SAID)
-        (file,) = Path(folder).iterdir()
+        file = file_of_a_worker(of_workers, monkeypatch)
         line = file.read_bytes()
         file.write_bytes(line[:20] + line + line)
         of_workers.tell()

@@ -10,7 +10,6 @@ A fifth is the test split. Of the images with the same probability and the same 
 they are sorted by their SHA-256.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -19,8 +18,10 @@ from pathlib import Path
 import torch
 
 from plantnas.config import Data
+from plantnas.errors import missing
 from plantnas.training.datasets.imagefolder import square_of
 from plantnas.training.decoding import ImageFiles
+from plantnas.training.images import by_hash
 
 TEST_SHARE = 5
 """One image of so many is a test image."""
@@ -34,11 +35,10 @@ def read(data: Data, split: str) -> ImageFiles:
         by_stratum[probability, kind].append(name)
     chosen = list[tuple[str, int]]()
     for (probability, _), names in by_stratum.items():
-        names.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
-        tested = round(len(names) / TEST_SHARE)
+        order, tested = by_hash(names), round(len(names) / TEST_SHARE)
         chosen += [
             (name, int(probability >= 0.5))
-            for name in (names[:tested] if split == "test" else names[tested:])
+            for name in (order[:tested] if split == "test" else order[tested:])
         ]
     chosen.sort()
     paths = [folder / name for name, _ in chosen]
@@ -53,8 +53,8 @@ def _folder(data: Data) -> Path:
     package = find_spec("elpv_dataset")
     if package is None or package.origin is None:
         raise ValueError(
-            "elpv_dataset is not installed. Install it with: pip install 'plantnas[examples]', or "
-            "set data.root to a copy of its folder data, with labels.csv."
+            f"{missing('elpv_dataset', 'examples')} Or set data.root to a copy of its folder data, "
+            "with labels.csv."
         )
     return Path(package.origin).with_name("data")
 

@@ -8,7 +8,6 @@ those whose codes come first when they are sorted by their SHA-256. All drawings
 both vendors and in all skin tones, are in one split: they are nearly the same.
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from torchvision.transforms.v2 import functional
 
 from plantnas.config import Data
 from plantnas.files import read_file
-from plantnas.training.images import Images, Splits, advising
+from plantnas.training.images import Images, Splits, advising, by_hash
 
 VENDORS = ("google", "twitter")
 """Whose drawings are read; each has a package of its own."""
@@ -45,9 +44,8 @@ def read(data: Data, split: str) -> Images | Splits:
     parts = defaultdict[str, list[tuple[Path, int]]](list)
     for label, category in enumerate(categories):
         codes = {each["unified"]: each for each in found if each["category"] == category}
-        order = sorted(codes, key=lambda code: hashlib.sha256(code.encode()).digest())
-        share = round(len(order) / SHARE)
-        for place, code in enumerate(order):
+        share = round(len(codes) / SHARE)
+        for place, code in enumerate(by_hash(list(codes))):
             part = "test" if place < share else "validation" if place < 2 * share else "train"
             parts[part] += [(path, label) for path in _drawings(root, codes[code])]
     with advising(INSTALL):
